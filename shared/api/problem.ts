@@ -1,0 +1,111 @@
+/** RFC 9457 problems: every error code the API can answer, and the status each one has. */
+import { z } from 'zod';
+
+export const PROBLEMS = {
+  invalid_json: { status: 400, title: 'The body is not valid JSON', retryable: false },
+  invalid_multipart: {
+    status: 400,
+    title: 'The body is not valid multipart form data',
+    retryable: false,
+  },
+  invalid_request: { status: 400, title: 'The request does not fit its schema', retryable: false },
+  empty_request: { status: 400, title: 'The request has no body', retryable: false },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The content type is not accepted',
+    retryable: false,
+  },
+  not_acceptable: {
+    status: 406,
+    title: 'None of the accepted types can be answered',
+    retryable: false,
+  },
+  too_large: { status: 413, title: 'The request is too large', retryable: false },
+  unknown_modality: {
+    status: 400,
+    title: 'The model has no such input modality',
+    retryable: false,
+  },
+  unknown_target: { status: 400, title: 'The model has no such target modality', retryable: false },
+  input_only: { status: 400, title: 'This modality can only be an input', retryable: false },
+  no_tokenizer: { status: 400, title: 'The tokenizer this needs is not loaded', retryable: false },
+  scheme_mismatch: {
+    status: 400,
+    title: 'The scheme does not fit the kind of modality',
+    retryable: false,
+  },
+  invalid_image: { status: 400, title: 'The picture cannot be decoded', retryable: false },
+  image_too_large: { status: 413, title: 'The picture has too many pixels', retryable: false },
+  invalid_input: {
+    status: 400,
+    title: 'The input value does not fit its modality',
+    retryable: false,
+  },
+  model_not_loaded: { status: 404, title: 'No such model is loaded', retryable: false },
+  not_found: { status: 404, title: 'There is nothing at this address', retryable: false },
+  method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
+  overloaded: { status: 503, title: 'All workers are busy', retryable: true },
+  worker_unavailable: { status: 503, title: 'No worker answers', retryable: true },
+  not_ready: { status: 503, title: 'The service is not ready', retryable: true },
+  unauthorized: { status: 401, title: 'The request is not authenticated', retryable: false },
+  internal: { status: 500, title: 'The server failed', retryable: true },
+} as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+const codes = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
+
+export const fieldErrorSchema = z.object({
+  detail: z.string(),
+  /** JSON pointer of the field, such as `/targets/0`. */
+  pointer: z.string(),
+});
+
+export const problemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  instance: z.string().optional(),
+  code: z.enum(codes),
+  retryable: z.boolean(),
+  request_id: z.string(),
+  errors: z.array(fieldErrorSchema).optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;
+
+/** A failure on which a caller decides: what went wrong, said once, carried as a value. */
+export interface Failure {
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly errors?: readonly { detail: string; pointer: string }[];
+  readonly retryAfterSeconds?: number;
+}
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure };
+
+/** Thrown where a value cannot be returned (deep in decoding); caught at the task or route boundary. */
+export class FailureError extends Error {
+  override readonly name = 'FailureError';
+  readonly failure: Failure;
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(`${failure.code}: ${failure.detail}`, options);
+    this.failure = failure;
+  }
+}
+
+/** The body of a problem response for a failure. */
+export function toProblem(failure: Failure, requestId: string, instance?: string): Problem {
+  const { status, title, retryable } = PROBLEMS[failure.code];
+  return {
+    type: `/docs#${failure.code}`,
+    title,
+    status,
+    detail: failure.detail,
+    ...(instance !== undefined && { instance }),
+    code: failure.code,
+    retryable,
+    request_id: requestId,
+    ...(failure.errors && { errors: [...failure.errors] }),
+  };
+}

@@ -1,0 +1,58 @@
+/** `model.json` of an exported folder, and `set.json` of a folder of models that are served together. */
+import { z } from 'zod';
+import { fmConfigSchema, vitPresetSchema, vqConfigSchema } from './config.ts';
+import { modalityInfoSchema } from './modalities.ts';
+
+const graphSchema = z.object({ file: z.string(), bytes: z.number().int() });
+
+const common = {
+  /** Layout of this file; a worker refuses what it does not know. */
+  format: z.literal(1),
+  id: z.string(),
+  licence: z.string(),
+  precision: z.enum(['fp32', 'fp16', 'int8', 'int4']),
+  /** sha256 over the graphs and the weights, in hex. */
+  digest: z.string(),
+  exporter: z.string(),
+  parameters: z.number().int(),
+  /** Files that the graphs refer to as external data, inside this folder. */
+  weights: z.array(z.string()),
+  /** The run that ended the export: sha256 of the outputs on a fixed input, and its time. */
+  check: z.object({ outputs: z.string(), milliseconds: z.number() }),
+};
+
+export const fmManifestSchema = z.object({
+  ...common,
+  kind: z.literal('fm'),
+  config: fmConfigSchema,
+  modalities: z.record(z.string(), modalityInfoSchema),
+  graphs: z.object({ encoder: graphSchema, decoder: graphSchema }),
+});
+export type FmManifest = z.infer<typeof fmManifestSchema>;
+
+export const vqManifestSchema = z.object({
+  ...common,
+  kind: z.literal('vqvae'),
+  config: vqConfigSchema,
+  vit_presets: z.record(z.string(), vitPresetSchema).default({}),
+  graphs: z.object({ encoder: graphSchema, decoder: graphSchema }),
+});
+export type VqManifest = z.infer<typeof vqManifestSchema>;
+
+export const manifestSchema = z.discriminatedUnion('kind', [fmManifestSchema, vqManifestSchema]);
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** `set.json`: an FM with its tokenizers, each in a sub-folder with a `model.json`. */
+export const modelSetSchema = z.object({
+  format: z.literal(1),
+  id: z.string(),
+  licence: z.string(),
+  fm: z.string(),
+  /** Stem named by `ModalityInfo.tokenizer` -> sub-folder. */
+  tokenizers: z.record(z.string(), z.string()),
+  /** Hugging Face `tokenizer.json`, relative to the set's folder. */
+  text_tokenizer: z.string(),
+  /** sha256 over the members' digests and the text tokenizer. */
+  digest: z.string(),
+});
+export type ModelSet = z.infer<typeof modelSetSchema>;

@@ -1,0 +1,184 @@
+/**
+ * The modality registry: what every published 4M modality is, as data. A checkpoint may carry further
+ * entries (metadata key `modality_info`), which extend or replace these; see `resolveModalities`.
+ */
+import { z } from 'zod';
+
+/** How a value of this modality is shown to a person and accepted from one. */
+export const presentationSchema = z.enum([
+  'rgb',
+  'depth',
+  'normal',
+  'semseg',
+  'edge',
+  'features',
+  'vector',
+  'text',
+  'boxes',
+  'palette',
+  'metadata',
+  'poses',
+  'instances',
+]);
+export type Presentation = z.infer<typeof presentationSchema>;
+
+export const modalityInfoSchema = z.object({
+  /** `img`: a fixed grid of tokens (or pixel patches). `seq`: WordPiece ids. `seq_emb`: rows of a text encoder. */
+  type: z.enum(['img', 'seq', 'seq_emb']),
+  /** True for raw pixels, which enter through a linear projection and are input-only. */
+  pixels: z.boolean().default(false),
+  /** Absent for pixels and embeddings. */
+  vocab_size: z.number().int().positive().optional(),
+  /** Tokens of an image modality, or the bound of a sequence. */
+  max_tokens: z.number().int().positive(),
+  /** Side of the picture in pixels, image modalities only. */
+  input_size: z.number().int().positive().optional(),
+  /** Side of a patch in pixels, image modalities only. */
+  patch_size: z.number().int().positive().optional(),
+  /** Bins of `v0=..` coordinates in text formats; 1000 in the published models. */
+  coord_bins: z.number().int().positive().default(1000),
+  classes: z.array(z.string()).optional(),
+  palette: z.array(z.tuple([z.number(), z.number(), z.number()])).optional(),
+  presentation: presentationSchema,
+  /** Stem of the tokenizer's checkpoint, for a modality that a VQ tokenizer encodes and decodes. */
+  tokenizer: z.string().optional(),
+  /** Sequence bound of the decoder's position counter where it differs from `max_tokens` (human_poses). */
+  max_length: z.number().int().positive().optional(),
+});
+export type ModalityInfo = z.infer<typeof modalityInfoSchema>;
+
+const pixels = (size: number): ModalityInfo => ({
+  type: 'img',
+  pixels: true,
+  max_tokens: (size / 16) ** 2,
+  input_size: size,
+  patch_size: 16,
+  coord_bins: 1000,
+  presentation: 'rgb',
+});
+
+const grid = (
+  vocab_size: number,
+  size: number,
+  patch_size: number,
+  presentation: Presentation,
+  tokenizer: string,
+): ModalityInfo => ({
+  type: 'img',
+  pixels: false,
+  vocab_size,
+  max_tokens: (size / patch_size) ** 2,
+  input_size: size,
+  patch_size,
+  coord_bins: 1000,
+  presentation,
+  tokenizer,
+});
+
+const sequence = (
+  max_tokens: number,
+  presentation: Presentation,
+  extra: Partial<ModalityInfo> = {},
+): ModalityInfo => ({
+  type: 'seq',
+  pixels: false,
+  vocab_size: 30000,
+  max_tokens,
+  coord_bins: 1000,
+  presentation,
+  ...extra,
+});
+
+/** ARCHITECTURE of 4M-7, 4M-21 and 4M-7-SR: names, vocabularies and token counts as published. */
+export const PUBLISHED_MODALITIES: Readonly<Record<string, ModalityInfo>> = {
+  'rgb@224': pixels(224),
+  'rgb@448': pixels(448),
+  'tok_rgb@224': grid(16384, 224, 16, 'rgb', 'tok_rgb'),
+  'tok_depth@224': grid(8192, 224, 16, 'depth', 'tok_depth'),
+  'tok_normal@224': grid(8192, 224, 16, 'normal', 'tok_normal'),
+  'tok_semseg@224': grid(4096, 224, 16, 'semseg', 'tok_semseg'),
+  'tok_clip@224': grid(8192, 224, 16, 'features', 'tok_clip'),
+  'tok_canny_edge@224': grid(8192, 224, 16, 'edge', 'tok_edge'),
+  'tok_sam_edge@224': grid(8192, 224, 16, 'edge', 'tok_edge'),
+  'tok_dinov2@224': grid(8192, 224, 14, 'features', 'tok_dinov2'),
+  'tok_imagebind@224': grid(8192, 224, 14, 'features', 'tok_imagebind'),
+  tok_dinov2_global: grid(8192, 224, 56, 'vector', 'tok_dinov2_global'),
+  tok_imagebind_global: grid(8192, 224, 56, 'vector', 'tok_imagebind_global'),
+  'tok_rgb@448': grid(16384, 448, 16, 'rgb', 'tok_rgb'),
+  'tok_depth@448': grid(8192, 448, 16, 'depth', 'tok_depth'),
+  'tok_normal@448': grid(8192, 448, 16, 'normal', 'tok_normal'),
+  'tok_semseg@448': grid(4096, 448, 16, 'semseg', 'tok_semseg'),
+  'tok_clip@448': grid(8192, 448, 16, 'features', 'tok_clip'),
+  caption: sequence(256, 'text'),
+  det: sequence(256, 'boxes'),
+  metadata: sequence(40, 'metadata'),
+  human_poses: sequence(275, 'poses', { max_length: 263 }),
+  color_palette: sequence(23, 'palette'),
+  sam_instance: sequence(290, 'instances'),
+  t5_caption: {
+    type: 'seq_emb',
+    pixels: false,
+    max_tokens: 77,
+    coord_bins: 1000,
+    presentation: 'text',
+  },
+};
+
+/** The name a caller uses: `tok_depth@224` is `depth`; pixels and tokens of one picture share `rgb`. */
+export const publicName = (modality: string): string =>
+  modality.replace(/^tok_/, '').replace(/@\d+$/, '');
+
+/** Presentation guessed from the name, for checkpoint entries that do not say. */
+export function presentationOf(modality: string): Presentation {
+  const name = publicName(modality);
+  if (name === 'rgb' || name === 'depth' || name === 'normal' || name === 'semseg') return name;
+  if (name.endsWith('_edge')) return 'edge';
+  if (name.endsWith('_global')) return 'vector';
+  const text: Record<string, Presentation> = {
+    det: 'boxes',
+    color_palette: 'palette',
+    metadata: 'metadata',
+    human_poses: 'poses',
+    sam_instance: 'instances',
+    caption: 'text',
+    t5_caption: 'text',
+  };
+  return text[name] ?? 'features';
+}
+
+/**
+ * Entries for the given modality names: the checkpoint's own `modality_info` first, then the published
+ * table.
+ * @throws Error naming the modality that neither describes, or the malformed entry
+ */
+export function resolveModalities(
+  names: readonly string[],
+  checkpointInfo: Readonly<Record<string, unknown>> = {},
+): Record<string, ModalityInfo> {
+  const resolved: Record<string, ModalityInfo> = {};
+  for (const name of names) {
+    const own = checkpointInfo[name];
+    if (own !== undefined && own !== null && typeof own === 'object') {
+      const withPresentation = { presentation: presentationOf(name), ...own };
+      const parsed = modalityInfoSchema.safeParse(withPresentation);
+      if (!parsed.success) {
+        const issue = parsed.error.issues[0];
+        throw new Error(`modality_info.${name}.${issue?.path.join('.')}: ${issue?.message}`);
+      }
+      resolved[name] = {
+        ...parsed.data,
+        ...(parsed.data.tokenizer && {
+          tokenizer: parsed.data.tokenizer.replace(/\.safetensors$/, ''),
+        }),
+      };
+      continue;
+    }
+    const published = PUBLISHED_MODALITIES[name];
+    if (!published)
+      throw new Error(
+        `modality ${name}: not in the published table and the checkpoint does not describe it`,
+      );
+    resolved[name] = published;
+  }
+  return resolved;
+}

@@ -1,0 +1,124 @@
+/**
+ * Graph signatures: the one statement of what goes into and comes out of each exported graph. Read
+ * three times: the exporter declares graphs by it, the registry checks loaded graphs against it, the
+ * engine feeds by it.
+ */
+import type { FmConfig, VqConfig } from './config.ts';
+import type { ModalityInfo } from './modalities.ts';
+
+export type TensorType = 'float32' | 'int64' | 'bool';
+/** A number is fixed; a string names a dimension known at run time ('B' batch, 'N' tokens ...). */
+export type Dimension = number | string;
+export interface TensorSignature {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly dims: readonly Dimension[];
+}
+export interface GraphSignature {
+  readonly inputs: readonly TensorSignature[];
+  readonly outputs: readonly TensorSignature[];
+}
+
+const int64 = (name: string, ...dims: Dimension[]): TensorSignature => ({
+  name,
+  type: 'int64',
+  dims,
+});
+const float = (name: string, ...dims: Dimension[]): TensorSignature => ({
+  name,
+  type: 'float32',
+  dims,
+});
+const bool = (name: string, ...dims: Dimension[]): TensorSignature => ({
+  name,
+  type: 'bool',
+  dims,
+});
+
+/**
+ * FM encoder. Every input modality has its own inputs, of length 0 when it is absent:
+ * `M.ids` and `M.positions` (B, n), or `M.patches` (B, n, 3*P*P) with (row, column, channel) order for
+ * pixels, or `M.embeddings` (B, n, 4096). Tokens are concatenated in `domains_in` order to (B, N);
+ * `mask` (B, N) is true where a token is padding (its content and embedding count as zero).
+ * `positions` index the grid for images and count valid tokens for sequences.
+ * `context` = decoder_proj_context(features) + position and modality embedding; `features` = encoder_norm output.
+ */
+export function encoderSignature(
+  config: FmConfig,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+): GraphSignature {
+  const inputs = config.domains_in.flatMap((name) => {
+    const info = modalities[name]!;
+    const n = `N_${name}`;
+    const content = info.pixels
+      ? float(`${name}.patches`, 'B', n, 3 * info.patch_size! ** 2)
+      : info.type === 'seq_emb'
+        ? float(`${name}.embeddings`, 'B', n, 4096)
+        : int64(`${name}.ids`, 'B', n);
+    return [content, int64(`${name}.positions`, 'B', n)];
+  });
+  return {
+    inputs: [...inputs, bool('mask', 'B', 'N')],
+    outputs: [float('context', 'B', 'N', config.dim), float('features', 'B', 'N', config.dim)],
+  };
+}
+
+/**
+ * FM decoder. As the encoder, every target modality has its own inputs, empty unless it is the one
+ * being decoded: `M.positions` (B, m), and `M.ids` (B, m) for sequences (image targets start from the
+ * mask token). `mask` is the encoder's. With `causal` true, position i sees targets j <= i. Each target
+ * has an output `M.logits` (B, m, V), empty for the ones not asked for.
+ */
+export function decoderSignature(
+  config: FmConfig,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+): GraphSignature {
+  const inputs = config.domains_out.flatMap((name) => {
+    const positions = int64(`${name}.positions`, 'B', `M_${name}`);
+    return modalities[name]!.type === 'seq'
+      ? [int64(`${name}.ids`, 'B', `M_${name}`), positions]
+      : [positions];
+  });
+  return {
+    inputs: [
+      ...inputs,
+      float('context', 'B', 'N', config.dim),
+      bool('mask', 'B', 'N'),
+      bool('causal'),
+    ],
+    outputs: config.domains_out.map((name) =>
+      float(`${name}.logits`, 'B', `M_${name}`, modalities[name]!.vocab_size!),
+    ),
+  };
+}
+
+/**
+ * VQ tokenizer encoder: `pixels` (B, C, H, W), or `labels` (B, H, W) class ids, or `vector` (B, C) for
+ * MLP tokenizers. Output `ids` (B, h, w), or (B, codebooks) for MLP tokenizers.
+ */
+export function vqEncoderSignature(config: VqConfig): GraphSignature {
+  if (config.enc_type.includes('MLP/')) {
+    return {
+      inputs: [float('vector', 'B', config.n_channels)],
+      outputs: [int64('ids', 'B', config.num_codebooks)],
+    };
+  }
+  const input = config.n_labels
+    ? int64('labels', 'B', 'H', 'W')
+    : float('pixels', 'B', config.n_channels, 'H', 'W');
+  return { inputs: [input], outputs: [int64('ids', 'B', 'h', 'w')] };
+}
+
+/** VQ tokenizer decoder: `ids` as above -> `values` (B, C, H, W), class logits for labels, or (B, C). */
+export function vqDecoderSignature(config: VqConfig): GraphSignature {
+  if (config.dec_type.includes('MLP/')) {
+    return {
+      inputs: [int64('ids', 'B', config.num_codebooks)],
+      outputs: [float('values', 'B', config.n_channels)],
+    };
+  }
+  return {
+    inputs: [int64('ids', 'B', 'h', 'w')],
+    outputs: [float('values', 'B', config.n_labels ?? config.n_channels, 'H', 'W')],
+  };
+}
