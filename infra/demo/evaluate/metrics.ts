@@ -1,0 +1,158 @@
+/** The numbers of the quality table, each as a pure function of predictions and ground truth. */
+
+/**
+ * Mean |d' - d| / d over the pixels where `valid`, after the per-picture least-squares scale and shift of
+ * the prediction (4M's depth is relative: it is standardised per picture).
+ */
+export function absoluteRelativeError(
+  predicted: ArrayLike<number>,
+  truth: ArrayLike<number>,
+  valid: ArrayLike<boolean | number>,
+): number {
+  let n = 0;
+  let sumX = 0;
+  let sumY = 0;
+  let sumXX = 0;
+  let sumXY = 0;
+  for (let i = 0; i < truth.length; i++) {
+    if (!valid[i]) continue;
+    const x = predicted[i]!;
+    const y = truth[i]!;
+    n++;
+    sumX += x;
+    sumY += y;
+    sumXX += x * x;
+    sumXY += x * y;
+  }
+  const spread = n * sumXX - sumX * sumX;
+  const scale = spread === 0 ? 0 : (n * sumXY - sumX * sumY) / spread;
+  const shift = (sumY - scale * sumX) / n;
+  let error = 0;
+  for (let i = 0; i < truth.length; i++) {
+    if (valid[i]) error += Math.abs(scale * predicted[i]! + shift - truth[i]!) / truth[i]!;
+  }
+  return error / n;
+}
+
+/** Mean angle in degrees between RGB-coded normals (H*W*3 bytes each) over the pixels where `valid`. */
+export function meanAngle(
+  predicted: ArrayLike<number>,
+  truth: ArrayLike<number>,
+  valid: ArrayLike<boolean | number>,
+): { sum: number; count: number } {
+  let sum = 0;
+  let count = 0;
+  for (let i = 0; i < truth.length / 3; i++) {
+    if (!valid[i]) continue;
+    let dot = 0;
+    let a = 0;
+    let b = 0;
+    for (let c = 0; c < 3; c++) {
+      const p = predicted[3 * i + c]! / 127.5 - 1;
+      const t = truth[3 * i + c]! / 127.5 - 1;
+      dot += p * t;
+      a += p * p;
+      b += t * t;
+    }
+    const cosine = dot / Math.max(1e-6, Math.sqrt(a * b));
+    sum += (Math.acos(Math.min(1, Math.max(-1, cosine))) * 180) / Math.PI;
+    count++;
+  }
+  return { sum, count };
+}
+
+/** Intersections and unions per class, summed over pictures. */
+export function createIouCounter(classes: number): {
+  add(predicted: ArrayLike<number>, truth: ArrayLike<number>): void;
+  /** Mean over the classes that occur. */
+  mean(): number;
+} {
+  const intersection = new Float64Array(classes);
+  const union = new Float64Array(classes);
+  return {
+    add(predicted, truth) {
+      for (let i = 0; i < truth.length; i++) {
+        const p = predicted[i]!;
+        const t = truth[i]!;
+        if (p === t) {
+          intersection[t]!++;
+          union[t]!++;
+        } else {
+          union[t]!++;
+          if (p < classes) union[p]!++;
+        }
+      }
+    },
+    mean() {
+      const present = [...union.keys()].filter((c) => union[c]! > 0);
+      return present.reduce((sum, c) => sum + intersection[c]! / union[c]!, 0) / present.length;
+    },
+  };
+}
+
+export type Box = readonly [xmin: number, ymin: number, xmax: number, ymax: number];
+export interface LabelledBox {
+  readonly box: Box;
+  readonly label: string;
+}
+
+/** Intersection over union of two boxes. */
+export function boxIou(a: Box, b: Box): number {
+  const width = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
+  const height = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
+  const area = (box: Box): number => (box[2] - box[0]) * (box[3] - box[1]);
+  const shared = width * height;
+  return shared / Math.max(1e-9, area(a) + area(b) - shared);
+}
+
+/** For every true box, the IoU of the best predicted box of the same class (0 where there is none). */
+export const bestIous = (
+  predicted: readonly LabelledBox[],
+  truth: readonly LabelledBox[],
+): number[] =>
+  truth.map((t) =>
+    Math.max(0, ...predicted.filter((p) => p.label === t.label).map((p) => boxIou(p.box, t.box))),
+  );
+
+const COLOURS = ['red', 'green', 'blue', 'yellow', 'purple', 'cyan'];
+const SHAPES = ['sphere', 'box', 'cylinder', 'cone'];
+
+/** The (colour, shape) pairs a caption names, sorted: what it says is there, wherever. */
+export function namedObjects(caption: string): string {
+  const words = caption.toLowerCase().match(/[a-z]+/g) ?? [];
+  return words
+    .flatMap((word, i) =>
+      COLOURS.includes(word) && SHAPES.includes(words[i + 1] ?? '')
+        ? [`${word} ${words[i + 1]}`]
+        : [],
+    )
+    .sort()
+    .join(', ');
+}
+
+/** Cosine of two vectors. */
+export function cosine(a: readonly number[], b: readonly number[]): number {
+  let dot = 0;
+  let aa = 0;
+  let bb = 0;
+  for (let i = 0; i < a.length; i++) {
+    dot += a[i]! * b[i]!;
+    aa += a[i]! ** 2;
+    bb += b[i]! ** 2;
+  }
+  return dot / Math.max(1e-12, Math.sqrt(aa * bb));
+}
+
+/** True when one of the `k` candidates nearest to `query` satisfies `right`. */
+export function inTopK(
+  query: readonly number[],
+  candidates: readonly (readonly number[])[],
+  k: number,
+  right: (index: number) => boolean,
+): boolean {
+  return candidates
+    .map((candidate, index) => ({ index, score: cosine(query, candidate) }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, k)
+    .some(({ index }) => right(index));
+}

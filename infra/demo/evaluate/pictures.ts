@@ -1,0 +1,38 @@
+/** Pictures on the wire <-> arrays. */
+import sharp from 'sharp';
+
+export const toDataUrl = (png: Uint8Array): string =>
+  `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+
+function bytesOf(dataUrl: string): Buffer {
+  const comma = dataUrl.indexOf(',');
+  if (!dataUrl.startsWith('data:') || comma < 0) throw new Error('not a data URL');
+  return Buffer.from(dataUrl.slice(comma + 1), 'base64');
+}
+
+/** (64, 64, 3) bytes -> PNG. */
+export const encodeRgb = async (pixels: Uint8Array, size: number): Promise<Buffer> =>
+  await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
+    .png()
+    .toBuffer();
+
+/** A picture as (H, W, 3) bytes. */
+export const decodeRgb = async (dataUrl: string): Promise<Uint8Array> =>
+  await sharp(bytesOf(dataUrl)).removeAlpha().toColourspace('srgb').raw().toBuffer();
+
+/** A grey picture of up to 16 bits as (H, W) numbers. */
+export async function decodeGrey16(dataUrl: string): Promise<Uint16Array> {
+  const raw = await sharp(bytesOf(dataUrl))
+    .toColourspace('grey16')
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true });
+  const { data, info } = raw;
+  const values = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
+  return values.filter((_, i) => i % info.channels === 0);
+}
+
+/** A picture whose grey values are class ids, as (H, W) bytes. */
+export async function decodeLabels(dataUrl: string): Promise<Uint8Array> {
+  const { data, info } = await sharp(bytesOf(dataUrl)).raw().toBuffer({ resolveWithObject: true });
+  return data.filter((_, i) => i % info.channels === 0);
+}

@@ -1,0 +1,258 @@
+"""The 4M Shapes model: a 4M encoder-decoder transformer (SwiGLU, no biases) written from the formulas of the paper.
+
+Parameter names and config keys are those of the public 4M checkpoints (FM, `swiglu_nobias` flavour).
+"""
+import json
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+import tokenizers as T
+
+V_TEXT = len(T.VOCAB)
+# name -> (kind, vocabulary, tokens). kinds: pix (input only), img (2D tokens), seq (causal text), glob (learned positions)
+MODS = {"rgb@64": ("pix", 0, 64), "tok_rgb@64": ("img", 256, 64), "tok_depth@64": ("img", 256, 64),
+        "tok_normal@64": ("img", 256, 64), "tok_semseg@64": ("img", 256, 64), "tok_canny_edge@64": ("img", 256, 64),
+        "caption": ("seq", V_TEXT, 24), "det": ("seq", V_TEXT, 24), "color_palette": ("seq", V_TEXT, 24),
+        "metadata": ("seq", V_TEXT, 24), "tok_scene_global": ("glob", 32, 16)}
+CLASSES = ["sky", "ground", "sphere", "box", "cylinder", "cone"]
+PALETTE = [[135, 190, 235], [150, 140, 125], [220, 60, 60], [70, 120, 220], [240, 190, 50], [90, 190, 90]]
+
+def modality_info():
+    """Entries of the 64-pixel modalities, which the published table lacks; a metadata value of the checkpoint."""
+    out = {}
+    for m, (kind, vocab, n) in MODS.items():
+        e = dict(type="seq" if kind == "seq" else "img", max_tokens=n)
+        e.update(dict(pixels=True) if kind == "pix" else dict(vocab_size=vocab))
+        e.update(dict(coord_bins=T.BINS) if kind == "seq" else dict(input_size=64, patch_size=16 if kind == "glob" else 8))
+        if m.startswith("tok_"):
+            e["tokenizer"] = m.split("@")[0] + ".safetensors"
+        if m == "tok_semseg@64":
+            e.update(classes=CLASSES, palette=PALETTE)
+        out[m] = e
+    return json.dumps(out)
+
+def config(mods, dim=128, depth=4, heads=4):
+    return dict(domains_in=[m for m in mods], domains_out=[m for m in mods if MODS[m][0] != "pix"], image_size=64,
+                patch_size=8, dim=dim, encoder_depth=depth, decoder_depth=depth, num_heads=heads, mlp_ratio=4.0,
+                qkv_bias=False, proj_bias=False, mlp_bias=False, norm_bias=False, act_layer="SiLU", gated_mlp=True,
+                qk_norm=False, share_modality_embeddings=False)
+
+class Norm(nn.Module):
+    """LayerNorm without a trained bias (a zero buffer keeps the public key name)."""
+    def __init__(self, dim):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.register_buffer("bias", torch.zeros(dim))
+
+    def forward(self, x):
+        return F.layer_norm(x, x.shape[-1:], self.weight, self.bias, 1e-6)
+
+def attend(q, k, v, heads, mask=None):
+    """q: (B,N,C), k/v: (B,M,C); mask: True where attention is forbidden, broadcastable to (B,1,N,M)."""
+    B, N, C = q.shape
+    s = lambda t: t.reshape(B, -1, heads, C // heads).transpose(1, 2)
+    a = s(q) @ s(k).transpose(-2, -1) * (C // heads) ** -0.5
+    if mask is not None:
+        a = a.masked_fill(mask, -torch.finfo(a.dtype).max)
+    return (a.softmax(-1) @ s(v)).transpose(1, 2).reshape(B, N, C)
+
+class SelfAttn(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads, self.qkv, self.proj = heads, nn.Linear(dim, 3 * dim, bias=False), nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x, mask):
+        return self.proj(attend(*self.qkv(x).chunk(3, -1), self.heads, mask))
+
+class CrossAttn(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads, self.q = heads, nn.Linear(dim, dim, bias=False)
+        self.kv, self.proj = nn.Linear(dim, 2 * dim, bias=False), nn.Linear(dim, dim, bias=False)
+
+    def forward(self, x, context, mask):
+        return self.proj(attend(self.q(x), *self.kv(context).chunk(2, -1), self.heads, mask))
+
+class Gated(nn.Module):
+    def __init__(self, dim, ratio):
+        super().__init__()
+        h = int(2 * int(dim * ratio) / 3)
+        self.fc1, self.fc3 = nn.Linear(dim, h, bias=False), nn.Linear(dim, h, bias=False)
+        self.fc2 = nn.Linear(h, dim, bias=False)
+
+    def forward(self, x):
+        return self.fc2(F.silu(self.fc1(x)) * self.fc3(x))
+
+class EncBlock(nn.Module):
+    def __init__(self, dim, heads, ratio):
+        super().__init__()
+        self.norm1, self.norm2 = Norm(dim), Norm(dim)
+        self.attn, self.mlp = SelfAttn(dim, heads), Gated(dim, ratio)
+
+    def forward(self, x, mask):
+        x = x + self.attn(self.norm1(x), mask)
+        return x + self.mlp(self.norm2(x))
+
+class DecBlock(nn.Module):
+    def __init__(self, dim, heads, ratio):
+        super().__init__()
+        self.norm1, self.query_norm, self.context_norm, self.norm2 = Norm(dim), Norm(dim), Norm(dim), Norm(dim)
+        self.self_attn, self.cross_attn, self.mlp = SelfAttn(dim, heads), CrossAttn(dim, heads), Gated(dim, ratio)
+
+    def forward(self, x, context, sa_mask, xa_mask):
+        x = x + self.self_attn(self.norm1(x), sa_mask)
+        x = x + self.cross_attn(self.query_norm(x), self.context_norm(context), xa_mask)
+        return x + self.mlp(self.norm2(x))
+
+class Embedding(nn.Module):
+    """Token (or pixel-patch) embedding, position table and modality vector; decoders also carry the output head."""
+    def __init__(self, mod, dim, patch, decoder):
+        super().__init__()
+        kind, vocab, n = MODS[mod]
+        if kind == "pix":
+            self.proj = nn.Linear(3 * patch * patch, dim, bias=False)
+        else:
+            self.token_emb = nn.Embedding(vocab, dim)
+        if kind == "seq":                               # 1D sine-cosine table of 512 positions
+            w = torch.arange(512).float()[:, None] / 10000 ** (torch.arange(dim // 2).float() / (dim // 2))
+            self.register_buffer("pos_emb", torch.cat([w.sin(), w.cos()], 1)[None])
+        elif kind == "glob":
+            self.pos_emb = nn.Parameter(torch.randn(1, n, dim) * .02)
+        else:
+            g = int(n ** .5)
+            self.register_buffer("pos_emb", T.sincos_2d(g, g, dim)[None])
+        self.mod_emb = nn.Parameter(torch.randn(1, 1, dim) * .02)
+        if decoder:
+            self.to_logits = nn.Linear(dim, vocab, bias=False)
+
+    def where(self, pos):
+        """Position + modality embedding at integer positions (B,n)."""
+        return self.pos_emb[0][pos] + self.mod_emb
+
+class FM(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.config, d, a = c, c["dim"], (c["dim"], c["num_heads"], c["mlp_ratio"])
+        self.encoder_embeddings = nn.ModuleDict({m: Embedding(m, d, c["patch_size"], False) for m in c["domains_in"]})
+        self.decoder_embeddings = nn.ModuleDict({m: Embedding(m, d, c["patch_size"], True) for m in c["domains_out"]})
+        self.encoder = nn.ModuleList([EncBlock(*a) for _ in range(c["encoder_depth"])])
+        self.encoder_norm = Norm(d)
+        self.decoder_proj_context = nn.Linear(d, d)
+        self.decoder = nn.ModuleList([DecBlock(*a) for _ in range(c["decoder_depth"])])
+        self.decoder_norm = Norm(d)
+        self.mask_token = nn.Parameter(torch.randn(1, 1, d) * .02)
+        for n, p in self.named_parameters():            # Xavier; q, k, v (and the two gates) count as separate matrices
+            if p.dim() == 2:
+                parts = 3 if "qkv" in n else 2 if ".kv" in n else 1
+                b = (6 / (p.shape[0] // parts + p.shape[1])) ** .5
+                nn.init.normal_(p, std=.02) if "token_emb" in n else nn.init.uniform_(p, -b, b)
+        nn.init.zeros_(self.decoder_proj_context.bias)
+
+    def patches(self, rgb):
+        """(B,3,H,W) -> (B,n,p*p*3), channel fastest."""
+        B, C, H, W = rgb.shape
+        p = self.config["patch_size"]
+        return rgb.view(B, C, H // p, p, W // p, p).permute(0, 2, 4, 3, 5, 1).reshape(B, -1, p * p * C)
+
+    def encode(self, inputs):
+        """inputs: list of (mod, values, pos, pad). values: patches (B,n,192) or ids (B,n); pad: bool (B,n) or None.
+        Returns context for the decoder, its padding mask, and the encoder output."""
+        xs, es, pads = [], [], []
+        for mod, val, pos, pad in inputs:
+            e = self.encoder_embeddings[mod]
+            x, w = (e.proj(val) if MODS[mod][0] == "pix" else e.token_emb(val)), e.where(pos)
+            if pad is not None:
+                x, w = x.masked_fill(pad[..., None], 0), w.masked_fill(pad[..., None], 0)
+            xs.append(x); es.append(w)
+            pads.append(torch.zeros(pos.shape, dtype=torch.bool) if pad is None else pad)
+        emb, pad = torch.cat(es, 1), torch.cat(pads, 1)
+        mask = pad[:, None, None] if pad.any() else None
+        x = torch.cat(xs, 1) + emb
+        for b in self.encoder:
+            x = b(x, mask)
+        x = self.encoder_norm(x)
+        return self.decoder_proj_context(x) + emb, mask, x
+
+    def decode(self, mod, context, mask, pos, ids=None):
+        """Logits of one target modality. Images: mask tokens at pos. Sequences: causal over ids."""
+        e = self.decoder_embeddings[mod]
+        if MODS[mod][0] == "seq":
+            y = e.token_emb(ids) + e.where(pos)
+            n = ids.shape[1]
+            sa = torch.ones(n, n, dtype=torch.bool).triu(1)
+        else:
+            y, sa = self.mask_token + e.where(pos), None
+        for b in self.decoder:
+            y = b(y, context, sa, mask)
+        return e.to_logits(self.decoder_norm(y))
+
+def load(path):
+    sd, meta = T.load_st(path)
+    meta.pop("modality_info", None)
+    m = FM(meta)
+    m.load_state_dict(sd)
+    return m.eval()
+
+# ---------------------------------------------------------------- a small sampler
+IMAGENET = torch.tensor([[.485, .456, .406], [.229, .224, .225]])
+
+def rgb_input(model, u8):
+    """uint8 (B,64,64,3) -> encoder input entry (ImageNet-standardised pixels, all 64 patches)."""
+    x = (torch.from_numpy(u8).float() / 255 - IMAGENET[0]) / IMAGENET[1]
+    return ("rgb@64", model.patches(x.permute(0, 3, 1, 2)), grid(len(u8)), None)
+
+def grid(B, n=64):
+    return torch.arange(n).expand(B, n)
+
+def text_input(mod, strings):
+    ids = [T.encode_text(s) + [T.EOS] for s in strings]
+    n = max(map(len, ids))
+    t = torch.tensor([i + [0] * (n - len(i)) for i in ids])
+    pad = torch.tensor([[j >= len(i) for j in range(n)] for i in ids])
+    return (mod, t, grid(len(ids), n), pad)
+
+@torch.no_grad()
+def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1., gen=None):
+    """MaskGIT decoding: cosine schedule over steps, most probable samples first. cfg: unconditional input list."""
+    B, n = len(inputs[0][1]), MODS[mod][2]
+    ids, known = torch.zeros(B, n, dtype=torch.long), torch.zeros(B, n, dtype=torch.bool)
+    import math
+    left = [round(n * .5 * (1 + math.cos(math.pi * i / steps))) for i in range(steps)] + [0]
+    for s in range(steps):
+        def logits(inp):
+            if s:
+                kp = known.float().topk(n - left[s], 1)[1].sort(1)[0]
+                inp = inp + [(mod, ids.gather(1, kp), kp, None)]
+            ctx, mask, _ = model.encode(inp)
+            return model.decode(mod, ctx, mask, up)
+        up = (~known).float().topk(left[s], 1)[1].sort(1)[0]
+        lg = logits(inputs)
+        if cfg is not None and scale != 1:
+            un = logits(cfg)
+            lg = un + scale * (lg - un)
+        if temp > 0:
+            t = temp * left[s] / n                       # linear temperature decay
+            pr = (lg / max(t, 1e-6)).softmax(-1)
+            pick = torch.multinomial(pr.flatten(0, 1), 1, generator=gen).view(lg.shape[:2])
+            conf = pr.gather(2, pick[..., None])[..., 0]
+        else:
+            conf, pick = lg.softmax(-1).max(-1)
+        top = conf.topk(left[s] - left[s + 1], 1)[1]
+        where = up.gather(1, top)
+        ids.scatter_(1, where, pick.gather(1, top))
+        known.scatter_(1, where, True)
+    return ids
+
+@torch.no_grad()
+def gen_text(model, inputs, mod, max_len=24):
+    """Greedy decoding. As in the public sampler the encoder sees [S_1], the decoder starts from [S_1], ends at [EOS]."""
+    B = len(inputs[0][1])
+    s1 = torch.full((B, 1), T.S1)
+    ctx, mask, _ = model.encode(inputs + [(mod, s1, grid(B, 1), None)])
+    out = s1
+    for _ in range(max_len):
+        nxt = model.decode(mod, ctx, mask, grid(B, out.shape[1]), out)[:, -1].argmax(-1, keepdim=True)
+        out = torch.cat([out, nxt], 1)
+        if (out == T.EOS).any(1).all():
+            break
+    return out[:, 1:]

@@ -1,0 +1,421 @@
+"""Tokenizers of 4M Shapes: ViT VQ-VAEs for images, an MLP with parallel codebooks for the global vector, words, and
+safetensors I/O. Parameter names and config keys are those of the public 4M tokenizers, so checkpoints load there.
+  python tokenizers.py rgb|depth|normal|semseg|canny_edge|scene_global DATA OUT SECONDS [WARM_START]
+"""
+import sys, json, math, time, struct, ast, os
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+# ViT presets (public 4M has vit_s/b/l; these are the demo's own sizes)
+VIT = {"vit_demo_enc": dict(dim=96, depth=2, heads=3), "vit_demo_dec": dict(dim=96, depth=2, heads=3)}
+
+# ---------------------------------------------------------------- safetensors
+_DT = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8"}
+_NP = {"F32": np.float32, "F16": np.float16, "I64": np.int64, "I32": np.int32, "U8": np.uint8}
+
+def save_st(path, tensors, meta=None):
+    """Write a .safetensors file; meta values become strings in __metadata__, as in the public checkpoints."""
+    head, blobs, off = ({"__metadata__": {k: str(v) for k, v in meta.items()}} if meta else {}), [], 0
+    for k, t in tensors.items():
+        blobs.append(t.detach().contiguous().numpy().tobytes())
+        head[k] = dict(dtype=_DT[t.dtype], shape=list(t.shape), data_offsets=[off, off + len(blobs[-1])])
+        off += len(blobs[-1])
+    h = json.dumps(head).encode()
+    h += b" " * (-len(h) % 8)
+    with open(path, "wb") as f:
+        f.writelines([struct.pack("<Q", len(h)), h] + blobs)
+
+def load_st(path):
+    """-> (tensors, metadata). Half precision is widened to float32."""
+    raw = open(path, "rb").read()
+    n = struct.unpack("<Q", raw[:8])[0]
+    head, out = json.loads(raw[8:8 + n]), {}
+    meta = {k: _literal(v) for k, v in head.pop("__metadata__", {}).items()}
+    for k, v in head.items():
+        a, b = v["data_offsets"]
+        t = torch.from_numpy(np.frombuffer(raw[8 + n + a:8 + n + b], _NP[v["dtype"]]).reshape(v["shape"]).copy())
+        out[k] = t.float() if t.is_floating_point() else t
+    return out, meta
+
+def _literal(s):
+    try:
+        return ast.literal_eval(s)
+    except (ValueError, SyntaxError):
+        return s
+
+# ---------------------------------------------------------------- ViT VQ-VAE
+def sincos_2d(h, w, dim):
+    """(h*w, dim) table: sin, cos of the first axis, then sin, cos of the second."""
+    omega = 1.0 / 10000 ** (torch.arange(dim // 4, dtype=torch.float32) / (dim // 4))
+    a, b = torch.meshgrid(torch.arange(w).float(), torch.arange(h).float(), indexing="ij")
+    a, b = a.reshape(-1, 1) * omega, b.reshape(-1, 1) * omega
+    return torch.cat([a.sin(), a.cos(), b.sin(), b.cos()], 1)
+
+class Mlp(nn.Module):
+    def __init__(self, dim, act):
+        super().__init__()
+        self.fc1, self.fc2, self.act = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim), act
+
+    def forward(self, x):
+        return self.fc2(self.act(self.fc1(x)))
+
+class Attn(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.h, self.qkv, self.proj = heads, nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x):
+        B, N, C = x.shape
+        q, k, v = self.qkv(x).view(B, N, 3, self.h, C // self.h).permute(2, 0, 3, 1, 4)
+        a = (q @ k.transpose(-2, -1) * (C // self.h) ** -0.5).softmax(-1)
+        return self.proj((a @ v).transpose(1, 2).reshape(B, N, C))
+
+class Block(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-6), nn.LayerNorm(dim, eps=1e-6)
+        self.attn, self.mlp = Attn(dim, heads), Mlp(dim, F.gelu)
+
+    def forward(self, x):
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+class ViT(nn.Module):
+    """Encoder (image -> dim x nh x nw) or decoder (dim x nh x nw -> image), both with a tanh post-MLP."""
+    def __init__(self, preset, channels, patch, res, decoder):
+        super().__init__()
+        p, g = VIT[preset], res // patch
+        self.dim, self.patch, self.ch, self.dec = p["dim"], patch, channels, decoder
+        self.pos_emb = nn.Parameter(sincos_2d(g, g, self.dim).t().reshape(1, self.dim, g, g).clone(), False)
+        if not decoder:
+            self.proj = nn.Conv2d(channels, self.dim, patch, patch)
+        self.blocks = nn.Sequential(*[Block(self.dim, p["heads"]) for _ in range(p["depth"])])
+        self.norm_mlp, self.post_mlp = nn.LayerNorm(self.dim, eps=1e-6), Mlp(self.dim, torch.tanh)
+        if decoder:
+            self.out_proj = nn.Linear(self.dim, channels * patch * patch)
+        for m in self.modules():
+            if isinstance(m, nn.Linear):
+                nn.init.xavier_uniform_(m.weight)
+                nn.init.zeros_(m.bias)
+
+    def forward(self, x):
+        x = x if self.dec else self.proj(x)
+        B, _, nh, nw = x.shape
+        pos = self.pos_emb if self.pos_emb.shape[-2:] == (nh, nw) else \
+            F.interpolate(self.pos_emb, (nh, nw), mode="bicubic", align_corners=False)
+        x = self.blocks((x + pos).flatten(2).transpose(1, 2))
+        x = x + self.post_mlp(self.norm_mlp(x))
+        if not self.dec:
+            return x.transpose(1, 2).reshape(B, -1, nh, nw)
+        x = self.out_proj(x).view(B, nh, nw, self.ch, self.patch, self.patch)
+        return x.permute(0, 3, 1, 4, 2, 5).reshape(B, self.ch, nh * self.patch, nw * self.patch)
+
+class Codebook(nn.Module):
+    """Cosine codebook with EMA updates and random restart of dead codes (no gradients)."""
+    def __init__(self, K, dim, decay, dead):
+        super().__init__()
+        self.decay, self.dead = decay, dead
+        self.register_buffer("initted", torch.ones(1))
+        self.register_buffer("cluster_size", torch.zeros(K))
+        self.register_buffer("embed", F.normalize(torch.randn(K, dim), dim=-1))
+
+    def forward(self, x):                              # x: (n, dim)
+        x = F.normalize(x.float(), dim=-1)
+        ids = (x @ F.normalize(self.embed, dim=-1).t()).argmax(-1)
+        if self.training:
+            n = torch.bincount(ids, minlength=len(self.embed)).float()
+            mean = F.normalize(torch.zeros_like(self.embed).index_add_(0, ids, x), dim=-1)
+            mean = torch.where(n[:, None] == 0, F.normalize(self.embed, dim=-1), mean)
+            self.cluster_size.mul_(self.decay).add_(n, alpha=1 - self.decay)
+            self.embed.mul_(self.decay).add_(mean, alpha=1 - self.decay)
+            dead = self.cluster_size < self.dead
+            if dead.any():
+                self.embed[dead] = x[torch.randint(len(x), (int(dead.sum()),))]
+                self.cluster_size[dead] = self.dead * 2
+        return F.embedding(ids, self.embed), ids
+
+class Quantize(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.norm, self.bypass = c["norm_latents"], False
+        self._codebook = Codebook(c["codebook_size"], c["latent_dim"], c["ema_decay"], c["threshold_ema_dead_code"])
+
+    def forward(self, h):
+        B, C, nh, nw = h.shape
+        x = h.flatten(2).transpose(1, 2)
+        x = F.normalize(x, dim=-1) if self.norm else x
+        if self.bypass:                                # autoencoder warm-up before the codebook exists
+            return x.transpose(1, 2).reshape(B, C, nh, nw), x.sum() * 0, x.detach()
+        q, ids = self._codebook(x.detach().reshape(-1, C))
+        q = q.view_as(x)
+        loss = F.mse_loss(q.detach(), x)
+        q = x + (q - x).detach() if self.training else q
+        return q.transpose(1, 2).reshape(B, C, nh, nw), loss, ids.view(B, nh, nw)
+
+    def lookup(self, ids):
+        return F.embedding(ids, self._codebook.embed).permute(0, 3, 1, 2)
+
+class Tokenizer(nn.Module):
+    """VQ-VAE. encode: image (or label map) -> ids (B,8,8); decode: ids -> image (or class logits)."""
+    def __init__(self, c):
+        super().__init__()
+        self.config = c
+        if c["n_labels"]:
+            self.cls_emb = nn.Embedding(c["n_labels"], c["n_channels"])
+        self.encoder = ViT(c["enc_type"], c["n_channels"], c["patch_size"], c["image_size"], False)
+        self.quant_proj, self.quantize = nn.Conv2d(self.encoder.dim, c["latent_dim"], 1), Quantize(c)
+        self.decoder = ViT(c["dec_type"], c["n_labels"] or c["n_channels"], c["patch_size"], c["image_size"], True)
+        self.post_quant_proj = nn.Conv2d(c["latent_dim"], self.decoder.dim, 1)
+
+    def quant(self, x):
+        x = self.cls_emb(x).permute(0, 3, 1, 2) if self.config["n_labels"] else x
+        return self.quantize(self.quant_proj(self.encoder(x)))
+
+    def encode(self, x):
+        return self.quant(x)[2]
+
+    def decode(self, ids):
+        return self.decoder(self.post_quant_proj(self.quantize.lookup(ids)))
+
+def config(name):
+    """Tokenizer config, keys as in public 4M tokenizer configs."""
+    if name == "scene_global":
+        return dict(domain=name, model_type="VQVAE", image_size=64, n_channels=54, n_labels=None, patch_size=16,
+                    enc_type="BottleneckMLP/B_2-Wi_64", dec_type="BottleneckMLP/B_2-Wi_64", patch_proj=False,
+                    post_mlp=False, quant_type="memcodes", codebook_size=32, num_codebooks=16, latent_dim=128,
+                    sync_codebook=False, undo_std=False)
+    ch, labels, K = dict(rgb=(3, None, 256), depth=(1, None, 256), normal=(3, None, 256), semseg=(16, 6, 256),
+                         canny_edge=(1, None, 256))[name]
+    return dict(domain=name if name != "semseg" else "semseg_shapes", model_type="VQVAE", image_size=64, n_channels=ch,
+                n_labels=labels, enc_type="vit_demo_enc", dec_type="vit_demo_dec", patch_proj=True, post_mlp=True,
+                patch_size=8, quant_type="lucid", codebook_size=K, num_codebooks=1, latent_dim=16, norm_codes=True,
+                norm_latents=True, sync_codebook=False, ema_decay=0.95, threshold_ema_dead_code=0.02, undo_std=False,
+                code_replacement_policy="batch_random", commitment_weight=1.0, kmeans_init=False, out_conv=False)
+
+# Extra metadata entry of the ViT tokenizers: sizes of presets that the public code does not have.
+PRESETS = json.dumps({k: dict(dim_tokens=p["dim"], depth=p["depth"], num_heads=p["heads"], mlp_ratio=4, qkv_bias=True)
+                      for k, p in VIT.items()})
+
+def load(path):
+    sd, meta = load_st(path)
+    m = (GlobalTokenizer if "MLP" in meta["enc_type"] else Tokenizer)({k: v for k, v in meta.items() if k != "vit_presets"})
+    m.load_state_dict(sd)
+    return m.eval()
+
+# ---------------------------------------------------------------- global vector: MLP + 16 parallel small codebooks
+class Bottleneck(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+class MLP(nn.Module):
+    """Residual MLP on vectors, in and out as 1x1 feature maps; ids such as BottleneckMLP/B_2-Wi_64."""
+    def __init__(self, ident, d_in, d_out):
+        super().__init__()
+        n, w = (int(p.split("_")[1]) for p in ident.split("/")[1].split("-")[:2])
+        self.linear_in, self.linear_out = nn.Linear(d_in or w, w), nn.Linear(w, d_out or w)
+        self.blocks = nn.ModuleList([Bottleneck(w) for _ in range(n)])
+        self.layernorms = nn.ModuleList([nn.LayerNorm(w) for _ in range(n)])
+
+    def forward(self, x):
+        x = self.linear_in(x.flatten(1))
+        for b, n in zip(self.blocks, self.layernorms):
+            x = x + b.block(n(x))
+        return self.linear_out(x)[:, :, None, None]
+
+class Weight(nn.Module):
+    def __init__(self, *shape):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(*shape) / math.sqrt(shape[1]))
+
+class Memcodes(nn.Module):
+    """Multi-head codebook looked up by attention; Gumbel-softmax in training, argmax afterwards."""
+    def __init__(self, dim, K, heads):
+        super().__init__()
+        d = dim // heads
+        self.h, self.scale, self.codes = heads, d ** -0.5, nn.Parameter(torch.randn(heads, K, d))
+        self.to_k, self.to_v = Weight(heads, d, d), Weight(heads, d, d)
+
+    def forward(self, x):                              # (B,dim,1,1) -> quantised, ids (B,heads)
+        q = x.reshape(len(x), self.h, -1) * self.scale
+        lg = torch.einsum("bhd,hkd->bhk", q, self.codes @ self.to_k.weight)
+        a = F.gumbel_softmax(lg, 1., True) if self.training else F.one_hot(lg.argmax(-1), lg.shape[-1]).float()
+        return torch.einsum("bhk,hkd->bhd", a, self.codes @ self.to_v.weight).reshape(x.shape), lg.argmax(-1)
+
+    def lookup(self, ids):                             # (B,heads) -> (B,dim,1,1)
+        v = (self.codes @ self.to_v.weight).expand(len(ids), -1, -1, -1)
+        return v.gather(2, ids[..., None, None].expand(-1, -1, 1, v.shape[-1])).reshape(len(ids), -1, 1, 1)
+
+class GlobalTokenizer(nn.Module):
+    """48 numbers <-> 16 ids."""
+    def __init__(self, c):
+        super().__init__()
+        self.config, self.encoder, L = c, MLP(c["enc_type"], c["n_channels"], None), c["latent_dim"]
+        w = self.encoder.linear_out.out_features
+        self.quant_proj, self.post_quant_proj = nn.Conv2d(w, L, 1), nn.Conv2d(L, w, 1)
+        self.quantize = Memcodes(L, c["codebook_size"], c["num_codebooks"])
+        self.decoder = MLP(c["dec_type"], None, c["n_channels"])
+
+    def encode(self, x):
+        return self.quantize(self.quant_proj(self.encoder(x)))[1]
+
+    def decode(self, ids):
+        return self.decoder(self.post_quant_proj(self.quantize.lookup(ids))).flatten(1)
+
+    def forward(self, x):
+        return self.decoder(self.post_quant_proj(self.quantize(self.quant_proj(self.encoder(x)))[0])).flatten(1)
+
+# ---------------------------------------------------------------- modality <-> tensor
+def standardize_depth(d, thresh=0.1):
+    """4M depth standardisation: subtract mean, divide by std of the central 80% of values (per image, unbiased)."""
+    s = d.flatten(1).sort(1)[0]
+    n, sh = s.shape[1], (-1,) + (1,) * (d.dim() - 1)
+    s = s[:, int(thresh * n):int((1 - thresh) * n)]
+    return (d - s.mean(1).view(sh)) / (s.var(1) + 1e-6).sqrt().view(sh)
+
+ARRAYS = dict(rgb=(np.uint8, (64, 64, 3)), depth=(np.uint16, (64, 64)), normal=(np.uint8, (64, 64, 3)),
+              semseg=(np.uint8, (64, 64)), edges=(np.uint8, (64, 64)), descriptor=(np.float32, (54,)))
+
+def array(folders, name):
+    """An array of scene/generate.ts, of one or several data folders."""
+    t, shape = ARRAYS["edges" if name == "canny_edge" else "descriptor" if name == "scene_global" else name]
+    f = "edges" if name == "canny_edge" else "descriptor" if name == "scene_global" else name
+    return np.concatenate([np.fromfile(f"{d}/{f}.bin", t).reshape((-1,) + shape) for d in folders])
+
+def to_input(name, a):
+    """Arrays of the generator -> tokenizer input tensors."""
+    if name == "semseg":
+        return torch.from_numpy(a.astype(np.int64))
+    t = torch.from_numpy(a.astype(np.float32))
+    if name == "depth":
+        return standardize_depth(t[:, None] / 65535)
+    return t[:, None] / 127.5 - 1 if name == "canny_edge" else t.permute(0, 3, 1, 2) / 127.5 - 1
+
+# ---------------------------------------------------------------- words
+WORDS = ("a and in front of left behind right the large small , red green blue yellow purple cyan "
+         "sphere box cylinder cone").split()
+BINS = 64
+VOCAB = {w: i for i, w in enumerate(["[PAD]", "[UNK]", "[SOS]", "[EOS]"] + [f"[S_{i}]" for i in range(32)] +
+                                    [f"v{a}={i}" for a in range(4) for i in range(BINS)] + WORDS)}
+PAD, EOS, S1 = 0, 3, VOCAB["[S_1]"]
+
+def encode_text(s):
+    return [VOCAB.get(w, 1) for w in s.lower().replace(",", " , ").split()]
+
+def decode_text(ids):
+    ids, words = list(ids), list(VOCAB)
+    return " ".join(words[i] for i in (ids[:ids.index(EOS)] if EOS in ids else ids))
+
+def save_tokenizer_json(path):
+    """Hugging Face tokenizers file: WordPiece over a closed vocabulary with the 4M special tokens."""
+    added = [dict(id=i, content=w, single_word=i > 3, lstrip=False, rstrip=False, normalized=False, special=True)
+             for w, i in VOCAB.items() if i < len(VOCAB) - len(WORDS)]
+    model = dict(type="WordPiece", unk_token="[UNK]", continuing_subword_prefix="##", max_input_chars_per_word=100, vocab=VOCAB)
+    norm = dict(type="BertNormalizer", clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=True)
+    json.dump(dict(version="1.0", truncation=None, padding=None, added_tokens=added, normalizer=norm,
+                   pre_tokenizer=dict(type="BertPreTokenizer"), post_processor=None,
+                   decoder=dict(type="WordPiece", prefix="##", cleanup=True), model=model), open(path, "w"), indent=1)
+
+# ---------------------------------------------------------------- training
+def kmeans(x, K, iters=8):
+    """Spherical k-means over unit vectors x."""
+    c = x[torch.randperm(len(x))[:K]]
+    for _ in range(iters):
+        ids = (x @ c.t()).argmax(-1)
+        n = torch.bincount(ids, minlength=K)
+        new = F.normalize(torch.zeros_like(c).index_add_(0, ids, x), dim=-1)
+        c = torch.where(n[:, None] > 0, new, x[torch.randint(len(x), (K,))])
+    return c, n.float()
+
+def train(name, data, out, seconds, warm_start=None, bs=32):
+    """Autoencoder for a tenth of the time, k-means codebook (half of it from object patches), then VQ-VAE training.
+    Pixels of objects, and of patches that touch objects, weigh more than sky and ground."""
+    c, bag, t0 = config(name), [], time.time()
+    X, S = array([f"{data}/a", f"{data}/b"], name), array([f"{data}/a", f"{data}/b"], "semseg")
+    V, VF = to_input(name, array([f"{data}/test"], name)[:256]), torch.from_numpy(array([f"{data}/test"], "semseg")[:256]) > 1
+    m, rng = Tokenizer(c), np.random.default_rng(0)
+    if warm_start:
+        old = {k: v for k, v in load_st(warm_start)[0].items() if "_codebook" not in k}
+        m.load_state_dict({k: v for k, v in old.items() if m.state_dict()[k].shape == v.shape}, strict=False)
+    opt = torch.optim.AdamW([p for p in m.parameters() if p.requires_grad], lr=1, betas=(.9, .95), weight_decay=.02)
+    m.quantize.bypass = True
+    step = prog = 0
+    while prog < 1:
+        prog = (time.time() - t0) / seconds
+        opt.param_groups[0]["lr"] = 2e-3 * min(1, (step + 1) / 40) * (.02 + .98 * .5 * (1 + math.cos(math.pi * min(1, prog))))
+        i = rng.integers(0, len(X), bs)
+        x, fg = to_input(name, X[i]), (torch.from_numpy(S[i]) > 1).float()[:, None]
+        near = F.max_pool2d(fg, 8)                     # patches that show an object
+        w = 1 + 3 * fg + 2 * F.interpolate(near, scale_factor=8)
+        if name == "canny_edge":
+            w = 1 + 4 * (x > 0).float()
+        q, commit, lat = m.quant(x)
+        y = m.decoder(m.post_quant_proj(q))
+        e = F.cross_entropy(y, x, reduction="none")[:, None] if name == "semseg" else (y - x).abs() + (y - x) ** 2
+        loss = (e * w).mean() + c["commitment_weight"] * commit
+        opt.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(m.parameters(), 1.)
+        opt.step()
+        step += 1
+        if m.quantize.bypass and prog > .06:
+            f, lat = near.flatten().bool(), lat.flatten(0, 1)
+            bag += [lat[f], lat[~f][torch.randperm(int((~f).sum()))[:int(f.sum())]]]
+            if prog > .1 and sum(map(len, bag)) > 40 * c["codebook_size"]:
+                book, m.quantize.bypass = m.quantize._codebook, False
+                book.embed[:], n = kmeans(torch.cat(bag)[:60000], c["codebook_size"])
+                book.cluster_size[:] = n / n.mean() * bs / 8
+        if step % 150 == 0 or prog >= 1:
+            m.eval()
+            with torch.no_grad():
+                q, _, ids = m.quant(V)
+                y = m.decoder(m.post_quant_proj(q))
+                e = (y.argmax(1) == V).float() if name == "semseg" else (y - V).abs().mean(1)
+            m.train()
+            print(f"{name} {step} loss {loss:.4f} val {'accuracy' if name == 'semseg' else 'L1'} {e.mean():.4f}, "
+                  f"on objects {e[VF].mean():.4f}, codes {len(ids.unique())}, {time.time() - t0:.0f}s", flush=True)
+            if not m.quantize.bypass:
+                save_st(f"{out}/tok_{name}.safetensors", half(m.state_dict()), {**c, "vit_presets": PRESETS})
+    tokenize(name, data, load(f"{out}/tok_{name}.safetensors"))
+
+def half(sd):
+    """fp16 weights; position tables and codebook stay fp32."""
+    return {k: v.half() if v.is_floating_point() and "pos_emb" not in k and "_codebook" not in k else v for k, v in sd.items()}
+
+@torch.no_grad()
+def tokenize(name, data, m):
+    """Ids of every scene, from the weights as they are stored."""
+    for split in ("test", "a", "b"):
+        x = array([f"{data}/{split}"], name)
+        ids = [m.encode(torch.from_numpy(x[i:i + 64]) if name == "scene_global" else to_input(name, x[i:i + 64])).flatten(1)
+               for i in range(0, len(x), 64)]
+        np.save(f"{data}/{split}/tok_{name}.tmp.npy", torch.cat(ids).numpy().astype(np.int16))
+        os.rename(f"{data}/{split}/tok_{name}.tmp.npy", f"{data}/{split}/tok_{name}.npy")
+
+def train_global(data, out, seconds, bs=256):
+    X, V = (torch.from_numpy(array(d, "scene_global")) for d in ([f"{data}/a", f"{data}/b"], [f"{data}/test"]))
+    m, t0 = GlobalTokenizer(config("scene_global")), time.time()
+    opt = torch.optim.AdamW(m.parameters(), lr=2e-3, weight_decay=.01)
+    prog = 0
+    while prog < 1:
+        prog = (time.time() - t0) / seconds
+        opt.param_groups[0]["lr"] = 2e-3 * .5 * (1 + math.cos(math.pi * min(1, prog)))
+        x = X[torch.randint(len(X), (bs,))]
+        y = m(x)
+        opt.zero_grad(set_to_none=True)
+        (54 * F.mse_loss(y, x) + (1 - F.cosine_similarity(y, x)).mean()).backward()
+        opt.step()
+    save_st(f"{out}/tok_scene_global.safetensors", m.state_dict(), m.config)
+    m.eval()
+    with torch.no_grad():
+        print(f"scene_global val cosine {F.cosine_similarity(m.decode(m.encode(V)), V).mean():.4f} {time.time() - t0:.0f}s")
+    tokenize("scene_global", data, m)
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(0)
+    name, data, out, seconds = sys.argv[1:5]
+    train_global(data, out, float(seconds)) if name == "scene_global" else train(name, data, out, float(seconds), *sys.argv[5:6])

@@ -1,0 +1,137 @@
+/** The house rules that a compiler does not check: who may import what, file sizes, documented routes. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+const sources = (folder: string): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.(ts|mjs)$/.test(file) && !file.endsWith('.gen.ts'))
+    .map((file) => join(folder, file));
+
+const rooms = ['shared', 'edge', 'worker', 'infra', 'test'] as const;
+const files = rooms.flatMap(sources);
+
+const importsOf = (file: string): string[] => {
+  const text = readFileSync(join(root, file), 'utf8');
+  const found = text.matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g);
+  return [...found].map((match) => match[1]!);
+};
+
+/** Room of a relative import; undefined for packages. */
+const targetRoom = (file: string, specifier: string): string | undefined =>
+  specifier.startsWith('.')
+    ? relative(root, resolve(root, dirname(file), specifier)).split('/')[0]
+    : undefined;
+
+const packageName = (specifier: string): string =>
+  specifier.startsWith('@') ? specifier.split('/').slice(0, 2).join('/') : specifier.split('/')[0]!;
+
+interface Law {
+  readonly rooms: readonly string[];
+  readonly packages: readonly string[];
+  /** Packages that single files or folders may import besides. */
+  readonly exceptions: Readonly<Record<string, readonly string[]>>;
+}
+
+const LAWS: Readonly<Record<string, Law>> = {
+  shared: {
+    rooms: ['shared'],
+    packages: ['zod'],
+    exceptions: {
+      'shared/store/s3.ts': ['@aws-sdk/client-s3'],
+      'shared/store/disk.ts': ['node:'],
+    },
+  },
+  edge: {
+    rooms: ['shared', 'edge'],
+    packages: ['hono', 'zod'],
+    exceptions: {
+      'edge/node.ts': ['node:', '@hono/node-server'],
+      'edge/playground/build.mjs': ['node:', 'esbuild'],
+    },
+  },
+  worker: {
+    rooms: ['shared', 'worker'],
+    packages: ['node:', 'zod', 'sharp', '@huggingface/tokenizers'],
+    exceptions: { 'worker/session/': ['onnxruntime-node'] },
+  },
+};
+
+const allowed = (law: Law, file: string, specifier: string): boolean => {
+  const granted = Object.entries(law.exceptions)
+    .filter(([place]) => file.startsWith(place))
+    .flatMap(([, packages]) => packages);
+  return [...law.packages, ...granted].some((name) =>
+    name.endsWith(':') ? specifier.startsWith(name) : packageName(specifier) === name,
+  );
+};
+
+const violations = (): string[] =>
+  files.flatMap((file) => {
+    const law = LAWS[file.split('/')[0]!];
+    if (!law) return [];
+    return importsOf(file).flatMap((specifier) => {
+      const room = targetRoom(file, specifier);
+      const fine = room === undefined ? allowed(law, file, specifier) : law.rooms.includes(room);
+      return fine ? [] : [`${file} imports ${specifier}`];
+    });
+  });
+
+test('imports follow the law', () => {
+  assert.ok(files.length > 20, 'the sources were found');
+  assert.deepEqual(violations(), []);
+});
+
+test('the law notices a forbidden import', () => {
+  const law = LAWS.edge!;
+  assert.equal(allowed(law, 'edge/app.ts', 'onnxruntime-node'), false);
+  assert.equal(allowed(law, 'edge/app.ts', 'node:fs'), false);
+  assert.equal(law.rooms.includes(targetRoom('edge/app.ts', '../worker/main.ts')!), false);
+  assert.equal(allowed(law, 'edge/app.ts', 'hono/cors'), true);
+});
+
+test('the environment is read only where configuration is parsed', () => {
+  const entries = [
+    'edge/config.ts',
+    'edge/node.ts',
+    'edge/index.ts',
+    'worker/config.ts',
+    'worker/main.ts',
+    'worker/export/cli.ts',
+  ];
+  const readers = files.filter(
+    (file) =>
+      /^(shared|edge|worker)\//.test(file) &&
+      readFileSync(join(root, file), 'utf8').includes('process.env'),
+  );
+  assert.deepEqual(
+    readers.filter((file) => !entries.includes(file)),
+    [],
+  );
+});
+
+test('no file grows past 300 lines', () => {
+  const long = files.flatMap((file) => {
+    const lines = readFileSync(join(root, file), 'utf8').split('\n').length - 1;
+    return lines > 300 ? [`${file}: ${lines} lines`] : [];
+  });
+  assert.deepEqual(long, []);
+});
+
+test('no default exports outside the Workers entry', () => {
+  const found = files.filter((file) =>
+    /^export default /m.test(readFileSync(join(root, file), 'utf8')),
+  );
+  assert.deepEqual(found, ['edge/index.ts']);
+});
+
+test('the committed demo model stays under 25 MB', () => {
+  const folder = join(root, 'infra/demo/model');
+  const bytes = readdirSync(folder).reduce((sum, f) => sum + statSync(join(folder, f)).size, 0);
+  assert.ok(bytes > 1_000_000, 'the model is there');
+  assert.ok(bytes <= 25_000_000, `${bytes} bytes`);
+});

@@ -1,0 +1,34 @@
+/**
+ * `npm run bench -- NAME [--json]`: prints a readable table; with `--json` the last line is one JSON
+ * object of named numbers. Numbers that matter are ratios of two things measured in one run.
+ */
+import { bench as generate } from './generate.ts';
+
+export interface BenchRow {
+  readonly name: string;
+  readonly value: number;
+  /** 'x' for ratios. */
+  readonly unit: string;
+  readonly what: string;
+}
+
+const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = { generate };
+
+const names = Object.keys(BENCHES).join(', ');
+const argumentsGiven = process.argv.slice(2);
+const json = argumentsGiven.includes('--json');
+const [name] = argumentsGiven.filter((argument) => !argument.startsWith('--'));
+const run = name === undefined ? undefined : BENCHES[name];
+if (!run) {
+  console.error(`usage: npm run bench -- NAME [--json]\nbenches: ${names}`);
+  process.exit(2);
+}
+
+const rows = await run();
+const width = Math.max(...rows.map((row) => row.name.length));
+for (const row of rows) {
+  const value = row.value.toPrecision(3).padStart(8);
+  console.log(`${row.name.padEnd(width)} ${value} ${row.unit.padEnd(3)} ${row.what}`);
+}
+if (json) console.log(JSON.stringify(Object.fromEntries(rows.map((r) => [r.name, r.value]))));
+process.exit(0);
