@@ -36,3 +36,4 @@ export const modalitiesResponseSchema = z.object({
   model: z.string(),
   modalities: z.array(modalitySchema),
 });
+export type ModalitiesResponse = z.infer<typeof modalitiesResponseSchema>;

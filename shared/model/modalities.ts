@@ -22,6 +22,20 @@ export const presentationSchema = z.enum([
 ]);
 export type Presentation = z.infer<typeof presentationSchema>;
 
+/** Generation settings that a model recommends for one of its targets, over the general ones. */
+const recommendedSettingsSchema = z
+  .object({
+    scheme: z.enum(['maskgit', 'roar', 'autoregressive']),
+    steps: z.number().int().positive(),
+    token_schedule: z.enum(['cosine', 'linear']),
+    temperature: z.number().min(0),
+    temperature_schedule: z.string(),
+    top_k: z.number().min(0),
+    top_p: z.number().min(0).max(1),
+    guidance_scale: z.number(),
+  })
+  .partial();
+
 export const modalityInfoSchema = z.object({
   /** `img`: a fixed grid of tokens (or pixel patches). `seq`: WordPiece ids. `seq_emb`: rows of a text encoder. */
   type: z.enum(['img', 'seq', 'seq_emb']),
@@ -35,6 +49,8 @@ export const modalityInfoSchema = z.object({
   input_size: z.number().int().positive().optional(),
   /** Side of a patch in pixels, image modalities only. */
   patch_size: z.number().int().positive().optional(),
+  /** Width of the rows of a text encoder, `seq_emb` only; 4096 (T5-XXL) in the published models. */
+  embedding_size: z.number().int().positive().optional(),
   /** Bins of `v0=..` coordinates in text formats; 1000 in the published models. */
   coord_bins: z.number().int().positive().default(1000),
   classes: z.array(z.string()).optional(),
@@ -42,6 +58,11 @@ export const modalityInfoSchema = z.object({
   presentation: presentationSchema,
   /** Stem of the tokenizer's checkpoint, for a modality that a VQ tokenizer encodes and decodes. */
   tokenizer: z.string().optional(),
+  /** By what is given: a picture among the inputs, or none. */
+  recommended: z
+    .object({ from_picture: recommendedSettingsSchema, from_text: recommendedSettingsSchema })
+    .partial()
+    .optional(),
   /** Sequence bound of the decoder's position counter where it differs from `max_tokens` (human_poses). */
   max_length: z.number().int().positive().optional(),
 });
@@ -118,6 +139,7 @@ export const PUBLISHED_MODALITIES: Readonly<Record<string, ModalityInfo>> = {
   t5_caption: {
     type: 'seq_emb',
     pixels: false,
+    embedding_size: 4096,
     max_tokens: 77,
     coord_bins: 1000,
     presentation: 'text',

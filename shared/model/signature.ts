@@ -38,7 +38,7 @@ const bool = (name: string, ...dims: Dimension[]): TensorSignature => ({
 /**
  * FM encoder. Every input modality has its own inputs, of length 0 when it is absent:
  * `M.ids` and `M.positions` (B, n), or `M.patches` (B, n, 3*P*P) with (row, column, channel) order for
- * pixels, or `M.embeddings` (B, n, 4096). Tokens are concatenated in `domains_in` order to (B, N);
+ * pixels, or `M.embeddings` (B, n, embedding_size). Tokens are concatenated in `domains_in` order to (B, N);
  * `mask` (B, N) is true where a token is padding (its content and embedding count as zero).
  * `positions` index the grid for images and count valid tokens for sequences.
  * `context` = decoder_proj_context(features) + position and modality embedding; `features` = encoder_norm output.
@@ -53,7 +53,7 @@ export function encoderSignature(
     const content = info.pixels
       ? float(`${name}.patches`, 'B', n, 3 * info.patch_size! ** 2)
       : info.type === 'seq_emb'
-        ? float(`${name}.embeddings`, 'B', n, 4096)
+        ? float(`${name}.embeddings`, 'B', n, info.embedding_size ?? 4096)
         : int64(`${name}.ids`, 'B', n);
     return [content, int64(`${name}.positions`, 'B', n)];
   });
@@ -64,8 +64,8 @@ export function encoderSignature(
 }
 
 /**
- * FM decoder. As the encoder, every target modality has its own inputs, empty unless it is the one
- * being decoded: `M.positions` (B, m), and `M.ids` (B, m) for sequences (image targets start from the
+ * FM decoder. As the encoder, every target modality has its own inputs, empty unless it is being decoded
+ * (several may be in one run: targets of different modalities do not see each other): `M.positions` (B, m), and `M.ids` (B, m) for sequences (image targets start from the
  * mask token). `mask` is the encoder's. With `causal` true, position i sees targets j <= i. Each target
  * has an output `M.logits` (B, m, V), empty for the ones not asked for.
  */

@@ -24,6 +24,9 @@ class Data:
     """Training set in memory and the 4M batch sampler."""
     def __init__(self, data, seed):
         parts = [f"{data}/a", f"{data}/b"]
+        names = [m.split("@")[0] for m in M.MODS if m.startswith("tok_")]
+        while not all(os.path.exists(f"{d}/{n}.npy") for d in parts for n in names):
+            time.sleep(1)                               # a tokenizer may still be at work
         self.rgb, self.rec = T.array(parts, "rgb"), np.load(f"{data}/a/reconstruction.npy", mmap_mode="r")
         self.tok = {m: torch.from_numpy(np.concatenate([np.load(f"{d}/{m.split('@')[0]}.npy") for d in parts]).astype(np.int64))
                     for m in M.MODS if m.startswith("tok_")}

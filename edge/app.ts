@@ -1,0 +1,70 @@
+/** The edge's whole middleware and route order. */
+import { Hono } from 'hono';
+import { cors } from 'hono/cors';
+import { secureHeaders } from 'hono/secure-headers';
+import { ROUTES, type Route } from '../shared/api/routes.ts';
+import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
+import { requestIdentity } from './requestIdentity.ts';
+import { docs } from './routes/docs.ts';
+import { createGenerateRoute } from './routes/generate.ts';
+import { createReadyRoute, healthz } from './routes/health.ts';
+import { createModalitiesRoute } from './routes/modalities.ts';
+import { createModelsRoute } from './routes/models.ts';
+import { openapi } from './routes/openapi.ts';
+import { playground } from './routes/playground.ts';
+import type { Services } from './services.ts';
+
+type Handler = (c: EdgeContext) => Response | Promise<Response>;
+
+/** Every route of the table has a handler: the compiler sees to it. */
+const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => ({
+  generate: createGenerateRoute(services),
+  models: createModelsRoute(services),
+  modalities: createModalitiesRoute(services),
+  healthz,
+  readyz: createReadyRoute(services),
+  openapi,
+  docs,
+  playground,
+});
+
+export function createApp(services: Services): Hono<EdgeEnv> {
+  const app = new Hono<EdgeEnv>();
+  const origins = services.config.FOURM_CORS_ORIGIN;
+
+  app.use(requestIdentity);
+  // The playground and docs set their own content security policies.
+  app.use(secureHeaders({ crossOriginResourcePolicy: false, strictTransportSecurity: false }));
+  // No cookies are used, so any origin may call unless the operator says otherwise.
+  if (origins !== 'none') {
+    app.use(
+      cors({
+        origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
+        allowMethods: ['GET', 'POST'],
+        exposeHeaders: ['cache-status', 'etag', 'retry-after', 'x-request-id', 'x-4m-seed'],
+        maxAge: 86_400,
+      }),
+    );
+  }
+
+  const all = handlers(services);
+  for (const [id, route] of Object.entries(ROUTES)) {
+    app.on(route.method, route.path, all[id as keyof typeof ROUTES]);
+  }
+
+  app.notFound((c) => {
+    const here: Route[] = Object.values(ROUTES).filter(({ path }) => path === c.req.path);
+    const methods = here.map(({ method }) => method);
+    if (methods.length === 0) {
+      return problemResponse(c, { code: 'not_found', detail: `there is no ${c.req.path}` });
+    }
+    const detail = `${c.req.path} answers ${methods.join(', ')}, not ${c.req.method}`;
+    return problemResponse(
+      c,
+      { code: 'method_not_allowed', detail },
+      { allow: methods.join(', ') },
+    );
+  });
+  app.onError((error, c) => problemResponse(c, failureOf(error, services, c.get('requestId'))));
+  return app;
+}

@@ -1,0 +1,137 @@
+/** Reading request bodies within bounds: JSON and multipart form data -> the value to validate. */
+import { fail } from './problems.ts';
+
+/** @throws FailureError `too_large` as soon as the bound is passed, announced or not */
+async function readBytes(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  const tooLarge = (): never =>
+    fail({ code: 'too_large', detail: `a request body has at most ${limit} bytes` });
+  if (Number(request.headers.get('content-length') ?? 0) > limit) tooLarge();
+  if (!request.body) return new Uint8Array(0);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = request.body.getReader();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    length += next.value.byteLength;
+    if (length > limit) {
+      await reader.cancel();
+      tooLarge();
+    }
+    chunks.push(next.value);
+  }
+  const bytes = new Uint8Array(length);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** Base64 of bytes. `btoa` takes text, and a call takes only so many arguments: hence the pieces. */
+function toBase64(bytes: Uint8Array): string {
+  const pieces: string[] = [];
+  for (let i = 0; i < bytes.length; i += 0x8000) {
+    pieces.push(String.fromCharCode(...bytes.subarray(i, i + 0x8000)));
+  }
+  return btoa(pieces.join(''));
+}
+
+function parseJson(text: string, what: string, pointer?: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const detail = `${what} is not valid JSON: ${cause instanceof Error ? cause.message : cause}`;
+    return fail({
+      code: 'invalid_json',
+      detail,
+      ...(pointer !== undefined && { errors: [{ detail, pointer }] }),
+    });
+  }
+}
+
+/** `depth,normal`, `{"modality":"depth"}` or `["depth"]`: what one `targets` field names. */
+function parseTargets(text: string): unknown[] {
+  const trimmed = text.trim();
+  if (trimmed.startsWith('{')) return [parseJson(trimmed, 'targets', '/targets')];
+  if (trimmed.startsWith('[')) {
+    const parsed = parseJson(trimmed, 'targets', '/targets');
+    return Array.isArray(parsed) ? parsed : [parsed];
+  }
+  return trimmed
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Field text -> the JSON value it stands for; what does not fit is left for the schema to refuse. */
+const SETTINGS: Readonly<Record<string, (text: string) => unknown>> = {
+  model: (text) => text,
+  seed: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+  chained: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+  num_samples: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+};
+
+/** Fields that are not settings are inputs: files as bytes, text as it is. Fields win over `request`. */
+async function fromForm(form: FormData): Promise<unknown> {
+  const rest = form.get('request');
+  const base = typeof rest === 'string' ? parseJson(rest, 'request', '/request') : {};
+  if (!isObject(base)) {
+    const detail = 'the field `request` holds a JSON object';
+    return fail({ code: 'invalid_request', detail, errors: [{ detail, pointer: '/request' }] });
+  }
+  const inputs = new Map(Object.entries(isObject(base.inputs) ? base.inputs : {}));
+  const settings: Record<string, unknown> = {};
+  const targets: unknown[] = [];
+  for (const [name, value] of form) {
+    if (name === 'request') continue;
+    if (typeof value !== 'string') {
+      inputs.set(name, { data: toBase64(new Uint8Array(await value.arrayBuffer())) });
+    } else if (name === 'targets') targets.push(...parseTargets(value));
+    else if (Object.hasOwn(SETTINGS, name)) settings[name] = SETTINGS[name]!(value);
+    else inputs.set(name, value);
+  }
+  return {
+    ...base,
+    ...settings,
+    ...(targets.length > 0 && { targets }),
+    inputs: Object.fromEntries(inputs),
+  };
+}
+
+/**
+ * The body as a value that the schema can judge.
+ * @throws FailureError too_large, empty_request, unsupported_media_type, invalid_json, invalid_multipart
+ */
+export async function readRequest(request: Request, limit: number): Promise<unknown> {
+  const contentType = request.headers.get('content-type') ?? '';
+  const kind = contentType.split(';')[0]!.trim().toLowerCase();
+  if (kind !== '' && kind !== 'application/json' && kind !== 'multipart/form-data') {
+    const detail = `send application/json or multipart/form-data, not ${kind}`;
+    fail({ code: 'unsupported_media_type', detail });
+  }
+  const bytes = await readBytes(request, limit);
+  if (bytes.length === 0) fail({ code: 'empty_request', detail: 'the request has no body' });
+  if (kind === '') fail({ code: 'unsupported_media_type', detail: 'the content type is missing' });
+  if (kind === 'application/json') {
+    let text: string;
+    try {
+      text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    } catch {
+      return fail({ code: 'invalid_json', detail: 'the body is not UTF-8' });
+    }
+    return parseJson(text, 'the body');
+  }
+  let form: FormData;
+  try {
+    form = await new Response(bytes, { headers: { 'content-type': contentType } }).formData();
+  } catch {
+    return fail({
+      code: 'invalid_multipart',
+      detail: 'the form data ends early or has no boundary',
+    });
+  }
+  return await fromForm(form);
+}

@@ -1,0 +1,58 @@
+/** The Node entry: the same app behind node:http. */
+import { pathToFileURL } from 'node:url';
+import { serve } from '@hono/node-server';
+import { createDiskStore } from '../shared/store/disk.ts';
+import { createApp } from './app.ts';
+import { type Config, parseConfig, redacted } from './config.ts';
+import { createServices } from './services.ts';
+
+export interface RunningEdge {
+  readonly port: number;
+  /** Stops listening and lets running requests finish, within 10 seconds. */
+  close(): Promise<void>;
+}
+
+/** @throws Error when the port is taken or the store cannot be made */
+export async function startEdge(config: Config): Promise<RunningEdge> {
+  const app = createApp(createServices(config, { openDisk: createDiskStore }));
+  return await new Promise((resolve, reject) => {
+    const options = { fetch: app.fetch, port: config.PORT, hostname: config.HOST };
+    const server = serve(options, ({ port }) => {
+      server.off('error', reject);
+      resolve({
+        port,
+        close: () =>
+          new Promise((closed) => {
+            const closeAll = (): void => {
+              if ('closeAllConnections' in server) server.closeAllConnections();
+            };
+            const timer = setTimeout(closeAll, 10_000);
+            server.close(() => {
+              clearTimeout(timer);
+              closed();
+            });
+            if ('closeIdleConnections' in server) server.closeIdleConnections();
+          }),
+      });
+    });
+    server.once('error', reject);
+  });
+}
+
+async function main(): Promise<void> {
+  const config = parseConfig(process.env);
+  const edge = await startEdge(config);
+  console.error(
+    `edge listens on http://${config.HOST}:${edge.port} ${JSON.stringify(redacted(config))}`,
+  );
+  const stop = (): void => void edge.close().then(() => process.exit(0));
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  });
+}

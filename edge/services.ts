@@ -1,0 +1,60 @@
+/** Config -> what the routes use, made once per process or isolate. */
+import { createMemoryStore } from '../shared/store/memory.ts';
+import { createS3Store } from '../shared/store/s3.ts';
+import type { Store } from '../shared/store/store.ts';
+import type { Config } from './config.ts';
+import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
+import { createResultCache, type ResultCache } from './resultCache.ts';
+
+export interface Services {
+  readonly config: Config;
+  readonly store: Store;
+  readonly dispatcher: Dispatcher;
+  readonly results: ResultCache;
+  /** One line for the operator; never a secret, never a caller's data. */
+  readonly log: (line: string) => void;
+}
+
+export interface Platform {
+  /** Opens a disk store, where there is a disk. */
+  readonly openDisk?: (folder: string) => Store;
+  readonly log?: (line: string) => void;
+}
+
+function openStore(config: Config, platform: Platform): Store {
+  switch (config.FOURM_STORE) {
+    case 'memory':
+      return createMemoryStore();
+    case 'disk':
+      if (!platform.openDisk) throw new Error('FOURM_STORE=disk needs Node: Workers have no disk');
+      return platform.openDisk(config.FOURM_STORE_DIR);
+    case 's3':
+      return createS3Store({
+        endpoint: config.S3_ENDPOINT,
+        region: config.S3_REGION,
+        // parseConfig has checked that these are there.
+        bucket: config.S3_BUCKET!,
+        accessKeyId: config.S3_ACCESS_KEY_ID!,
+        secretAccessKey: config.S3_SECRET_ACCESS_KEY!,
+      });
+  }
+}
+
+/** @throws Error when the configured store does not exist on this platform */
+export function createServices(config: Config, platform: Platform = {}): Services {
+  const log = platform.log ?? ((line: string) => console.error(line));
+  const store = openStore(config, platform);
+  return {
+    config,
+    store,
+    log,
+    dispatcher: createDispatcher({
+      workers: config.FOURM_WORKERS,
+      secret: config.FOURM_WORKER_SECRET,
+      timeoutSeconds: config.FOURM_WORKER_TIMEOUT_SECONDS,
+      modelsTtlSeconds: config.FOURM_MODELS_TTL_SECONDS,
+      log,
+    }),
+    results: createResultCache(store, log),
+  };
+}

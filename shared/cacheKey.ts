@@ -1,0 +1,104 @@
+/**
+ * Names of results. A result may be reused when its key is equal, because the worker is a pure function
+ * of what the key covers: the model's bytes (digest), the inputs' bytes, every setting with the schema's
+ * defaults filled in, the order of the targets (a chained target conditions the later ones), and the
+ * seed. Defaults that depend on the modality are the engine's: whoever changes those, or anything else
+ * that changes results without changing a digest, raises `RESULT_VERSION`.
+ */
+import type { GenerateRequest, InputValue } from './api/generate.ts';
+
+export const RESULT_VERSION = 1;
+
+const encoder = new TextEncoder();
+
+/** sha256 in hex. Text counts as UTF-8. */
+export async function sha256(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
+  const bytes = typeof content === 'string' ? encoder.encode(content) : content;
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * JSON with sorted keys and without absent fields, so that equal values have equal text.
+ * @throws Error for what JSON cannot say: functions, symbols, bigints, NaN and the infinities
+ */
+export function canonicalJson(value: unknown): string {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') {
+    return JSON.stringify(value);
+  }
+  if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object') {
+    const fields = Object.entries(value)
+      .filter(([, field]) => field !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
+    return `{${fields.join(',')}}`;
+  }
+  throw new Error(`canonical JSON has no form for ${typeof value} ${String(value)}`);
+}
+
+/** The bytes that base64 text stands for. @throws DOMException when it is not base64 */
+export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+
+/** Kind and content hash: a text never shares a key with a file of the same bytes. */
+async function describeInput(value: InputValue): Promise<{ kind: string; sha256: string }> {
+  if (typeof value === 'string') return { kind: 'text', sha256: await sha256(value) };
+  if ('text' in value) return { kind: 'text', sha256: await sha256(value.text) };
+  if ('data' in value) return { kind: 'bytes', sha256: await sha256(fromBase64(value.data)) };
+  return { kind: 'tokens', sha256: await sha256(canonicalJson(value.tokens)) };
+}
+
+/** Named by id and digest, since the id is part of the answer. */
+export interface KeyedModel {
+  readonly id: string;
+  readonly digest: string;
+}
+
+export interface ResultKey {
+  /** sha256 in hex: the result's id and its place in the store. */
+  readonly id: string;
+  readonly seed: number;
+}
+
+/**
+ * The key of a request whose pictures are already bytes (`{ data }`, see the edge's `normaliseInputs`);
+ * a plain string is text here.
+ *
+ * Without a seed, the first 32 bits of the seedless request's hash are the seed, so equal requests give
+ * equal results; `random` draws one, and is found again only by the seed that was drawn.
+ * @throws DOMException when `data` is not base64
+ */
+export async function generateKey(
+  model: KeyedModel,
+  request: GenerateRequest,
+  draw: () => number = () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+): Promise<ResultKey> {
+  const inputs = Object.fromEntries(
+    await Promise.all(
+      Object.entries(request.inputs).map(
+        async ([name, value]) => [name, await describeInput(value)] as const,
+      ),
+    ),
+  );
+  const hash = (seed: number | null): Promise<string> =>
+    sha256(
+      canonicalJson({
+        version: RESULT_VERSION,
+        task: 'generate',
+        model: { id: model.id, digest: model.digest },
+        inputs,
+        targets: request.targets,
+        chained: request.chained,
+        num_samples: request.num_samples,
+        seed,
+      }),
+    );
+  const settle = async (): Promise<number> => {
+    if (request.seed === 'random') return draw();
+    return request.seed ?? Number.parseInt((await hash(null)).slice(0, 8), 16);
+  };
+  const seed = await settle();
+  return { id: await hash(seed), seed };
+}

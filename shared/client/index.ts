@@ -1,0 +1,111 @@
+/**
+ * The client of the public API, for browsers, Workers and Node. It takes its types from `shared/api` and
+ * does not validate answers a second time, which keeps zod out of the caller's bundle.
+ */
+import type { GenerateRequestBody, GenerateResponse, Progress } from '../api/generate.ts';
+import type { ModalitiesResponse, ModelsResponse } from '../api/models.ts';
+import { ProblemError, problemFrom } from './problem.ts';
+import { readEvents } from './sse.ts';
+
+export { ProblemError } from './problem.ts';
+export { createEventParser, readEvents, type ServerSentEvent } from './sse.ts';
+
+export interface ClientOptions {
+  /** Such as `https://4m.example.com`; empty for the page's own origin. */
+  readonly baseUrl: string;
+  /** Replaces the global `fetch`. */
+  readonly fetch?: typeof fetch;
+  /** Sent as `Authorization: Bearer`. */
+  readonly apiKey?: string;
+}
+
+export interface GenerateOptions {
+  readonly signal?: AbortSignal;
+  /** Asks for server-sent events and is called for every decoding step. */
+  readonly onProgress?: (progress: Progress) => void;
+  /** Called with the headers of the answer, such as `cache-status` and `x-request-id`. */
+  readonly onHeaders?: (headers: Headers) => void;
+}
+
+export interface Client {
+  /** `POST /v1/generate`. @throws ProblemError, or what `fetch` throws (no connection, aborted) */
+  generate(request: GenerateRequestBody, options?: GenerateOptions): Promise<GenerateResponse>;
+  /** `GET /v1/models`. @throws as `generate` */
+  models(options?: { readonly signal?: AbortSignal }): Promise<ModelsResponse>;
+  /** `GET /v1/modalities`. @throws as `generate` */
+  modalities(options?: { readonly signal?: AbortSignal }): Promise<ModalitiesResponse>;
+}
+
+const isJson = (response: Response): boolean =>
+  /^application\/([\w.-]+\+)?json\b/.test(response.headers.get('content-type') ?? '');
+
+async function throwIfProblem(response: Response): Promise<void> {
+  if (response.ok) return;
+  const text = await response.text();
+  let answer: unknown;
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    // A proxy's HTML page or an empty body; the status says enough.
+  }
+  throw new ProblemError(
+    problemFrom(answer, response.status, `HTTP ${response.status} ${response.statusText}`.trim()),
+  );
+}
+
+async function readResult(
+  response: Response,
+  onProgress: (progress: Progress) => void,
+): Promise<GenerateResponse> {
+  if (response.body) {
+    for await (const { event, data } of readEvents(response.body)) {
+      if (event === 'progress') onProgress(JSON.parse(data) as Progress);
+      if (event === 'result') return JSON.parse(data) as GenerateResponse;
+      if (event === 'problem')
+        throw new ProblemError(problemFrom(JSON.parse(data), 500, 'The server failed'));
+    }
+  }
+  throw new ProblemError(problemFrom(undefined, 502, 'The answer ended before its result'));
+}
+
+/** A client of one server. */
+export function createClient(options: ClientOptions): Client {
+  const baseUrl = options.baseUrl.replace(/\/+$/, '');
+  // Wrapped, because browsers refuse a `fetch` that is called as a method of another object.
+  const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
+  const authorization: Record<string, string> = options.apiKey
+    ? { authorization: `Bearer ${options.apiKey}` }
+    : {};
+
+  const get = async <T>(path: string, signal: AbortSignal | undefined): Promise<T> => {
+    const response = await send(baseUrl + path, {
+      headers: { accept: 'application/json', ...authorization },
+      ...(signal && { signal }),
+    });
+    await throwIfProblem(response);
+    return (await response.json()) as T;
+  };
+
+  return {
+    async generate(request, { signal, onProgress, onHeaders } = {}) {
+      const response = await send(`${baseUrl}/v1/generate`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: onProgress ? 'text/event-stream' : 'application/json',
+          ...authorization,
+        },
+        body: JSON.stringify(request),
+        ...(signal && { signal }),
+      });
+      onHeaders?.(response.headers);
+      await throwIfProblem(response);
+      // A stored result may be answered as JSON even where events were asked for.
+      return onProgress && !isJson(response)
+        ? await readResult(response, onProgress)
+        : ((await response.json()) as GenerateResponse);
+    },
+    models: ({ signal } = {}) => get('/v1/models', signal),
+    modalities: ({ signal } = {}) => get('/v1/modalities', signal),
+  };
+}

@@ -1,0 +1,33 @@
+/** Problems as the client throws them. */
+import type { Problem } from '../api/problem.ts';
+
+/** A request that the server answered with a problem (RFC 9457). */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly problem: Problem;
+  constructor(problem: Problem, options?: ErrorOptions) {
+    super(problem.detail ? `${problem.title}: ${problem.detail}` : problem.title, options);
+    this.problem = problem;
+  }
+}
+
+/**
+ * A problem from what a server or a proxy before it answered. Fields that are missing, or an answer that
+ * is no problem at all, are filled so that callers have one shape to handle.
+ */
+export function problemFrom(answer: unknown, status: number, fallbackDetail: string): Problem {
+  const given: Partial<Problem> =
+    typeof answer === 'object' && answer !== null ? (answer as Partial<Problem>) : {};
+  const busy = status === 502 || status === 503 || status === 504;
+  const code = given.code ?? (busy ? 'worker_unavailable' : 'internal');
+  return {
+    ...given,
+    type: given.type ?? 'about:blank',
+    title: given.title ?? `The server answered ${code}`,
+    status: given.status ?? status,
+    detail: given.detail ?? fallbackDetail,
+    code,
+    retryable: given.retryable ?? status >= 500,
+    request_id: given.request_id ?? '',
+  };
+}

@@ -1,0 +1,229 @@
+/** A real worker process, called over HTTP as the edge calls it. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { generateResponseSchema } from '../../shared/api/generate.ts';
+import { modelsResponseSchema } from '../../shared/api/models.ts';
+import { signInternal, type WorkerGenerateRequest } from '../../shared/api/worker.ts';
+import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
+
+const SECRET = 'a secret for this test alone';
+const main = join(dirname(fileURLToPath(import.meta.url)), '../../worker/main.js');
+
+type Entry = Record<string, unknown>;
+interface Process {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly entries: Entry[];
+  /** The first log entry that fits, past or to come. */
+  readonly logged: (fits: (entry: Entry) => boolean) => Promise<Entry>;
+}
+
+async function startWorkerProcess(modelsFolder: string): Promise<Process> {
+  const child = spawn(process.execPath, [main], {
+    env: {
+      PATH: process.env.PATH,
+      FOURM_WORKER_PORT: '0',
+      FOURM_MODELS_DIR: modelsFolder,
+      FOURM_WORKER_SECRET: SECRET,
+      FOURM_THREADS: '1',
+      FOURM_SLOTS: '1',
+      FOURM_QUEUE: '1',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const entries: Entry[] = [];
+  const listeners = new Set<() => void>();
+  createInterface({ input: child.stdout! }).on('line', (line) => {
+    entries.push(JSON.parse(line));
+    for (const listener of listeners) listener();
+  });
+  const logged: Process['logged'] = (fits) =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = entries.find(fits);
+        if (!found) return;
+        listeners.delete(look);
+        resolve(found);
+      };
+      listeners.add(look);
+      child.once('exit', (code) => reject(new Error(`the worker ended with ${code}`)));
+      look();
+    });
+  const { url } = await logged((entry) => entry.event === 'ready');
+  return { child, url: String(url), entries, logged };
+}
+
+describe('worker process', { skip: skipWithoutDemo() }, () => {
+  let set: DemoSet;
+  let worker: Process;
+  before(async () => {
+    set = await exportDemo(demoSource()!);
+    worker = await startWorkerProcess(set.modelsFolder);
+  });
+  after(async () => {
+    worker?.child.kill('SIGKILL');
+    await set?.remove();
+  });
+
+  const call = async (
+    path: string,
+    init: {
+      body?: string;
+      accept?: string;
+      secret?: string;
+      age?: number;
+      signal?: AbortSignal;
+    } = {},
+  ): Promise<Response> => {
+    const timestamp = Math.floor(Date.now() / 1000) - (init.age ?? 0);
+    const body = init.body ?? '';
+    return await fetch(`${worker.url}${path}`, {
+      method: init.body === undefined ? 'GET' : 'POST',
+      headers: {
+        'x-4m-timestamp': String(timestamp),
+        'x-4m-signature': await signInternal(init.secret ?? SECRET, timestamp, path, body),
+        ...(init.accept && { accept: init.accept }),
+      },
+      ...(init.body !== undefined && { body }),
+      ...(init.signal && { signal: init.signal }),
+    });
+  };
+  const requestBody = (
+    request: WorkerGenerateRequest['request'],
+    more: Partial<WorkerGenerateRequest> = {},
+  ): string =>
+    JSON.stringify({ request_id: 'r1', id: 'result', model: 'demo', seed: 7, request, ...more });
+  const generate = (request: WorkerGenerateRequest['request'], init = {}) =>
+    call('/internal/generate', { body: requestBody(request), ...init });
+
+  const picture = async (): Promise<string> => {
+    const background = { r: 90, g: 140, b: 200 };
+    const create = { width: 80, height: 64, channels: 3, background } as const;
+    return (await sharp({ create }).png().toBuffer()).toString('base64');
+  };
+  /** Some seconds of work. */
+  const long: WorkerGenerateRequest['request'] = {
+    inputs: { caption: 'a small red cube' },
+    targets: [{ modality: 'rgb', steps: 64 }],
+    num_samples: 16,
+  };
+
+  test('rgb -> depth and caption, the same each time, streamed or not', async () => {
+    const request: WorkerGenerateRequest['request'] = {
+      inputs: { rgb: { data: await picture() } },
+      targets: ['depth', 'caption'],
+    };
+    const response = await generate(request);
+    assert.equal(response.status, 200);
+    const result = generateResponseSchema.parse(await response.json());
+    assert.deepEqual([result.id, result.seed, result.model.id], ['result', 7, 'demo']);
+    const [depth] = result.outputs.depth!;
+    assert.ok(depth!.tokens.length >= 16);
+    const image = Buffer.from(depth!.image!.split(',')[1]!, 'base64');
+    const header = await sharp(image).metadata();
+    assert.deepEqual([header.width, header.height, header.format], [64, 64, 'png']);
+    assert.equal(typeof result.outputs.caption![0]!.text, 'string');
+
+    const streamed = await generate(request, { accept: 'text/event-stream' });
+    assert.equal(streamed.headers.get('content-type'), 'text/event-stream');
+    const events = (await streamed.text())
+      .trim()
+      .split('\n\n')
+      .map((event) => /^event: (\w+)\ndata: (.*)$/.exec(event)!.slice(1) as [string, string]);
+    assert.equal(events.at(-1)![0], 'result');
+    assert.ok(events.length > 2 && events.slice(0, -1).every(([name]) => name === 'progress'));
+    const same = generateResponseSchema.parse(JSON.parse(events.at(-1)![1]));
+    assert.deepEqual(same.outputs, result.outputs);
+  });
+
+  test('says what it has loaded', async () => {
+    const { models } = modelsResponseSchema.parse(await (await call('/internal/models')).json());
+    assert.equal(models.length, 1);
+    const depth = models[0]!.modalities.find(({ name }) => name === 'depth');
+    assert.deepEqual(
+      [depth?.input, depth?.output, depth?.accepts],
+      [true, true, ['image', 'tokens']],
+    );
+  });
+
+  test('refuses what is not signed, wrongly signed, or signed long ago', async () => {
+    const wrong = await call('/internal/models', { secret: 'another secret' });
+    const old = await call('/internal/models', { age: 400 });
+    const none = await fetch(`${worker.url}/internal/generate`, { method: 'POST', body: '{}' });
+    const altered = await generate(long, { body: requestBody(long), secret: `${SECRET}.` });
+    for (const response of [wrong, old, none, altered]) {
+      assert.equal(response.status, 401);
+      assert.equal((await response.json()).code, 'unauthorized');
+    }
+  });
+
+  test('answers failures with their status and code', async () => {
+    const cases: [Promise<Response>, number, string][] = [
+      [call('/internal/generate', { body: '{' }), 400, 'invalid_json'],
+      [call('/internal/generate', { body: '{}' }), 400, 'invalid_request'],
+      [call('/internal/generate'), 405, 'method_not_allowed'],
+      [call('/elsewhere'), 404, 'not_found'],
+      [
+        call('/internal/generate', { body: requestBody(long, { model: 'huge' }) }),
+        404,
+        'model_not_loaded',
+      ],
+      [generate({ inputs: { rgb: 'aGVsbG8=' }, targets: ['depth'] }), 400, 'invalid_image'],
+      [generate({ inputs: { caption: 'a' }, targets: ['sound'] }), 400, 'unknown_target'],
+      [call('/internal/generate', { body: 'x'.repeat(64 * 1024 * 1024 + 1) }), 413, 'too_large'],
+    ];
+    for (const [response, status, code] of cases) {
+      const answer = await response;
+      assert.deepEqual([answer.status, (await answer.json()).code], [status, code]);
+    }
+  });
+
+  test('health answers during a run; a full worker refuses at once; a caller who goes frees its slot', async () => {
+    const gone = new AbortController();
+    const first = await generate(long, {
+      body: requestBody(long, { id: 'slow' }),
+      signal: gone.signal,
+      accept: 'text/event-stream',
+    });
+    const reader = first.body!.getReader();
+    await reader.read();
+
+    for (const path of ['/v2/health/live', '/v2/health/ready']) {
+      assert.equal((await fetch(`${worker.url}${path}`)).status, 200);
+    }
+    // Three more for the one place in the queue: two are refused while the first still runs.
+    const refused: Response[] = [];
+    await new Promise<void>((resolve, reject) => {
+      for (let i = 0; i < 3; i++) {
+        generate(long, { signal: gone.signal }).then(
+          (answer) => refused.push(answer) === 2 && resolve(),
+          (error: unknown) => gone.signal.aborted || reject(error),
+        );
+      }
+    });
+    for (const answer of refused) {
+      assert.equal(answer.status, 503);
+      assert.equal((await answer.json()).code, 'overloaded');
+      assert.ok(Number(answer.headers.get('retry-after')) >= 1);
+    }
+    assert.ok(!worker.entries.some((entry) => entry.id === 'slow'), 'the first one still runs');
+    gone.abort();
+    await reader.read().catch(() => undefined);
+    await worker.logged((entry) => entry.id === 'slow' && entry.status === 'gone');
+    const next = await generate({ inputs: { caption: 'a small red cube' }, targets: ['depth'] });
+    assert.equal(next.status, 200);
+  });
+
+  test('SIGTERM: ends with 0', async () => {
+    worker.child.kill('SIGTERM');
+    const [code] = await once(worker.child, 'exit');
+    assert.equal(code, 0);
+    assert.ok(worker.entries.some((entry) => entry.event === 'stopped'));
+  });
+});

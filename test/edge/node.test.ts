@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { parseConfig, redacted } from '../../edge/config.ts';
+import { startEdge } from '../../edge/node.ts';
+import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { problemOf } from './errors.ts';
+import { type Edge, edgeSuite } from './suite.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'fourm-edge-'));
+after(() => rm(folder, { recursive: true, force: true }));
+
+const start = async (env: Record<string, string>): Promise<Edge> => {
+  const edge = await startEdge(parseConfig({ PORT: '0', ...env }));
+  return { url: `http://127.0.0.1:${edge.port}`, close: edge.close };
+};
+const body = JSON.stringify({ inputs: { caption: 'x' }, targets: ['depth'] });
+const post = (url: string): Promise<Response> =>
+  fetch(`${url}/v1/generate`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
+
+edgeSuite({
+  name: 'Node with the disk store',
+  start,
+  store: async () => ({ FOURM_STORE: 'disk', FOURM_STORE_DIR: folder }),
+});
+
+test('results outlive the process', async () => {
+  const worker = await startFakeWorker();
+  const env = {
+    FOURM_WORKERS: worker.url,
+    FOURM_WORKER_SECRET: SECRET,
+    FOURM_STORE: 'disk',
+    FOURM_STORE_DIR: join(folder, 'kept'),
+  };
+  const first = await start(env);
+  await post(first.url);
+  await first.close();
+  const second = await start(env);
+  assert.equal((await post(second.url)).headers.get('cache-status'), '4m-edge; hit');
+  await second.close();
+  await worker.close();
+});
+
+test('no worker at all: alive, not ready, 503 with Retry-After; back when one comes', async () => {
+  const gone = await startFakeWorker();
+  await gone.close();
+  const edge = await start({ FOURM_WORKERS: gone.url, FOURM_WORKER_SECRET: SECRET });
+  const answer = await post(edge.url);
+  assert.ok(Number(answer.headers.get('retry-after')) > 0);
+  await problemOf(answer, 'worker_unavailable');
+  await problemOf(await fetch(`${edge.url}/v1/models`), 'worker_unavailable');
+  await problemOf(await fetch(`${edge.url}/readyz`), 'not_ready');
+  assert.equal((await fetch(`${edge.url}/healthz`)).status, 200);
+  const back = await startFakeWorker(Number(new URL(gone.url).port));
+  assert.equal((await post(edge.url)).status, 200);
+  await edge.close();
+  await back.close();
+});
+
+test("a worker that refuses the signature is the operator's problem, not a 401", async () => {
+  const worker = await startFakeWorker();
+  const edge = await start({ FOURM_WORKERS: worker.url, FOURM_WORKER_SECRET: 'another' });
+  await problemOf(await post(edge.url), 'worker_unavailable');
+  await edge.close();
+  await worker.close();
+});
+
+test('a store that cannot be used stops readiness, but not work', async () => {
+  const worker = await startFakeWorker();
+  const edge = await start({
+    FOURM_WORKERS: worker.url,
+    FOURM_WORKER_SECRET: SECRET,
+    FOURM_STORE: 'disk',
+    FOURM_STORE_DIR: '/dev/null/store',
+  });
+  const problem = await problemOf(await fetch(`${edge.url}/readyz`), 'not_ready');
+  assert.match(problem.detail, /the disk store cannot be used/);
+  const answer = await post(edge.url);
+  assert.equal(answer.status, 200);
+  assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss');
+  await edge.close();
+  await worker.close();
+});
+
+test('configuration: defaults, refusals by name, secrets never printed', async () => {
+  const config = parseConfig({
+    FOURM_WORKER_SECRET: 'hush-hush',
+    FOURM_WORKERS: 'http://a/, http://b',
+  });
+  assert.equal(config.PORT, 8787);
+  assert.deepEqual(config.FOURM_WORKERS, ['http://a', 'http://b']);
+  assert.ok(!JSON.stringify(redacted(config)).includes('hush-hush'));
+  assert.throws(() => parseConfig({ PORT: 'x', FOURM_WORKERS: 'ftp://x' }), /PORT.*FOURM_WORKERS/);
+  assert.throws(() => parseConfig({ FOURM_STORE: 's3', S3_BUCKET: 'b' }), /needs S3_ACCESS_KEY_ID/);
+  assert.ok((await readdir(folder)).length > 0);
+});

@@ -1,0 +1,64 @@
+/** What the edge does on every platform: run by `node.test.ts` and, in real workerd, `workerd.test.ts`. */
+import { after, before, describe } from 'node:test';
+import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { errorTests } from './errors.ts';
+import { happyTests } from './happy.ts';
+import { securityTests } from './security.ts';
+
+export interface Edge {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface Platform {
+  readonly name: string;
+  readonly skip?: string | undefined;
+  readonly start: (env: Record<string, string>) => Promise<Edge>;
+  /** Environment of the store that this run is about. */
+  readonly store: () => Promise<Record<string, string>>;
+}
+
+/** Filled in before the first test runs. */
+export interface Fixture {
+  readonly worker: FakeWorker;
+  readonly url: string;
+}
+
+export const MAX_BODY = 200_000;
+
+export function edgeSuite({ name, skip, start, store }: Platform): void {
+  describe(`edge on ${name}`, { skip: skip ?? false }, () => {
+    let worker: FakeWorker | undefined;
+    let edge: Edge | undefined;
+    before(async () => {
+      worker = await startFakeWorker();
+      // A digest of this run's own, so that no result of an earlier run is found.
+      worker.model = { ...worker.model, digest: crypto.randomUUID() };
+      const gone = await startFakeWorker();
+      await gone.close();
+      edge = await start({
+        // The first worker is never there: every request shows that the next one is asked.
+        FOURM_WORKERS: `${gone.url},${worker.url}`,
+        FOURM_WORKER_SECRET: SECRET,
+        FOURM_MAX_BODY_BYTES: String(MAX_BODY),
+        FOURM_MODELS_TTL_SECONDS: '0',
+        ...(await store()),
+      });
+    });
+    after(async () => {
+      await edge?.close();
+      await worker?.close();
+    });
+    const fixture: Fixture = {
+      get worker() {
+        return worker!;
+      },
+      get url() {
+        return edge!.url;
+      },
+    };
+    happyTests(fixture);
+    errorTests(fixture);
+    securityTests(fixture);
+  });
+}

@@ -1,0 +1,47 @@
+/** The demo model, exported: the repository's own where it is there, else the one beside the repository. */
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { exportSet } from '../../worker/export/exportSet.ts';
+import { temporaryFolder } from './exported.ts';
+import { sharedPath } from './shared.ts';
+
+/** This file runs from `dist/test/support/`. */
+const OWN = join(dirname(fileURLToPath(import.meta.url)), '../../../infra/demo/model');
+const listSchema = z.object({
+  modalities: z.record(z.string(), z.unknown()),
+  vit_presets: z.record(z.string(), z.unknown()),
+});
+
+const isThere = (folder: string): boolean => existsSync(join(folder, 'fm.safetensors'));
+
+/** Folder of the demo checkpoints; undefined when there are none. */
+export const demoSource = (): string | undefined => [OWN, sharedPath('demo')].find(isThere);
+
+/** A reason to skip, or false. */
+export const skipWithoutDemo = (): string | false =>
+  demoSource() === undefined ? 'there is no demo model to export' : false;
+
+export interface DemoSet {
+  /** Holds the set as its sub-folder `demo`. */
+  readonly modelsFolder: string;
+  readonly remove: () => Promise<void>;
+}
+
+/** Exports the demo checkpoints of a folder; their descriptions may lie beside them in a file. */
+export async function exportDemo(source: string): Promise<DemoSet> {
+  const modelsFolder = await temporaryFolder();
+  const list = await readFile(join(source, 'modalities.json'), 'utf8').catch(() => undefined);
+  const described = list === undefined ? undefined : listSchema.parse(JSON.parse(list));
+  await exportSet(source, join(modelsFolder, 'demo'), {
+    id: 'demo',
+    licence: 'Apache-2.0',
+    ...(described && {
+      modalityInfo: described.modalities,
+      vitPresets: described.vit_presets,
+    }),
+  });
+  return { modelsFolder, remove: () => rm(modelsFolder, { recursive: true, force: true }) };
+}

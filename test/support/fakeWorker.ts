@@ -1,0 +1,184 @@
+/**
+ * A worker that computes nothing: the internal API over node:http, with signatures checked, and switches
+ * for every way a worker can behave. Its answers depend on the request alone, as a real worker's do.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { GenerateResponse, Output } from '../../shared/api/generate.ts';
+import type { Modality, Model } from '../../shared/api/models.ts';
+import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
+import {
+  verifyInternal,
+  type WorkerGenerateRequest,
+  workerGenerateRequestSchema,
+} from '../../shared/api/worker.ts';
+
+export const SECRET = 'a-secret-of-tests';
+/** A PNG of one red pixel. */
+export const PNG = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==',
+  'base64',
+);
+export const PNG_URL = `data:image/png;base64,${PNG.toString('base64')}`;
+/** Stands for npy bytes. */
+export const NPY = Buffer.from('\x93NUMPY', 'latin1');
+
+const picture = (name: string, input: boolean, output: boolean): Modality => ({
+  name,
+  modalities: output ? [`tok_${name}@64`, ...(input ? [`${name}@64`] : [])] : [`${name}@64`],
+  type: 'img',
+  presentation: name === 'rgb' ? 'rgb' : 'depth',
+  input,
+  output,
+  vocabulary: 64,
+  tokens: 16,
+  input_size: 64,
+  accepts: ['image', 'tokens'],
+});
+
+export const MODEL: Model = {
+  id: 'fake',
+  digest: 'd'.repeat(64),
+  licence: 'Apache-2.0',
+  precision: 'fp32',
+  parameters: 1,
+  modalities: [
+    picture('rgb', true, true),
+    picture('depth', false, true),
+    picture('photo', true, false),
+    {
+      name: 'caption',
+      modalities: ['caption'],
+      type: 'seq',
+      presentation: 'text',
+      input: true,
+      output: true,
+      vocabulary: 100,
+      tokens: 32,
+      input_size: null,
+      accepts: ['text', 'tokens'],
+    },
+  ],
+};
+
+export interface FakeWorker {
+  readonly url: string;
+  /** Requests that reached /internal/generate with a good signature. */
+  readonly asked: WorkerGenerateRequest[];
+  readonly traces: string[];
+  /** Answered instead of a result. */
+  failure: Failure | undefined;
+  /** Awaited before a result is answered. */
+  gate: Promise<void> | undefined;
+  isReady: boolean;
+  model: Model;
+  close(): Promise<void>;
+}
+
+const output = (modality: string, sample: number, seed: number): Output => ({
+  modality,
+  presentation: modality === 'caption' ? 'text' : 'depth',
+  sample,
+  tokens: [seed % 64],
+  ...(modality === 'caption'
+    ? { text: 'a réd sphere' }
+    : { image: PNG_URL, data: `data:application/x-npy;base64,${NPY.toString('base64')}` }),
+});
+
+function resultOf(asked: WorkerGenerateRequest, model: Model): GenerateResponse {
+  const { request } = workerGenerateRequestSchema.parse(asked);
+  return {
+    id: asked.id,
+    model: {
+      id: model.id,
+      digest: model.digest,
+      licence: model.licence,
+      precision: model.precision,
+    },
+    seed: asked.seed,
+    outputs: Object.fromEntries(
+      request.targets.map(({ modality }) => [
+        modality,
+        Array.from({ length: request.num_samples }, (_, i) => output(modality, i, asked.seed)),
+      ]),
+    ),
+    usage: {
+      encoder_passes: 1,
+      decoder_passes: 1,
+      generated_tokens: 1,
+      milliseconds: performance.now(),
+    },
+  };
+}
+
+export async function startFakeWorker(port = 0): Promise<FakeWorker> {
+  const json = (response: ServerResponse, status: number, body: unknown): void => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+
+  async function generate(body: string, response: ServerResponse, sse: boolean): Promise<void> {
+    const asked = workerGenerateRequestSchema.parse(JSON.parse(body));
+    // What was asked is kept as sent, since parsing fills in defaults.
+    fake.asked.push(JSON.parse(body));
+    await fake.gate;
+    if (fake.failure && (!sse || fake.failure.code === 'overloaded')) {
+      response.setHeader('retry-after', String(fake.failure.retryAfterSeconds ?? 1));
+      return json(response, PROBLEMS[fake.failure.code].status, fake.failure);
+    }
+    const result = resultOf(asked, fake.model);
+    if (!sse) return json(response, 200, result);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const send = (event: string, value: unknown): void =>
+      void response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
+    send('progress', { target: 'depth', step: 1, steps: 2, fraction: 0.5 });
+    send('progress', { target: 'depth', step: 2, steps: 2, fraction: 1 });
+    if (fake.failure) send('problem', fake.failure);
+    else send('result', result);
+    response.end();
+  }
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url ?? '';
+    if (path === '/v2/health/ready') return json(response, fake.isReady ? 200 : 503, {});
+    const body = await text(request);
+    const header = (name: string): string => String(request.headers[name] ?? '');
+    const signed = await verifyInternal(
+      SECRET,
+      Number(header('x-4m-timestamp') || Number.NaN),
+      path,
+      body,
+      header('x-4m-signature'),
+      Date.now() / 1000,
+    );
+    if (!signed) return json(response, 401, { code: 'unauthorized', detail: 'bad signature' });
+    fake.traces.push(header('traceparent'));
+    if (path === '/internal/models') return json(response, 200, { models: [fake.model] });
+    if (path === '/internal/generate') {
+      return await generate(body, response, header('accept').includes('event-stream'));
+    }
+    json(response, 404, { code: 'not_found', detail: path });
+  }
+
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      json(response, 500, { code: 'internal', detail: String(error) });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const fake: FakeWorker = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked: [],
+    traces: [],
+    failure: undefined,
+    gate: undefined,
+    isReady: true,
+    model: MODEL,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+  return fake;
+}

@@ -1,0 +1,97 @@
+/** The worker's routes over a model that is not loaded yet, or that fails. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { signInternal } from '../../shared/api/worker.ts';
+import { fmConfigSchema } from '../../shared/model/config.ts';
+import { resolveModalities } from '../../shared/model/modalities.ts';
+import { createGate } from '../../worker/http/gate.ts';
+import { type RunningServer, startServer } from '../../worker/http/server.ts';
+import type { LoadedModelSet } from '../../worker/session/types.ts';
+import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
+import { REFERENCE_SPECIALS } from '../support/trace.ts';
+
+const SECRET = 'a secret for this test alone';
+const names = ['caption', 'tok_depth@224'];
+const fails = { run: () => Promise.reject(new Error('/secret/path: the thread died')) };
+const loaded = {
+  set: { id: 'broken', digest: '', licence: '' },
+  fm: {
+    precision: 'fp32',
+    parameters: 1,
+    modalities: resolveModalities(names),
+    config: fmConfigSchema.parse({
+      domains_in: names,
+      domains_out: names,
+      dim: 8,
+      encoder_depth: 1,
+      decoder_depth: 1,
+      num_heads: 1,
+    }),
+  },
+  tokenizers: {},
+  tokenizerEncoders: {},
+  tokenizerDecoders: {},
+  encoder: fails,
+  decoder: fails,
+} as unknown as LoadedModelSet;
+const model: ServedModel = {
+  loaded,
+  text: { encode: () => [300], decode: () => '', specials: REFERENCE_SPECIALS },
+  description: describeModel(loaded),
+};
+
+let ready = false;
+const failed: ServedModel[] = [];
+const log: Record<string, unknown>[] = [];
+let server: RunningServer;
+before(async () => {
+  const services = {
+    secret: SECRET,
+    gate: createGate(1, 0),
+    log: (entry: Readonly<Record<string, unknown>>) => void log.push(entry),
+    models: () => [model],
+    isReady: () => ready,
+    isStopping: () => false,
+    onModelFailure: (broken: ServedModel) => void failed.push(broken),
+  };
+  server = await startServer(services, '127.0.0.1', 0);
+});
+after(() => server.drain(1));
+
+const call = async (path: string, body?: string): Promise<Response> => {
+  const timestamp = Math.floor(Date.now() / 1000);
+  return await fetch(`http://127.0.0.1:${server.port}${path}`, {
+    ...(body !== undefined && { method: 'POST', body }),
+    headers: {
+      'x-4m-timestamp': String(timestamp),
+      'x-4m-signature': await signInternal(SECRET, timestamp, path, body ?? ''),
+    },
+  });
+};
+const request = { inputs: { caption: 'a cube' }, targets: ['depth'] };
+const body = JSON.stringify({ request_id: 'r', id: 'i', model: 'broken', seed: 1, request });
+
+test('before it is ready a worker lives, and answers nothing else', async () => {
+  ready = false;
+  assert.equal((await call('/v2/health/live')).status, 200);
+  assert.equal((await call('/v2/health/ready')).status, 503);
+  for (const response of [await call('/internal/models'), await call('/internal/generate', body)]) {
+    assert.deepEqual([response.status, (await response.json()).code], [503, 'not_ready']);
+  }
+});
+
+test('a failing model is answered without its details, logged with them, and reported', async () => {
+  ready = true;
+  const response = await call('/internal/generate', body);
+  const text = await response.text();
+  assert.equal(response.status, 500);
+  assert.equal(JSON.parse(text).code, 'internal');
+  assert.doesNotMatch(text, /secret|thread/);
+  assert.deepEqual(failed, [model]);
+  assert.ok(log.some(({ error }) => String(error).includes('the thread died')));
+});
+
+test('a slot is free again after a failure', async () => {
+  ready = true;
+  for (let i = 0; i < 2; i++) assert.equal((await call('/internal/generate', body)).status, 500);
+});

@@ -1,0 +1,63 @@
+/** The worker's configuration: environment variables, parsed once at the entry. */
+import { z } from 'zod';
+
+const whole = (fallback: number, minimum: number, maximum: number) =>
+  z.coerce.number().int().min(minimum).max(maximum).default(fallback);
+
+export const workerConfigSchema = z.object({
+  /** Port of the internal API; 0 takes a free one. */
+  FOURM_WORKER_PORT: whole(8788, 0, 65535),
+  /** Address it listens on. */
+  FOURM_WORKER_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Folder of exported model sets, each a sub-folder with a `set.json`. */
+  FOURM_MODELS_DIR: z.string().min(1),
+  /** Shared with the edge; signs every internal request. */
+  FOURM_WORKER_SECRET: z.string().min(16, 'needs at least 16 characters'),
+  /** CPU threads of a model; 0 leaves it to the runtime. */
+  FOURM_THREADS: whole(0, 0, 1024),
+  /** Requests worked on at the same time. */
+  FOURM_SLOTS: whole(2, 1, 64),
+  /** Requests that may wait for a slot; more are refused at once. */
+  FOURM_QUEUE: whole(16, 0, 10_000),
+  /** Seconds a stopping worker gives its running requests. */
+  FOURM_DRAIN_SECONDS: whole(10, 0, 3600),
+});
+
+export interface WorkerConfig {
+  readonly port: number;
+  readonly host: string;
+  readonly modelsFolder: string;
+  readonly secret: string;
+  /** Undefined: the runtime's own choice. */
+  readonly threads: number | undefined;
+  readonly slots: number;
+  readonly queue: number;
+  readonly drainSeconds: number;
+}
+
+/**
+ * Reads the configuration.
+ * @throws Error naming every variable that is missing or wrong; values are not shown, one is a secret
+ */
+export function parseWorkerConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+): WorkerConfig {
+  const parsed = workerConfigSchema.safeParse(environment);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(
+      (issue) => `  ${issue.path.join('.')}: ${issue.message}`,
+    );
+    throw new Error(`the worker's configuration is not usable:\n${problems.join('\n')}`);
+  }
+  const { data } = parsed;
+  return {
+    port: data.FOURM_WORKER_PORT,
+    host: data.FOURM_WORKER_HOST,
+    modelsFolder: data.FOURM_MODELS_DIR,
+    secret: data.FOURM_WORKER_SECRET,
+    threads: data.FOURM_THREADS || undefined,
+    slots: data.FOURM_SLOTS,
+    queue: data.FOURM_QUEUE,
+    drainSeconds: data.FOURM_DRAIN_SECONDS,
+  };
+}

@@ -1,0 +1,34 @@
+/** The feed-forward half of a transformer block. */
+import type { Value } from '../../onnx/graph.ts';
+import type { Module } from '../module.ts';
+import { linear } from './linear.ts';
+
+export type Activation = 'SiLU' | 'GELU';
+
+export interface MlpShape {
+  readonly dim: number;
+  readonly hidden: number;
+  readonly gated: boolean;
+  readonly bias: boolean;
+  readonly activation: Activation;
+}
+
+/** SwiGLU keeps the parameter count of a plain MLP by a factor of 2/3, truncated as in the reference. */
+export const hiddenSize = (dim: number, ratio: number, gated: boolean): number =>
+  Math.trunc(gated ? (2 * (dim * ratio)) / 3 : dim * ratio);
+
+/** `fc2(act(fc1(x)))`, or gated `fc2(act(fc1(x)) * fc3(x))`; x and result (B, N, dim). */
+export function mlp(module: Module, x: Value, shape: MlpShape): Value {
+  const { dim, hidden, bias } = shape;
+  const gate = activate(module, linear(module.at('fc1'), x, [dim, hidden], bias), shape.activation);
+  const inner = shape.gated
+    ? module.node('gated', 'Mul', [gate, linear(module.at('fc3'), x, [dim, hidden], bias)])
+    : gate;
+  return linear(module.at('fc2'), inner, [hidden, dim], bias);
+}
+
+/** SiLU is x * sigmoid(x); GELU is the exact one, by erf. */
+export function activate(module: Module, x: Value, activation: Activation): Value {
+  if (activation === 'GELU') return module.node('gelu', 'Gelu', [x]);
+  return module.node('silu', 'Mul', [x, module.node('sigmoid', 'Sigmoid', [x])]);
+}

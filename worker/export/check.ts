@@ -1,0 +1,90 @@
+/** The run that ends an export: both graphs on a fixed input, their outputs' digest and time. */
+import { createHash } from 'node:crypto';
+import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
+import type { Dimension, GraphSignature } from '../../shared/model/signature.ts';
+import { loadModel } from '../session/registry.ts';
+import { startRuntime } from '../session/runtime.ts';
+import type { Tensor } from '../session/types.ts';
+import { ExportError } from './errors.ts';
+
+/** Tokens given of each input and target modality. */
+const TOKENS = 2;
+
+/**
+ * Loads an exported folder as a worker would and runs it. The digest is the machine's own (float sums
+ * differ between CPU types); it shows whether a later export on this machine computes the same.
+ * @throws ExportError `check_failed` where an output is not finite; SessionError where a graph does not run
+ */
+export async function checkExport(folder: string): Promise<Manifest['check']> {
+  const runtime = startRuntime({});
+  try {
+    const model = await loadModel<Manifest>(runtime, folder, '.', manifestSchema);
+    const sizes = dimensionSizes(model.manifest);
+    const started = performance.now();
+    const encoded = await model.encoder.run(fixedFeeds(model.encoder.signature, sizes));
+    const decoded = await model.decoder.run({
+      ...fixedFeeds(model.decoder.signature, sizes),
+      ...pickInputs(model.decoder.signature, encoded),
+    });
+    const milliseconds = Math.round(performance.now() - started);
+    const hash = createHash('sha256');
+    for (const [name, tensor] of Object.entries({ ...encoded, ...decoded })) {
+      if (tensor.type === 'float32' && !tensor.data.every(Number.isFinite))
+        throw new ExportError('check_failed', `${folder}: output ${name} is not finite`);
+      hash.update(name);
+      hash.update(tensor.data);
+    }
+    return { outputs: hash.digest('hex'), milliseconds };
+  } finally {
+    await runtime.close();
+  }
+}
+
+/** Sizes to give the signatures' named dimensions; an FM's others are tokens of one modality each. */
+function dimensionSizes(manifest: Manifest): (dimension: string) => number {
+  if (manifest.kind === 'fm') {
+    const known: Record<string, number> = { B: 1, N: TOKENS * manifest.config.domains_in.length };
+    return (dimension) => known[dimension] ?? TOKENS;
+  }
+  const { image_size, patch_size, patch_proj } = manifest.config;
+  const grid = Math.max(1, Math.floor(image_size / patch_size));
+  const side = patch_proj ? grid * patch_size : grid;
+  const known: Record<string, number> = { B: 1, h: grid, w: grid };
+  return (dimension) => known[dimension] ?? side;
+}
+
+/** The outputs of the encoder that are inputs of the decoder: an FM's context, a tokenizer's ids. */
+const pickInputs = (
+  signature: GraphSignature,
+  tensors: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> =>
+  Object.fromEntries(
+    signature.inputs
+      .filter((input) => Object.hasOwn(tensors, input.name))
+      .map((input) => [input.name, tensors[input.name]!]),
+  );
+
+function fixedFeeds(
+  signature: GraphSignature,
+  sizeOf: (dimension: string) => number,
+): Record<string, Tensor> {
+  const sizes = (dims: readonly Dimension[]) =>
+    dims.map((dimension) => (typeof dimension === 'number' ? dimension : sizeOf(dimension)));
+  return Object.fromEntries(
+    signature.inputs.map(({ name, type, dims: named }): [string, Tensor] => {
+      const dims = sizes(named);
+      const count = dims.reduce((product, size) => product * size, 1);
+      if (type === 'bool') return [name, { type, dims, data: new Uint8Array(count) }];
+      // Ids and positions 0 and 1 exist in every table.
+      if (type === 'int64')
+        return [
+          name,
+          { type, dims, data: BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 2)) },
+        ];
+      return [
+        name,
+        { type, dims, data: Float32Array.from({ length: count }, (_, i) => Math.sin(i)) },
+      ];
+    }),
+  );
+}

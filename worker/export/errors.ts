@@ -1,0 +1,20 @@
+/** A checkpoint cannot be exported: the message names the file and the tensor or config key at fault. */
+export class ExportError extends Error {
+  override readonly name = 'ExportError';
+  readonly reason: ExportProblem;
+  constructor(reason: ExportProblem, problem: string, options?: ErrorOptions) {
+    super(problem, options);
+    this.reason = reason;
+  }
+}
+
+export type ExportProblem =
+  | 'pickle'
+  | 'not_a_checkpoint'
+  | 'config'
+  | 'unsupported'
+  | 'missing_tensor'
+  | 'wrong_shape'
+  | 'unused_tensor'
+  | 'output_exists'
+  | 'check_failed';

@@ -1,0 +1,68 @@
+/** A folder of checkpoints that belong together -> a folder that a worker loads as one model set. */
+import { copyFile, readdir, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import type { Manifest, ModelSet } from '../../shared/model/manifest.ts';
+import { ExportError } from './errors.ts';
+import { type ExportOptions, exportCheckpoint } from './exportCheckpoint.ts';
+import { digestFiles, digestText, exists, writeFolder } from './files.ts';
+
+export const FM_FILE = 'fm.safetensors';
+const TEXT_TOKENIZER_FILE = 'tokenizer.json';
+
+export interface ExportedSet {
+  readonly set: ModelSet;
+  /** Sub-folder -> manifest. */
+  readonly members: Readonly<Record<string, Manifest>>;
+}
+
+/**
+ * Exports `fm.safetensors`, every `tok_*.safetensors` and `tokenizer.json` of a folder.
+ * @param folder must not exist; appears only when everything in it is complete
+ * @param options the id and licence of the set, which its members inherit
+ * @throws ExportError, SafetensorsError, SessionError: each names the file and what is wrong with it
+ */
+export async function exportSet(
+  sourceFolder: string,
+  folder: string,
+  options: ExportOptions = {},
+): Promise<ExportedSet> {
+  const source = resolve(sourceFolder);
+  for (const file of [FM_FILE, TEXT_TOKENIZER_FILE])
+    if (!(await exists(join(source, file))))
+      throw new ExportError('not_a_checkpoint', `${source}: ${file} is missing`);
+  const stems = (await readdir(source))
+    .filter((file) => /^tok_.*\.safetensors$/.test(file))
+    .map((file) => basename(file, '.safetensors'))
+    .sort();
+  const id = options.id ?? basename(source);
+  return writeFolder(resolve(folder), async (partial) => {
+    const members: Record<string, Manifest> = {};
+    for (const stem of ['fm', ...stems])
+      members[stem] = await exportCheckpoint(
+        join(source, `${stem}.safetensors`),
+        join(partial, stem),
+        { ...options, id: `${id}/${stem}` },
+      );
+    if (members.fm?.kind !== 'fm')
+      throw new ExportError('config', `${join(source, FM_FILE)}: not an FM checkpoint`);
+    const misplaced = stems.find((stem) => members[stem]?.kind !== 'vqvae');
+    if (misplaced !== undefined)
+      throw new ExportError('config', `${join(source, misplaced)}.safetensors: not a tokenizer`);
+    await copyFile(join(source, TEXT_TOKENIZER_FILE), join(partial, TEXT_TOKENIZER_FILE));
+    const digests = [
+      ...Object.values(members).map((member) => member.digest),
+      await digestFiles([join(partial, TEXT_TOKENIZER_FILE)]),
+    ];
+    const set: ModelSet = {
+      format: 1,
+      id,
+      licence: options.licence ?? members.fm.licence,
+      fm: 'fm',
+      tokenizers: Object.fromEntries(stems.map((stem) => [stem, stem])),
+      text_tokenizer: TEXT_TOKENIZER_FILE,
+      digest: digestText(digests.join('\n')),
+    };
+    await writeFile(join(partial, 'set.json'), `${JSON.stringify(set, null, 2)}\n`);
+    return { set, members };
+  });
+}

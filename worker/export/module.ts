@@ -1,0 +1,45 @@
+/** One place in a model: its nodes and its weights share the path, `encoder.3` and `/encoder.3/...`. */
+import type { GraphBuilder, Value } from '../onnx/graph.ts';
+import type { Attribute } from '../onnx/model.ts';
+import type { Weights } from './weights.ts';
+
+export interface Module {
+  readonly graph: GraphBuilder;
+  readonly weights: Weights;
+  /** A part of this module, such as `at('encoder', 3)` or `at('attn')`. */
+  at(...path: readonly (string | number)[]): Module;
+  /** A weight of this module as float32, of exactly this shape; see `Weights.tensor`. */
+  weight(name: string, shape: readonly number[], as?: readonly number[]): Value;
+  /** Adds `/path/name`; the name says what the node is for. */
+  node(
+    name: string,
+    type: string,
+    inputs: readonly (Value | '')[],
+    attributes?: Record<string, Attribute>,
+  ): Value;
+  /** Adds a node with several outputs. */
+  nodes(
+    name: string,
+    type: string,
+    inputs: readonly (Value | '')[],
+    outputs: number,
+    attributes?: Record<string, Attribute>,
+  ): Value[];
+}
+
+/** The whole model. */
+export const rootModule = (graph: GraphBuilder, weights: Weights): Module =>
+  moduleAt(graph, weights, '');
+
+function moduleAt(graph: GraphBuilder, weights: Weights, path: string): Module {
+  return {
+    graph,
+    weights,
+    at: (...parts) => moduleAt(graph, weights.scope(...parts), `${path}/${parts.join('.')}`),
+    weight: (name, shape, as) => graph.external(weights.tensor(name, shape, as)),
+    node: (name, type, inputs, attributes) =>
+      graph.node(`${path}/${name}`, type, inputs, attributes),
+    nodes: (name, type, inputs, outputs, attributes) =>
+      graph.nodes(`${path}/${name}`, type, inputs, outputs, attributes),
+  };
+}

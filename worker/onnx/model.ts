@@ -1,0 +1,118 @@
+/** ONNX messages as bytes. Field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
+import type { Dimension } from '../../shared/model/signature.ts';
+import { bytes, float, integer, message, text } from './protobuf.ts';
+
+/** `TensorProto.DataType` of the element types that we read or write. */
+export const ELEMENT_TYPES = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  bfloat16: 16,
+} as const;
+export type ElementType = keyof typeof ELEMENT_TYPES;
+
+/** A float has to be marked, as JavaScript's 1.0 is an integer. */
+export type Attribute = number | string | readonly number[] | { readonly float: number };
+
+/** Where an initializer's bytes are: inside the graph, or in a file beside it. */
+export type TensorData =
+  | { readonly raw: Uint8Array }
+  | { readonly file: string; readonly offset: number; readonly length: number };
+
+/** `TensorProto` */
+export function tensorMessage(
+  name: string,
+  type: ElementType,
+  dims: readonly number[],
+  data: TensorData,
+): Uint8Array {
+  const entry = (key: string, value: string) => bytes(13, message(text(1, key), text(2, value)));
+  const content =
+    'raw' in data
+      ? [bytes(9, data.raw)]
+      : [
+          entry('location', data.file),
+          entry('offset', String(data.offset)),
+          entry('length', String(data.length)),
+          integer(14, 1), // data_location = EXTERNAL
+        ];
+  return message(
+    ...dims.map((size) => integer(1, size)),
+    integer(2, ELEMENT_TYPES[type]),
+    text(8, name),
+    ...content,
+  );
+}
+
+/** `AttributeProto`; the last field says which of the others is set. */
+function attributeMessage(name: string, value: Attribute): Uint8Array {
+  if (typeof value === 'number') return message(text(1, name), integer(3, value), integer(20, 2));
+  if (typeof value === 'string') return message(text(1, name), text(4, value), integer(20, 3));
+  if ('float' in value) return message(text(1, name), float(2, value.float), integer(20, 1));
+  return message(text(1, name), ...value.map((item) => integer(8, item)), integer(20, 7));
+}
+
+/** `NodeProto` */
+export function nodeMessage(node: {
+  name: string;
+  type: string;
+  domain: string;
+  inputs: readonly string[];
+  outputs: readonly string[];
+  attributes: Readonly<Record<string, Attribute>>;
+}): Uint8Array {
+  return message(
+    ...node.inputs.map((name) => text(1, name)),
+    ...node.outputs.map((name) => text(2, name)),
+    text(3, node.name),
+    text(4, node.type),
+    ...Object.entries(node.attributes).map(([name, value]) =>
+      bytes(5, attributeMessage(name, value)),
+    ),
+    text(7, node.domain),
+  );
+}
+
+/** `ValueInfoProto` of a graph input or output. */
+export function valueMessage(
+  name: string,
+  type: ElementType,
+  dims: readonly Dimension[],
+): Uint8Array {
+  const shape = dims.map((size) =>
+    bytes(1, typeof size === 'number' ? integer(1, size) : text(2, size)),
+  );
+  const tensorType = message(integer(1, ELEMENT_TYPES[type]), bytes(2, message(...shape)));
+  return message(text(1, name), bytes(2, bytes(1, tensorType)));
+}
+
+/** `ModelProto` */
+export function modelMessage(model: {
+  irVersion: number;
+  opsets: Readonly<Record<string, number>>;
+  producer: string;
+  graphName: string;
+  nodes: readonly Uint8Array[];
+  initializers: readonly Uint8Array[];
+  inputs: readonly Uint8Array[];
+  outputs: readonly Uint8Array[];
+}): Uint8Array {
+  const graph = message(
+    ...model.nodes.map((node) => bytes(1, node)),
+    text(2, model.graphName),
+    ...model.initializers.map((tensor) => bytes(5, tensor)),
+    ...model.inputs.map((value) => bytes(11, value)),
+    ...model.outputs.map((value) => bytes(12, value)),
+  );
+  return message(
+    integer(1, model.irVersion),
+    text(2, model.producer),
+    bytes(7, graph),
+    ...Object.entries(model.opsets).map(([domain, version]) =>
+      bytes(8, message(text(1, domain), integer(2, version))),
+    ),
+  );
+}

@@ -1,0 +1,30 @@
+/** What the caller's thread and the runtime's thread say to each other. */
+import type { GraphSignature } from '../../shared/model/signature.ts';
+import type { Tensor } from './types.ts';
+
+export type ThreadRequest =
+  | { readonly id: number; readonly kind: 'load'; readonly graph: string; readonly file: string }
+  | {
+      readonly id: number;
+      readonly kind: 'run';
+      readonly graph: string;
+      readonly feeds: Readonly<Record<string, Tensor>>;
+      readonly outputs: readonly string[];
+    }
+  | { readonly id: number; readonly kind: 'release'; readonly graph: string };
+
+export type ThreadReply = { readonly id: number } & (
+  | { readonly ok: true; readonly result: ThreadResult }
+  | { readonly ok: false; readonly error: Error }
+);
+
+/** Each request's own answer: what a loaded graph declares, a run's outputs, nothing for a release. */
+export type ThreadResult =
+  | { readonly kind: 'loaded'; readonly declared: GraphSignature }
+  | { readonly kind: 'outputs'; readonly tensors: Record<string, Tensor> }
+  | { readonly kind: 'released' };
+
+export interface ThreadOptions {
+  /** CPU threads of each operator; the runtime's own choice when left out. */
+  readonly threads?: number;
+}

@@ -1,0 +1,100 @@
+/**
+ * The runtime's thread. onnxruntime runs a graph synchronously, so it lives here, away from the event
+ * loop that answers requests; one thread serves all graphs of a model set, one run at a time.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import type { Dimension, TensorSignature, TensorType } from '../../shared/model/signature.ts';
+import type { ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './messages.ts';
+import type { Tensor } from './types.ts';
+
+const port = parentPort;
+if (!port) throw new Error('thread.ts has to run in a worker thread');
+const { threads } = workerData as ThreadOptions;
+const sessions = new Map<string, InferenceSession>();
+
+function sessionOf(graph: string): InferenceSession {
+  const session = sessions.get(graph);
+  if (!session) throw new Error(`graph ${graph} is not loaded`);
+  return session;
+}
+
+const isOurType = (type: string): type is TensorType =>
+  type === 'float32' || type === 'int64' || type === 'bool';
+
+function declared(values: readonly InferenceSession.ValueMetadata[]): TensorSignature[] {
+  return values.map((value) => {
+    if (!value.isTensor || !isOurType(value.type))
+      throw new Error(`${value.name} is not a tensor of float32, int64 or bool`);
+    return { name: value.name, type: value.type, dims: value.shape as readonly Dimension[] };
+  });
+}
+
+const toRuntime = ({ type, data, dims }: Tensor): RuntimeTensor =>
+  new RuntimeTensor(type, data, [...dims]);
+
+function fromRuntime({ type, data, dims }: RuntimeTensor): Tensor {
+  // Copies, so that the buffer is ours to transfer to the caller.
+  if (type === 'float32') return { type, dims, data: (data as Float32Array).slice() };
+  if (type === 'int64') return { type, dims, data: (data as BigInt64Array).slice() };
+  if (type === 'bool') return { type, dims, data: (data as Uint8Array).slice() };
+  throw new Error(`the graph gave a tensor of ${type}`);
+}
+
+async function answer(request: ThreadRequest): Promise<ThreadResult> {
+  switch (request.kind) {
+    case 'load': {
+      const session = await InferenceSession.create(request.file, {
+        executionProviders: ['cpu'],
+        // Fatal only: an error comes back to the caller, who decides what to log.
+        logSeverityLevel: 4,
+        ...(threads !== undefined && { intraOpNumThreads: threads }),
+      });
+      sessions.set(request.graph, session);
+      return {
+        kind: 'loaded',
+        declared: {
+          inputs: declared(session.inputMetadata),
+          outputs: declared(session.outputMetadata),
+        },
+      };
+    }
+    case 'run': {
+      const feeds = Object.fromEntries(
+        Object.entries(request.feeds).map(([name, tensor]) => [name, toRuntime(tensor)]),
+      );
+      const results = await sessionOf(request.graph).run(feeds, [...request.outputs]);
+      const tensors = Object.fromEntries(
+        request.outputs.map((name) => [name, fromRuntime(results[name] as RuntimeTensor)]),
+      );
+      return { kind: 'outputs', tensors };
+    }
+    case 'release': {
+      await sessionOf(request.graph).release();
+      sessions.delete(request.graph);
+      return { kind: 'released' };
+    }
+  }
+}
+
+const buffersOf = (result: ThreadResult): ArrayBuffer[] =>
+  result.kind === 'outputs'
+    ? Object.values(result.tensors).map((tensor) => tensor.data.buffer as ArrayBuffer)
+    : [];
+
+// Requests are answered in order: a release must not overtake a run.
+let last: Promise<void> = Promise.resolve();
+port.on('message', (request: ThreadRequest) => {
+  last = last.then(async () => {
+    try {
+      const result = await answer(request);
+      port.postMessage(
+        { id: request.id, ok: true, result } satisfies ThreadReply,
+        buffersOf(result),
+      );
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : new Error(String(cause));
+      port.postMessage({ id: request.id, ok: false, error } satisfies ThreadReply);
+    }
+  });
+});

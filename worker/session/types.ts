@@ -1,0 +1,60 @@
+/**
+ * What the rest of the worker knows of a loaded model: tensors in, tensors out. No runtime type leaks
+ * through here, so the engine can be tested with arrays in place of a model.
+ */
+import type { FmManifest, ModelSet, VqManifest } from '../../shared/model/manifest.ts';
+import type { GraphSignature } from '../../shared/model/signature.ts';
+
+export interface FloatTensor {
+  readonly type: 'float32';
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+export interface IntTensor {
+  readonly type: 'int64';
+  readonly dims: readonly number[];
+  readonly data: BigInt64Array;
+}
+/** One byte an element, 1 = true. */
+export interface BoolTensor {
+  readonly type: 'bool';
+  readonly dims: readonly number[];
+  readonly data: Uint8Array;
+}
+export type Tensor = FloatTensor | IntTensor | BoolTensor;
+
+/** One loaded graph. Runs are executed one after the other, in the order of the calls. */
+export interface GraphSession {
+  readonly signature: GraphSignature;
+  /**
+   * Runs the graph. Feeds are copied, so the caller's arrays stay usable.
+   * @param outputs names to bring back; all of the signature's when left out
+   * @throws SessionError naming the graph and the input that is missing, unknown or misshapen, or with
+   *   the runtime's error as `cause`
+   */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    outputs?: readonly string[],
+  ): Promise<Record<string, Tensor>>;
+  close(): Promise<void>;
+}
+
+/** An FM with its tokenizers, every graph loaded and checked against its signature. */
+export interface LoadedModelSet {
+  readonly set: ModelSet;
+  readonly fm: FmManifest;
+  /** Stem named by `ModalityInfo.tokenizer` -> manifest. */
+  readonly tokenizers: Readonly<Record<string, VqManifest>>;
+  readonly encoder: GraphSession;
+  readonly decoder: GraphSession;
+  readonly tokenizerEncoders: Readonly<Record<string, GraphSession>>;
+  readonly tokenizerDecoders: Readonly<Record<string, GraphSession>>;
+  /** Absolute path of the Hugging Face `tokenizer.json`. */
+  readonly textTokenizerFile: string;
+  close(): Promise<void>;
+}
+
+/** A graph could not be loaded or run; the message names the graph and what is wrong with it. */
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+}

@@ -1,0 +1,89 @@
+/** A loaded model set with its text tokenizer, and what it says of itself to callers. */
+import type { Modality, Model } from '../../shared/api/models.ts';
+import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
+import type { LoadedModelSet } from '../session/types.ts';
+import { loadTextTokenizer, type TextTokenizer } from '../text/wordpiece.ts';
+
+export interface ServedModel {
+  readonly loaded: LoadedModelSet;
+  readonly text: TextTokenizer;
+  readonly description: Model;
+}
+
+/** Presentations of which a picture can be turned into tokens; the others need a further network. */
+const FROM_PICTURE: ReadonlySet<string> = new Set(['rgb', 'depth', 'normal', 'semseg', 'edge']);
+
+/** Model names that one public name stands for: those of the same picture at the same size. */
+function groups(names: readonly string[], infos: LoadedModelSet['fm']['modalities']) {
+  const bySize = new Map<string, string[]>();
+  for (const name of names) {
+    const key = `${publicName(name)} ${infos[name]!.input_size ?? ''}`;
+    bySize.set(key, [...(bySize.get(key) ?? []), name]);
+  }
+  const taken = new Set<string>();
+  return [...bySize.values()].map((members) => {
+    const short = publicName(members[0]!);
+    // A second size of the same picture (a super-resolution model) keeps its size in the name.
+    const name = taken.has(short) ? `${short}@${infos[members[0]!]!.input_size}` : short;
+    taken.add(name);
+    return { name, members };
+  });
+}
+
+function accepts(
+  members: readonly string[],
+  loaded: Pick<LoadedModelSet, 'fm' | 'tokenizerEncoders'>,
+): Modality['accepts'] {
+  const forms = new Set<Modality['accepts'][number]>();
+  for (const name of members) {
+    const info = loaded.fm.modalities[name]!;
+    if (!loaded.fm.config.domains_in.includes(name) || info.type === 'seq_emb') continue;
+    const tokenizable =
+      FROM_PICTURE.has(info.presentation) && hasGraph(loaded.tokenizerEncoders, info);
+    if (info.pixels || tokenizable) forms.add('image');
+    if (info.type === 'seq') forms.add('text');
+    if (!info.pixels) forms.add('tokens');
+  }
+  return [...forms];
+}
+
+const hasGraph = (graphs: Readonly<Record<string, unknown>>, info: ModalityInfo): boolean =>
+  info.tokenizer !== undefined && graphs[info.tokenizer] !== undefined;
+
+/** What `GET /v1/models` shows of a set, from its own configs. */
+export function describeModel(
+  loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'tokenizers' | 'tokenizerEncoders'>,
+): Model {
+  const { fm, set, tokenizers } = loaded;
+  const names = [...new Set([...fm.config.domains_in, ...fm.config.domains_out])];
+  const modalities = groups(names, fm.modalities).map(({ name, members }): Modality => {
+    const tokenized = members.find((member) => !fm.modalities[member]!.pixels);
+    const info = fm.modalities[tokenized ?? members[0]!]!;
+    const forms = accepts(members, loaded);
+    return {
+      name,
+      modalities: members,
+      type: info.type,
+      presentation: info.presentation,
+      input: forms.length > 0,
+      output: members.some((member) => fm.config.domains_out.includes(member)),
+      vocabulary: info.vocab_size ?? null,
+      tokens: info.max_tokens,
+      input_size: info.input_size ?? null,
+      accepts: forms,
+      ...(info.classes && { classes: info.classes }),
+    };
+  });
+  const parameters = Object.values(tokenizers).reduce(
+    (sum, tokenizer) => sum + tokenizer.parameters,
+    fm.parameters,
+  );
+  const { id, digest, licence } = set;
+  return { id, digest, licence, precision: fm.precision, parameters, modalities };
+}
+
+/** Adds the text tokenizer and the description to a loaded set. */
+export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
+  const text = await loadTextTokenizer(loaded.textTokenizerFile);
+  return { loaded, text, description: describeModel(loaded) };
+}
