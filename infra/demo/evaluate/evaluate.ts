@@ -1,4 +1,5 @@
 /** Asks a server for predictions of held-out scenes and compares them with the truth. */
+import { z } from 'zod';
 import type { GenerateRequestBody, Output } from '../../../shared/api/generate.ts';
 import type { Client } from '../../../shared/client/index.ts';
 import type { Example } from '../scene/scenes.ts';
@@ -43,15 +44,20 @@ interface Observation {
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-function boxesOf(output: Output): LabelledBox[] {
-  const boxes = Array.isArray(output.value) ? output.value : [];
-  return boxes.flatMap((entry: unknown) => {
-    if (typeof entry !== 'object' || entry === null) return [];
-    const { box, label } = entry as { box?: unknown; label?: unknown };
-    const fine = Array.isArray(box) && box.length === 4 && typeof label === 'string';
-    return fine ? [{ box: box as unknown as LabelledBox['box'], label }] : [];
-  });
-}
+const boxSchema = z.object({
+  xmin: z.number(),
+  ymin: z.number(),
+  xmax: z.number(),
+  ymax: z.number(),
+  class: z.string(),
+});
+
+/** The boxes of a `det` output. @throws ZodError when the server answers in another form */
+const boxesOf = (output: Output): LabelledBox[] =>
+  z
+    .array(boxSchema)
+    .parse(output.value)
+    .map((b) => ({ box: [b.xmin, b.ymin, b.xmax, b.ymax], label: b.class }));
 
 async function observe(client: Client, example: Example): Promise<Observation> {
   const { rendering, description } = example;

@@ -18,7 +18,7 @@ CLASSES = ["sky", "ground", "sphere", "box", "cylinder", "cone"]
 PALETTE = [[135, 190, 235], [150, 140, 125], [220, 60, 60], [70, 120, 220], [240, 190, 50], [90, 190, 90]]
 
 # Chosen by eye and by how often a painted caption is read back right; 16 global tokens need one step only.
-FROM_TEXT = dict(img=dict(scheme="maskgit", steps=12, token_schedule="cosine", temperature=1, temperature_schedule="linear",
+FROM_TEXT = dict(img=dict(scheme="maskgit", steps=12, token_schedule="cosine", temperature=.5, temperature_schedule="linear",
                           top_p=0, guidance_scale=2),
                  glob=dict(scheme="roar", steps=1, temperature=0, guidance_scale=1))
 

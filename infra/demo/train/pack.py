@@ -1,15 +1,21 @@
 """Copies what ships from a training folder: weights, and the word tokenizer.   python pack.py OUT MODEL"""
 import os, sys
-import tokenizers as T
+import model as M, tokenizers as T
 
-NAMES = ["fm", "tok_rgb", "tok_depth", "tok_normal", "tok_semseg", "tok_canny_edge", "tok_scene_global"]
+TOKENIZERS = ["rgb", "depth", "normal", "semseg", "canny_edge", "scene_global"]
+
+def write(path, data):
+    """Whole or not at all."""
+    with open(path + ".tmp", "wb") as f:
+        f.write(data)
+    os.rename(path + ".tmp", path)
 
 if __name__ == "__main__":
-    out, model = sys.argv[1:3]
-    os.makedirs(model, exist_ok=True)
-    for name in NAMES:
-        data = open(f"{out}/{name}.safetensors", "rb").read()
-        with open(f"{model}/{name}.tmp", "wb") as f:
-            f.write(data)
-        os.rename(f"{model}/{name}.tmp", f"{model}/{name}.safetensors")
-    T.save_tokenizer_json(f"{model}/tokenizer.json")
+    out, folder = sys.argv[1:3]
+    os.makedirs(folder, exist_ok=True)
+    for name in TOKENIZERS:
+        write(f"{folder}/tok_{name}.safetensors", open(f"{out}/tok_{name}.safetensors", "rb").read())
+    weights, meta = T.load_st(f"{out}/fm.safetensors")
+    T.save_st(f"{folder}/fm.tmp", weights, {**meta, "modality_info": M.modality_info()})
+    os.rename(f"{folder}/fm.tmp", f"{folder}/fm.safetensors")
+    T.save_tokenizer_json(f"{folder}/tokenizer.json")

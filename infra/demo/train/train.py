@@ -33,6 +33,7 @@ class Data:
         rows = [json.loads(line) for d in parts for line in open(f"{d}/texts.jsonl")]
         self.txt = {m: [T.encode_text(r[k]) for r in rows] for m, k in SEQS.items()}
         self.sem = T.array(parts, "semseg").reshape(-1, 8, 8, 8, 8).transpose(0, 1, 3, 2, 4).reshape(-1, 64, 64)
+        self.solid = torch.from_numpy((self.sem > 1).any(2)).float()
         self.rng = np.random.default_rng(seed)
 
     def words(self, mod, i):
@@ -74,17 +75,20 @@ class Data:
                     vis[m] = budget(m)
         elif u < .56:                                   # the model's own drawing style -> texts
             vis["reconstruction"], tgt = 64, ["caption", "det"]
-        elif u < .64:                                   # caption -> global embedding
+        elif u < .59:                                   # caption -> global embedding
             src["caption"], out = "full", ["tok_scene_global"]
-        elif u < .90:                                   # caption -> picture, MaskGIT budgets
+        elif u < .86:                                   # caption, often with boxes -> picture, MaskGIT budgets
             src["caption"] = "full" if r.random() < .9 else "empty"
-            out = ["tok_rgb@64"] if r.random() < .9 else self.choose(IMAGES, 1)
+            out = ["tok_rgb@64"] if r.random() < .92 else self.choose(IMAGES, 1)
             vis[out[0]] = budget(out[0]) if r.random() < .8 else 0
-            if r.random() < .12:
+            if r.random() < .45:
+                src["det"] = "full" if r.random() < .9 else "empty"
+            elif r.random() < .2:
                 o = self.choose({k: v for k, v in IMAGES.items() if k != out[0]}, 1)[0]
                 vis[o] = 64
-            if r.random() < .1:
-                src["det"] = "full"
+        elif u < .91:                                   # caption -> layout
+            src["caption"], tgt, out = "full", ["det"], ["tok_semseg@64"]
+            vis["tok_semseg@64"] = budget("tok_semseg@64") if r.random() < .8 else 0
         else:                                           # any -> any
             given = self.choose({**IMAGES, "tok_rgb@64": 2., "tok_scene_global": .5}, int(r.integers(1, 3)))
             vis.update({m: M.MODS[m][2] if r.random() < .7 else int(r.integers(1, M.MODS[m][2])) for m in given})
@@ -210,7 +214,12 @@ def worker(rank, data, out, seconds, B, peak, resume, same_ids, start, shared, s
             ctx, mask, features = m.encode(inputs)
             loss, at = 0, 0
             for mod, pos, dec_ids, lab in targets:
-                ce = F.cross_entropy(m.decode(mod, ctx, mask, pos, dec_ids).flatten(0, 1), lab.flatten())
+                y = m.decode(mod, ctx, mask, pos, dec_ids).flatten(0, 1)
+                if "@64" in mod and not pixels:         # what the caption speaks of matters more than the backdrop
+                    w = 1 + 3 * D.solid[torch.from_numpy(idx)].gather(1, pos).flatten()
+                    ce = (F.cross_entropy(y, lab.flatten(), reduction="none") * w).sum() / w.sum()
+                else:
+                    ce = F.cross_entropy(y, lab.flatten())
                 loss = loss + WEIGHT.get(mod, 1.) * ce / len(targets)
                 note(mod if pixels else mod + "<", ce)
             for mod, val, pos, _ in inputs:
@@ -224,7 +233,7 @@ def worker(rank, data, out, seconds, B, peak, resume, same_ids, start, shared, s
             loss.backward()
         torch.nn.utils.clip_grad_norm_(rest, 1.)
         opt.step()
-        muon.step(.02 * scale)
+        muon.step(11 * lr)
         step += 1
         if rank == 0 and step % 100 == 0:
             print(f"{step} {time.time() - start:.0f}s {2 * B * step / (time.time() - begin):.0f}/s lr {lr:.1e} " + " ".join(
