@@ -147,12 +147,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
   const ready = (async () => {
     const deadline = Date.now() + 120_000;
-    while (Date.now() < deadline) {
-      const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-      if (answer?.status === 200) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+    // The worker takes longest; asking the edge before it is there would only fill the log.
+    for (const address of [`${workerUrl}/v2/health/ready`, `${url}/readyz`]) {
+      for (;;) {
+        const answer = await fetch(address).catch(() => undefined);
+        if (answer?.status === 200) break;
+        if (Date.now() > deadline) throw new Error(`${address} is not ready after 120 seconds`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
     }
-    throw new Error('not ready after 120 seconds');
   })();
   try {
     await Promise.race([

@@ -65,20 +65,20 @@ rgw enable quota threads = false
 CONF
 }
 
+# Every step says how it failed itself: `set -e` is off inside a function whose result is tested.
 start_cluster() {
-  local conf="$root/ceph.conf"
+  local conf="$root/ceph.conf" osd_uuid
   monmaptool --create --clobber --addv a "v1:127.0.0.1:$((port + 1))" \
-    --fsid "$(sed -n 's/^fsid = //p' "$conf")" "$root/monmap" >&2
-  ceph-mon -c "$conf" --mkfs -i a --monmap "$root/monmap" >&2
-  ceph-mon -c "$conf" -i a >&2
-  local osd_uuid
+    --fsid "$(sed -n 's/^fsid = //p' "$conf")" "$root/monmap" >&2 || return 1
+  ceph-mon -c "$conf" --mkfs -i a --monmap "$root/monmap" >&2 || return 1
+  ceph-mon -c "$conf" -i a >&2 || return 1
   osd_uuid="$(cat /proc/sys/kernel/random/uuid)"
-  timeout 60 ceph -c "$conf" osd new "$osd_uuid" >&2
-  ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd_uuid" >&2
-  ceph-osd -c "$conf" -i 0 >&2
+  timeout 60 ceph -c "$conf" osd new "$osd_uuid" >&2 || return 1
+  ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd_uuid" >&2 || return 1
+  ceph-osd -c "$conf" -i 0 >&2 || return 1
   timeout 120 radosgw-admin -c "$conf" user create --uid=fourm --display-name=fourm \
-    --access-key="$access_key" --secret-key="$secret_key" >"$root/log/user.json"
-  radosgw -c "$conf" -n client.rgw >&2
+    --access-key="$access_key" --secret-key="$secret_key" >"$root/log/user.json" || return 1
+  radosgw -c "$conf" -n client.rgw >&2 || return 1
 }
 
 wait_until_ready() {
@@ -95,9 +95,13 @@ wait_until_ready() {
 }
 
 install_packages
-bash "$here/stop.sh"
-write_configuration
-start_cluster
+# A young monitor sometimes refuses its first storage daemon ("wrong fsid"): begin again from nothing.
+for attempt in 1 2 3 4 5 failed; do
+  bash "$here/stop.sh"
+  [ "$attempt" != failed ] || { echo 'the S3 server did not start in five attempts' >&2; exit 1; }
+  write_configuration
+  start_cluster && break
+done
 wait_until_ready
 
 cat <<ENV
