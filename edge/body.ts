@@ -1,21 +1,35 @@
 /** Reading request bodies within bounds: JSON and multipart form data -> the value to validate. */
 import { fail } from './problems.ts';
 
-/** @throws FailureError `too_large` as soon as the bound is passed, announced or not */
+/**
+ * Reads and drops what is left of a refused body, up to `limit` bytes: a connection that is answered
+ * while its client still sends is reset, which loses the answer, and in `wrangler dev` the next one.
+ */
+async function drain(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  limit: number,
+): Promise<void> {
+  let dropped = 0;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    dropped += next.value.byteLength;
+    if (dropped > limit) return await reader.cancel();
+  }
+}
+
+/** @throws FailureError `too_large` when the bound is passed, announced or not */
 async function readBytes(request: Request, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  const tooLarge = (): never =>
-    fail({ code: 'too_large', detail: `a request body has at most ${limit} bytes` });
-  if (Number(request.headers.get('content-length') ?? 0) > limit) tooLarge();
   if (!request.body) return new Uint8Array(0);
+  const reader = request.body.getReader();
+  const refuse = async (): Promise<never> => {
+    await drain(reader, limit);
+    return fail({ code: 'too_large', detail: `a request body has at most ${limit} bytes` });
+  };
+  if (Number(request.headers.get('content-length') ?? 0) > limit) await refuse();
   const chunks: Uint8Array[] = [];
   let length = 0;
-  const reader = request.body.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) {
     length += next.value.byteLength;
-    if (length > limit) {
-      await reader.cancel();
-      tooLarge();
-    }
+    if (length > limit) await refuse();
     chunks.push(next.value);
   }
   const bytes = new Uint8Array(length);

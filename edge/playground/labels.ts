@@ -41,7 +41,7 @@ export function groupOf(modality: Modality): Group {
 
 /** An example of the text that an input takes: plain, or JSON as the API answers it. */
 export const PLACEHOLDERS: Readonly<Partial<Record<Modality['presentation'], string>>> = {
-  text: 'a red sphere left of a blue cube',
+  text: 'a red sphere left of a blue box',
   boxes: '[{"xmin": 0.1, "ymin": 0.3, "xmax": 0.4, "ymax": 0.7, "class": "sphere"}]',
   palette: '["#c83c3c", "#5a78c8"]',
   metadata: '{"caption_n_words": 8}',

@@ -3,47 +3,28 @@
  * command shown does the same. `FOURM_PLAYGROUND_URL` tests a server that already runs.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Browser, Locator, Page } from 'playwright-core';
 import sharp from 'sharp';
-import { freePort } from '../../infra/stack.ts';
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
+import { type Product, startProduct } from '../support/product.ts';
 
-const start = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'infra', 'start.js');
 const missing = browserMissing();
 const options = missing ? { skip: missing } : {};
 const RUN_TIMEOUT = 120_000;
 
 let url = process.env.FOURM_PLAYGROUND_URL ?? '';
 let folder: string;
-let stack: ChildProcess | undefined;
+let product: Product | undefined;
 let browser: Browser;
 let picture: Buffer;
-
-/** Starts the product as a newcomer does, and waits for the line with its address. */
-async function startProduct(): Promise<string> {
-  const port = await freePort();
-  const env = { ...process.env, PORT: String(port), FOURM_DATA_DIR: join(folder, 'data') };
-  stack = spawn(process.execPath, [start], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const child = stack;
-  return await new Promise((resolve, reject) => {
-    let text = '';
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-      const found = /Playground: (http:\S+?)\/?\n/.exec(text)?.[1];
-      if (found) resolve(found);
-    });
-    child.once('exit', (code) => reject(new Error(`start.js ended with ${code}:\n${text}`)));
-  });
-}
 
 before(async () => {
   if (missing) return;
@@ -62,18 +43,17 @@ before(async () => {
     .png()
     .toBuffer();
   await writeFile(join(folder, 'my scene.png'), picture);
-  if (url === '') url = await startProduct();
+  if (url === '') {
+    product = await startProduct(join(folder, 'data'));
+    url = product.url;
+  }
   url = url.replace(/\/$/, '');
   browser = await launchBrowser();
 });
 
 after(async () => {
   await browser?.close();
-  if (stack && stack.exitCode === null) {
-    const ended = new Promise((resolve) => stack?.once('exit', resolve));
-    stack.kill('SIGTERM');
-    await ended;
-  }
+  await product?.stop();
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
@@ -248,7 +228,7 @@ test('the keyboard alone is enough', options, async () => {
   };
   await pressUntil('#input-rgb');
   await pressUntil('#input-caption');
-  await page.keyboard.type('a blue cube');
+  await page.keyboard.type('a blue box');
   // What is given is not predicted: the tick is out of the way, and Tab passes it.
   assert.equal(await page.locator('input[name=target][value=caption]').isDisabled(), true);
   await pressUntil('input[name=target][value=normal]');

@@ -40,8 +40,12 @@ export async function startWorkerd(
     },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  // A test file that fails before it closes must not leave a workerd behind.
+  process.once('exit', () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL');
+  });
   const close = async (): Promise<void> => {
-    if (child.exitCode === null && child.pid !== undefined) {
+    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
       process.kill(-child.pid, 'SIGTERM');
       const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 10_000);
       await ended;
