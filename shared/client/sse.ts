@@ -48,15 +48,14 @@ export function createEventParser(): { push(text: string): ServerSentEvent[] } {
 
   return {
     push(text) {
+      // An empty piece must not make a CR before it forgotten.
+      if (text === '') return [];
       let chunk = text;
-      if (!started && chunk !== '') {
+      if (!started) {
         started = true;
         chunk = chunk.replace(/^\uFEFF/, '');
       }
-      if (afterCarriageReturn && chunk !== '') {
-        if (chunk.startsWith('\n')) chunk = chunk.slice(1);
-        afterCarriageReturn = false;
-      }
+      if (afterCarriageReturn && chunk.startsWith('\n')) chunk = chunk.slice(1);
       const lines = chunk.split(/\r\n|\r|\n/);
       afterCarriageReturn = chunk.endsWith('\r');
       const events: ServerSentEvent[] = [];
