@@ -1,6 +1,14 @@
 /** `model.json` of an exported folder, and `set.json` of a folder of models that are served together. */
 import { z } from 'zod';
-import { fmConfigSchema, vitPresetSchema, vqConfigSchema } from './config.ts';
+import {
+  divaeConfigSchema,
+  fmConfigSchema,
+  fmVitConfigSchema,
+  unetPresetSchema,
+  uvitPresetSchema,
+  vitPresetSchema,
+  vqConfigSchema,
+} from './config.ts';
 import { modalityInfoSchema } from './modalities.ts';
 
 const graphSchema = z.object({ file: z.string(), bytes: z.number().int() });
@@ -19,6 +27,8 @@ const common = {
   weights: z.array(z.string()),
   /** The run that ended the export: sha256 of the outputs on a fixed input, and its time. */
   check: z.object({ outputs: z.string(), milliseconds: z.number() }),
+  /** Below fp32: of so many tokens predicted at temperature 0, how many are those of fp32. */
+  agreement: z.object({ tokens: z.number().int(), equal: z.number().int() }).optional(),
 };
 
 export const fmManifestSchema = z.object({
@@ -30,6 +40,16 @@ export const fmManifestSchema = z.object({
 });
 export type FmManifest = z.infer<typeof fmManifestSchema>;
 
+/** A backbone, with or without a head. */
+export const fmVitManifestSchema = z.object({
+  ...common,
+  kind: z.literal('fmvit'),
+  config: fmVitConfigSchema,
+  modalities: z.record(z.string(), modalityInfoSchema),
+  graphs: z.object({ encoder: graphSchema }),
+});
+export type FmVitManifest = z.infer<typeof fmVitManifestSchema>;
+
 export const vqManifestSchema = z.object({
   ...common,
   kind: z.literal('vqvae'),
@@ -39,7 +59,32 @@ export const vqManifestSchema = z.object({
 });
 export type VqManifest = z.infer<typeof vqManifestSchema>;
 
-export const manifestSchema = z.discriminatedUnion('kind', [fmManifestSchema, vqManifestSchema]);
+/** `codebook` looks ids up, `denoiser` is one step of the diffusion that turns codes into values. */
+export const divaeManifestSchema = z.object({
+  ...common,
+  kind: z.literal('divae'),
+  config: divaeConfigSchema,
+  vit_presets: z.record(z.string(), vitPresetSchema).default({}),
+  denoiser: z.discriminatedUnion('type', [
+    unetPresetSchema.extend({ type: z.literal('unet') }),
+    uvitPresetSchema.extend({ type: z.literal('uvit') }),
+  ]),
+  graphs: z.object({ encoder: graphSchema, codebook: graphSchema, denoiser: graphSchema }),
+});
+export type DivaeManifest = z.infer<typeof divaeManifestSchema>;
+
+export const tokenizerManifestSchema = z.discriminatedUnion('kind', [
+  vqManifestSchema,
+  divaeManifestSchema,
+]);
+export type TokenizerManifest = z.infer<typeof tokenizerManifestSchema>;
+
+export const manifestSchema = z.discriminatedUnion('kind', [
+  fmManifestSchema,
+  fmVitManifestSchema,
+  vqManifestSchema,
+  divaeManifestSchema,
+]);
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** `set.json`: an FM with its tokenizers, each in a sub-folder with a `model.json`. */

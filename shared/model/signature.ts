@@ -3,7 +3,8 @@
  * three times: the exporter declares graphs by it, the registry checks loaded graphs against it, the
  * engine feeds by it.
  */
-import type { FmConfig, VqConfig } from './config.ts';
+import type { DivaeConfig, FmConfig, FmVitConfig, QuantizingConfig, VqConfig } from './config.ts';
+import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
 
 export type TensorType = 'float32' | 'int64' | 'bool';
@@ -35,19 +36,17 @@ const bool = (name: string, ...dims: Dimension[]): TensorSignature => ({
   dims,
 });
 
-/**
- * FM encoder. Every input modality has its own inputs, of length 0 when it is absent:
- * `M.ids` and `M.positions` (B, n), or `M.patches` (B, n, 3*P*P) with (row, column, channel) order for
- * pixels, or `M.embeddings` (B, n, embedding_size). Tokens are concatenated in `domains_in` order to (B, N);
- * `mask` (B, N) is true where a token is padding (its content and embedding count as zero).
- * `positions` index the grid for images and count valid tokens for sequences.
- * `context` = decoder_proj_context(features) + position and modality embedding; `features` = encoder_norm output.
- */
-export function encoderSignature(
-  config: FmConfig,
-  modalities: Readonly<Record<string, ModalityInfo>>,
-): GraphSignature {
-  const inputs = config.domains_in.flatMap((name) => {
+type Modalities = Readonly<Record<string, ModalityInfo>>;
+
+/** Tokens of a context or of features: register tokens, where a model has them, come before the others. */
+const contextTokens = (config: { readonly num_register_tokens: number }): Dimension =>
+  config.num_register_tokens > 0 ? 'R+N' : 'N';
+
+const encoderInputs = (
+  domains: readonly string[],
+  modalities: Modalities,
+): readonly TensorSignature[] => [
+  ...domains.flatMap((name) => {
     const info = modalities[name]!;
     const n = `N_${name}`;
     const content = info.pixels
@@ -56,23 +55,38 @@ export function encoderSignature(
         ? float(`${name}.embeddings`, 'B', n, info.embedding_size ?? 4096)
         : int64(`${name}.ids`, 'B', n);
     return [content, int64(`${name}.positions`, 'B', n)];
-  });
+  }),
+  bool('mask', 'B', 'N'),
+];
+
+/**
+ * FM encoder. Every input modality has its own inputs, of length 0 when it is absent:
+ * `M.ids` and `M.positions` (B, n), or `M.patches` (B, n, 3*P*P) with (row, column, channel) order for
+ * pixels, or `M.embeddings` (B, n, embedding_size). Tokens are concatenated in `domains_in` order to (B, N);
+ * `mask` (B, N) is true where a token is padding (its content and embedding count as zero).
+ * `positions` index the grid for images and count valid tokens for sequences.
+ * `context` = decoder_proj_context(features) + position and modality embedding; `features` = encoder_norm output.
+ * Register tokens, where a model has them, lead both.
+ */
+export function encoderSignature(config: FmConfig, modalities: Modalities): GraphSignature {
+  const tokens = contextTokens(config);
   return {
-    inputs: [...inputs, bool('mask', 'B', 'N')],
-    outputs: [float('context', 'B', 'N', config.dim), float('features', 'B', 'N', config.dim)],
+    inputs: encoderInputs(config.domains_in, modalities),
+    outputs: [
+      float('context', 'B', tokens, config.dim),
+      float('features', 'B', tokens, config.dim),
+    ],
   };
 }
 
 /**
  * FM decoder. As the encoder, every target modality has its own inputs, empty unless it is being decoded
- * (several may be in one run: targets of different modalities do not see each other): `M.positions` (B, m), and `M.ids` (B, m) for sequences (image targets start from the
- * mask token). `mask` is the encoder's. With `causal` true, position i sees targets j <= i. Each target
- * has an output `M.logits` (B, m, V), empty for the ones not asked for.
+ * (several may be in one run: targets of different modalities do not see each other): `M.positions` (B, m),
+ * and `M.ids` (B, m) for sequences (image targets start from the mask token). `mask` is the encoder's.
+ * With `causal` true, position i sees targets j <= i. Each target has an output `M.logits` (B, m, V),
+ * empty for the ones not asked for.
  */
-export function decoderSignature(
-  config: FmConfig,
-  modalities: Readonly<Record<string, ModalityInfo>>,
-): GraphSignature {
+export function decoderSignature(config: FmConfig, modalities: Modalities): GraphSignature {
   const inputs = config.domains_out.flatMap((name) => {
     const positions = int64(`${name}.positions`, 'B', `M_${name}`);
     return modalities[name]!.type === 'seq'
@@ -82,7 +96,7 @@ export function decoderSignature(
   return {
     inputs: [
       ...inputs,
-      float('context', 'B', 'N', config.dim),
+      float('context', 'B', contextTokens(config), config.dim),
       bool('mask', 'B', 'N'),
       bool('causal'),
     ],
@@ -93,10 +107,26 @@ export function decoderSignature(
 }
 
 /**
- * VQ tokenizer encoder: `pixels` (B, C, H, W), or `labels` (B, H, W) class ids, or `vector` (B, C) for
+ * A backbone: inputs as an FM encoder's. `features` (B, N, D) as an FM encoder's, `pooled` (B, D) their mean
+ * over the tokens that are not padding, and `logits` (B, classes) where there is a head.
+ */
+export function fmVitSignature(config: FmVitConfig, modalities: Modalities): GraphSignature {
+  const { dim, classes } = config;
+  return {
+    inputs: encoderInputs(config.domains_in, modalities),
+    outputs: [
+      float('features', 'B', contextTokens(config), dim),
+      float('pooled', 'B', dim),
+      ...(classes === null ? [] : [float('logits', 'B', classes)]),
+    ],
+  };
+}
+
+/**
+ * Tokenizer encoder: `pixels` (B, C, H, W), or `labels` (B, H, W) class ids, or `vector` (B, C) for
  * MLP tokenizers. Output `ids` (B, h, w), or (B, codebooks) for MLP tokenizers.
  */
-export function vqEncoderSignature(config: VqConfig): GraphSignature {
+export function vqEncoderSignature(config: QuantizingConfig): GraphSignature {
   if (config.enc_type.includes('MLP/')) {
     return {
       inputs: [float('vector', 'B', config.n_channels)],
@@ -121,4 +151,50 @@ export function vqDecoderSignature(config: VqConfig): GraphSignature {
     inputs: [int64('ids', 'B', 'h', 'w')],
     outputs: [float('values', 'B', config.n_labels ?? config.n_channels, 'H', 'W')],
   };
+}
+
+/** Codes of a diffusion tokenizer: `ids` (B, h, w) -> `codes` (B, latent, h, w). */
+export const codebookSignature = (config: DivaeConfig): GraphSignature => ({
+  inputs: [int64('ids', 'B', 'h', 'w')],
+  outputs: [float('codes', 'B', config.latent_dim, 'h', 'w')],
+});
+
+/**
+ * One step of a diffusion decoder: `sample` (B, C, H, W) at integer `timestep` (B), told the `codes`
+ * (B, latent, h, w) -> `prediction` (B, C, H, W), of the config's `prediction_type`.
+ */
+export const denoiserSignature = (config: DivaeConfig): GraphSignature => ({
+  inputs: [
+    float('sample', 'B', config.n_channels, 'H', 'W'),
+    int64('timestep', 'B'),
+    float('codes', 'B', config.latent_dim, 'h', 'w'),
+  ],
+  outputs: [float('prediction', 'B', config.n_channels, 'H', 'W')],
+});
+
+/** Names of a model's graphs. */
+export type GraphName<M extends Manifest> = M extends Manifest ? keyof M['graphs'] & string : never;
+
+/** The signatures of an exported model's graphs, by the graphs' names. */
+export function signaturesOf(manifest: Manifest): Readonly<Record<string, GraphSignature>> {
+  switch (manifest.kind) {
+    case 'fm':
+      return {
+        encoder: encoderSignature(manifest.config, manifest.modalities),
+        decoder: decoderSignature(manifest.config, manifest.modalities),
+      };
+    case 'fmvit':
+      return { encoder: fmVitSignature(manifest.config, manifest.modalities) };
+    case 'vqvae':
+      return {
+        encoder: vqEncoderSignature(manifest.config),
+        decoder: vqDecoderSignature(manifest.config),
+      };
+    case 'divae':
+      return {
+        encoder: vqEncoderSignature(manifest.config),
+        codebook: codebookSignature(manifest.config),
+        denoiser: denoiserSignature(manifest.config),
+      };
+  }
 }

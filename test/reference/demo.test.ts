@@ -135,14 +135,20 @@ describe('demo checkpoints', { skip: skipWithout('demo', 'fm.safetensors') }, ()
   for (const stem of ['tok_rgb', 'tok_depth', 'tok_normal', 'tok_semseg', 'tok_scene_global']) {
     test(`tokenizer ${stem}`, async () => {
       const name = `tokenizer.${stem.replace('tok_', '')}`;
-      const encoder = set.tokenizerEncoders[stem]!;
+      const { encoder, decoder } = vqTokenizer(set, stem);
       const feeds = { [encoder.signature.inputs[0]!.name]: expected[`${name}.input`]! };
       const { ids } = await encoder.run(feeds);
       assert.deepEqual(ids, ints(expected, `${name}.ids`));
-      close((await set.tokenizerDecoders[stem]!.run({ ids: ids! })).values, `${name}.decoded`);
+      close((await decoder.run({ ids: ids! })).values, `${name}.decoded`);
     });
   }
 });
+
+function vqTokenizer(set: LoadedModelSet, stem: string) {
+  const tokenizer = set.tokenizers[stem];
+  if (tokenizer?.kind !== 'vqvae') throw new Error(`no VQ tokenizer ${stem}`);
+  return tokenizer;
+}
 
 const ownModel = join(REPOSITORY, 'infra/demo/model');
 test("the repository's own demo model describes itself", {
@@ -155,9 +161,8 @@ test("the repository's own demo model describes itself", {
   t.after(() => set.close());
   for (const [name, { tokenizer, max_tokens, vocab_size }] of Object.entries(set.fm.modalities)) {
     if (!tokenizer) continue;
-    const { config } = set.tokenizers[tokenizer] ?? assert.fail(`${name}: no ${tokenizer}`);
-    assert.equal(config.codebook_size, vocab_size, name);
-    const decoder = set.tokenizerDecoders[tokenizer]!;
+    const { manifest, decoder } = vqTokenizer(set, tokenizer);
+    assert.equal(manifest.config.codebook_size, vocab_size, name);
     const side = Math.sqrt(max_tokens);
     const dims = decoder.signature.inputs[0]!.dims.length === 3 ? [1, side, side] : [1, max_tokens];
     const { values } = await decoder.run({ ids: longs(range(max_tokens).fill(0), dims) });

@@ -14,10 +14,11 @@ import { type ExportOptions, exportCheckpoint } from '../../worker/export/export
 import { type LoadedModel, loadModel } from '../../worker/session/registry.ts';
 import { startRuntime } from '../../worker/session/runtime.ts';
 
-export type ExportedModel<M extends Manifest> = LoadedModel<M> & {
-  readonly folder: string;
-  close(): Promise<void>;
-};
+export type ExportedModel<M extends Manifest> = LoadedModel<M> &
+  LoadedModel<M>['graphs'] & {
+    readonly folder: string;
+    close(): Promise<void>;
+  };
 
 export const temporaryFolder = (): Promise<string> => mkdtemp(join(tmpdir(), '4m-test-'));
 
@@ -34,7 +35,8 @@ async function exported<M extends Manifest>(
   };
   try {
     await exportCheckpoint(checkpoint, join(folder, 'model'), options);
-    return { ...(await loadModel<M>(runtime, folder, 'model', schema)), folder, close };
+    const loaded = await loadModel<M>(runtime, folder, 'model', schema);
+    return { ...loaded, ...loaded.graphs, folder, close };
   } catch (error) {
     await close();
     throw error;

@@ -29,8 +29,6 @@ const loaded = {
     }),
   },
   tokenizers: {},
-  tokenizerEncoders: {},
-  tokenizerDecoders: {},
   encoder: fails,
   decoder: fails,
 } as unknown as LoadedModelSet;

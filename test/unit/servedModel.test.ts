@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { fmConfigSchema } from '../../shared/model/config.ts';
 import type { FmManifest, ModelSet, VqManifest } from '../../shared/model/manifest.ts';
 import { resolveModalities } from '../../shared/model/modalities.ts';
-import type { GraphSession } from '../../worker/session/types.ts';
+import type { LoadedTokenizer } from '../../worker/session/types.ts';
 import { describeModel } from '../../worker/tasks/servedModel.ts';
 
 const domainsIn = [
@@ -44,14 +44,10 @@ const set: ModelSet = {
   text_tokenizer: 'tokenizer.json',
   digest: 'd',
 };
-const graph = {} as GraphSession;
-const tokenizers = { tok_rgb: { parameters: 5 } as VqManifest };
-const model = describeModel({
-  fm,
-  set,
-  tokenizers,
-  tokenizerEncoders: { tok_rgb: graph, tok_clip: graph },
-});
+const tokenizer = (parameters: number) =>
+  ({ manifest: { parameters } as VqManifest }) as LoadedTokenizer;
+const tokenizers = { tok_rgb: tokenizer(5), tok_clip: tokenizer(0) };
+const model = describeModel({ fm, set, tokenizers });
 const entry = (name: string) => model.modalities.find((modality) => modality.name === name);
 
 test('pixels and tokens of one picture are one name; a second size keeps its size', () => {

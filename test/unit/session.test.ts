@@ -189,7 +189,7 @@ describe('a model set', () => {
   test('loads, with every graph checked', async () => {
     const set = await loadModelSet(path(), { threads: 1 });
     assert.equal(set.set.id, 'tiny');
-    assert.deepEqual(Object.keys(set.tokenizerDecoders), ['tok_vector']);
+    assert.deepEqual(Object.keys(set.tokenizers), ['tok_vector']);
     assert.equal(set.textTokenizerFile.endsWith('tokenizer.json'), true);
     await set.close();
   });

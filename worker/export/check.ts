@@ -1,10 +1,10 @@
-/** The run that ends an export: both graphs on a fixed input, their outputs' digest and time. */
+/** The run that ends an export: every graph on a fixed input, their outputs' digest and time. */
 import { createHash } from 'node:crypto';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import type { Dimension, GraphSignature } from '../../shared/model/signature.ts';
 import { loadModel } from '../session/registry.ts';
 import { startRuntime } from '../session/runtime.ts';
-import type { Tensor } from '../session/types.ts';
+import type { GraphSession, Tensor } from '../session/types.ts';
 import { ExportError } from './errors.ts';
 
 /** Tokens given of each input and target modality. */
@@ -21,14 +21,17 @@ export async function checkExport(folder: string): Promise<Manifest['check']> {
     const model = await loadModel<Manifest>(runtime, folder, '.', manifestSchema);
     const sizes = dimensionSizes(model.manifest);
     const started = performance.now();
-    const encoded = await model.encoder.run(fixedFeeds(model.encoder.signature, sizes));
-    const decoded = await model.decoder.run({
-      ...fixedFeeds(model.decoder.signature, sizes),
-      ...pickInputs(model.decoder.signature, encoded),
-    });
+    const outputs: Record<string, Tensor> = {};
+    for (const graph of Object.values<GraphSession>(model.graphs)) {
+      const feeds = {
+        ...fixedFeeds(graph.signature, sizes),
+        ...pickInputs(graph.signature, outputs),
+      };
+      Object.assign(outputs, await graph.run(feeds));
+    }
     const milliseconds = Math.round(performance.now() - started);
     const hash = createHash('sha256');
-    for (const [name, tensor] of Object.entries({ ...encoded, ...decoded })) {
+    for (const [name, tensor] of Object.entries(outputs)) {
       if (tensor.type === 'float32' && !tensor.data.every(Number.isFinite))
         throw new ExportError('check_failed', `${folder}: output ${name} is not finite`);
       hash.update(name);
@@ -42,7 +45,7 @@ export async function checkExport(folder: string): Promise<Manifest['check']> {
 
 /** Sizes to give the signatures' named dimensions; an FM's others are tokens of one modality each. */
 function dimensionSizes(manifest: Manifest): (dimension: string) => number {
-  if (manifest.kind === 'fm') {
+  if (manifest.kind === 'fm' || manifest.kind === 'fmvit') {
     const known: Record<string, number> = { B: 1, N: TOKENS * manifest.config.domains_in.length };
     return (dimension) => known[dimension] ?? TOKENS;
   }
@@ -53,7 +56,7 @@ function dimensionSizes(manifest: Manifest): (dimension: string) => number {
   return (dimension) => known[dimension] ?? side;
 }
 
-/** The outputs of the encoder that are inputs of the decoder: an FM's context, a tokenizer's ids. */
+/** Outputs of earlier graphs that are inputs of this one: an FM's context, a tokenizer's ids or codes. */
 const pickInputs = (
   signature: GraphSignature,
   tensors: Readonly<Record<string, Tensor>>,

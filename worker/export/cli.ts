@@ -19,11 +19,12 @@ const USAGE = `usage: npm run export -- CHECKPOINT OUT [--name ID] [--licence ID
   --licence   SPDX id of the weights' licence, by default what the checkpoint says`;
 
 async function summary(folder: string, manifest: Manifest): Promise<string> {
-  const { encoder, decoder } = manifest.graphs;
   const bytes = await exportedBytes(folder, manifest);
   return [
     `${folder}  ${manifest.kind} ${manifest.id}`,
-    `  graphs      ${encoder.file} ${encoder.bytes} bytes, ${decoder.file} ${decoder.bytes} bytes`,
+    `  graphs      ${Object.values(manifest.graphs)
+      .map(({ file, bytes }) => `${file} ${bytes} bytes`)
+      .join(', ')}`,
     `  parameters  ${manifest.parameters.toLocaleString('en')}`,
     `  bytes       ${bytes.toLocaleString('en')} with weights`,
     `  precision   ${manifest.precision}`,

@@ -1,17 +1,15 @@
 /** A checkpoint -> a folder that a worker serves: graphs, a manifest, and the weights as they are. */
 import { stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import type { Manifest } from '../../shared/model/manifest.ts';
+import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import { type Checkpoint, openCheckpoint } from '../safetensors/checkpoint.ts';
 import { checkExport } from './check.ts';
-import { type CheckpointExtras, type Described, describeCheckpoint } from './config.ts';
+import type { CheckpointExtras } from './describe/checkpointConfig.ts';
+import { type Described, describeCheckpoint } from './describe/describe.ts';
 import { ExportError } from './errors.ts';
 import { digestFiles, linkOrCopy, writeFolder } from './files.ts';
-import { fmDecoderGraph, fmEncoderGraph, unusedFmTensors } from './fm.ts';
-import { vqDecoderGraph } from './vqDecoder.ts';
-import { vqEncoderGraph } from './vqEncoder.ts';
-import { UNUSED_VQ_TENSORS } from './vqModel.ts';
-import { openWeights, WEIGHTS_FILE, type Weights } from './weights.ts';
+import { buildGraphs } from './graphs.ts';
+import { openWeights, WEIGHTS_FILE } from './weights.ts';
 
 export const EXPORTER = '4m-edge 0.1.0';
 
@@ -42,7 +40,12 @@ export async function exportCheckpoint(
     try {
       const described = await describeCheckpoint(checkpoint, options);
       const weights = await openWeights(checkpoint);
-      const graphs = buildGraphs(described, weights);
+      const graphs = Object.fromEntries(
+        Object.entries(buildGraphs(described, weights)).map(([name, graph]) => [
+          name,
+          graph.encode(),
+        ]),
+      );
       await linkOrCopy(source, join(partial, WEIGHTS_FILE));
       for (const [side, data] of Object.entries(graphs))
         await writeFile(join(partial, `${side}.onnx`), data);
@@ -69,45 +72,20 @@ function refuseOtherFormats(file: string): void {
     throw new ExportError('not_a_checkpoint', `${file}: a .safetensors file is expected`);
 }
 
-type Graphs = Record<'encoder' | 'decoder', Uint8Array>;
-
-function buildGraphs(described: Described, weights: Weights): Graphs {
-  if (described.kind === 'fm') {
-    const { config, modalities } = described;
-    const graphs = {
-      encoder: fmEncoderGraph(config, modalities, weights),
-      decoder: fmDecoderGraph(config, modalities, weights),
-    };
-    weights.assertAllUsed(unusedFmTensors(config, modalities));
-    return graphs;
-  }
-  const model = { config: described.config, presets: described.vit_presets };
-  const graphs = {
-    encoder: vqEncoderGraph(model, weights),
-    decoder: vqDecoderGraph(model, weights),
-  };
-  weights.assertAllUsed(UNUSED_VQ_TENSORS);
-  return graphs;
-}
-
 async function describeExport(
   checkpoint: Checkpoint,
   described: Described,
-  graphs: Graphs,
+  graphs: Readonly<Record<string, Uint8Array>>,
   folder: string,
   options: ExportOptions,
 ): Promise<Manifest> {
-  const files = ['encoder.onnx', 'decoder.onnx', WEIGHTS_FILE];
+  const files = [...Object.keys(graphs).map((name) => `${name}.onnx`), WEIGHTS_FILE];
   const parameters = [...checkpoint.tensors.values()].reduce(
     (total, { shape }) => total + shape.reduce((product, size) => product * size, 1),
     0,
   );
   const { licence, license } = checkpoint.metadata;
-  const entry = (side: 'encoder' | 'decoder') => ({
-    file: `${side}.onnx`,
-    bytes: graphs[side].length,
-  });
-  return {
+  return manifestSchema.parse({
     format: 1,
     id: options.id ?? basename(checkpoint.file, '.safetensors'),
     licence: options.licence ?? licence ?? license ?? 'unknown',
@@ -117,16 +95,19 @@ async function describeExport(
     parameters,
     weights: [WEIGHTS_FILE],
     check: { outputs: '', milliseconds: 0 },
-    graphs: { encoder: entry('encoder'), decoder: entry('decoder') },
+    graphs: Object.fromEntries(
+      Object.entries(graphs).map(([name, { length }]) => [
+        name,
+        { file: `${name}.onnx`, bytes: length },
+      ]),
+    ),
     ...described,
-  };
+  });
 }
 
 /** Bytes of an exported folder's files, graphs and weights. */
 export async function exportedBytes(folder: string, manifest: Manifest): Promise<number> {
   const sizes = await Promise.all(manifest.weights.map((file) => stat(join(folder, file))));
-  return sizes.reduce(
-    (total, { size }) => total + size,
-    manifest.graphs.encoder.bytes + manifest.graphs.decoder.bytes,
-  );
+  const graphs = Object.values(manifest.graphs).reduce((total, { bytes }) => total + bytes, 0);
+  return sizes.reduce((total, { size }) => total + size, graphs);
 }

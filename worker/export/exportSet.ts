@@ -15,6 +15,9 @@ export interface ExportedSet {
   readonly members: Readonly<Record<string, Manifest>>;
 }
 
+const isTokenizer = (manifest: Manifest | undefined): boolean =>
+  manifest?.kind === 'vqvae' || manifest?.kind === 'divae';
+
 /**
  * Exports `fm.safetensors`, every `tok_*.safetensors` and `tokenizer.json` of a folder.
  * @param folder must not exist; appears only when everything in it is complete
@@ -45,7 +48,7 @@ export async function exportSet(
       );
     if (members.fm?.kind !== 'fm')
       throw new ExportError('config', `${join(source, FM_FILE)}: not an FM checkpoint`);
-    const misplaced = stems.find((stem) => members[stem]?.kind !== 'vqvae');
+    const misplaced = stems.find((stem) => !isTokenizer(members[stem]));
     if (misplaced !== undefined)
       throw new ExportError('config', `${join(source, misplaced)}.safetensors: not a tokenizer`);
     await copyFile(join(source, TEXT_TOKENIZER_FILE), join(partial, TEXT_TOKENIZER_FILE));

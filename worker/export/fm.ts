@@ -2,7 +2,7 @@
 import type { FmConfig } from '../../shared/model/config.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { decoderSignature, encoderSignature } from '../../shared/model/signature.ts';
-import { createGraph, type Value } from '../onnx/graph.ts';
+import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
 import { type AttentionShape, crossAttention, selfAttention } from './blocks/attention.ts';
 import { encoderContent, placeEmbedding, tokenContent } from './blocks/fmEmbedding.ts';
 import { linear } from './blocks/linear.ts';
@@ -47,12 +47,12 @@ function modalityModule(root: Module, side: 'encoder' | 'decoder', name: string)
   return own.weights.has('mod_emb') ? own : root.at(`${other}_embeddings`, name);
 }
 
-/** The encoder graph, see `encoderSignature`. @returns bytes of the `.onnx` file */
+/** The encoder graph, see `encoderSignature`. */
 export function fmEncoderGraph(
   config: FmConfig,
   modalities: Modalities,
   weights: Weights,
-): Uint8Array {
+): GraphBuilder {
   const graph = createGraph('fm encoder', encoderSignature(config, modalities));
   const root = rootModule(graph, weights);
   const { dim } = config;
@@ -98,15 +98,15 @@ export function fmEncoderGraph(
   const projected = linear(root.at('decoder_proj_context'), features, [dim, dim], true);
   graph.output('features', features);
   graph.output('context', root.node('placed_context', 'Add', [projected, place]));
-  return graph.encode();
+  return graph;
 }
 
-/** The decoder graph, see `decoderSignature`. @returns bytes of the `.onnx` file */
+/** The decoder graph, see `decoderSignature`. */
 export function fmDecoderGraph(
   config: FmConfig,
   modalities: Modalities,
   weights: Weights,
-): Uint8Array {
+): GraphBuilder {
   const graph = createGraph('fm decoder', decoderSignature(config, modalities));
   const root = rootModule(graph, weights);
   const { dim } = config;
@@ -160,7 +160,7 @@ export function fmDecoderGraph(
     const head = root.at('decoder_embeddings', name).at('to_logits');
     graph.output(`${name}.logits`, linear(head, parts[i]!, [dim, info.vocab_size!], false));
   });
-  return graph.encode();
+  return graph;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Decoder graph of a VQ tokenizer: code ids -> picture, class logits or vector. */
 import type { VqConfig } from '../../shared/model/config.ts';
 import { vqDecoderSignature } from '../../shared/model/signature.ts';
-import { createGraph, type Value } from '../onnx/graph.ts';
+import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
 import { bottleneckMlp, parseBottleneck } from './blocks/bottleneckMlp.ts';
 import { convNextBlock } from './blocks/convnext.ts';
 import { linear, pointwise } from './blocks/linear.ts';
@@ -14,8 +14,8 @@ import type { Weights } from './weights.ts';
 /** The reference always adds two when `out_conv` is on. */
 const OUT_CONV_BLOCKS = 2;
 
-/** See `vqDecoderSignature`. @returns bytes of the `.onnx` file */
-export function vqDecoderGraph({ config, presets }: VqModel, weights: Weights): Uint8Array {
+/** See `vqDecoderSignature`. */
+export function vqDecoderGraph({ config, presets }: VqModel, weights: Weights): GraphBuilder {
   const graph = createGraph('tokenizer decoder', vqDecoderSignature(config));
   const root = rootModule(graph, weights);
   const { latent_dim: latent } = config;
@@ -27,7 +27,7 @@ export function vqDecoderGraph({ config, presets }: VqModel, weights: Weights): 
     const projected = pointwise(root.at('post_quant_proj'), latents, [latent, shape.width]);
     const sizes = [shape.width, config.n_channels] as const;
     graph.output('values', bottleneckMlp(root.at('decoder'), projected, shape, sizes));
-    return graph.encode();
+    return graph;
   }
   const preset = presetOf(presets, config.dec_type);
   const dim = preset.dim_tokens;
@@ -49,7 +49,7 @@ export function vqDecoderGraph({ config, presets }: VqModel, weights: Weights): 
         config.n_labels ?? config.n_channels,
       );
   graph.output('values', values);
-  return graph.encode();
+  return graph;
 }
 
 /** Tokens (B, h*w, D) -> (B, C, h*P, w*P); in a token, channels vary slowest, then rows, then columns. */

@@ -1,7 +1,7 @@
 /** Encoder graph of a VQ tokenizer: picture, label map or vector -> code ids. */
 import type { VqConfig } from '../../shared/model/config.ts';
 import { vqEncoderSignature } from '../../shared/model/signature.ts';
-import { createGraph, type Value } from '../onnx/graph.ts';
+import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
 import { bottleneckMlp, parseBottleneck } from './blocks/bottleneckMlp.ts';
 import { pointwise } from './blocks/linear.ts';
 import { lucidIds, memcodesIds } from './blocks/quantizer.ts';
@@ -10,8 +10,8 @@ import { type Module, rootModule } from './module.ts';
 import { isMlp, presetOf, type VqModel } from './vqModel.ts';
 import type { Weights } from './weights.ts';
 
-/** See `vqEncoderSignature`. @returns bytes of the `.onnx` file */
-export function vqEncoderGraph({ config, presets }: VqModel, weights: Weights): Uint8Array {
+/** See `vqEncoderSignature`. */
+export function vqEncoderGraph({ config, presets }: VqModel, weights: Weights): GraphBuilder {
   const graph = createGraph('tokenizer encoder', vqEncoderSignature(config));
   const root = rootModule(graph, weights);
   const { latent_dim: latent } = config;
@@ -23,7 +23,7 @@ export function vqEncoderGraph({ config, presets }: VqModel, weights: Weights): 
     ]);
     const latents = pointwise(root.at('quant_proj'), encoded, [shape.width, latent]);
     graph.output('ids', memcodesIds(root.at('quantize'), latents, config));
-    return graph.encode();
+    return graph;
   }
   const preset = presetOf(presets, config.enc_type);
   const dim = preset.dim_tokens;
@@ -39,7 +39,7 @@ export function vqEncoderGraph({ config, presets }: VqModel, weights: Weights): 
   const ids = lucidIds(root.at('quantize'), latents, config); // (B, h*w)
   const shape = root.node('ids/shape', 'Concat', [graph.int64([0]), grid], { axis: 0 });
   graph.output('ids', root.node('ids/grid', 'Reshape', [ids, shape]));
-  return graph.encode();
+  return graph;
 }
 
 /** The input as (B, C, H, W); class ids become rows of `cls_emb`. */

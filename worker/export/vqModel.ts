@@ -25,11 +25,6 @@ export const isMlp = (type: string): boolean => type.includes('MLP/');
 /** @throws ExportError `unsupported` for combinations that no published tokenizer has */
 export function assertSupported(config: VqConfig): void {
   const refuse = (what: string) => new ExportError('unsupported', `${what} is not supported`);
-  if (/unet|uvit/i.test(config.dec_type))
-    throw new ExportError(
-      'unsupported',
-      `decoder ${config.dec_type}: diffusion decoders are not supported in this version`,
-    );
   if (config.undo_std) throw refuse('undo_std');
   if (isMlp(config.enc_type) !== isMlp(config.dec_type))
     throw refuse(`encoder ${config.enc_type} with decoder ${config.dec_type}`);

@@ -8,35 +8,19 @@ import {
   type Manifest,
   type ModelSet,
   modelSetSchema,
-  type VqManifest,
-  vqManifestSchema,
+  type TokenizerManifest,
+  tokenizerManifestSchema,
 } from '../../shared/model/manifest.ts';
-import {
-  decoderSignature,
-  encoderSignature,
-  type GraphSignature,
-  vqDecoderSignature,
-  vqEncoderSignature,
-} from '../../shared/model/signature.ts';
+import { type GraphName, signaturesOf } from '../../shared/model/signature.ts';
 import type { ThreadOptions } from './messages.ts';
 import { type Runtime, startRuntime } from './runtime.ts';
 import { openGraph } from './session.ts';
-import { type GraphSession, type LoadedModelSet, SessionError } from './types.ts';
-
-/** The signatures of an exported model's graphs. */
-export function signaturesOf(manifest: Manifest): Record<'encoder' | 'decoder', GraphSignature> {
-  if (manifest.kind === 'fm') {
-    const { config, modalities } = manifest;
-    return {
-      encoder: encoderSignature(config, modalities),
-      decoder: decoderSignature(config, modalities),
-    };
-  }
-  return {
-    encoder: vqEncoderSignature(manifest.config),
-    decoder: vqDecoderSignature(manifest.config),
-  };
-}
+import {
+  type GraphSession,
+  type LoadedModelSet,
+  type LoadedTokenizer,
+  SessionError,
+} from './types.ts';
 
 /**
  * Loads a set: an FM, its tokenizers, and the place of the text tokenizer.
@@ -51,23 +35,17 @@ export async function loadModelSet(
   const runtime = startRuntime(options);
   try {
     const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema);
-    const tokenizers: Record<string, VqManifest> = {};
-    const tokenizerEncoders: Record<string, GraphSession> = {};
-    const tokenizerDecoders: Record<string, GraphSession> = {};
-    for (const [stem, path] of Object.entries(set.tokenizers)) {
-      const loaded = await loadModel<VqManifest>(runtime, folder, path, vqManifestSchema);
-      tokenizers[stem] = loaded.manifest;
-      tokenizerEncoders[stem] = loaded.encoder;
-      tokenizerDecoders[stem] = loaded.decoder;
-    }
+    const tokenizers: Record<string, LoadedTokenizer> = {};
+    for (const [stem, path] of Object.entries(set.tokenizers))
+      tokenizers[stem] = asTokenizer(
+        await loadModel<TokenizerManifest>(runtime, folder, path, tokenizerManifestSchema),
+      );
     return {
       set,
       fm: fm.manifest,
       tokenizers,
-      encoder: fm.encoder,
-      decoder: fm.decoder,
-      tokenizerEncoders,
-      tokenizerDecoders,
+      encoder: fm.graphs.encoder,
+      decoder: fm.graphs.decoder,
       textTokenizerFile: await inside(folder, set.text_tokenizer),
       close: () => runtime.close(),
     };
@@ -79,8 +57,7 @@ export async function loadModelSet(
 
 export interface LoadedModel<M extends Manifest> {
   readonly manifest: M;
-  readonly encoder: GraphSession;
-  readonly decoder: GraphSession;
+  readonly graphs: Readonly<Record<GraphName<M>, GraphSession>>;
 }
 
 /**
@@ -97,16 +74,32 @@ export async function loadModel<M extends Manifest>(
   const home = await inside(folder, path);
   const manifest: M = await readJson(home, 'model.json', schema);
   for (const weights of manifest.weights) await inside(home, weights);
-  const signatures = signaturesOf(manifest);
-  const openSide = async (side: 'encoder' | 'decoder') => {
-    const { file, bytes } = manifest.graphs[side];
+  const graphs: Record<string, GraphSession> = {};
+  for (const [name, signature] of Object.entries(signaturesOf(manifest))) {
+    const files: Readonly<Record<string, { file: string; bytes: number }>> = manifest.graphs;
+    const { file, bytes } = files[name]!;
     const location = await inside(home, file);
     const { size } = await stat(location);
     if (size !== bytes)
       throw new SessionError(`${location}: ${size} bytes, ${bytes} in model.json`);
-    return openGraph(runtime, `${path}/${side}`, location, signatures[side]);
+    graphs[name] = await openGraph(runtime, `${path}/${name}`, location, signature);
+  }
+  return { manifest, graphs: graphs as Readonly<Record<GraphName<M>, GraphSession>> };
+}
+
+/** The manifest's kind says which graphs there are. */
+function asTokenizer({ manifest, graphs }: LoadedModel<TokenizerManifest>): LoadedTokenizer {
+  const all: Partial<Record<string, GraphSession>> = graphs;
+  const graph = (name: string) => all[name]!;
+  if (manifest.kind === 'vqvae')
+    return { kind: 'vqvae', manifest, encoder: graph('encoder'), decoder: graph('decoder') };
+  return {
+    kind: 'divae',
+    manifest,
+    encoder: graph('encoder'),
+    codebook: graph('codebook'),
+    denoiser: graph('denoiser'),
   };
-  return { manifest, encoder: await openSide('encoder'), decoder: await openSide('decoder') };
 }
 
 async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {

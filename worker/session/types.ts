@@ -2,7 +2,12 @@
  * What the rest of the worker knows of a loaded model: tensors in, tensors out. No runtime type leaks
  * through here, so the engine can be tested with arrays in place of a model.
  */
-import type { FmManifest, ModelSet, VqManifest } from '../../shared/model/manifest.ts';
+import type {
+  DivaeManifest,
+  FmManifest,
+  ModelSet,
+  VqManifest,
+} from '../../shared/model/manifest.ts';
 import type { GraphSignature } from '../../shared/model/signature.ts';
 
 export interface FloatTensor {
@@ -39,16 +44,30 @@ export interface GraphSession {
   close(): Promise<void>;
 }
 
+/** A tokenizer's graphs; a diffusion tokenizer decodes in steps, see `worker/diffusion`. */
+export type LoadedTokenizer =
+  | {
+      readonly kind: 'vqvae';
+      readonly manifest: VqManifest;
+      readonly encoder: GraphSession;
+      readonly decoder: GraphSession;
+    }
+  | {
+      readonly kind: 'divae';
+      readonly manifest: DivaeManifest;
+      readonly encoder: GraphSession;
+      readonly codebook: GraphSession;
+      readonly denoiser: GraphSession;
+    };
+
 /** An FM with its tokenizers, every graph loaded and checked against its signature. */
 export interface LoadedModelSet {
   readonly set: ModelSet;
   readonly fm: FmManifest;
-  /** Stem named by `ModalityInfo.tokenizer` -> manifest. */
-  readonly tokenizers: Readonly<Record<string, VqManifest>>;
+  /** By the stem that `ModalityInfo.tokenizer` names. */
+  readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;
   readonly encoder: GraphSession;
   readonly decoder: GraphSession;
-  readonly tokenizerEncoders: Readonly<Record<string, GraphSession>>;
-  readonly tokenizerDecoders: Readonly<Record<string, GraphSession>>;
   /** Absolute path of the Hugging Face `tokenizer.json`. */
   readonly textTokenizerFile: string;
   close(): Promise<void>;

@@ -32,14 +32,14 @@ function groups(names: readonly string[], infos: LoadedModelSet['fm']['modalitie
 
 function accepts(
   members: readonly string[],
-  loaded: Pick<LoadedModelSet, 'fm' | 'tokenizerEncoders'>,
+  loaded: Pick<LoadedModelSet, 'fm' | 'tokenizers'>,
 ): Modality['accepts'] {
   const forms = new Set<Modality['accepts'][number]>();
   for (const name of members) {
     const info = loaded.fm.modalities[name]!;
     if (!loaded.fm.config.domains_in.includes(name) || info.type === 'seq_emb') continue;
     const tokenizable =
-      FROM_PICTURE.has(info.presentation) && hasGraph(loaded.tokenizerEncoders, info);
+      FROM_PICTURE.has(info.presentation) && hasTokenizer(loaded.tokenizers, info);
     if (info.pixels || tokenizable) forms.add('image');
     if (info.type === 'seq') forms.add('text');
     if (!info.pixels) forms.add('tokens');
@@ -47,13 +47,11 @@ function accepts(
   return [...forms];
 }
 
-const hasGraph = (graphs: Readonly<Record<string, unknown>>, info: ModalityInfo): boolean =>
-  info.tokenizer !== undefined && graphs[info.tokenizer] !== undefined;
+const hasTokenizer = (tokenizers: LoadedModelSet['tokenizers'], info: ModalityInfo): boolean =>
+  info.tokenizer !== undefined && tokenizers[info.tokenizer] !== undefined;
 
 /** What `GET /v1/models` shows of a set, from its own configs. */
-export function describeModel(
-  loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'tokenizers' | 'tokenizerEncoders'>,
-): Model {
+export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'tokenizers'>): Model {
   const { fm, set, tokenizers } = loaded;
   const names = [...new Set([...fm.config.domains_in, ...fm.config.domains_out])];
   const modalities = groups(names, fm.modalities).map(({ name, members }): Modality => {
@@ -75,7 +73,7 @@ export function describeModel(
     };
   });
   const parameters = Object.values(tokenizers).reduce(
-    (sum, tokenizer) => sum + tokenizer.parameters,
+    (sum, tokenizer) => sum + tokenizer.manifest.parameters,
     fm.parameters,
   );
   const { id, digest, licence } = set;

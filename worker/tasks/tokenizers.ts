@@ -69,12 +69,12 @@ export async function encodePicture(
 ): Promise<number[]> {
   const info = loaded.fm.modalities[modality]!;
   const stem = info.tokenizer ?? '';
-  const encoder = loaded.tokenizerEncoders[stem];
-  const manifest = loaded.tokenizers[stem];
-  if (!encoder || !manifest) {
+  const tokenizer = loaded.tokenizers[stem];
+  if (!tokenizer) {
     throw refuse('no_tokenizer', `no tokenizer is loaded for ${modality}; give its tokens`, at);
   }
-  const { ids } = await encoder.run(await encoderFeed(picture, info, manifest.config, at), ['ids']);
+  const feed = await encoderFeed(picture, info, tokenizer.manifest.config, at);
+  const { ids } = await tokenizer.encoder.run(feed, ['ids']);
   if (ids?.type !== 'int64') throw new Error(`tokenizer ${stem}: ids are not int64`);
   return Array.from(ids.data, Number);
 }
@@ -89,14 +89,13 @@ export async function decodeTokens(
   loaded: LoadedModelSet,
 ): Promise<DecodedValues | undefined> {
   const stem = loaded.fm.modalities[modality]!.tokenizer ?? '';
-  const decoder = loaded.tokenizerDecoders[stem];
-  const manifest = loaded.tokenizers[stem];
-  if (!decoder || !manifest) return undefined;
+  const tokenizer = loaded.tokenizers[stem];
+  if (tokenizer?.kind !== 'vqvae') return undefined;
   const side = Math.sqrt(ids.length);
-  const flat = manifest.config.dec_type.includes('MLP/');
+  const flat = tokenizer.manifest.config.dec_type.includes('MLP/');
   const dims = flat ? [1, ids.length] : [1, side, side];
   const feed: Tensor = { type: 'int64', dims, data: BigInt64Array.from(ids, BigInt) };
-  const { values } = await decoder.run({ ids: feed }, ['values']);
+  const { values } = await tokenizer.decoder.run({ ids: feed }, ['values']);
   if (values?.type !== 'float32') throw new Error(`tokenizer ${stem}: values are not float32`);
   const [, channels = 1, height = 1, width = 1] = values.dims;
   return { data: values.data, channels, height, width };

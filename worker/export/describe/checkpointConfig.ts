@@ -1,0 +1,73 @@
+/** The config of a checkpoint, wherever it is kept, and our own entries beside it. */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { Checkpoint } from '../../safetensors/checkpoint.ts';
+import { ExportError } from '../errors.ts';
+
+/** What the caller knows of a checkpoint that its metadata does not say. */
+export interface CheckpointExtras {
+  /** Entries like the metadata key `modality_info`. */
+  readonly modalityInfo?: Readonly<Record<string, unknown>>;
+  /** Entries like the metadata key `vit_presets`; also of diffusion decoders. */
+  readonly vitPresets?: Readonly<Record<string, unknown>>;
+}
+
+export type RawConfig = Readonly<Record<string, unknown>>;
+
+const record = z.record(z.string(), z.unknown());
+
+/** Keys of which one is in every 4M config. */
+const TELLING_KEYS = ['domains_in', 'enc_type', 'encoder_depth'];
+
+/**
+ * The metadata, or `config.json` beside the file (possibly under a key `config`) where it has none.
+ * @throws ExportError `config` where `config.json` cannot be read
+ */
+export async function rawConfig(checkpoint: Checkpoint): Promise<RawConfig> {
+  if (TELLING_KEYS.some((key) => key in checkpoint.config)) return checkpoint.config;
+  const json = (await jsonBeside(checkpoint, 'config.json')) ?? {};
+  return record.safeParse(json.config).data ?? json;
+}
+
+/**
+ * A JSON object in the checkpoint's folder, or undefined where there is no such file.
+ * @throws ExportError `config` where it is not a JSON object
+ */
+export async function jsonBeside(
+  checkpoint: Checkpoint,
+  name: string,
+): Promise<Record<string, unknown> | undefined> {
+  const file = join(dirname(checkpoint.file), name);
+  try {
+    return record.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
+    throw new ExportError('config', `${file}: cannot be read as a JSON object`, { cause });
+  }
+}
+
+/** @throws ExportError `config`, naming the key at fault */
+export function parseWith<T>(
+  checkpoint: Checkpoint,
+  what: string,
+  schema: z.ZodType<T>,
+  value: unknown,
+): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const place = [what, ...(issue?.path ?? [])].join('.');
+  throw new ExportError('config', `${checkpoint.file}: ${place}: ${issue?.message}`);
+}
+
+/** One of our own metadata keys, which hold JSON objects. @throws ExportError `config` */
+export function jsonKey(checkpoint: Checkpoint, key: string): Record<string, unknown> {
+  const text = checkpoint.metadata[key];
+  if (text === undefined) return {};
+  try {
+    return record.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new ExportError('config', `${checkpoint.file}: ${key} is not a JSON object`, { cause });
+  }
+}

@@ -1,0 +1,67 @@
+/** What an FM checkpoint says about itself: its config and its modalities. */
+import { fmConfigSchema } from '../../../shared/model/config.ts';
+import type { FmManifest } from '../../../shared/model/manifest.ts';
+import { type ModalityInfo, resolveModalities } from '../../../shared/model/modalities.ts';
+import type { Checkpoint } from '../../safetensors/checkpoint.ts';
+import { ExportError } from '../errors.ts';
+import { type CheckpointExtras, jsonKey, parseWith, type RawConfig } from './checkpointConfig.ts';
+
+export type DescribedFm = Pick<FmManifest, 'kind' | 'config' | 'modalities'>;
+
+/** @throws ExportError `config`, naming the key at fault */
+export function describeFm(
+  checkpoint: Checkpoint,
+  raw: RawConfig,
+  extras: CheckpointExtras,
+): DescribedFm {
+  const config = parseWith(checkpoint, 'config', fmConfigSchema, raw);
+  const names = [...new Set([...config.domains_in, ...config.domains_out])];
+  const modalities = describeModalities(checkpoint, config, names, extras);
+  for (const name of config.domains_out)
+    if (!modalities[name]!.vocab_size)
+      throw new ExportError('config', `${checkpoint.file}: ${name} has no vocabulary to predict`);
+  return { kind: 'fm', config, modalities };
+}
+
+/**
+ * The modalities of an FM or of a backbone, as the weights have them.
+ * @throws ExportError `config`
+ */
+export function describeModalities(
+  checkpoint: Checkpoint,
+  config: { readonly dim: number; readonly num_heads: number },
+  names: readonly string[],
+  extras: CheckpointExtras,
+): Record<string, ModalityInfo> {
+  if (config.dim % config.num_heads !== 0)
+    throw new ExportError(
+      'config',
+      `${checkpoint.file}: dim ${config.dim} is not a multiple of num_heads ${config.num_heads}`,
+    );
+  const info = { ...jsonKey(checkpoint, 'modality_info'), ...extras.modalityInfo };
+  let resolved: Record<string, ModalityInfo>;
+  try {
+    resolved = resolveModalities(names, info);
+  } catch (cause) {
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new ExportError('config', `${checkpoint.file}: ${problem}`, { cause });
+  }
+  return Object.fromEntries(
+    Object.entries(resolved).map(([name, entry]) => [name, sized(checkpoint, name, entry)]),
+  );
+}
+
+/** Kind of content, vocabulary and width as the weights have them: checkpoints may differ from the table. */
+function sized(checkpoint: Checkpoint, name: string, info: ModalityInfo): ModalityInfo {
+  const shapeOf = (tensor: string) => checkpoint.tensors.get(tensor)?.shape;
+  const vocabulary = ['encoder', 'decoder'].flatMap(
+    (side) => shapeOf(`${side}_embeddings.${name}.token_emb.weight`)?.[0] ?? [],
+  )[0];
+  const width = shapeOf(`encoder_embeddings.${name}.emb_proj.weight`)?.[1];
+  return {
+    ...info,
+    pixels: info.pixels || shapeOf(`encoder_embeddings.${name}.proj.weight`) !== undefined,
+    ...(vocabulary !== undefined && { vocab_size: vocabulary }),
+    ...(width !== undefined && { embedding_size: width }),
+  };
+}

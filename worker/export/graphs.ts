@@ -1,0 +1,34 @@
+/** The graphs of each kind of model. */
+import type { GraphBuilder } from '../onnx/graph.ts';
+import type { Described } from './describe/describe.ts';
+import { fmDecoderGraph, fmEncoderGraph, unusedFmTensors } from './fm.ts';
+import { vqDecoderGraph } from './vqDecoder.ts';
+import { vqEncoderGraph } from './vqEncoder.ts';
+import { UNUSED_VQ_TENSORS } from './vqModel.ts';
+import type { Weights } from './weights.ts';
+
+/** Graphs by the names that the manifest and `signaturesOf` know them by. */
+export type Graphs = Readonly<Record<string, GraphBuilder>>;
+
+/**
+ * Builds every graph of a model, without reading weights.
+ * @throws ExportError `missing_tensor`, `wrong_shape`, `unused_tensor`, `unsupported`
+ */
+export function buildGraphs(described: Described, weights: Weights): Graphs {
+  switch (described.kind) {
+    case 'fm': {
+      const { config, modalities } = described;
+      const encoder = fmEncoderGraph(config, modalities, weights);
+      const decoder = fmDecoderGraph(config, modalities, weights);
+      weights.assertAllUsed(unusedFmTensors(config, modalities));
+      return { encoder, decoder };
+    }
+    case 'vqvae': {
+      const model = { config: described.config, presets: described.vit_presets };
+      const encoder = vqEncoderGraph(model, weights);
+      const decoder = vqDecoderGraph(model, weights);
+      weights.assertAllUsed(UNUSED_VQ_TENSORS);
+      return { encoder, decoder };
+    }
+  }
+}
