@@ -1,6 +1,7 @@
 /** A safetensors file on disk: the header is read at once, tensors only when asked for. */
 import { type FileHandle, open } from 'node:fs/promises';
 import {
+  BYTES_PER_ELEMENT,
   headerLength,
   parseHeader,
   SafetensorsError,
@@ -11,6 +12,9 @@ import { type MetadataValue, parseMetadataValue } from './metadata.ts';
 
 export interface Checkpoint {
   readonly file: string;
+  /** The safetensors files that hold the tensors: this one, or the shards. */
+  readonly files: readonly string[];
+  /** Bytes of all files. */
   readonly size: number;
   readonly tensors: SafetensorsHeader['tensors'];
   /** As stored; `config` holds the same values parsed. */
@@ -20,6 +24,8 @@ export interface Checkpoint {
   read(name: string): Promise<Uint8Array>;
   /** A tensor's values as float32 (from F32, F16, BF16), row-major. */
   readFloats(name: string): Promise<Float32Array>;
+  /** As `readFloats`, of `count` rows from row `first` on; rows are what the first axis counts. */
+  readRows(name: string, first: number, count: number): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
@@ -40,6 +46,7 @@ export async function openCheckpoint(file: string): Promise<Checkpoint> {
     };
     return {
       file,
+      files: [file],
       size,
       tensors,
       metadata,
@@ -48,6 +55,17 @@ export async function openCheckpoint(file: string): Promise<Checkpoint> {
       ),
       read,
       readFloats: async (name) => toFloats(file, find(file, tensors, name), await read(name)),
+      readRows: async (name, first, count) => {
+        const tensor = find(file, tensors, name);
+        const rowBytes = tensor.length / (tensor.shape[0] ?? 1);
+        const bytes = await readRange(
+          file,
+          handle,
+          tensor.offset + first * rowBytes,
+          count * rowBytes,
+        );
+        return toFloats(file, tensor, bytes);
+      },
       close: () => handle.close(),
     };
   } catch (error) {
@@ -80,7 +98,7 @@ async function readRange(
 
 function toFloats(file: string, tensor: StoredTensor, data: Uint8Array): Float32Array {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const count = tensor.shape.reduce((product, size) => product * size, 1);
+  const count = data.length / BYTES_PER_ELEMENT[tensor.type];
   const each = (valueAt: (i: number) => number) =>
     Float32Array.from({ length: count }, (_, i) => valueAt(i));
   switch (tensor.type) {

@@ -25,6 +25,8 @@ export interface StoredTensor {
   readonly name: string;
   readonly type: StoredType;
   readonly shape: readonly number[];
+  /** The file it lies in: one of several where a checkpoint is sharded. */
+  readonly file: string;
   /** Bytes from the start of the file. */
   readonly offset: number;
   readonly length: number;
@@ -127,7 +129,7 @@ function parseEntry(
   const expected = shape.reduce((product, size) => product * size, BYTES_PER_ELEMENT[type]);
   if (expected !== end - begin)
     throw fail(`${dtype} [${shape.join(', ')}] takes ${expected} bytes, ${end - begin} given`);
-  return { name, type, shape, offset: dataStart + begin, length: end - begin };
+  return { name, type, shape, file, offset: dataStart + begin, length: end - begin };
 }
 
 function checkCoverage(
