@@ -8,6 +8,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { EXPORTER } from '../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../worker/export/exportSet.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -62,7 +63,7 @@ async function fingerprint(folder: string): Promise<string> {
 async function ensureDemoModel(modelsFolder: string, log: (line: string) => void): Promise<void> {
   const target = join(modelsFolder, '4m-shapes');
   const stamp = join(modelsFolder, '4m-shapes.source');
-  const source = await fingerprint(demoModelFolder);
+  const source = `${EXPORTER} ${await fingerprint(demoModelFolder)}`;
   const done = await readFile(stamp, 'utf8').catch(() => '');
   if (done === source) return;
   log('exporting the demo model to ONNX ...');

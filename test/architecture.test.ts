@@ -57,7 +57,10 @@ const LAWS: Readonly<Record<string, Law>> = {
   worker: {
     rooms: ['shared', 'worker'],
     packages: ['node:', 'zod', 'sharp', '@huggingface/tokenizers'],
-    exceptions: { 'worker/session/': ['onnxruntime-node'] },
+    exceptions: {
+      'worker/session/': ['onnxruntime-node'],
+      'worker/hub/': ['@huggingface/hub'],
+    },
   },
 };
 
@@ -102,6 +105,7 @@ test('the environment is read only where configuration is parsed', () => {
     'worker/config.ts',
     'worker/main.ts',
     'worker/export/cli.ts',
+    'worker/hub/cli.ts',
   ];
   const readers = files.filter(
     (file) =>

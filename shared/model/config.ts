@@ -70,20 +70,22 @@ export const VIT_PRESETS: Readonly<Record<string, VitPreset>> = Object.fromEntri
   ),
 );
 
-/** Encoder and quantizer, which all tokenizers have (`VQ`). */
+/** Encoder and quantizer, which all tokenizers have (`VQ`); defaults are those of the public class. */
 const quantizing = {
   image_size: z.number().int().positive().default(224),
-  n_channels: z.number().int().positive(),
+  n_channels: z.number().int().positive().default(3),
   n_labels: z.number().int().positive().nullable().default(null),
   enc_type: z.string(),
   patch_proj: flag(true),
   post_mlp: flag(false),
   patch_size: z.number().int().positive().default(16),
   quant_type: z.enum(['lucid', 'memcodes']).default('lucid'),
-  codebook_size: z.number().int().positive(),
+  codebook_size: z.number().int().positive().default(16384),
   num_codebooks: z.number().int().positive().default(1),
-  latent_dim: z.number().int().positive(),
+  latent_dim: z.number().int().positive().default(32),
   norm_codes: flag(true),
+  /** Latents of length one; tells only where `norm_codes` is off, since cosine knows no length. */
+  norm_latents: flag(false),
   /** Pixels come ImageNet-standardised and are turned to [-1, 1] first. */
   undo_std: flag(false),
 };
@@ -92,7 +94,7 @@ export type QuantizingConfig = z.infer<z.ZodObject<typeof quantizing>>;
 /** A VQ-VAE tokenizer. */
 export const vqConfigSchema = z.object({
   ...quantizing,
-  dec_type: z.string(),
+  dec_type: z.string().default('vit_b_dec'),
   /** Defaults to `patch_size`. */
   patch_size_dec: z.number().int().positive().nullable().default(null),
   out_conv: flag(false),

@@ -108,7 +108,7 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
 
 /**
  * A backbone: inputs as an FM encoder's. `features` (B, N, D) as an FM encoder's, `pooled` (B, D) their mean
- * over the tokens that are not padding, and `logits` (B, classes) where there is a head.
+ * over the tokens that are neither padding nor registers, and `logits` (B, classes) where there is a head.
  */
 export function fmVitSignature(config: FmVitConfig, modalities: Modalities): GraphSignature {
   const { dim, classes } = config;
@@ -122,35 +122,35 @@ export function fmVitSignature(config: FmVitConfig, modalities: Modalities): Gra
   };
 }
 
+const isMlp = (type: string): boolean => type.includes('MLP/');
+
+/** Of a tokenizer's `ids`; several codebooks side by side give several ids a place. */
+const idDimensions = (type: string, { num_codebooks: books }: QuantizingConfig): Dimension[] => {
+  if (isMlp(type)) return ['B', books];
+  return books === 1 ? ['B', 'h', 'w'] : ['B', books, 'h', 'w'];
+};
+
 /**
  * Tokenizer encoder: `pixels` (B, C, H, W), or `labels` (B, H, W) class ids, or `vector` (B, C) for
- * MLP tokenizers. Output `ids` (B, h, w), or (B, codebooks) for MLP tokenizers.
+ * MLP tokenizers. Output `ids` (B, h, w), or (B, codebooks, h, w) where there are several, or
+ * (B, codebooks) for MLP tokenizers.
  */
 export function vqEncoderSignature(config: QuantizingConfig): GraphSignature {
-  if (config.enc_type.includes('MLP/')) {
-    return {
-      inputs: [float('vector', 'B', config.n_channels)],
-      outputs: [int64('ids', 'B', config.num_codebooks)],
-    };
-  }
+  const outputs = [int64('ids', ...idDimensions(config.enc_type, config))];
+  if (isMlp(config.enc_type)) return { inputs: [float('vector', 'B', config.n_channels)], outputs };
   const input = config.n_labels
     ? int64('labels', 'B', 'H', 'W')
     : float('pixels', 'B', config.n_channels, 'H', 'W');
-  return { inputs: [input], outputs: [int64('ids', 'B', 'h', 'w')] };
+  return { inputs: [input], outputs };
 }
 
 /** VQ tokenizer decoder: `ids` as above -> `values` (B, C, H, W), class logits for labels, or (B, C). */
 export function vqDecoderSignature(config: VqConfig): GraphSignature {
-  if (config.dec_type.includes('MLP/')) {
-    return {
-      inputs: [int64('ids', 'B', config.num_codebooks)],
-      outputs: [float('values', 'B', config.n_channels)],
-    };
-  }
-  return {
-    inputs: [int64('ids', 'B', 'h', 'w')],
-    outputs: [float('values', 'B', config.n_labels ?? config.n_channels, 'H', 'W')],
-  };
+  const channels = config.n_labels ?? config.n_channels;
+  const values = isMlp(config.dec_type)
+    ? float('values', 'B', channels)
+    : float('values', 'B', channels, 'H', 'W');
+  return { inputs: [int64('ids', ...idDimensions(config.dec_type, config))], outputs: [values] };
 }
 
 /** Codes of a diffusion tokenizer: `ids` (B, h, w) -> `codes` (B, latent, h, w). */

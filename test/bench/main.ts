@@ -2,6 +2,7 @@
  * `npm run bench -- NAME [--json]`: prints a readable table; with `--json` the last line is one JSON
  * object of named numbers. Numbers that matter are ratios of two things measured in one run.
  */
+import { bench as exportBench } from './export.ts';
 import { bench as generate } from './generate.ts';
 
 export interface BenchRow {
@@ -12,7 +13,10 @@ export interface BenchRow {
   readonly what: string;
 }
 
-const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = { generate };
+const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
+  export: exportBench,
+  generate,
+};
 
 const names = Object.keys(BENCHES).join(', ');
 const argumentsGiven = process.argv.slice(2);

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import {
+  type DivaeManifest,
+  divaeManifestSchema,
   type FmManifest,
   fmManifestSchema,
   type Manifest,
@@ -48,3 +50,6 @@ export const exportedFm = (checkpoint: string, options: ExportOptions = {}) =>
 
 export const exportedVq = (checkpoint: string, options: ExportOptions = {}) =>
   exported<VqManifest>(checkpoint, options, vqManifestSchema);
+
+export const exportedDivae = (checkpoint: string, options: ExportOptions = {}) =>
+  exported<DivaeManifest>(checkpoint, options, divaeManifestSchema);

@@ -13,6 +13,7 @@ import {
   pixelPatches,
   signedPlanes,
   standardisedDepth,
+  standardisedPlanes,
 } from '../../worker/image/preprocess.ts';
 
 const AT = '/inputs/rgb';
@@ -136,6 +137,19 @@ describe('preprocessing', () => {
 
   test('signed planes put channels first', () => {
     assert.deepEqual(Array.from(signedPlanes([0, 255, 255, 0], 2)), [-1, 1, 1, -1]);
+  });
+
+  test('standardised planes are those of ImageNet, channels first', () => {
+    const planes = standardisedPlanes([0, 51, 255, 102, 153, 204]);
+    const expected = [
+      (0 - 0.485) / 0.229,
+      (0.4 - 0.485) / 0.229,
+      (0.2 - 0.456) / 0.224,
+      (0.6 - 0.456) / 0.224,
+      (1 - 0.406) / 0.225,
+      (0.8 - 0.406) / 0.225,
+    ];
+    for (const [i, value] of expected.entries()) assert.ok(Math.abs(planes[i]! - value) < 1e-6);
   });
 
   test('depth is standardised by its middle 80 %', () => {

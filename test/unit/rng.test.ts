@@ -1,7 +1,7 @@
 /** The counter-based generator: published known answers, uniformity, independence of addresses. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { philox, uniform } from '../../worker/engine/rng.ts';
+import { describe, test } from 'node:test';
+import { normals, philox, uniform } from '../../worker/engine/rng.ts';
 
 // Random123, kat_vectors, "philox4x32 10".
 const KNOWN = [
@@ -53,4 +53,47 @@ test('every part of the address matters, and nothing else does', () => {
     uniform(1, 0, 'token', { ...address, position: 3 }),
   ];
   assert.equal(new Set([base, ...others]).size, 7);
+});
+
+describe('normal numbers', () => {
+  const place = { target: 'tok_rgb@224', step: 0 };
+  const count = 200_000;
+
+  test('have the mean, variance, tails and kurtosis of a standard normal distribution', () => {
+    const numbers = normals(3, 0, place, count);
+    const moment = (power: number) =>
+      numbers.reduce((sum, value) => sum + value ** power, 0) / count;
+    // Four standard errors of each moment.
+    assert.ok(Math.abs(moment(1)) < 4 / Math.sqrt(count));
+    assert.ok(Math.abs(moment(2) - 1) < 4 * Math.sqrt(2 / count));
+    assert.ok(Math.abs(moment(3)) < 4 * Math.sqrt(15 / count));
+    assert.ok(Math.abs(moment(4) - 3) < 4 * Math.sqrt(96 / count));
+    const beyond = numbers.filter((value) => Math.abs(value) > 1.959964).length / count;
+    assert.ok(Math.abs(beyond - 0.05) < 4 * Math.sqrt((0.05 * 0.95) / count), `${beyond}`);
+  });
+
+  test('neighbours are not correlated', () => {
+    const numbers = normals(3, 0, place, count);
+    for (const lag of [1, 2, 3, 4]) {
+      let sum = 0;
+      for (let i = lag; i < count; i++) sum += numbers[i]! * numbers[i - lag]!;
+      assert.ok(Math.abs(sum / count) < 4 / Math.sqrt(count), `lag ${lag}`);
+    }
+  });
+
+  test('are the same for the same address, and a beginning of more of them', () => {
+    assert.deepEqual(normals(3, 1, place, 9), normals(3, 1, place, 9));
+    assert.deepEqual(normals(3, 1, place, 9), normals(3, 1, place, 100).slice(0, 9));
+  });
+
+  test('are others for another seed, sample, target or step', () => {
+    const others = [
+      normals(3, 1, place, 8),
+      normals(4, 1, place, 8),
+      normals(3, 2, place, 8),
+      normals(3, 1, { ...place, target: 'tok_depth@224' }, 8),
+      normals(3, 1, { ...place, step: 1 }, 8),
+    ].map((numbers) => numbers.join());
+    assert.equal(new Set(others).size, others.length);
+  });
 });

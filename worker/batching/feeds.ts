@@ -74,7 +74,7 @@ async function runEncoder(
   }
   feeds.mask = emptyMask(rows, tokens);
   const { data } = floats(await encoder.run(feeds, ['context']), 'context');
-  const size = tokens * fm.config.dim;
+  const size = (fm.config.num_register_tokens + tokens) * fm.config.dim;
   return requests.map(({ key }, row) => ({
     kind: 'encode',
     context: { key, tokens, data: data.slice(row * size, (row + 1) * size) },
@@ -99,7 +99,8 @@ async function runDecoder(
     }
   }
   const contexts = requests.map((request) => request.context.data);
-  feeds.context = concatenated([rows, context.tokens, fm.config.dim], contexts);
+  const length = fm.config.num_register_tokens + context.tokens;
+  feeds.context = concatenated([rows, length, fm.config.dim], contexts);
   feeds.mask = emptyMask(rows, context.tokens);
   feeds.causal = { type: 'bool', dims: [], data: Uint8Array.of(causal ? 1 : 0) };
   const name = `${modality}.logits`;

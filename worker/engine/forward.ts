@@ -1,10 +1,10 @@
 /** What a generation asks of a model. It yields requests and is resumed with their results. */
 import { stateKey, type TokenState } from './tokenState.ts';
 
-/** Encoder output of one row: decoder context (N, D), row-major. */
+/** Encoder output of one row: decoder context (R+N, D), row-major; R register tokens of the model lead. */
 export interface Context {
   readonly key: string;
-  /** N; may be 0. */
+  /** N; may be 0. Padding and masks know nothing of registers. */
   readonly tokens: number;
   readonly data: Float32Array;
 }

@@ -36,7 +36,7 @@ export function nameNumber(name: string): number {
   return hash >>> 0;
 }
 
-const PURPOSES = { token: 0, order: 1 } as const;
+const PURPOSES = { token: 0, order: 1, noise: 2 } as const;
 
 export interface Address {
   readonly target: string;
@@ -48,7 +48,7 @@ export interface Address {
 export function uniform(
   seed: number,
   sample: number,
-  purpose: keyof typeof PURPOSES,
+  purpose: 'token' | 'order',
   address: Address,
 ): number {
   const [a, b] = philox(
@@ -56,4 +56,34 @@ export function uniform(
     [seed >>> 0, sample >>> 0],
   );
   return ((a >>> 5) * 2 ** 26 + (b >>> 6)) / 2 ** 53;
+}
+
+/**
+ * Standard normal numbers by the Box-Muller transform, four from each 128 random bits; the counter's
+ * position counts those fours.
+ */
+export function normals(
+  seed: number,
+  sample: number,
+  { target, step }: Omit<Address, 'position'>,
+  count: number,
+): Float32Array {
+  const numbers = new Float32Array(count);
+  const key = [seed >>> 0, sample >>> 0] as const;
+  const name = nameNumber(target);
+  for (let i = 0; i < count; i += 4) {
+    const [a, b, c, d] = philox([name, step, i / 4, PURPOSES.noise], key);
+    // Writes past the end of the array have no effect.
+    [numbers[i], numbers[i + 1]] = boxMuller(a, b);
+    [numbers[i + 2], numbers[i + 3]] = boxMuller(c, d);
+  }
+  return numbers;
+}
+
+/** Two independent normal numbers from two random 32-bit words. */
+function boxMuller(a: number, b: number): [number, number] {
+  // (0, 1]: the logarithm of 0 would be infinite.
+  const radius = Math.sqrt(-2 * Math.log((a + 1) / 2 ** 32));
+  const angle = (2 * Math.PI * b) / 2 ** 32;
+  return [radius * Math.cos(angle), radius * Math.sin(angle)];
 }

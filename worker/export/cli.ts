@@ -1,67 +1,121 @@
-/** `npm run export -- CHECKPOINT OUT [--name ID] [--licence ID]`, for one checkpoint or a folder of them. */
-import { stat } from 'node:fs/promises';
+/** `npm run export -- CHECKPOINT OUT`, for one checkpoint or a folder of them. */
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import type { Manifest } from '../../shared/model/manifest.ts';
-import { SafetensorsError } from '../safetensors/header.ts';
+import { SafetensorsError } from '../safetensors/errors.ts';
 import { SessionError } from '../session/types.ts';
 import { ExportError } from './errors.ts';
 import { type ExportOptions, exportCheckpoint, exportedBytes } from './exportCheckpoint.ts';
 import { exportSet, FM_FILE } from './exportSet.ts';
-import { exists } from './files.ts';
+import { exists, removeUnfinishedOnSignals } from './files.ts';
+import { PRECISIONS } from './precision/precision.ts';
+import { reportProgress } from './progress.ts';
 
-const USAGE = `usage: npm run export -- CHECKPOINT OUT [--name ID] [--licence ID]
+const USAGE = `usage: npm run export -- CHECKPOINT OUT [options]
 
-  CHECKPOINT  a .safetensors file, a folder with model.safetensors (and config.json), or a folder
-              with fm.safetensors, tok_*.safetensors and tokenizer.json, exported as one set
-  OUT         the folder to write, which must not exist
-  --name      id of the model, by default the name of the file or folder
-  --licence   SPDX id of the weights' licence, by default what the checkpoint says`;
+  CHECKPOINT    a .safetensors file, the .safetensors.index.json of a sharded one, a folder with
+                model.safetensors (and config.json), or a folder with fm.safetensors,
+                tok_*.safetensors and tokenizer.json, exported as one set
+  OUT           the folder to write, which must not exist
+  --precision   fp32 (default: the weights stay in the checkpoint's file), fp16, int8 or int4
+  --name        id of the model, by default the name of the file or folder
+  --licence     SPDX id of the weights' licence, by default what the checkpoint says
+  --backbone    of an FM: its encoder alone, for features
+  --head FILE   a .safetensors file with output_head.*, for classes; implies --backbone`;
+
+const optionsSchema = z.object({
+  precision: z
+    .enum(PRECISIONS as [string, ...string[]])
+    .transform((value) => value as Manifest['precision']),
+});
 
 async function summary(folder: string, manifest: Manifest): Promise<string> {
   const bytes = await exportedBytes(folder, manifest);
+  const { agreement } = manifest;
+  const graphs = Object.values(manifest.graphs).map(
+    ({ file, bytes: size }) => `${file} ${size.toLocaleString('en')} bytes`,
+  );
   return [
     `${folder}  ${manifest.kind} ${manifest.id}`,
-    `  graphs      ${Object.values(manifest.graphs)
-      .map(({ file, bytes }) => `${file} ${bytes} bytes`)
-      .join(', ')}`,
+    `  graphs      ${graphs.join(', ')}`,
     `  parameters  ${manifest.parameters.toLocaleString('en')}`,
     `  bytes       ${bytes.toLocaleString('en')} with weights`,
     `  precision   ${manifest.precision}`,
+    ...(agreement
+      ? [
+          `  agreement   ${((100 * agreement.equal) / agreement.tokens).toFixed(2)} % of ${agreement.tokens.toLocaleString('en')} tokens are those of fp32, at temperature 0`,
+        ]
+      : []),
     `  licence     ${manifest.licence}`,
     `  digest      ${manifest.digest}`,
-    `  check       ran in ${manifest.check.milliseconds} ms`,
+    `  check       ran in ${manifest.check.milliseconds} ms, outputs ${manifest.check.outputs.slice(0, 16)}`,
   ].join('\n');
+}
+
+/** A folder with one checkpoint in it: whole, or sharded under an index. */
+async function checkpointIn(folder: string): Promise<string> {
+  const whole = join(folder, 'model.safetensors');
+  if (await exists(whole)) return whole;
+  const index = (await readdir(folder)).find((name) => name.endsWith('.safetensors.index.json'));
+  if (index) return join(folder, index);
+  throw new ExportError(
+    'not_a_checkpoint',
+    `${folder}: holds neither ${FM_FILE}, nor model.safetensors, nor an index of shards`,
+  );
 }
 
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { name: { type: 'string' }, licence: { type: 'string' } },
+    options: {
+      precision: { type: 'string', default: 'fp32' },
+      name: { type: 'string' },
+      licence: { type: 'string' },
+      backbone: { type: 'boolean' },
+      head: { type: 'string' },
+    },
   });
   const [checkpoint, out, ...extra] = positionals;
-  if (checkpoint === undefined || out === undefined || extra.length > 0) {
+  const parsed = optionsSchema.safeParse(values);
+  if (checkpoint === undefined || out === undefined || extra.length > 0 || !parsed.success) {
+    if (!parsed.success)
+      console.error(`--precision ${values.precision}: one of ${PRECISIONS.join(', ')} expected\n`);
     console.error(USAGE);
     return 2;
   }
+  const progress = reportProgress(process.stderr);
   const options: ExportOptions = {
+    precision: parsed.data.precision,
+    onProgress: progress.report,
     ...(values.name !== undefined && { id: values.name }),
     ...(values.licence !== undefined && { licence: values.licence }),
+    ...(values.backbone && { backbone: true }),
+    ...(values.head !== undefined && { head: values.head }),
   };
-  const isFolder = (await stat(checkpoint)).isDirectory();
-  if (isFolder && (await exists(join(checkpoint, FM_FILE)))) {
-    const { set, members } = await exportSet(checkpoint, out, options);
-    for (const [stem, manifest] of Object.entries(members))
-      console.log(await summary(join(out, stem), manifest));
-    console.log(`${out}  set ${set.id}, digest ${set.digest}`);
+  try {
+    const isFolder = (await stat(checkpoint)).isDirectory();
+    if (isFolder && (await exists(join(checkpoint, FM_FILE)))) {
+      const { set, members } = await exportSet(checkpoint, out, options);
+      progress.done();
+      for (const [stem, manifest] of Object.entries(members))
+        console.log(await summary(join(out, stem), manifest));
+      console.log(`${out}  set ${set.id}, digest ${set.digest}`);
+      return 0;
+    }
+    const file = isFolder ? await checkpointIn(checkpoint) : checkpoint;
+    const manifest = await exportCheckpoint(file, out, options);
+    progress.done();
+    console.log(await summary(out, manifest));
     return 0;
+  } finally {
+    progress.done();
   }
-  const file = isFolder ? join(checkpoint, 'model.safetensors') : checkpoint;
-  console.log(await summary(out, await exportCheckpoint(file, out, options)));
-  return 0;
 }
 
+removeUnfinishedOnSignals();
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -17,4 +17,6 @@ export type ExportProblem =
   | 'wrong_shape'
   | 'unused_tensor'
   | 'output_exists'
+  | 'disk_full'
+  | 'cannot_write'
   | 'check_failed';

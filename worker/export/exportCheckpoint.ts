@@ -1,29 +1,52 @@
-/** A checkpoint -> a folder that a worker serves: graphs, a manifest, and the weights as they are. */
-import { stat, writeFile } from 'node:fs/promises';
+/** A checkpoint -> a folder that a worker serves: graphs, a manifest, and the weights. */
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import { type Checkpoint, openCheckpoint } from '../safetensors/checkpoint.ts';
+import { type Runtime, startRuntime } from '../session/runtime.ts';
+import type { GraphSession } from '../session/types.ts';
+import { measureAgreement } from './agreement/agreement.ts';
 import { checkExport } from './check.ts';
 import type { CheckpointExtras } from './describe/checkpointConfig.ts';
 import { type Described, describeCheckpoint } from './describe/describe.ts';
 import { ExportError } from './errors.ts';
-import { digestFiles, linkOrCopy, writeFolder } from './files.ts';
-import { buildGraphs } from './graphs.ts';
-import { openWeights, WEIGHTS_FILE } from './weights.ts';
+import { assertSpace, digestFiles, linkOrCopy, writeFolder } from './files.ts';
+import { buildGraphs, type Graphs } from './graphs.ts';
+import { isLarge, openForCheck } from './openForCheck.ts';
+import type { Precision } from './precision/precision.ts';
+import {
+  ENCODED_FILE,
+  type LinkedFile,
+  linkedFiles,
+  planInPlace,
+  planWritten,
+} from './weightPlan.ts';
+import { openWeights } from './weights.ts';
+import { writeWeights } from './writeWeights.ts';
 
-export const EXPORTER = '4m-edge 0.1.0';
+export const EXPORTER = '4m-edge 0.2.0';
+
+export type ExportStage = 'weights' | 'digest' | 'check' | 'agreement';
 
 export interface ExportOptions extends CheckpointExtras {
   /** Defaults to the checkpoint's file name without its ending. */
   readonly id?: string;
   /** Defaults to the checkpoint's metadata key `licence` or `license`, else `unknown`. */
   readonly licence?: string;
+  /** Defaults to fp32. */
+  readonly precision?: Precision;
+  /** Exports an FM's encoder alone, over all its input modalities. */
+  readonly backbone?: boolean;
+  /** A checkpoint with the tensors of a head for the backbone, `output_head.*`; implies `backbone`. */
+  readonly head?: string;
+  /** Told at the start of each stage, and along it. */
+  readonly onProgress?: (stage: ExportStage, fraction: number) => void;
 }
 
 /**
- * Exports one checkpoint. The weights are not rewritten: the graphs point into the file, which is
- * hard-linked (or copied) into the folder.
- * @param checkpointFile a `.safetensors` file
+ * Exports one checkpoint. In fp32 the weights are not rewritten: the graphs point into the file, which is
+ * hard-linked (or copied) into the folder. In the other precisions they are written anew, piece by piece.
+ * @param checkpointFile a `.safetensors` file, or the `.safetensors.index.json` of a sharded one
  * @param folder must not exist; appears only when the export is complete and has been run
  * @returns the manifest that was written
  * @throws ExportError, SafetensorsError, SessionError: each names the file and what is wrong with it
@@ -34,30 +57,20 @@ export async function exportCheckpoint(
   options: ExportOptions = {},
 ): Promise<Manifest> {
   const source = resolve(checkpointFile);
-  refuseOtherFormats(source);
+  const head = options.head === undefined ? undefined : resolve(options.head);
+  for (const file of [source, ...(head ? [head] : [])]) refuseOtherFormats(file);
   return writeFolder(resolve(folder), async (partial) => {
-    const checkpoint = await openCheckpoint(source);
+    const opened: Checkpoint[] = [];
+    const runtime = startRuntime({});
     try {
-      const described = await describeCheckpoint(checkpoint, options);
-      const weights = await openWeights(checkpoint);
-      const graphs = Object.fromEntries(
-        Object.entries(buildGraphs(described, weights)).map(([name, graph]) => [
-          name,
-          graph.encode(),
-        ]),
-      );
-      await linkOrCopy(source, join(partial, WEIGHTS_FILE));
-      for (const [side, data] of Object.entries(graphs))
-        await writeFile(join(partial, `${side}.onnx`), data);
-      const draft = await describeExport(checkpoint, described, graphs, partial, options);
-      const write = (manifest: Manifest) =>
-        writeFile(join(partial, 'model.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-      await write(draft);
-      const manifest = { ...draft, check: await checkExport(partial) };
-      await write(manifest);
-      return manifest;
+      const checkpoint = await openCheckpoint(source);
+      opened.push(checkpoint);
+      if (head) opened.push(await openCheckpoint(head));
+      const job: Job = { checkpoint, head: opened[1], options, partial, runtime };
+      return await exportOpened(job);
     } finally {
-      await checkpoint.close();
+      await runtime.close();
+      for (const checkpoint of opened) await checkpoint.close();
     }
   });
 }
@@ -66,43 +79,126 @@ function refuseOtherFormats(file: string): void {
   if (/\.(pth?|bin|ckpt|pkl)$/i.test(file))
     throw new ExportError(
       'pickle',
-      `${file}: pickled checkpoints run code when they are read; convert it to .safetensors first`,
+      `${file}: a pickled checkpoint runs code when it is read; convert it to .safetensors first (docs/models.md says how)`,
     );
-  if (!file.endsWith('.safetensors'))
+  if (!/\.safetensors(\.index\.json)?$/.test(file))
     throw new ExportError('not_a_checkpoint', `${file}: a .safetensors file is expected`);
 }
 
-async function describeExport(
-  checkpoint: Checkpoint,
-  described: Described,
-  graphs: Readonly<Record<string, Uint8Array>>,
-  folder: string,
-  options: ExportOptions,
-): Promise<Manifest> {
-  const files = [...Object.keys(graphs).map((name) => `${name}.onnx`), WEIGHTS_FILE];
-  const parameters = [...checkpoint.tensors.values()].reduce(
-    (total, { shape }) => total + shape.reduce((product, size) => product * size, 1),
-    0,
-  );
+interface Job {
+  readonly checkpoint: Checkpoint;
+  readonly head: Checkpoint | undefined;
+  readonly options: ExportOptions;
+  readonly partial: string;
+  readonly runtime: Runtime;
+}
+
+async function exportOpened(job: Job): Promise<Manifest> {
+  const { checkpoint, head, options, partial, runtime } = job;
+  const progress = options.onProgress ?? (() => {});
+  const precision = options.precision ?? 'fp32';
+  const backbone = options.backbone || head ? { ...(head && { head }) } : undefined;
+  const described = await describeCheckpoint(checkpoint, options, backbone);
+  const checkpoints = head ? [checkpoint, head] : [checkpoint];
+  const files = linkedFiles(checkpoints);
+
+  const written = precision === 'fp32' ? undefined : planWritten();
+  const weights = await openWeights(checkpoints, precision, written ?? planInPlace(files));
+  const graphs = buildGraphs(described, weights);
+  progress('weights', 0);
+  if (written) {
+    await assertSpace(partial, written.bytes());
+    await writeWeights(join(partial, ENCODED_FILE), written.tensors(), written.bytes(), (share) =>
+      progress('weights', share),
+    );
+  } else await linkFiles(files, partial);
+  const weightFiles = written ? [ENCODED_FILE] : files.map(({ name }) => name);
+
+  const sizes = await writeGraphs(graphs, partial);
+  progress('digest', 0);
+  const digested = [...Object.keys(sizes).map((name) => `${name}.onnx`), ...weightFiles];
   const { licence, license } = checkpoint.metadata;
-  return manifestSchema.parse({
+  const draft = manifestSchema.parse({
     format: 1,
-    id: options.id ?? basename(checkpoint.file, '.safetensors'),
+    id: options.id ?? basename(checkpoint.file).replace(/\.safetensors(\.index\.json)?$/, ''),
     licence: options.licence ?? licence ?? license ?? 'unknown',
-    precision: 'fp32',
-    digest: await digestFiles(files.map((file) => join(folder, file))),
+    precision,
+    digest: await digestFiles(
+      digested.map((file) => join(partial, file)),
+      (share) => progress('digest', share),
+    ),
     exporter: EXPORTER,
-    parameters,
-    weights: [WEIGHTS_FILE],
+    parameters: weights.parameters(),
+    weights: weightFiles,
     check: { outputs: '', milliseconds: 0 },
     graphs: Object.fromEntries(
-      Object.entries(graphs).map(([name, { length }]) => [
-        name,
-        { file: `${name}.onnx`, bytes: length },
-      ]),
+      Object.entries(sizes).map(([name, bytes]) => [name, { file: `${name}.onnx`, bytes }]),
     ),
     ...described,
   });
+  await writeManifest(partial, draft);
+  progress('check', 0);
+  const bytes = written?.bytes() ?? checkpoints.reduce((sum, { size }) => sum + size, 0);
+  const lowered = await openForCheck(runtime, partial, graphs, bytes);
+  const check = await checkExport(draft, lowered);
+  const agreement =
+    written && (await agreementWithFp32(job, described, checkpoints, draft, lowered));
+  const manifest = { ...draft, check, ...(agreement && { agreement }) };
+  await writeManifest(partial, manifest);
+  return manifest;
+}
+
+const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>
+  writeFile(join(folder, 'model.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+
+/** @returns bytes of each graph's file */
+async function writeGraphs(graphs: Graphs, folder: string): Promise<Record<string, number>> {
+  const sizes: Record<string, number> = {};
+  for (const [name, graph] of Object.entries(graphs)) {
+    const data = graph.encode();
+    await writeFile(join(folder, `${name}.onnx`), data);
+    sizes[name] = data.length;
+  }
+  return sizes;
+}
+
+async function linkFiles(files: readonly LinkedFile[], folder: string): Promise<void> {
+  for (const { source, name } of files) await linkOrCopy(source, join(folder, name));
+}
+
+/** Builds the same model in fp32 beside the export, for as long as the comparison takes. */
+async function agreementWithFp32(
+  { options, partial }: Job,
+  described: Described,
+  checkpoints: readonly Checkpoint[],
+  draft: Manifest,
+  lowered: Readonly<Record<string, GraphSession>>,
+): Promise<Manifest['agreement']> {
+  options.onProgress?.('agreement', 0);
+  const folder = join(partial, 'fp32');
+  await mkdir(folder);
+  const files = linkedFiles(checkpoints);
+  await linkFiles(files, folder);
+  const graphs = buildGraphs(described, await openWeights(checkpoints, 'fp32', planInPlace(files)));
+  const sizes = await writeGraphs(graphs, folder);
+  const manifest = manifestSchema.parse({
+    ...draft,
+    precision: 'fp32',
+    weights: files.map(({ name }) => name),
+    graphs: Object.fromEntries(
+      Object.entries(sizes).map(([name, bytes]) => [name, { file: `${name}.onnx`, bytes }]),
+    ),
+  });
+  await writeManifest(folder, manifest);
+  const bytes = checkpoints.reduce((sum, { size }) => sum + size, 0);
+  const runtime = startRuntime({});
+  try {
+    const reference = await openForCheck(runtime, folder, graphs, bytes);
+    return await measureAgreement(manifest, reference, lowered, isLarge(bytes));
+  } finally {
+    await runtime.close();
+    await rm(folder, { recursive: true });
+  }
 }
 
 /** Bytes of an exported folder's files, graphs and weights. */

@@ -29,6 +29,11 @@ export async function exportSet(
   folder: string,
   options: ExportOptions = {},
 ): Promise<ExportedSet> {
+  if (options.backbone || options.head !== undefined)
+    throw new ExportError(
+      'config',
+      `${sourceFolder}: a set is served whole; a backbone is exported from one checkpoint`,
+    );
   const source = resolve(sourceFolder);
   for (const file of [FM_FILE, TEXT_TOKENIZER_FILE])
     if (!(await exists(join(source, file))))

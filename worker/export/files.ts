@@ -1,9 +1,10 @@
 /** File work of an export: written aside and renamed, so that a folder is either whole or not there. */
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream, rmdirSync, rmSync, type StatsFs } from 'node:fs';
+import { copyFile, link, lstat, mkdir, rename, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ExportError } from './errors.ts';
+import { codeOf, writingError } from './writingError.ts';
 
 export const exists = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -11,24 +12,97 @@ export const exists = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** What to do, in order, so that nothing half-written is left of the folders being written now. */
+const unfinished = new Set<() => void>();
+
 /**
- * Has `write` fill a new folder, which appears under its own name only when it is complete.
- * @throws ExportError `output_exists`, and whatever `write` throws, after its leftovers are removed
+ * Has `write` fill a new folder, which appears under its own name only when it is complete. A folder
+ * `FOLDER.partial-*` of a process that was killed is in nobody's way and can be deleted.
+ * @throws ExportError `output_exists`, `disk_full`, `cannot_write`, and whatever else `write` throws, after
+ *   its leftovers are removed
  */
 export async function writeFolder<T>(
   folder: string,
   write: (partial: string) => Promise<T>,
 ): Promise<T> {
-  if (await exists(folder)) throw new ExportError('output_exists', `${folder} exists already`);
-  await mkdir(dirname(folder), { recursive: true });
+  await refuseExisting(folder);
   const partial = `${folder}.partial-${randomBytes(4).toString('hex')}`;
-  await mkdir(partial);
+  let firstNew: string | undefined;
+  const undo = () => {
+    try {
+      rmSync(partial, { recursive: true, force: true, maxRetries: 5 });
+      removeEmpty(dirname(folder), firstNew);
+    } catch {
+      // What cannot be removed stays, under a name that says what it is; the first error is the one to tell.
+    }
+  };
+  unfinished.add(undo);
   try {
+    firstNew = await mkdir(dirname(folder), { recursive: true });
+    await mkdir(partial);
     const result = await write(partial);
+    // Renaming replaces an empty folder without a word; one with files in it stops the rename itself.
+    await refuseExisting(folder);
     await rename(partial, folder);
     return result;
   } catch (error) {
-    await rm(partial, { recursive: true, force: true });
+    undo();
+    if (['EEXIST', 'ENOTEMPTY'].includes(codeOf(error) ?? '')) await refuseExisting(folder);
+    throw writingError(folder, error) ?? error;
+  } finally {
+    unfinished.delete(undo);
+  }
+}
+
+/** A link that leads nowhere is in the way as well. */
+async function refuseExisting(folder: string): Promise<void> {
+  const isThere = await lstat(folder).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) throw new ExportError('output_exists', `${folder} exists already`);
+}
+
+/** Removes the parent folders that were made for the output, from the innermost up to the first one made. */
+function removeEmpty(innermost: string, firstNew: string | undefined): void {
+  if (firstNew === undefined) return;
+  // Stops with an error where somebody else has put something.
+  for (let path = innermost; path.startsWith(firstNew); path = dirname(path)) rmdirSync(path);
+}
+
+/**
+ * For entry files: SIGINT, SIGTERM and SIGHUP end the process as they would, but remove what
+ * `writeFolder` has not finished first.
+ */
+export function removeUnfinishedOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      for (const undo of unfinished) undo();
+      process.kill(process.pid, signal);
+    });
+}
+
+/**
+ * Before anything is written: is there room?
+ * @param folder need not exist; what counts is the disk of the nearest folder above it that does
+ * @throws ExportError `disk_full`
+ */
+export async function assertSpace(folder: string, bytes: number): Promise<void> {
+  const { blocks, bavail, bsize } = await statfsAbove(folder);
+  // Some network file systems do not tell.
+  if (blocks === 0 || bavail * bsize >= bytes) return;
+  throw new ExportError(
+    'disk_full',
+    `${folder}: ${bytes.toLocaleString('en')} bytes are to be written, ${(bavail * bsize).toLocaleString('en')} are free; free some space or choose a folder on another disk`,
+  );
+}
+
+async function statfsAbove(path: string): Promise<StatsFs> {
+  try {
+    return await statfs(path);
+  } catch (error) {
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '');
+    if (isMissing && dirname(path) !== path) return statfsAbove(dirname(path));
     throw error;
   }
 }
@@ -42,10 +116,24 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-/** sha256 in hex over the files' contents, in the order given, read in pieces. */
-export async function digestFiles(files: readonly string[]): Promise<string> {
+/**
+ * sha256 in hex over the files' contents, in the order given, read in pieces.
+ * @param onProgress told the share that is done
+ */
+export async function digestFiles(
+  files: readonly string[],
+  onProgress: (share: number) => void = () => {},
+): Promise<string> {
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  const total = sizes.reduce((sum, size) => sum + size, 0);
   const hash = createHash('sha256');
-  for (const file of files) for await (const piece of createReadStream(file)) hash.update(piece);
+  let done = 0;
+  for (const file of files)
+    for await (const piece of createReadStream(file, { highWaterMark: 2 ** 20 })) {
+      hash.update(piece);
+      done += piece.length;
+      onProgress(done / total);
+    }
   return hash.digest('hex');
 }
 

@@ -3,11 +3,12 @@ import type { FmConfig } from '../../shared/model/config.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { decoderSignature, encoderSignature } from '../../shared/model/signature.ts';
 import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
-import { type AttentionShape, crossAttention, selfAttention } from './blocks/attention.ts';
-import { encoderContent, placeEmbedding, tokenContent } from './blocks/fmEmbedding.ts';
+import { crossAttention, selfAttention } from './blocks/attention.ts';
+import { placeEmbedding, tokenContent } from './blocks/fmEmbedding.ts';
 import { linear } from './blocks/linear.ts';
-import { hiddenSize, type MlpShape, mlp } from './blocks/mlp.ts';
+import { mlp } from './blocks/mlp.ts';
 import { layerNorm } from './blocks/norm.ts';
+import { attentionShape, encode, maskWithRegisters, mlpShape, modalityModule } from './fmTrunk.ts';
 import { type Module, rootModule } from './module.ts';
 import type { Weights } from './weights.ts';
 
@@ -24,29 +25,6 @@ export const unusedFmTensors = (config: FmConfig, modalities: Modalities): strin
     .map((name) => `decoder_embeddings.${name}.token_emb.weight`),
 ];
 
-const attentionShape = (config: FmConfig): AttentionShape => ({
-  dim: config.dim,
-  heads: config.num_heads,
-  qkvBias: config.qkv_bias,
-  projBias: config.proj_bias,
-  qkNorm: config.qk_norm,
-});
-
-const mlpShape = (config: FmConfig): MlpShape => ({
-  dim: config.dim,
-  hidden: hiddenSize(config.dim, config.mlp_ratio, config.gated_mlp),
-  gated: config.gated_mlp,
-  bias: config.mlp_bias,
-  activation: config.act_layer,
-});
-
-/** Where a modality's `mod_emb` lies: when encoder and decoder share them, only one side is stored. */
-function modalityModule(root: Module, side: 'encoder' | 'decoder', name: string): Module {
-  const other = side === 'encoder' ? 'decoder' : 'encoder';
-  const own = root.at(`${side}_embeddings`, name);
-  return own.weights.has('mod_emb') ? own : root.at(`${other}_embeddings`, name);
-}
-
 /** The encoder graph, see `encoderSignature`. */
 export function fmEncoderGraph(
   config: FmConfig,
@@ -56,45 +34,7 @@ export function fmEncoderGraph(
   const graph = createGraph('fm encoder', encoderSignature(config, modalities));
   const root = rootModule(graph, weights);
   const { dim } = config;
-  const embedded = config.domains_in.map((name) => {
-    const module = root.at('encoder_embeddings', name);
-    const modality = modalityModule(root, 'encoder', name);
-    return {
-      content: encoderContent(module, name, modalities[name]!, dim),
-      place: placeEmbedding(module, modality, name, dim),
-    };
-  });
-
-  const mask = graph.input('mask'); // (B, N)
-  const padding = root.node('padding', 'Unsqueeze', [mask, graph.int64([2])]); // (B, N, 1)
-  const hiddenKeys = root.node('hidden_keys', 'Unsqueeze', [mask, graph.int64([1, 2])]); // (B, 1, 1, N)
-  const join = (name: string, parts: Value[]): Value => {
-    const all = root.node(`${name}/all`, 'Concat', parts, { axis: 1 });
-    return root.node(name, 'Where', [padding, graph.float32(0), all]); // (B, N, D)
-  };
-  const content = join(
-    'content',
-    embedded.map((modality) => modality.content),
-  );
-  const place = join(
-    'place',
-    embedded.map((modality) => modality.place),
-  );
-
-  let x = root.node('tokens', 'Add', [content, place]);
-  for (let i = 0; i < config.encoder_depth; i++) {
-    const block = root.at('encoder', i);
-    const attended = selfAttention(
-      block.at('attn'),
-      layerNorm(block.at('norm1'), x, dim),
-      attentionShape(config),
-      hiddenKeys,
-    );
-    x = block.node('after_attention', 'Add', [x, attended]);
-    const fed = mlp(block.at('mlp'), layerNorm(block.at('norm2'), x, dim), mlpShape(config));
-    x = block.node('after_mlp', 'Add', [x, fed]);
-  }
-  const features = layerNorm(root.at('encoder_norm'), x, dim);
+  const { features, place } = encode(root, config, modalities, config.share_modality_embeddings);
   const projected = linear(root.at('decoder_proj_context'), features, [dim, dim], true);
   graph.output('features', features);
   graph.output('context', root.node('placed_context', 'Add', [projected, place]));
@@ -114,7 +54,8 @@ export function fmDecoderGraph(
 
   const tokens = targets.map(({ name, info }) => {
     const module = root.at('decoder_embeddings', name);
-    const place = placeEmbedding(module, modalityModule(root, 'decoder', name), name, dim);
+    const modality = modalityModule(root, 'decoder', name, config.share_modality_embeddings);
+    const place = placeEmbedding(module, modality, name, dim);
     const content =
       info.type === 'seq'
         ? tokenContent(module, name, info.vocab_size!, dim)
@@ -127,8 +68,8 @@ export function fmDecoderGraph(
       .node('length', 'Shape', [graph.input(`${name}.positions`)], { start: 1, end: 2 }),
   );
   const hiddenTargets = targetMask(root, lengths);
-  const mask = graph.input('mask'); // (B, N)
-  const hiddenKeys = root.node('hidden_keys', 'Unsqueeze', [mask, graph.int64([1, 2])]); // (B, 1, 1, N)
+  const mask = maskWithRegisters(root, config.num_register_tokens); // (B, R+N)
+  const hiddenKeys = root.node('hidden_keys', 'Unsqueeze', [mask, graph.int64([1, 2])]); // (B, 1, 1, R+N)
   const context = graph.input('context');
 
   let y = root.node('targets', 'Concat', tokens, { axis: 1 }); // (B, M, D)

@@ -1,7 +1,9 @@
 /** The graphs of each kind of model. */
 import type { GraphBuilder } from '../onnx/graph.ts';
 import type { Described } from './describe/describe.ts';
+import { codebookGraph, denoiserGraph, UNUSED_DIVAE_TENSORS } from './divae.ts';
 import { fmDecoderGraph, fmEncoderGraph, unusedFmTensors } from './fm.ts';
+import { fmVitGraph } from './fmVit.ts';
 import { vqDecoderGraph } from './vqDecoder.ts';
 import { vqEncoderGraph } from './vqEncoder.ts';
 import { UNUSED_VQ_TENSORS } from './vqModel.ts';
@@ -23,12 +25,26 @@ export function buildGraphs(described: Described, weights: Weights): Graphs {
       weights.assertAllUsed(unusedFmTensors(config, modalities));
       return { encoder, decoder };
     }
+    case 'fmvit': {
+      const { config, modalities, unused } = described;
+      const encoder = fmVitGraph(config, modalities, weights);
+      weights.assertAllUsed(unused);
+      return { encoder };
+    }
     case 'vqvae': {
       const model = { config: described.config, presets: described.vit_presets };
       const encoder = vqEncoderGraph(model, weights);
       const decoder = vqDecoderGraph(model, weights);
       weights.assertAllUsed(UNUSED_VQ_TENSORS);
       return { encoder, decoder };
+    }
+    case 'divae': {
+      const { config } = described;
+      const encoder = vqEncoderGraph({ config, presets: described.vit_presets }, weights);
+      const codebook = codebookGraph(config, weights);
+      const denoiser = denoiserGraph(config, described.denoiser, weights);
+      weights.assertAllUsed(UNUSED_DIVAE_TENSORS);
+      return { encoder, codebook, denoiser };
     }
   }
 }

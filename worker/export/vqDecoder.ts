@@ -2,10 +2,10 @@
 import type { VqConfig } from '../../shared/model/config.ts';
 import { vqDecoderSignature } from '../../shared/model/signature.ts';
 import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
-import { bottleneckMlp, parseBottleneck } from './blocks/bottleneckMlp.ts';
 import { convNextBlock } from './blocks/convnext.ts';
 import { linear, pointwise } from './blocks/linear.ts';
-import { lucidCodes, memcodesLatents } from './blocks/quantizer.ts';
+import { codeVectors } from './blocks/quantizer.ts';
+import { parseMlp, vectorMlp } from './blocks/vectorMlp.ts';
 import { positionTokens, vitBlocks } from './blocks/vit.ts';
 import { type Module, rootModule } from './module.ts';
 import { isMlp, presetOf, type VqModel } from './vqModel.ts';
@@ -18,26 +18,24 @@ const OUT_CONV_BLOCKS = 2;
 export function vqDecoderGraph({ config, presets }: VqModel, weights: Weights): GraphBuilder {
   const graph = createGraph('tokenizer decoder', vqDecoderSignature(config));
   const root = rootModule(graph, weights);
-  const { latent_dim: latent } = config;
+  const { latent_dim: latent, num_codebooks: books } = config;
   const ids = graph.input('ids');
   const quantizer = root.at('quantize');
+  const flat = quantizer.node('ids', 'Reshape', [ids, graph.int64([0, books, -1])]);
+  const vectors = codeVectors(quantizer, flat, config); // (B, N, latent)
   if (isMlp(config.dec_type)) {
-    const shape = parseBottleneck(config.dec_type);
-    const latents = memcodesLatents(quantizer, ids, config);
-    const projected = pointwise(root.at('post_quant_proj'), latents, [latent, shape.width]);
+    const shape = parseMlp('dec_type', config.dec_type);
+    const vector = root.node('vector', 'Squeeze', [vectors, graph.int64([1])]); // (B, latent)
+    const projected = pointwise(root.at('post_quant_proj'), vector, [latent, shape.width]);
     const sizes = [shape.width, config.n_channels] as const;
-    graph.output('values', bottleneckMlp(root.at('decoder'), projected, shape, sizes));
+    graph.output('values', vectorMlp(root.at('decoder'), projected, shape, sizes));
     return graph;
   }
   const preset = presetOf(presets, config.dec_type);
   const dim = preset.dim_tokens;
   const decoder = root.at('decoder');
-  const codes = quantizer.node('codes', 'Gather', [lucidCodes(quantizer, config), ids], {
-    axis: 0,
-  }); // (B, h, w, latent)
-  const projected = pointwise(root.at('post_quant_proj'), codes, [latent, dim]);
-  const tokens = decoder.node('tokens', 'Reshape', [projected, graph.int64([0, -1, dim])]);
-  const grid = decoder.node('grid', 'Shape', [ids], { start: 1, end: 3 });
+  const tokens = pointwise(root.at('post_quant_proj'), vectors, [latent, dim]);
+  const grid = decoder.node('grid', 'Shape', [ids], { start: -2 }); // [h, w]
   const placed = decoder.node('placed', 'Add', [tokens, positionTokens(decoder, grid, dim)]);
   const decoded = vitBlocks(decoder, placed, preset, config.post_mlp); // (B, h*w, D)
   let values = unpatch(decoder, decoded, grid, config, dim);
@@ -62,7 +60,7 @@ function unpatch(
 ): Value {
   const { graph } = decoder;
   const channels = config.n_labels ?? config.n_channels;
-  const side = config.patch_proj ? config.patch_size : 1;
+  const side = config.patch_proj ? (config.patch_size_dec ?? config.patch_size) : 1;
   const out = linear(decoder.at('out_proj'), tokens, [dim, channels * side * side], true);
   const split = decoder.node(
     'unpatch/split_shape',

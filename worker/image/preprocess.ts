@@ -1,7 +1,5 @@
 /** Pixels -> what the encoder or a tokenizer takes, one function a presentation. */
-
-const IMAGENET_MEAN = [0.485, 0.456, 0.406] as const;
-const IMAGENET_STD = [0.229, 0.224, 0.225] as const;
+import { IMAGENET_MEAN, IMAGENET_STD } from '../../shared/model/imagenet.ts';
 
 /**
  * ImageNet-standardised patches (N, 3*P*P) in row-major order of patches; inside a patch the order is
@@ -45,6 +43,19 @@ export function signedPlanes(pixels: ArrayLike<number>, channels: number): Float
     }
   }
   return planes;
+}
+
+/**
+ * Channels first (3, H, W), ImageNet-standardised, for tokenizers that undo it themselves.
+ * @param pixels (H, W, 3), 0 to 255
+ */
+export function standardisedPlanes(pixels: ArrayLike<number>): Float32Array {
+  const count = pixels.length / 3;
+  return Float32Array.from({ length: pixels.length }, (_, i) => {
+    const channel = Math.floor(i / count);
+    const value = pixels[(i % count) * 3 + channel]! / 255;
+    return (value - IMAGENET_MEAN[channel]!) / IMAGENET_STD[channel]!;
+  });
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type Attribute,
   ELEMENT_TYPES,
   type ElementType,
+  type GraphNode,
   modelMessage,
   nodeMessage,
   type TensorData,
@@ -14,11 +15,8 @@ import {
   valueMessage,
 } from './model.ts';
 
-/** IR 11 with opset 23, as run by onnxruntime 1.23 and later. */
-const IR_VERSION = 11;
-const OPSETS = { '': 23, 'com.microsoft': 1 };
-/** Operators outside the standard that we use; FusedMatMul takes PyTorch's (out, in) weights as they lie. */
-const MICROSOFT_OPERATORS = new Set(['FusedMatMul']);
+/** Operators outside the standard that we use: both take PyTorch's (out, in) weights as they lie. */
+const MICROSOFT_OPERATORS = new Set(['FusedMatMul', 'MatMulNBits']);
 
 declare const brand: unique symbol;
 /** A tensor inside the graph, by name. */
@@ -32,6 +30,21 @@ export interface ExternalTensor {
   readonly file: string;
   readonly offset: number;
   readonly length: number;
+}
+
+/** A tensor that is part of a graph. */
+export interface Initializer {
+  readonly type: ElementType;
+  readonly dims: readonly number[];
+  readonly data: TensorData;
+}
+
+/** What a graph is made of, in an order in which it can be computed. */
+export interface GraphContent {
+  readonly name: string;
+  readonly signature: GraphSignature;
+  readonly nodes: readonly GraphNode[];
+  readonly initializers: ReadonlyMap<string, Initializer>;
 }
 
 export interface GraphBuilder {
@@ -63,7 +76,11 @@ export interface GraphBuilder {
    * once when it loads the graph. Asking again for the same tensor gives the same value.
    */
   external(tensor: ExternalTensor): Value;
-  /** The finished `.onnx` file. Errors name an output of the signature that was never set. */
+  /** As `external`, in the type it is stored in. */
+  stored(tensor: ExternalTensor): Value;
+  /** @throws Error naming an output of the signature that was never set */
+  content(): GraphContent;
+  /** The finished `.onnx` file. Errors as `content`. */
   encode(): Uint8Array;
 }
 
@@ -73,8 +90,8 @@ const bytesOf = (array: Float32Array | BigInt64Array): Uint8Array =>
 /** Starts a graph with the inputs and outputs of a signature. */
 export function createGraph(graphName: string, signature: GraphSignature): GraphBuilder {
   const names = new Set<string>();
-  const nodes: Uint8Array[] = [];
-  const initializers = new Map<string, Uint8Array>();
+  const nodes: GraphNode[] = [];
+  const initializers = new Map<string, Initializer>();
   const outputsSet = new Set<string>();
 
   const claim = (name: string): Value => {
@@ -90,7 +107,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
       claim(count === 1 ? name : `${name}:${i}`),
     );
     const domain = MICROSOFT_OPERATORS.has(type) ? 'com.microsoft' : '';
-    nodes.push(nodeMessage({ name, type, domain, inputs: nodeInputs, outputs, attributes }));
+    nodes.push({ name, type, domain, inputs: nodeInputs, outputs, attributes });
     return outputs;
   };
 
@@ -100,8 +117,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     dims: readonly number[],
     data: TensorData,
   ): Value => {
-    if (!initializers.has(name))
-      initializers.set(claim(name), tensorMessage(name, type, dims, data));
+    if (!initializers.has(name)) initializers.set(claim(name), { type, dims, data });
     return name as Value;
   };
 
@@ -113,7 +129,15 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     return initializer(name, type, dims, { raw: bytesOf(raw) });
   };
 
-  const value = ({ name, type, dims }: TensorSignature) => valueMessage(name, type, dims);
+  const stored = ({ name, type, dims, ...data }: ExternalTensor): Value =>
+    // The same bytes may be read under two shapes (a 1x1 convolution as a matrix).
+    initializer(`${name} [${dims.join(', ')}]`, type, dims, data);
+
+  const content = (): GraphContent => {
+    const missing = signature.outputs.find((output) => !outputsSet.has(output.name));
+    if (missing) throw new Error(`graph ${graphName}: output ${missing.name} was never set`);
+    return { name: graphName, signature, nodes, initializers };
+  };
 
   return {
     input(name) {
@@ -126,46 +150,44 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
         throw new Error(`graph ${graphName}: the signature has no output ${name}`);
       outputsSet.add(name);
       const outputs = [claim(name)];
-      nodes.push(
-        nodeMessage({
-          name: `/${name}`,
-          type: 'Identity',
-          domain: '',
-          inputs: [source],
-          outputs,
-          attributes: {},
-        }),
-      );
+      nodes.push({
+        name: `/${name}`,
+        type: 'Identity',
+        domain: '',
+        inputs: [source],
+        outputs,
+        attributes: {},
+      });
     },
     node: (name, type, nodeInputs, attributes) =>
       addNodes(name, type, nodeInputs, 1, attributes)[0]!,
     nodes: addNodes,
     int64: (values) => constant('int64', values),
     float32: (values) => constant('float32', values),
-    external({ name, type, dims, ...data }) {
-      // The same bytes may be read under two shapes (a 1x1 convolution as a matrix).
-      const key = `${name} [${dims.join(', ')}]`;
-      const known = initializers.has(key);
-      const stored = initializer(key, type, dims, data);
-      if (type === 'float32') return stored;
-      const cast = `/${key}/float32`;
-      return known
+    external(tensor) {
+      const found = stored(tensor);
+      if (tensor.type === 'float32') return found;
+      const cast = `/${found}/float32`;
+      return names.has(cast)
         ? (cast as Value)
-        : addNodes(cast, 'Cast', [stored], 1, { to: ELEMENT_TYPES.float32 })[0]!;
+        : addNodes(cast, 'Cast', [found], 1, { to: ELEMENT_TYPES.float32 })[0]!;
     },
-    encode() {
-      const missing = signature.outputs.find((output) => !outputsSet.has(output.name));
-      if (missing) throw new Error(`graph ${graphName}: output ${missing.name} was never set`);
-      return modelMessage({
-        irVersion: IR_VERSION,
-        opsets: OPSETS,
-        producer: '4m-edge',
-        graphName,
-        nodes,
-        initializers: [...initializers.values()],
-        inputs: signature.inputs.map(value),
-        outputs: signature.outputs.map(value),
-      });
-    },
+    stored,
+    content,
+    encode: () => encodeGraph(content()),
   };
+}
+
+/** The `.onnx` file of a graph. */
+export function encodeGraph({ name, signature, nodes, initializers }: GraphContent): Uint8Array {
+  const value = (tensor: TensorSignature) => valueMessage(tensor.name, tensor.type, tensor.dims);
+  return modelMessage({
+    graphName: name,
+    nodes: nodes.map(nodeMessage),
+    initializers: [...initializers].map(([tensor, { type, dims, data }]) =>
+      tensorMessage(tensor, type, dims, data),
+    ),
+    inputs: signature.inputs.map(value),
+    outputs: signature.outputs.map(value),
+  });
 }

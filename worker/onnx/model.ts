@@ -6,6 +6,7 @@ import { bytes, float, integer, message, text } from './protobuf.ts';
 export const ELEMENT_TYPES = {
   float32: 1,
   uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,
@@ -55,15 +56,18 @@ function attributeMessage(name: string, value: Attribute): Uint8Array {
   return message(text(1, name), ...value.map((item) => integer(8, item)), integer(20, 7));
 }
 
+/** One operation; `''` among the inputs is an optional one left out. */
+export interface GraphNode {
+  readonly name: string;
+  readonly type: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
 /** `NodeProto` */
-export function nodeMessage(node: {
-  name: string;
-  type: string;
-  domain: string;
-  inputs: readonly string[];
-  outputs: readonly string[];
-  attributes: Readonly<Record<string, Attribute>>;
-}): Uint8Array {
+export function nodeMessage(node: GraphNode): Uint8Array {
   return message(
     ...node.inputs.map((name) => text(1, name)),
     ...node.outputs.map((name) => text(2, name)),
@@ -75,6 +79,9 @@ export function nodeMessage(node: {
     text(7, node.domain),
   );
 }
+
+/** `ValueInfoProto` of a graph output that the runtime finds type and shape of. */
+export const untypedValueMessage = (name: string): Uint8Array => message(text(1, name));
 
 /** `ValueInfoProto` of a graph input or output. */
 export function valueMessage(
@@ -89,11 +96,12 @@ export function valueMessage(
   return message(text(1, name), bytes(2, bytes(1, tensorType)));
 }
 
+/** IR 11 with opset 23, as run by onnxruntime 1.23 and later. */
+const IR_VERSION = 11;
+const OPSETS = { '': 23, 'com.microsoft': 1 };
+
 /** `ModelProto` */
 export function modelMessage(model: {
-  irVersion: number;
-  opsets: Readonly<Record<string, number>>;
-  producer: string;
   graphName: string;
   nodes: readonly Uint8Array[];
   initializers: readonly Uint8Array[];
@@ -108,10 +116,10 @@ export function modelMessage(model: {
     ...model.outputs.map((value) => bytes(12, value)),
   );
   return message(
-    integer(1, model.irVersion),
-    text(2, model.producer),
+    integer(1, IR_VERSION),
+    text(2, '4m-edge'),
     bytes(7, graph),
-    ...Object.entries(model.opsets).map(([domain, version]) =>
+    ...Object.entries(OPSETS).map(([domain, version]) =>
       bytes(8, message(text(1, domain), integer(2, version))),
     ),
   );

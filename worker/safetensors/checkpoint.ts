@@ -1,16 +1,14 @@
-/** A safetensors file on disk: the header is read at once, tensors only when asked for. */
-import { type FileHandle, open } from 'node:fs/promises';
-import {
-  BYTES_PER_ELEMENT,
-  headerLength,
-  parseHeader,
-  SafetensorsError,
-  type SafetensorsHeader,
-  type StoredTensor,
-} from './header.ts';
+/** A checkpoint on disk, in one file or in shards: headers are read at once, tensors only when asked for. */
+import { constants } from 'node:buffer';
+import { SafetensorsError } from './errors.ts';
+import type { SafetensorsHeader, StoredTensor } from './header.ts';
 import { type MetadataValue, parseMetadataValue } from './metadata.ts';
+import { type OpenShards, openShards } from './shards.ts';
+import { type ByteSource, type OpenSource, openFile } from './source.ts';
+import { toFloats } from './values.ts';
 
 export interface Checkpoint {
+  /** The file that was opened: the tensors' own, or the index of its shards. */
   readonly file: string;
   /** The safetensors files that hold the tensors: this one, or the shards. */
   readonly files: readonly string[];
@@ -24,105 +22,94 @@ export interface Checkpoint {
   read(name: string): Promise<Uint8Array>;
   /** A tensor's values as float32 (from F32, F16, BF16), row-major. */
   readFloats(name: string): Promise<Float32Array>;
-  /** As `readFloats`, of `count` rows from row `first` on; rows are what the first axis counts. */
+  /**
+   * As `readFloats`, of `count` rows from row `first` on; rows are what the first axis counts.
+   * @throws SafetensorsError where the tensor has no such rows
+   */
   readRows(name: string, first: number, count: number): Promise<Float32Array>;
   close(): Promise<void>;
 }
 
 /**
- * Opens a checkpoint.
- * @throws SafetensorsError where the file is not well-formed, or the system's error where it cannot be read
+ * Opens a checkpoint. What is read at once never exceeds the size of the files, and float32 values take
+ * at most twice the bytes of the half-precision tensor they come from.
+ * @param file a safetensors file, or an index (`*.safetensors.index.json`) beside the shards it names
+ * @throws SafetensorsError where a file is not well-formed, or shards and index do not agree; the system's
+ *   error where a file cannot be read
  */
-export async function openCheckpoint(file: string): Promise<Checkpoint> {
-  const handle = await open(file, 'r');
+export async function openCheckpoint(
+  file: string,
+  open: OpenSource = openFile,
+): Promise<Checkpoint> {
+  const opened: ByteSource[] = [];
+  const close = async () => {
+    await Promise.all(opened.map((source) => source.close()));
+  };
   try {
-    const { size } = await handle.stat();
-    const length = headerLength(file, await readRange(file, handle, 0, Math.min(8, size)), size);
-    const json = await readRange(file, handle, 8, length);
-    const { tensors, metadata } = parseHeader(file, json, size);
-    const read = async (name: string) => {
-      const { offset, length: bytes } = find(file, tensors, name);
-      return readRange(file, handle, offset, bytes);
-    };
-    return {
-      file,
-      files: [file],
-      size,
-      tensors,
-      metadata,
-      config: Object.fromEntries(
-        Object.entries(metadata).map(([key, value]) => [key, parseMetadataValue(value)]),
-      ),
-      read,
-      readFloats: async (name) => toFloats(file, find(file, tensors, name), await read(name)),
-      readRows: async (name, first, count) => {
-        const tensor = find(file, tensors, name);
-        const rowBytes = tensor.length / (tensor.shape[0] ?? 1);
-        const bytes = await readRange(
-          file,
-          handle,
-          tensor.offset + first * rowBytes,
-          count * rowBytes,
-        );
-        return toFloats(file, tensor, bytes);
-      },
-      close: () => handle.close(),
-    };
+    const shards = await openShards(file, async (path) => {
+      const source = await open(path);
+      opened.push(source);
+      return source;
+    });
+    return { file, ...described(shards), ...reader(file, shards), close };
   } catch (error) {
-    await handle.close();
+    await close();
     throw error;
   }
 }
 
-function find(file: string, tensors: Checkpoint['tensors'], name: string): StoredTensor {
-  const tensor = tensors.get(name);
-  if (!tensor) throw new SafetensorsError(file, 'not in the file', name);
-  return tensor;
-}
+const described = ({ sources, tensors, metadata }: OpenShards) => ({
+  files: [...sources.keys()],
+  size: [...sources.values()].reduce((total, { size }) => total + size, 0),
+  tensors,
+  metadata,
+  config: Object.fromEntries(
+    Object.entries(metadata).map(([key, value]) => [key, parseMetadataValue(value)]),
+  ),
+});
 
-async function readRange(
+function reader(
   file: string,
-  handle: FileHandle,
-  position: number,
-  length: number,
-): Promise<Uint8Array> {
-  const buffer = new Uint8Array(length);
-  let done = 0;
-  while (done < length) {
-    const { bytesRead } = await handle.read(buffer, done, length - done, position + done);
-    if (bytesRead === 0) throw new SafetensorsError(file, `ends at byte ${position + done}`);
-    done += bytesRead;
-  }
-  return buffer;
+  { sources, tensors }: OpenShards,
+): Pick<Checkpoint, 'read' | 'readFloats' | 'readRows'> {
+  const find = (name: string): StoredTensor => {
+    const tensor = tensors.get(name);
+    if (!tensor) throw new SafetensorsError(file, 'not in the file', name);
+    return tensor;
+  };
+  const bytes = (tensor: StoredTensor, from = 0, length = tensor.length) => {
+    if (length > constants.MAX_LENGTH)
+      throw new SafetensorsError(
+        tensor.file,
+        `${length} bytes are more than can be read at once`,
+        tensor.name,
+      );
+    return sources.get(tensor.file)!.read(tensor.offset + from, length);
+  };
+  return {
+    read: async (name) => bytes(find(name)),
+    readFloats: async (name) => {
+      const tensor = find(name);
+      return toFloats(tensor, await bytes(tensor));
+    },
+    readRows: async (name, first, count) => {
+      const tensor = find(name);
+      const rowBytes = rowLength(tensor, first, count);
+      return toFloats(tensor, await bytes(tensor, first * rowBytes, count * rowBytes));
+    },
+  };
 }
 
-function toFloats(file: string, tensor: StoredTensor, data: Uint8Array): Float32Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const count = data.length / BYTES_PER_ELEMENT[tensor.type];
-  const each = (valueAt: (i: number) => number) =>
-    Float32Array.from({ length: count }, (_, i) => valueAt(i));
-  switch (tensor.type) {
-    case 'F32':
-      return each((i) => view.getFloat32(4 * i, true));
-    case 'F16':
-      return each((i) => halfToNumber(view.getUint16(2 * i, true)));
-    case 'BF16': {
-      // bfloat16 is the upper half of a float32.
-      const wide = new Uint32Array(count);
-      for (let i = 0; i < count; i++) wide[i] = view.getUint16(2 * i, true) << 16;
-      return new Float32Array(wide.buffer);
-    }
-    default:
-      throw new SafetensorsError(file, `${tensor.type} is not a floating-point type`, tensor.name);
-  }
-}
-
-/** IEEE 754 binary16. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+/** Bytes of a row, once it is sure that the tensor has the rows asked for. */
+function rowLength({ file, name, shape, length }: StoredTensor, first: number, count: number) {
+  const rows = shape[0];
+  if (rows === undefined) throw new SafetensorsError(file, 'a single value, without rows', name);
+  const isRange = [first, count].every((value) => Number.isSafeInteger(value) && value >= 0);
+  if (!isRange || first + count > rows)
+    throw new SafetensorsError(
+      file,
+      `rows ${first} to ${first + count} asked for, ${rows} there`,
+      name,
+    );
+  return rows === 0 ? 0 : length / rows;
 }

@@ -3,6 +3,10 @@
  * type, shape and byte range. Nothing in it is trusted: each length is bounded by the file's size before
  * anything is allocated. https://huggingface.co/docs/safetensors/index#format
  */
+import { printable, SafetensorsError } from './errors.ts';
+import { isRecord, parseObject } from './json.ts';
+
+export { SafetensorsError } from './errors.ts';
 
 /** Limit of the reference implementation as well. */
 export const MAX_HEADER_BYTES = 100_000_000;
@@ -21,6 +25,12 @@ export const BYTES_PER_ELEMENT = {
 } as const;
 export type StoredType = keyof typeof BYTES_PER_ELEMENT;
 
+/** Types of the format that no 4M checkpoint uses. */
+const OTHER_TYPES: ReadonlySet<unknown> = new Set([
+  ...['F4', 'F6_E2M3', 'F6_E3M2', 'F8_E4M3', 'F8_E5M2', 'F8_E8M0', 'F8_E4M3FNUZ', 'F8_E5M2FNUZ'],
+  ...['U16', 'U32', 'U64', 'C64'],
+]);
+
 export interface StoredTensor {
   readonly name: string;
   readonly type: StoredType;
@@ -35,18 +45,6 @@ export interface StoredTensor {
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** A file is not a well-formed safetensors file; `tensor` is set where one entry is at fault. */
-export class SafetensorsError extends Error {
-  override readonly name = 'SafetensorsError';
-  readonly file: string;
-  readonly tensor: string | undefined;
-  constructor(file: string, problem: string, tensor?: string, options?: ErrorOptions) {
-    super(`${file}${tensor === undefined ? '' : `: tensor ${tensor}`}: ${problem}`, options);
-    this.file = file;
-    this.tensor = tensor;
-  }
 }
 
 /**
@@ -66,8 +64,6 @@ export function headerLength(file: string, prefix: Uint8Array, fileSize: number)
   return Number(length);
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) >= 0;
 
@@ -78,17 +74,10 @@ const isCount = (value: unknown): value is number =>
  *   not cover the data section exactly once
  */
 export function parseHeader(file: string, json: Uint8Array, fileSize: number): SafetensorsHeader {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
-  } catch (cause) {
-    throw new SafetensorsError(file, 'the header is not JSON', undefined, { cause });
-  }
-  if (!isRecord(parsed)) throw new SafetensorsError(file, 'the header is not a JSON object');
   const dataStart = 8 + json.length;
   const tensors = new Map<string, StoredTensor>();
   let metadata: Record<string, string> = {};
-  for (const [name, entry] of Object.entries(parsed)) {
+  for (const [name, entry] of Object.entries(parseObject(file, 'the header', json))) {
     if (name === '__metadata__') metadata = parseStrings(file, entry);
     else tensors.set(name, parseEntry(file, name, entry, dataStart, fileSize));
   }
@@ -101,7 +90,7 @@ function parseStrings(file: string, entry: unknown): Record<string, string> {
   return Object.fromEntries(
     Object.entries(entry).map(([key, value]) => {
       if (typeof value !== 'string')
-        throw new SafetensorsError(file, `__metadata__.${key} is not a string`);
+        throw new SafetensorsError(file, `__metadata__.${printable(key)} is not a string`);
       return [key, value];
     }),
   );
@@ -117,8 +106,12 @@ function parseEntry(
   const fail = (problem: string) => new SafetensorsError(file, problem, name);
   if (!isRecord(entry)) throw fail('not an object');
   const { dtype, shape, data_offsets: range } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(BYTES_PER_ELEMENT, dtype))
-    throw fail(`unknown type ${JSON.stringify(dtype)}`);
+  if (OTHER_TYPES.has(dtype))
+    throw fail(
+      `unsupported type ${dtype}; known are ${Object.keys(BYTES_PER_ELEMENT).join(', ')}, and weights are F32, F16 or BF16`,
+    );
+  if (typeof dtype !== 'string') throw fail('dtype is not text');
+  if (!Object.hasOwn(BYTES_PER_ELEMENT, dtype)) throw fail(`unknown type "${printable(dtype)}"`);
   if (!Array.isArray(shape) || !shape.every(isCount)) throw fail('shape is not a list of sizes');
   if (!Array.isArray(range) || range.length !== 2 || !range.every(isCount))
     throw fail('data_offsets is not a pair of positions');
@@ -126,10 +119,22 @@ function parseEntry(
   if (begin > end || end > fileSize - dataStart)
     throw fail(`bytes ${begin} to ${end} lie outside the ${fileSize - dataStart} bytes of data`);
   const type = dtype as StoredType;
-  const expected = shape.reduce((product, size) => product * size, BYTES_PER_ELEMENT[type]);
+  const expected = byteLength(type, shape);
   if (expected !== end - begin)
-    throw fail(`${dtype} [${shape.join(', ')}] takes ${expected} bytes, ${end - begin} given`);
+    throw fail(
+      `${type} [${printable(shape.join(', '))}] takes ${expected ?? 'more than 2^53'} bytes, ${end - begin} given`,
+    );
   return { name, type, shape, file, offset: dataStart + begin, length: end - begin };
+}
+
+/** Undefined where the product leaves the integers that numbers hold exactly. */
+function byteLength(type: StoredType, shape: readonly number[]): number | undefined {
+  let bytes: number = BYTES_PER_ELEMENT[type];
+  for (const size of shape) {
+    bytes *= size;
+    if (!Number.isSafeInteger(bytes)) return undefined;
+  }
+  return bytes;
 }
 
 function checkCoverage(

@@ -3,7 +3,14 @@ import type { GraphSignature } from '../../shared/model/signature.ts';
 import type { Tensor } from './types.ts';
 
 export type ThreadRequest =
-  | { readonly id: number; readonly kind: 'load'; readonly graph: string; readonly file: string }
+  | {
+      readonly id: number;
+      readonly kind: 'load';
+      readonly graph: string;
+      readonly file: string;
+      /** For one run: nothing is prepared for further ones, and no memory kept for them. */
+      readonly transient?: boolean;
+    }
   | {
       readonly id: number;
       readonly kind: 'run';

@@ -17,8 +17,13 @@ export async function openGraph(
 ): Promise<GraphSession> {
   const loaded = await runtime.request({ kind: 'load', graph, file });
   if (loaded.kind !== 'loaded') throw new SessionError(`graph ${graph}: unexpected answer`);
-  assertSame(graph, 'input', signature.inputs, loaded.declared.inputs);
-  assertSame(graph, 'output', signature.outputs, loaded.declared.outputs);
+  try {
+    assertSame(graph, 'input', signature.inputs, loaded.declared.inputs);
+    assertSame(graph, 'output', signature.outputs, loaded.declared.outputs);
+  } catch (error) {
+    await runtime.request({ kind: 'release', graph });
+    throw error;
+  }
   const allOutputs = signature.outputs.map((output) => output.name);
   return {
     signature,

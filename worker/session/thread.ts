@@ -11,6 +11,12 @@ import type { Tensor } from './types.ts';
 const port = parentPort;
 if (!port) throw new Error('thread.ts has to run in a worker thread');
 const { threads } = workerData as ThreadOptions;
+/** Weights stay mapped from their file, neither rearranged nor copied. */
+const TRANSIENT_OPTIONS: InferenceSession.SessionOptions = {
+  enableCpuMemArena: false,
+  enableMemPattern: false,
+  extra: { session: { disable_prepacking: '1' } },
+};
 const sessions = new Map<string, InferenceSession>();
 
 function sessionOf(graph: string): InferenceSession {
@@ -44,11 +50,13 @@ function fromRuntime({ type, data, dims }: RuntimeTensor): Tensor {
 async function answer(request: ThreadRequest): Promise<ThreadResult> {
   switch (request.kind) {
     case 'load': {
+      if (sessions.has(request.graph)) throw new Error(`graph ${request.graph} is loaded already`);
       const session = await InferenceSession.create(request.file, {
         executionProviders: ['cpu'],
         // Fatal only: an error comes back to the caller, who decides what to log.
         logSeverityLevel: 4,
         ...(threads !== undefined && { intraOpNumThreads: threads }),
+        ...(request.transient && TRANSIENT_OPTIONS),
       });
       sessions.set(request.graph, session);
       return {

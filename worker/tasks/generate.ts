@@ -97,7 +97,11 @@ export async function runGenerate(
     for (const [modality, tokens] of results) {
       options.signal?.throwIfAborted();
       generatedTokens += tokens.length;
-      const output = await makeOutput(modality, sample, tokens, model);
+      const output = await makeOutput(modality, tokens, model, {
+        seed,
+        sample,
+        ...(options.signal && { signal: options.signal }),
+      });
       const name = plan.publicNames.get(modality)!;
       outputs[name] = [...(outputs[name] ?? []), output];
     }

@@ -3,17 +3,22 @@ import type { Output } from '../../shared/api/generate.ts';
 import { present } from '../image/postprocess.ts';
 import { parseText } from '../text/sequences.ts';
 import type { ServedModel } from './servedModel.ts';
-import { decodeTokens } from './tokenizers.ts';
+import { type DecodeOptions, decodeTokens } from './tokenizers.ts';
 
 /** The output of one target of one sample. Malformed text is returned with warnings, never an error. */
 export async function makeOutput(
   modality: string,
-  sample: number,
   tokens: readonly number[],
   model: ServedModel,
+  options: DecodeOptions,
 ): Promise<Output> {
   const info = model.loaded.fm.modalities[modality]!;
-  const base = { modality, presentation: info.presentation, sample, tokens: [...tokens] };
+  const base = {
+    modality,
+    presentation: info.presentation,
+    sample: options.sample,
+    tokens: [...tokens],
+  };
   if (info.type === 'seq') {
     const end = tokens.indexOf(model.text.specials.eos);
     const text = model.text.decode(end < 0 ? tokens : tokens.slice(0, end));
@@ -26,7 +31,7 @@ export async function makeOutput(
       ...(all.length > 0 && { warnings: [...all] }),
     };
   }
-  const values = await decodeTokens(tokens, modality, model.loaded);
+  const values = await decodeTokens(tokens, modality, model.loaded, options);
   if (!values) {
     return { ...base, warnings: [`no tokenizer is loaded that decodes ${modality}`] };
   }

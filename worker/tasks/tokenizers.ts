@@ -1,10 +1,18 @@
-/** VQ tokenizers at work: pictures -> ids, ids -> values. */
+/** Tokenizers at work: pictures -> ids, ids -> values. */
 import { FailureError } from '../../shared/api/problem.ts';
+import type { QuantizingConfig } from '../../shared/model/config.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
+import { sample } from '../diffusion/sampler.ts';
+import { normals } from '../engine/rng.ts';
 import { decodePicture, type Picture } from '../image/decode.ts';
 import type { DecodedValues } from '../image/postprocess.ts';
-import { classesOfColours, signedPlanes, standardisedDepth } from '../image/preprocess.ts';
-import type { LoadedModelSet, Tensor } from '../session/types.ts';
+import {
+  classesOfColours,
+  signedPlanes,
+  standardisedDepth,
+  standardisedPlanes,
+} from '../image/preprocess.ts';
+import type { FloatTensor, LoadedModelSet, LoadedTokenizer, Tensor } from '../session/types.ts';
 
 const refuse = (code: 'no_tokenizer' | 'invalid_input', detail: string, pointer: string) =>
   new FailureError({ code, detail, errors: [{ detail, pointer }] });
@@ -38,7 +46,7 @@ async function labels(
 async function encoderFeed(
   picture: Picture,
   info: ModalityInfo,
-  config: { readonly n_labels: number | null; readonly n_channels: number },
+  config: QuantizingConfig,
   at: string,
 ): Promise<Record<string, Tensor>> {
   const size = info.input_size!;
@@ -51,8 +59,8 @@ async function encoderFeed(
   const invents = info.presentation === 'depth' || info.presentation === 'normal';
   const resampling = invents ? 'nearest' : 'smooth';
   const { data, largest } = await decodePicture(picture, { size, channels, resampling }, at);
-  const planes =
-    info.presentation === 'depth' ? standardisedDepth(data, largest) : signedPlanes(data, channels);
+  const colour = config.undo_std ? standardisedPlanes(data) : signedPlanes(data, channels);
+  const planes = info.presentation === 'depth' ? standardisedDepth(data, largest) : colour;
   return { pixels: { type: 'float32', dims: [1, channels, size, size], data: planes } };
 }
 
@@ -79,6 +87,15 @@ export async function encodePicture(
   return Array.from(ids.data, Number);
 }
 
+/** Where a decode that starts from noise takes it from: the same numbers give the same picture. */
+export interface DecodeOptions {
+  readonly seed: number;
+  /** Which of a request's samples the ids belong to. */
+  readonly sample: number;
+  /** Stops between two denoising steps; its reason is thrown. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Decoded values of a modality's ids, or undefined when its tokenizer is not loaded.
  * @param ids in order of position
@@ -87,16 +104,48 @@ export async function decodeTokens(
   ids: readonly number[],
   modality: string,
   loaded: LoadedModelSet,
+  options: DecodeOptions,
 ): Promise<DecodedValues | undefined> {
   const stem = loaded.fm.modalities[modality]!.tokenizer ?? '';
   const tokenizer = loaded.tokenizers[stem];
-  if (tokenizer?.kind !== 'vqvae') return undefined;
+  if (!tokenizer) return undefined;
   const side = Math.sqrt(ids.length);
   const flat = tokenizer.manifest.config.dec_type.includes('MLP/');
   const dims = flat ? [1, ids.length] : [1, side, side];
   const feed: Tensor = { type: 'int64', dims, data: BigInt64Array.from(ids, BigInt) };
-  const { values } = await tokenizer.decoder.run({ ids: feed }, ['values']);
-  if (values?.type !== 'float32') throw new Error(`tokenizer ${stem}: values are not float32`);
+  const values =
+    tokenizer.kind === 'divae'
+      ? await denoised(tokenizer, feed, modality, options)
+      : floatOutput(stem, 'values', await tokenizer.decoder.run({ ids: feed }, ['values']));
   const [, channels = 1, height = 1, width = 1] = values.dims;
   return { data: values.data, channels, height, width };
+}
+
+/** @param ids int64 (1, h, w) */
+async function denoised(
+  { manifest, codebook, denoiser }: Extract<LoadedTokenizer, { kind: 'divae' }>,
+  ids: Tensor,
+  modality: string,
+  { seed, sample: row, signal }: DecodeOptions,
+): Promise<FloatTensor> {
+  const { config } = manifest;
+  const codes = floatOutput(manifest.id, 'codes', await codebook.run({ ids }));
+  const scale = config.patch_proj ? config.patch_size : 1;
+  const [, height = 1, width = 1] = ids.dims;
+  return sample(denoiser, codes, config, {
+    size: [height * scale, width * scale],
+    noise: (_, step, count) => normals(seed, row, { target: modality, step }, count),
+    ...(signal && { signal }),
+  });
+}
+
+function floatOutput(
+  tokenizer: string,
+  name: string,
+  outputs: Readonly<Record<string, Tensor>>,
+): FloatTensor {
+  const output = outputs[name];
+  if (output?.type !== 'float32')
+    throw new Error(`tokenizer ${tokenizer}: ${name} are not float32`);
+  return output;
 }

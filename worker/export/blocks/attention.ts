@@ -13,6 +13,8 @@ export interface AttentionShape {
   readonly qkvBias: boolean;
   readonly projBias: boolean;
   readonly qkNorm: boolean;
+  /** Width of what is attended to across; `dim` unless given. */
+  readonly contextDim?: number;
 }
 
 /**
@@ -38,7 +40,7 @@ export function selfAttention(
 /**
  * Cross-attention.
  * @param x (B, M, D) queries
- * @param context (B, N, D) keys and values
+ * @param context (B, N, contextDim) keys and values
  * @param mask true where a key is hidden, broadcast to (B, H, M, N)
  */
 export function crossAttention(
@@ -46,11 +48,11 @@ export function crossAttention(
   x: Value,
   context: Value,
   shape: AttentionShape,
-  mask: Value,
+  mask: Value | undefined,
 ): Value {
-  const { dim } = shape;
+  const { dim, contextDim = dim } = shape;
   const query = linear(module.at('q'), x, [dim, dim], shape.qkvBias);
-  const keyValue = linear(module.at('kv'), context, [dim, 2 * dim], shape.qkvBias);
+  const keyValue = linear(module.at('kv'), context, [contextDim, 2 * dim], shape.qkvBias);
   const [key, value] = module.nodes('split', 'Split', [keyValue], 2, { axis: -1, num_outputs: 2 });
   return attend(module, query, key!, value!, shape, mask);
 }

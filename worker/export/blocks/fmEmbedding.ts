@@ -3,9 +3,11 @@ import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
 import { linear } from './linear.ts';
+import { tableRows } from './matrix.ts';
 
 /**
- * Content of an encoder modality.
+ * Content of an encoder modality. Rows of a text encoder are projected by one layer, or by two with a
+ * bottleneck between them and no activation.
  * @returns (B, n, D)
  */
 export function encoderContent(
@@ -21,17 +23,20 @@ export function encoderContent(
   }
   if (info.type === 'seq_emb') {
     const rows = graph.input(`${name}.embeddings`); // (B, n, 4096)
-    return linear(module.at('emb_proj'), rows, [info.embedding_size!, dim], true);
+    const projection = module.at('emb_proj');
+    const width = info.embedding_size!;
+    if (!projection.weights.has('0.weight')) return linear(projection, rows, [width, dim], true);
+    const narrow = projection.weights.shape('0.weight')[0]!;
+    const inner = linear(projection.at(0), rows, [width, narrow], true);
+    return linear(projection.at(1), inner, [narrow, dim], true);
   }
   return tokenContent(module, name, info.vocab_size!, dim);
 }
 
 /** Rows of the token table. @returns (B, n, D) */
 export function tokenContent(module: Module, name: string, vocabulary: number, dim: number): Value {
-  const table = module.weight('token_emb.weight', [vocabulary, dim]);
-  return module.node('token_emb', 'Gather', [table, module.graph.input(`${name}.ids`)], {
-    axis: 0,
-  });
+  const ids = module.graph.input(`${name}.ids`);
+  return tableRows(module, 'token_emb.weight', ids, [vocabulary, dim]);
 }
 
 /**

@@ -1,6 +1,7 @@
-/** Linear layers, on PyTorch's (out, in) weights as they lie in the checkpoint. */
+/** Linear layers, on PyTorch's (out, in) weights. */
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
+import { type MatrixUse, matrixProduct } from './matrix.ts';
 
 /**
  * `x @ weight.T + bias`
@@ -11,24 +12,27 @@ import type { Module } from '../module.ts';
 export function linear(
   module: Module,
   x: Value,
-  [inputs, outputs]: readonly [number, number],
+  sizes: readonly [inputs: number, outputs: number],
   bias: boolean,
+  use: MatrixUse = 'other',
 ): Value {
-  return affine(module, x, module.weight('weight', [outputs, inputs]), bias ? outputs : 0);
+  const product = matrixProduct(module, x, sizes, use);
+  return bias ? withBias(module, product, sizes[1]) : product;
 }
 
-/** As `linear`, for a 1x1 convolution (outputs, inputs, 1, 1) applied to the last axis. */
+/**
+ * As `linear` with a bias, for a 1x1 convolution (outputs, inputs, 1, 1) applied to the last axis. These
+ * lie next to a quantizer and are small: they stay float32 in every precision.
+ */
 export function pointwise(
   module: Module,
   x: Value,
   [inputs, outputs]: readonly [number, number],
 ): Value {
   const weight = module.weight('weight', [outputs, inputs, 1, 1], [outputs, inputs]);
-  return affine(module, x, weight, outputs);
+  const product = module.node('MatMul', 'FusedMatMul', [x, weight], { transB: 1 });
+  return withBias(module, product, outputs);
 }
 
-function affine(module: Module, x: Value, weight: Value, biasSize: number): Value {
-  const product = module.node('MatMul', 'FusedMatMul', [x, weight], { transB: 1 });
-  if (!biasSize) return product;
-  return module.node('Add', 'Add', [product, module.weight('bias', [biasSize])]);
-}
+const withBias = (module: Module, product: Value, size: number): Value =>
+  module.node('Add', 'Add', [product, module.weight('bias', [size])]);

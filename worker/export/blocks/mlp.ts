@@ -20,11 +20,18 @@ export const hiddenSize = (dim: number, ratio: number, gated: boolean): number =
 /** `fc2(act(fc1(x)))`, or gated `fc2(act(fc1(x)) * fc3(x))`; x and result (B, N, dim). */
 export function mlp(module: Module, x: Value, shape: MlpShape): Value {
   const { dim, hidden, bias } = shape;
-  const gate = activate(module, linear(module.at('fc1'), x, [dim, hidden], bias), shape.activation);
+  const gate = activate(
+    module,
+    linear(module.at('fc1'), x, [dim, hidden], bias, 'feed_forward'),
+    shape.activation,
+  );
   const inner = shape.gated
-    ? module.node('gated', 'Mul', [gate, linear(module.at('fc3'), x, [dim, hidden], bias)])
+    ? module.node('gated', 'Mul', [
+        gate,
+        linear(module.at('fc3'), x, [dim, hidden], bias, 'feed_forward'),
+      ])
     : gate;
-  return linear(module.at('fc2'), inner, [hidden, dim], bias);
+  return linear(module.at('fc2'), inner, [hidden, dim], bias, 'feed_forward');
 }
 
 /** SiLU is x * sigmoid(x); GELU is the exact one, by erf. */

@@ -52,14 +52,15 @@ export function vitBlocks(module: Module, x: Value, preset: VitPreset, postMlp: 
  * The stored position table, resized bicubically to the actual grid: a tokenizer trained at 448 and used
  * at 224 runs on a shrunk 28x28 table, not on a 14x14 one.
  * @param grid [h, w]
+ * @param name of the table, (1, D, H, W)
  * @returns (1, h*w, D)
  */
-export function positionTokens(module: Module, grid: Value, dim: number): Value {
+export function positionTokens(module: Module, grid: Value, dim: number, name = 'pos_emb'): Value {
   const { graph } = module;
-  const resize = module.at('pos_emb');
-  const [, , stored = 0, storedWidth = 0] = module.weights.shape('pos_emb'); // (1, D, H, W)
+  const resize = module.at(name);
+  const [, , stored = 0, storedWidth = 0] = module.weights.shape(name);
   const shape = [1, dim, stored, storedWidth];
-  const table = module.weight('pos_emb', shape, [dim * stored, storedWidth]);
+  const table = module.weight(name, shape, [dim * stored, storedWidth]);
   const [height, width] = resize.nodes('grid', 'Split', [grid], 2, { axis: 0, num_outputs: 2 });
   const down = bicubicMatrix(resize.at('height'), stored, height!); // (h, H)
   const across = bicubicMatrix(resize.at('width'), storedWidth, width!); // (w, W)

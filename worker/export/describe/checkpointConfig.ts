@@ -1,6 +1,6 @@
 /** The config of a checkpoint, wherever it is kept, and our own entries beside it. */
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Checkpoint } from '../../safetensors/checkpoint.ts';
 import { ExportError } from '../errors.ts';
@@ -21,8 +21,8 @@ const record = z.record(z.string(), z.unknown());
 const TELLING_KEYS = ['domains_in', 'enc_type', 'encoder_depth'];
 
 /**
- * The metadata, or `config.json` beside the file (possibly under a key `config`) where it has none.
- * @throws ExportError `config` where `config.json` cannot be read
+ * The metadata, or the `config.json` of the file (possibly under a key `config`) where it has none.
+ * @throws ExportError `config` where it cannot be read
  */
 export async function rawConfig(checkpoint: Checkpoint): Promise<RawConfig> {
   if (TELLING_KEYS.some((key) => key in checkpoint.config)) return checkpoint.config;
@@ -31,14 +31,22 @@ export async function rawConfig(checkpoint: Checkpoint): Promise<RawConfig> {
 }
 
 /**
- * A JSON object in the checkpoint's folder, or undefined where there is no such file.
+ * A JSON object beside the checkpoint: `fm.config.json` for `fm.safetensors`, as several checkpoints may
+ * share a folder, else `config.json`, which is anyone's. Undefined where there is neither.
  * @throws ExportError `config` where it is not a JSON object
  */
 export async function jsonBeside(
   checkpoint: Checkpoint,
   name: string,
 ): Promise<Record<string, unknown> | undefined> {
-  const file = join(dirname(checkpoint.file), name);
+  const stem = basename(checkpoint.file).replace(/\.safetensors(\.index\.json)?$/, '');
+  const folder = dirname(checkpoint.file);
+  return (
+    (await jsonObject(join(folder, `${stem}.${name}`))) ?? (await jsonObject(join(folder, name)))
+  );
+}
+
+async function jsonObject(file: string): Promise<Record<string, unknown> | undefined> {
   try {
     return record.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {

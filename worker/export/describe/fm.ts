@@ -8,20 +8,37 @@ import { type CheckpointExtras, jsonKey, parseWith, type RawConfig } from './che
 
 export type DescribedFm = Pick<FmManifest, 'kind' | 'config' | 'modalities'>;
 
-/** @throws ExportError `config`, naming the key at fault */
+/**
+ * `decoder_causal_mask` and `decoder_sep_mask` are not looked at: they are about training, where several
+ * targets share a pass. In generation targets are decoded one at a time, under masks of the generation's own.
+ * @throws ExportError `config`, naming the key at fault
+ */
 export function describeFm(
   checkpoint: Checkpoint,
   raw: RawConfig,
   extras: CheckpointExtras,
 ): DescribedFm {
-  const config = parseWith(checkpoint, 'config', fmConfigSchema, raw);
-  const names = [...new Set([...config.domains_in, ...config.domains_out])];
-  const modalities = describeModalities(checkpoint, config, names, extras);
+  const parsed = parseWith(checkpoint, 'config', fmConfigSchema, raw);
+  const names = [...new Set([...parsed.domains_in, ...parsed.domains_out])];
+  const modalities = describeModalities(checkpoint, parsed, names, extras);
+  const config = { ...parsed, domains_out: predictable(parsed.domains_out, modalities) };
+  if (config.domains_out.length === 0)
+    throw new ExportError(
+      'config',
+      `${checkpoint.file}: config.domains_out has nothing to predict`,
+    );
   for (const name of config.domains_out)
     if (!modalities[name]!.vocab_size)
       throw new ExportError('config', `${checkpoint.file}: ${name} has no vocabulary to predict`);
   return { kind: 'fm', config, modalities };
 }
+
+/** Outputs without pixels and rows of a text encoder, which are known and never predicted. */
+const predictable = (
+  names: readonly string[],
+  modalities: Readonly<Record<string, ModalityInfo>>,
+): string[] =>
+  names.filter((name) => !modalities[name]!.pixels && modalities[name]!.type !== 'seq_emb');
 
 /**
  * The modalities of an FM or of a backbone, as the weights have them.
@@ -57,7 +74,9 @@ function sized(checkpoint: Checkpoint, name: string, info: ModalityInfo): Modali
   const vocabulary = ['encoder', 'decoder'].flatMap(
     (side) => shapeOf(`${side}_embeddings.${name}.token_emb.weight`)?.[0] ?? [],
   )[0];
-  const width = shapeOf(`encoder_embeddings.${name}.emb_proj.weight`)?.[1];
+  const width = ['emb_proj.weight', 'emb_proj.0.weight'].flatMap(
+    (tensor) => shapeOf(`encoder_embeddings.${name}.${tensor}`)?.[1] ?? [],
+  )[0];
   return {
     ...info,
     pixels: info.pixels || shapeOf(`encoder_embeddings.${name}.proj.weight`) !== undefined,

@@ -1,9 +1,16 @@
 /** What a tokenizer's checkpoint says about itself: its config and the sizes of its transformers. */
 import { z } from 'zod';
-import { type VitPreset, vitPresetSchema, vqConfigSchema } from '../../../shared/model/config.ts';
+import {
+  type VitPreset,
+  type VqConfig,
+  vitPresetSchema,
+  vqConfigSchema,
+} from '../../../shared/model/config.ts';
 import type { VqManifest } from '../../../shared/model/manifest.ts';
 import type { Checkpoint } from '../../safetensors/checkpoint.ts';
-import { assertSupported, isMlp, presetOf } from '../vqModel.ts';
+import { parseMlp } from '../blocks/vectorMlp.ts';
+import { ExportError } from '../errors.ts';
+import { isMlp } from '../vqModel.ts';
 import {
   type CheckpointExtras,
   jsonBeside,
@@ -11,6 +18,7 @@ import {
   parseWith,
   type RawConfig,
 } from './checkpointConfig.ts';
+import { transformerSizes } from './vitSizes.ts';
 
 export type DescribedVq = Pick<VqManifest, 'kind' | 'config' | 'vit_presets'>;
 
@@ -26,14 +34,31 @@ export async function describeVq(
     ...raw,
     ...(codes && { num_codebooks: codes[0], codebook_size: codes[1] }),
   });
-  assertSupported(config);
+  assertSupported(checkpoint, config);
   const presets = await vitPresets(checkpoint, extras);
-  const types = [config.enc_type, config.dec_type].filter((type) => !isMlp(type));
-  return {
-    kind: 'vqvae',
-    config,
-    vit_presets: Object.fromEntries(types.map((type) => [type, presetOf(presets, type)])),
-  };
+  const sizes: Record<string, VitPreset> = {};
+  for (const key of ['enc_type', 'dec_type'] as const) {
+    const type = config[key];
+    if (!isMlp(type)) sizes[type] = transformerSizes(checkpoint, presets, key, type);
+  }
+  return { kind: 'vqvae', config, vit_presets: sizes };
+}
+
+/** @throws ExportError `unsupported` for what the public code cannot do or no published tokenizer is */
+function assertSupported(checkpoint: Checkpoint, config: VqConfig): void {
+  const { enc_type, dec_type, quant_type, num_codebooks, latent_dim, n_labels } = config;
+  const refuse = (what: string) =>
+    new ExportError('unsupported', `${checkpoint.file}: ${what} is not supported`);
+  for (const key of ['enc_type', 'dec_type'] as const) {
+    if (isMlp(config[key])) parseMlp(`${checkpoint.file}: ${key}`, config[key]);
+    else if (!config[key].includes('vit')) throw refuse(`${key} ${config[key]}`);
+  }
+  if (isMlp(enc_type) !== isMlp(dec_type))
+    throw refuse(`enc_type ${enc_type} with dec_type ${dec_type}`);
+  if (isMlp(enc_type) && n_labels !== null)
+    throw refuse(`n_labels ${n_labels} with enc_type ${enc_type}`);
+  if (quant_type === 'memcodes' && latent_dim % num_codebooks !== 0)
+    throw refuse(`latent_dim ${latent_dim} in num_codebooks ${num_codebooks} parts`);
 }
 
 /**

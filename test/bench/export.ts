@@ -1,0 +1,102 @@
+/**
+ * What an export costs: B in seconds, and XL, whose weights do not fit in the memory it may take. The
+ * checkpoints are made on the spot, as sparse files of the published sizes.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FM_SIZES, writeSparseFm } from '../support/sparseFm.ts';
+import type { BenchRow } from './main.ts';
+
+/** This file runs from `dist/test/bench/`. */
+const DIST = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const EXPORT = join(DIST, 'worker/export/cli.js');
+const LOAD = join(DIST, 'test/bench/loadModel.js');
+/** Milliseconds between two looks at a process's memory; its peak is kept by the kernel. */
+const LOOK_MS = 20;
+
+interface Cost {
+  readonly seconds: number;
+  /** Largest resident memory, pages of mapped files included. */
+  readonly peakBytes: number;
+  /** Largest memory that is not a mapped file. */
+  readonly anonymousBytes: number;
+}
+
+const kilobytes = (status: string, key: string): number =>
+  1024 * Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
+
+/** Runs a program of ours to its end and watches its memory. @throws Error with its output when it fails */
+async function costOf(program: string, ...programArguments: string[]): Promise<Cost> {
+  const started = performance.now();
+  const child = spawn(process.execPath, [program, ...programArguments]);
+  let output = '';
+  child.stdout.on('data', (text) => {
+    output += text;
+  });
+  child.stderr.on('data', (text) => {
+    output += text;
+  });
+  let peakBytes = 0;
+  let anonymousBytes = 0;
+  const look = async () => {
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    peakBytes = Math.max(peakBytes, kilobytes(status, 'VmHWM'));
+    anonymousBytes = Math.max(anonymousBytes, kilobytes(status, 'RssAnon'));
+  };
+  const timer = setInterval(look, LOOK_MS);
+  const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`${program} ended with code ${code}: ${output}`);
+  return { seconds: (performance.now() - started) / 1000, peakBytes, anonymousBytes };
+}
+
+export async function bench(): Promise<BenchRow[]> {
+  const folder = await mkdtemp(join(tmpdir(), '4m-bench-export-'));
+  const path = (name: string) => join(folder, name);
+  try {
+    await writeSparseFm(path('b.safetensors'), FM_SIZES.B);
+    const bytes = await writeSparseFm(path('xl.safetensors'), FM_SIZES.XL);
+    const b = await costOf(EXPORT, path('b.safetensors'), path('b'));
+    const bInt8 = await costOf(EXPORT, path('b.safetensors'), path('b8'), '--precision', 'int8');
+    const xl = await costOf(EXPORT, path('xl.safetensors'), path('xl'));
+    const loaded = await costOf(LOAD, folder, 'xl');
+    const xlInt8 = await costOf(EXPORT, path('xl.safetensors'), path('xl8'), '--precision', 'int8');
+    const gigabytes = (value: number) => value / 1e9;
+    return [
+      { name: 'b_export_seconds', value: b.seconds, unit: 's', what: '4M-7 B, fp32' },
+      { name: 'b_int8_export_seconds', value: bInt8.seconds, unit: 's', what: '4M-7 B, int8' },
+      {
+        name: 'xl_bytes_gb',
+        value: gigabytes(bytes),
+        unit: 'GB',
+        what: "4M-7 XL's checkpoint in fp32",
+      },
+      { name: 'xl_export_seconds', value: xl.seconds, unit: 's', what: '4M-7 XL, fp32' },
+      {
+        name: 'xl_export_peak_gb',
+        value: gigabytes(xl.peakBytes),
+        unit: 'GB',
+        what: 'its largest resident memory, mapped files included',
+      },
+      { name: 'xl_int8_export_seconds', value: xlInt8.seconds, unit: 's', what: '4M-7 XL, int8' },
+      {
+        name: 'xl_int8_export_peak_gb',
+        value: gigabytes(xlInt8.peakBytes),
+        unit: 'GB',
+        what: 'its largest resident memory, mapped files included',
+      },
+      { name: 'xl_load_seconds', value: loaded.seconds, unit: 's', what: 'loading 4M-7 XL, fp32' },
+      {
+        name: 'xl_load_memory_ratio',
+        value: loaded.anonymousBytes / bytes,
+        unit: 'x',
+        what: 'memory of the loaded model (not mapped files) to the bytes of its weights',
+      },
+    ];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

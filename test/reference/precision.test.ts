@@ -1,0 +1,87 @@
+/**
+ * The demo model in each precision, from a PNG to tokens at temperature 0: how many are those of fp32.
+ */
+import assert from 'node:assert/strict';
+import { rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { encodeRgb } from '../../infra/demo/evaluate/pictures.ts';
+import { examples, FIRST_HELD_OUT_SEED } from '../../infra/demo/scene/scenes.ts';
+import { RESOLUTION } from '../../infra/demo/scene/world.ts';
+import { generateRequestSchema } from '../../shared/api/generate.ts';
+import { exportSet } from '../../worker/export/exportSet.ts';
+import type { Precision } from '../../worker/export/precision/precision.ts';
+import { loadModelSet } from '../../worker/session/registry.ts';
+import { runGenerate } from '../../worker/tasks/generate.ts';
+import { serveModel } from '../../worker/tasks/servedModel.ts';
+import { demoSource, skipWithoutDemo } from '../support/demoSet.ts';
+import { temporaryFolder } from '../support/exported.ts';
+
+const SCENES = 12;
+const TARGETS = ['depth', 'normal', 'semseg', 'canny_edge', 'scene_global', 'caption', 'det'];
+
+describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
+  let folder: string;
+  let expected: number[][];
+  before(async () => {
+    folder = await temporaryFolder();
+    expected = await predictions('fp32');
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  async function predictions(precision: Precision): Promise<number[][]> {
+    const home = join(folder, precision);
+    const { members } = await exportSet(demoSource()!, home, { precision });
+    for (const manifest of Object.values(members)) assert.equal(manifest.precision, precision);
+    const loaded = await loadModelSet(home, { threads: 1 });
+    try {
+      const model = await serveModel(loaded);
+      const found: number[][] = [];
+      for (const { rendering } of examples(FIRST_HELD_OUT_SEED, SCENES)) {
+        const request = generateRequestSchema.parse({
+          inputs: {
+            rgb: { data: (await encodeRgb(rendering.rgb, RESOLUTION)).toString('base64') },
+          },
+          targets: TARGETS.map((modality) => ({ modality, temperature: 0, guidance_scale: 1 })),
+          chained: false,
+        });
+        const { outputs } = await runGenerate({ id: 'id', seed: 0, request }, model);
+        for (const name of TARGETS) found.push([...outputs[name]![0]!.tokens]);
+      }
+      return found;
+    } finally {
+      await loaded.close();
+    }
+  }
+
+  /** Share of fp32's tokens that are the same at the same place. */
+  async function agreement(precision: Precision): Promise<number> {
+    const found = await predictions(precision);
+    let tokens = 0;
+    let equal = 0;
+    for (const [i, ids] of expected.entries())
+      for (const [place, id] of ids.entries()) {
+        tokens += 1;
+        if (found[i]![place] === id) equal += 1;
+      }
+    return equal / tokens;
+  }
+  const bytes = async (precision: Precision) =>
+    (
+      await stat(
+        join(folder, precision, 'fm', precision === 'fp32' ? 'weights.safetensors' : 'weights.bin'),
+      )
+    ).size;
+
+  for (const [precision, least, size] of [
+    ['fp16', 0.99, 0.6],
+    ['int8', 0.97, 0.45],
+    ['int4', 0.85, 0.4],
+  ] as const)
+    test(`${precision} keeps its tokens and is smaller`, async (t) => {
+      const share = await agreement(precision);
+      t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
+      assert.ok(share >= least, `${(100 * share).toFixed(2)} % agree`);
+      assert.ok((await bytes(precision)) < size * (await bytes('fp32')));
+    });
+});

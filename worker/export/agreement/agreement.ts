@@ -1,0 +1,54 @@
+/**
+ * How often a model in a smaller precision predicts the token that fp32 predicts, at temperature 0. The
+ * inputs are the model's own: what it generates from nothing, which is the kind of data it knows, and the
+ * same for every export of a checkpoint.
+ */
+import type { Manifest } from '../../../shared/model/manifest.ts';
+import type { GraphSession } from '../../session/types.ts';
+import { fmAgreement } from './fm.ts';
+import { headAgreement } from './head.ts';
+import { tokenizerAgreement } from './tokenizer.ts';
+
+export type Sessions = Readonly<Record<string, GraphSession>>;
+
+export interface Agreement {
+  readonly tokens: number;
+  readonly equal: number;
+}
+
+/** How much is compared: with a model that is run in parts every pass takes tens of seconds. */
+const USUAL = { rows: 4, steps: 8, sequenceTokens: 16 };
+const LARGE = { rows: 1, steps: 1, sequenceTokens: 1 };
+
+/**
+ * @param isLarge compares fewer tokens
+ * @returns undefined for a model that predicts no tokens or classes, such as a backbone without a head
+ */
+export async function measureAgreement(
+  manifest: Manifest,
+  fp32: Sessions,
+  lowered: Sessions,
+  isLarge: boolean,
+): Promise<Agreement | undefined> {
+  switch (manifest.kind) {
+    case 'fm':
+      return fmAgreement(manifest, fp32, lowered, isLarge ? LARGE : USUAL);
+    case 'fmvit':
+      return headAgreement(manifest, fp32, lowered);
+    case 'vqvae':
+    case 'divae':
+      return tokenizerAgreement(manifest, fp32, lowered);
+  }
+}
+
+/** Counts places where two lists hold the same number. */
+export function countEqual(a: ArrayLike<unknown>, b: ArrayLike<unknown>): Agreement {
+  let equal = 0;
+  for (let i = 0; i < a.length; i++) if (a[i] === b[i]) equal += 1;
+  return { tokens: a.length, equal };
+}
+
+export const addUp = (parts: readonly Agreement[]): Agreement => ({
+  tokens: parts.reduce((sum, { tokens }) => sum + tokens, 0),
+  equal: parts.reduce((sum, { equal }) => sum + equal, 0),
+});

@@ -1,0 +1,35 @@
+/** The graphs of an export under way, loaded the way that fits their size. */
+import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
+import { openParts } from '../session/parts.ts';
+import { loadModel } from '../session/registry.ts';
+import type { Runtime } from '../session/runtime.ts';
+import type { GraphSession } from '../session/types.ts';
+import type { Graphs } from './graphs.ts';
+
+/** Weights of more bytes than these are not loaded as a whole. */
+const WHOLE_BYTES = 1e9;
+/** Bytes of weights in memory at once otherwise. */
+const PART_BYTES = 256e6;
+
+export const isLarge = (weightBytes: number): boolean => weightBytes > WHOLE_BYTES;
+
+/**
+ * Sessions of all graphs of an exported folder. A model of moderate size is loaded as a worker loads it,
+ * with all its checks; a larger one is run in parts, which gives the same outputs within bounded memory.
+ * @param folder holds `model.json`, the graphs and the weights
+ */
+export async function openForCheck(
+  runtime: Runtime,
+  folder: string,
+  graphs: Graphs,
+  weightBytes: number,
+): Promise<Readonly<Record<string, GraphSession>>> {
+  if (!isLarge(weightBytes))
+    return (await loadModel<Manifest>(runtime, folder, '.', manifestSchema)).graphs;
+  return Object.fromEntries(
+    Object.entries(graphs).map(([name, graph]) => [
+      name,
+      openParts(runtime, folder, graph.content(), PART_BYTES),
+    ]),
+  );
+}

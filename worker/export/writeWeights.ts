@@ -1,0 +1,60 @@
+/** Writes planned weights to a file, a few rows at a time, so that memory does not grow with the model. */
+import { type FileHandle, open } from 'node:fs/promises';
+import type { PlannedTensor } from './weightPlan.ts';
+
+/** Bytes of float32 read at once. */
+const PIECE_BYTES = 16 * 2 ** 20;
+
+/**
+ * @param bytes size of the finished file
+ * @param onProgress called with the share of the checkpoint's bytes that was read
+ */
+export async function writeWeights(
+  file: string,
+  tensors: readonly PlannedTensor[],
+  bytes: number,
+  onProgress: (fraction: number) => void,
+): Promise<void> {
+  const total = tensors.reduce((sum, { tensor }) => sum + tensor.length, 0);
+  let read = 0;
+  const handle = await open(file, 'wx');
+  try {
+    await handle.truncate(bytes);
+    for (const planned of tensors) {
+      if (planned.encoding) await writeEncoded(handle, planned, planned.encoding);
+      else
+        await writeAll(handle, await planned.from.read(planned.tensor.name), planned.offsets[0]!);
+      read += planned.tensor.length;
+      onProgress(read / total);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeEncoded(
+  handle: FileHandle,
+  { from, tensor, offsets }: PlannedTensor,
+  encoding: NonNullable<PlannedTensor['encoding']>,
+): Promise<void> {
+  const [rows = 1, ...rest] = tensor.shape;
+  const columns = rest.reduce((product, size) => product * size, 1);
+  const positions = [...offsets];
+  const step = Math.max(1, Math.floor(PIECE_BYTES / (4 * columns)));
+  for (let first = 0; first < rows; first += step) {
+    const values = await from.readRows(tensor.name, first, Math.min(step, rows - first));
+    for (const [i, part] of encoding.encode(values, columns).entries()) {
+      await writeAll(handle, part, positions[i]!);
+      positions[i]! += part.length;
+    }
+  }
+}
+
+async function writeAll(handle: FileHandle, data: Uint8Array, position: number): Promise<void> {
+  let done = 0;
+  while (done < data.length) {
+    const rest = data.length - done;
+    const { bytesWritten } = await handle.write(data, done, rest, position + done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * `.pulled.json` of a folder: what its files are, so that the next pull need not read them again, and
+ * which version the unfinished ones belong to, so that no file is continued with bytes of another.
+ */
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const pulledSchema = z.object({
+  files: z.record(
+    z.string(),
+    z.object({
+      repository: z.string(),
+      /** Commit on the hub. */
+      revision: z.string(),
+      /** Name in the repository. */
+      path: z.string(),
+      etag: z.string(),
+      size: z.number(),
+      sha256: z.string(),
+      /** As the hub lists it: the sha256, or git's object id. */
+      listed: z.string(),
+      /** Time of last change, in milliseconds: a file changed since then is read again. */
+      modified: z.number(),
+    }),
+  ),
+  /** Unfinished file -> etag of the version it is the beginning of. */
+  partial: z.record(z.string(), z.string()),
+});
+type Pulled = z.infer<typeof pulledSchema>;
+export type PulledFile = Pulled['files'][string];
+
+export interface Records {
+  file(name: string): PulledFile | undefined;
+  partial(name: string): string | undefined;
+  /** Before the first byte of `name` is written. */
+  begin(name: string, etag: string): Promise<void>;
+  /** When `name` is complete and verified. */
+  finish(name: string, entry: Omit<PulledFile, 'modified'>): Promise<void>;
+}
+
+/** A missing or damaged record is an empty one: files are then told by their contents. */
+export async function openRecords(folder: string): Promise<Records> {
+  const place = join(folder, '.pulled.json');
+  const pulled = await readFile(place, 'utf8')
+    .then((text) => pulledSchema.parse(JSON.parse(text)))
+    .catch((): Pulled => ({ files: {}, partial: {} }));
+  const save = async (): Promise<void> => {
+    await writeFile(`${place}.new`, `${JSON.stringify(pulled, null, 2)}\n`);
+    await rename(`${place}.new`, place);
+  };
+  return {
+    file: (name) => pulled.files[name],
+    partial: (name) => pulled.partial[name],
+    begin: async (name, etag) => {
+      pulled.partial[name] = etag;
+      await save();
+    },
+    finish: async (name, entry) => {
+      delete pulled.partial[name];
+      const { mtimeMs } = await stat(join(folder, name));
+      pulled.files[name] = { ...entry, modified: mtimeMs };
+      await save();
+    },
+  };
+}

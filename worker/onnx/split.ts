@@ -1,0 +1,94 @@
+/**
+ * Cuts a graph into parts that can be run one after the other, each with a bounded amount of weights, so
+ * that a model larger than memory can still be run through.
+ */
+import type { GraphContent, Initializer } from './graph.ts';
+import {
+  type ElementType,
+  type GraphNode,
+  modelMessage,
+  nodeMessage,
+  tensorMessage,
+  untypedValueMessage,
+  valueMessage,
+} from './model.ts';
+
+export interface GraphPart {
+  /** Values that come from the graph's inputs or from earlier parts. */
+  readonly inputs: readonly string[];
+  /** Values that later parts or the graph's outputs need. */
+  readonly outputs: readonly string[];
+  readonly nodes: readonly GraphNode[];
+}
+
+const bytesOf = ({ data }: Initializer): number => ('raw' in data ? data.raw.length : data.length);
+
+/** Where in the model a node is: nodes of one place are never parted, as only between places are values float32. */
+const placeOf = ({ name }: GraphNode): string => name.slice(0, name.lastIndexOf('/'));
+
+/** @param limit bytes of initializers in one part; a single place may exceed it */
+export function splitGraph(content: GraphContent, limit: number): readonly GraphPart[] {
+  const groups: GraphNode[][] = [];
+  let held = new Set<string>();
+  let bytes = 0;
+  for (const node of content.nodes) {
+    const fresh = node.inputs.filter((name) => content.initializers.has(name) && !held.has(name));
+    const size = fresh.reduce((sum, name) => sum + bytesOf(content.initializers.get(name)!), 0);
+    const group = groups.at(-1);
+    const samePlace = group !== undefined && placeOf(group.at(-1)!) === placeOf(node);
+    if (!group || (bytes + size > limit && !samePlace)) {
+      groups.push([node]);
+      held = new Set(fresh);
+      bytes = size;
+      continue;
+    }
+    group.push(node);
+    for (const name of fresh) held.add(name);
+    bytes += size;
+  }
+  const wanted = new Set(content.signature.outputs.map(({ name }) => name));
+  const parts: GraphPart[] = [];
+  // From the end, as what a part has to give is known once all later parts are.
+  for (const nodes of groups.reverse()) {
+    const made = new Set(nodes.flatMap((node) => node.outputs));
+    const inputs = new Set(
+      nodes.flatMap((node) =>
+        node.inputs.filter(
+          (name) => name !== '' && !made.has(name) && !content.initializers.has(name),
+        ),
+      ),
+    );
+    parts.unshift({
+      inputs: [...inputs],
+      outputs: [...made].filter((name) => wanted.has(name)),
+      nodes,
+    });
+    for (const name of inputs) wanted.add(name);
+  }
+  return parts;
+}
+
+/**
+ * A part as an `.onnx` file.
+ * @param typeOf element type of an input, and how many axes it has
+ */
+export function encodePart(
+  content: GraphContent,
+  part: GraphPart,
+  typeOf: (input: string) => { readonly type: ElementType; readonly rank: number },
+): Uint8Array {
+  const used = new Set(part.nodes.flatMap((node) => node.inputs));
+  return modelMessage({
+    graphName: content.name,
+    nodes: part.nodes.map(nodeMessage),
+    initializers: [...content.initializers]
+      .filter(([name]) => used.has(name))
+      .map(([name, { type, dims, data }]) => tensorMessage(name, type, dims, data)),
+    inputs: part.inputs.map((name) => {
+      const { type, rank } = typeOf(name);
+      const dims = Array.from({ length: rank }, (_, axis) => `${name}:${axis}`);
+      return valueMessage(name, type, dims);
+    }),
+    outputs: part.outputs.map(untypedValueMessage),
+  });
+}
