@@ -3,7 +3,8 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import { type Checkpoint, openCheckpoint } from '../safetensors/checkpoint.ts';
-import { type Runtime, startRuntime } from '../session/runtime.ts';
+import { pickleProblem } from '../safetensors/foreign.ts';
+import { startRuntime } from '../session/runtime.ts';
 import type { GraphSession } from '../session/types.ts';
 import { measureAgreement } from './agreement/agreement.ts';
 import { checkExport } from './check.ts';
@@ -61,15 +62,12 @@ export async function exportCheckpoint(
   for (const file of [source, ...(head ? [head] : [])]) refuseOtherFormats(file);
   return writeFolder(resolve(folder), async (partial) => {
     const opened: Checkpoint[] = [];
-    const runtime = startRuntime({});
     try {
       const checkpoint = await openCheckpoint(source);
       opened.push(checkpoint);
       if (head) opened.push(await openCheckpoint(head));
-      const job: Job = { checkpoint, head: opened[1], options, partial, runtime };
-      return await exportOpened(job);
+      return await exportOpened({ checkpoint, head: opened[1], options, partial });
     } finally {
-      await runtime.close();
       for (const checkpoint of opened) await checkpoint.close();
     }
   });
@@ -77,10 +75,7 @@ export async function exportCheckpoint(
 
 function refuseOtherFormats(file: string): void {
   if (/\.(pth?|bin|ckpt|pkl)$/i.test(file))
-    throw new ExportError(
-      'pickle',
-      `${file}: a pickled checkpoint runs code when it is read; convert it to .safetensors first (docs/models.md says how)`,
-    );
+    throw new ExportError('pickle', `${file}: ${pickleProblem(file)}`);
   if (!/\.safetensors(\.index\.json)?$/.test(file))
     throw new ExportError('not_a_checkpoint', `${file}: a .safetensors file is expected`);
 }
@@ -90,11 +85,10 @@ interface Job {
   readonly head: Checkpoint | undefined;
   readonly options: ExportOptions;
   readonly partial: string;
-  readonly runtime: Runtime;
 }
 
 async function exportOpened(job: Job): Promise<Manifest> {
-  const { checkpoint, head, options, partial, runtime } = job;
+  const { checkpoint, head, options, partial } = job;
   const progress = options.onProgress ?? (() => {});
   const precision = options.precision ?? 'fp32';
   const backbone = options.backbone || head ? { ...(head && { head }) } : undefined;
@@ -139,13 +133,18 @@ async function exportOpened(job: Job): Promise<Manifest> {
   await writeManifest(partial, draft);
   progress('check', 0);
   const bytes = written?.bytes() ?? checkpoints.reduce((sum, { size }) => sum + size, 0);
-  const lowered = await openForCheck(runtime, partial, graphs, bytes);
-  const check = await checkExport(draft, lowered);
-  const agreement =
-    written && (await agreementWithFp32(job, described, checkpoints, draft, lowered));
-  const manifest = { ...draft, check, ...(agreement && { agreement }) };
-  await writeManifest(partial, manifest);
-  return manifest;
+  const runtime = startRuntime({});
+  try {
+    const sessions = await openForCheck(runtime, partial, graphs, bytes);
+    const check = await checkExport(draft, sessions);
+    const agreement =
+      written && (await agreementWithFp32(job, described, checkpoints, draft, sessions));
+    const manifest = { ...draft, check, ...(agreement && { agreement }) };
+    await writeManifest(partial, manifest);
+    return manifest;
+  } finally {
+    await runtime.close();
+  }
 }
 
 const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>

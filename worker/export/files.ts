@@ -107,11 +107,15 @@ async function statfsAbove(path: string): Promise<StatsFs> {
   }
 }
 
-/** A hard link where the file system allows one, as it costs no space; otherwise a copy. */
+/**
+ * A hard link where the file system allows one, as it costs no space; otherwise a copy.
+ * @throws ExportError `disk_full`
+ */
 export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to);
   } catch {
+    await assertSpace(to, (await stat(from)).size);
     await copyFile(from, to);
   }
 }
