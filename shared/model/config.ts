@@ -3,17 +3,17 @@ import { z } from 'zod';
 
 const flag = (fallback: boolean) => z.boolean().default(fallback);
 
-/** What the blocks of an FM, and of a backbone taken from one, are made of. */
+/** What the blocks of an FM, and of a backbone taken from one, are made of; defaults of the public class. */
 const blockShape = {
   dim: z.number().int().positive(),
   num_heads: z.number().int().positive(),
   mlp_ratio: z.number().positive().default(4),
-  act_layer: z.enum(['SiLU', 'GELU']).default('SiLU'),
+  act_layer: z.enum(['SiLU', 'GELU']),
   norm_bias: flag(false),
-  qkv_bias: flag(false),
-  proj_bias: flag(false),
-  mlp_bias: flag(false),
-  gated_mlp: flag(true),
+  qkv_bias: flag(true),
+  proj_bias: flag(true),
+  mlp_bias: flag(true),
+  gated_mlp: flag(false),
   qk_norm: flag(false),
   num_register_tokens: z.number().int().min(0).default(0),
 };
@@ -28,7 +28,7 @@ export const fmConfigSchema = z.object({
   ...blockShape,
   encoder_depth: z.number().int().positive(),
   decoder_depth: z.number().int().positive(),
-  share_modality_embeddings: flag(false),
+  share_modality_embeddings: flag(true),
 });
 export type FmConfig = z.infer<typeof fmConfigSchema>;
 

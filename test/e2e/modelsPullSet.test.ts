@@ -174,16 +174,26 @@ describe('a complete set', () => {
     assert.ok(!existsSync(join(folder, place, 'tok_edge.safetensors')));
   });
 
-  test('or a repository, whose export gets a name', async () => {
+  test('or a model alone, with the text tokenizer; its export gets a name', {
+    skip: skipWithout('reference', 'text_tokenizer_4m_wordpiece_30k.json'),
+  }, async () => {
     Object.assign(server.repositories, everything(PRESETS['4m7-b']!));
-    const { stdout } = await run(PRESETS['4m7-b']!.fm, '--out', 'a folder');
+    const tokenizer = sharedPath('reference', 'text_tokenizer_4m_wordpiece_30k.json');
+    const pull = () =>
+      run(PRESETS['4m7-b']!.fm, '--out', 'a folder', '--text-tokenizer', tokenizer);
+    const { stdout } = await pull();
     assert.match(stdout, /^3 files to fetch, \d.* kB\n/);
     assert.match(
       stdout,
-      /export -- 'a folder\/model\.safetensors' \.data\/exports\/4M-7_B_CC12M --name 4M-7_B_CC12M --licence 'Sample/,
+      /export -- 'a folder\/model\.safetensors' \.data\/models\/4M-7_B_CC12M --name 4M-7_B_CC12M --licence 'Sample/,
     );
-    const again = await run(PRESETS['4m7-b']!.fm, '--out', 'a folder');
+    assert.equal(
+      sha256(await readFile(join(folder, 'a folder', 'tokenizer.json'))),
+      TEXT_TOKENIZER.sha256,
+    );
+    const again = await pull();
     assert.match(again.stdout, /model\.safetensors {2}\d.* kB, there already\n/);
+    assert.match(again.stdout, /tokenizer\.json: is there\n/);
     assert.doesNotMatch(again.stdout, /fetch/);
   });
 

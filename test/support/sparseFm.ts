@@ -94,6 +94,11 @@ export async function writeSparseFm(file: string, size: FmSize): Promise<number>
       encoder_depth: String(size.depth),
       decoder_depth: String(size.depth),
       num_heads: String(size.heads),
+      act_layer: 'SiLU',
+      gated_mlp: 'True',
+      qkv_bias: 'False',
+      proj_bias: 'False',
+      mlp_bias: 'False',
     },
   };
   let position = 0;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -6,6 +7,7 @@ import { ExportError, type ExportProblem } from '../../worker/export/errors.ts';
 import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { SafetensorsError } from '../../worker/safetensors/header.ts';
+import { loadModelSet } from '../../worker/session/registry.ts';
 import { exportedFm, temporaryFolder } from '../support/exported.ts';
 import { decoderFeeds, encoderFeeds, range } from '../support/fmFeeds.ts';
 import { plainForward } from '../support/plainTransformer.ts';
@@ -101,7 +103,7 @@ describe('a checkpoint is refused', () => {
 
   test('for being a pickle, with the reason', async () => {
     for (const name of ['model.pth', 'pytorch_model.bin', 'model.pt', 'last.ckpt'])
-      await refuses(join(folder, name), 'pickle', /runs code when it is read/);
+      await refuses(join(folder, name), 'pickle', /run code when they are read/);
   });
 
   test('for being no checkpoint', async () => {
@@ -204,4 +206,17 @@ test('an existing folder of another kind is left alone', async () => {
   await writeFile(join(folder, 'out/mine.txt'), 'mine');
   await refuses(file, 'output_exists', /exists already/);
   assert.deepEqual(await readdir(join(folder, 'out')), ['mine.txt']);
+});
+
+test('a model with its text tokenizer beside it becomes a set of one', async (t) => {
+  await writeTiny(join(folder, 'model.safetensors'), tinyFm());
+  await exportCheckpoint(join(folder, 'model.safetensors'), join(folder, 'alone'));
+  assert.ok(!existsSync(join(folder, 'alone', 'set.json')));
+  await writeFile(join(folder, 'tokenizer.json'), '{}');
+  await exportCheckpoint(join(folder, 'model.safetensors'), join(folder, 'set'), { id: 'one' });
+  const loaded = await loadModelSet(join(folder, 'set'), { threads: 1 });
+  t.after(() => loaded.close());
+  assert.equal(loaded.set.id, 'one');
+  assert.deepEqual(loaded.tokenizers, {});
+  assert.equal(loaded.encoder.signature.outputs[0]!.name, 'context');
 });

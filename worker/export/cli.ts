@@ -109,6 +109,10 @@ async function main(args: readonly string[]): Promise<number> {
     const manifest = await exportCheckpoint(file, out, options);
     progress.done();
     console.log(await summary(out, manifest));
+    if (manifest.kind === 'fm' && !(await exists(join(out, 'set.json'))))
+      console.log(
+        "  To serve it, export it with tokenizer.json in the checkpoint's folder, or as a set.",
+      );
     return 0;
   } finally {
     progress.done();

@@ -1,6 +1,6 @@
 /** A checkpoint -> a folder that a worker serves: graphs, a manifest, and the weights. */
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import { type Checkpoint, openCheckpoint } from '../safetensors/checkpoint.ts';
 import { pickleProblem } from '../safetensors/foreign.ts';
@@ -11,7 +11,7 @@ import { checkExport } from './check.ts';
 import type { CheckpointExtras } from './describe/checkpointConfig.ts';
 import { type Described, describeCheckpoint } from './describe/describe.ts';
 import { ExportError } from './errors.ts';
-import { assertSpace, digestFiles, linkOrCopy, writeFolder } from './files.ts';
+import { assertSpace, digestFiles, exists, linkOrCopy, writeFolder } from './files.ts';
 import { buildGraphs, type Graphs } from './graphs.ts';
 import { isLarge, openForCheck } from './openForCheck.ts';
 import type { Precision } from './precision/precision.ts';
@@ -23,6 +23,7 @@ import {
   planWritten,
 } from './weightPlan.ts';
 import { openWeights } from './weights.ts';
+import { TEXT_TOKENIZER_FILE, writeSet } from './writeSet.ts';
 import { writeWeights } from './writeWeights.ts';
 
 export const EXPORTER = '4m-edge 0.2.0';
@@ -40,6 +41,8 @@ export interface ExportOptions extends CheckpointExtras {
   readonly backbone?: boolean;
   /** A checkpoint with the tensors of a head for the backbone, `output_head.*`; implies `backbone`. */
   readonly head?: string;
+  /** Part of a set: does not become one by itself. */
+  readonly isMember?: boolean;
   /** Told at the start of each stage, and along it. */
   readonly onProgress?: (stage: ExportStage, fraction: number) => void;
 }
@@ -48,6 +51,7 @@ export interface ExportOptions extends CheckpointExtras {
  * Exports one checkpoint. In fp32 the weights are not rewritten: the graphs point into the file, which is
  * hard-linked (or copied) into the folder. In the other precisions they are written anew, piece by piece.
  * @param checkpointFile a `.safetensors` file, or the `.safetensors.index.json` of a sharded one
+ * An FM with `tokenizer.json` beside it becomes a set of one, which a worker serves.
  * @param folder must not exist; appears only when the export is complete and has been run
  * @returns the manifest that was written
  * @throws ExportError, SafetensorsError, SessionError: each names the file and what is wrong with it
@@ -141,10 +145,24 @@ async function exportOpened(job: Job): Promise<Manifest> {
       written && (await agreementWithFp32(job, described, checkpoints, draft, sessions));
     const manifest = { ...draft, check, ...(agreement && { agreement }) };
     await writeManifest(partial, manifest);
+    if (manifest.kind === 'fm' && !options.isMember)
+      await writeOwnSet(checkpoint, partial, manifest);
     return manifest;
   } finally {
     await runtime.close();
   }
+}
+
+/** A model with its text tokenizer beside it can be served as it is, its other modalities as tokens. */
+async function writeOwnSet(
+  checkpoint: Checkpoint,
+  folder: string,
+  { id, licence, digest }: Manifest,
+): Promise<void> {
+  const textTokenizer = join(dirname(checkpoint.file), TEXT_TOKENIZER_FILE);
+  if (!(await exists(textTokenizer))) return;
+  const members = { id, licence, fm: '.', tokenizers: {}, digests: [digest] };
+  await writeSet(folder, textTokenizer, members);
 }
 
 const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>

@@ -1,13 +1,13 @@
 /** A folder of checkpoints that belong together -> a folder that a worker loads as one model set. */
-import { copyFile, readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import type { Manifest, ModelSet } from '../../shared/model/manifest.ts';
 import { ExportError } from './errors.ts';
 import { type ExportOptions, exportCheckpoint } from './exportCheckpoint.ts';
-import { digestFiles, digestText, exists, writeFolder } from './files.ts';
+import { exists, writeFolder } from './files.ts';
+import { TEXT_TOKENIZER_FILE, writeSet } from './writeSet.ts';
 
 export const FM_FILE = 'fm.safetensors';
-const TEXT_TOKENIZER_FILE = 'tokenizer.json';
 
 export interface ExportedSet {
   readonly set: ModelSet;
@@ -49,28 +49,20 @@ export async function exportSet(
       members[stem] = await exportCheckpoint(
         join(source, `${stem}.safetensors`),
         join(partial, stem),
-        { ...options, id: `${id}/${stem}` },
+        { ...options, id: `${id}/${stem}`, isMember: true },
       );
     if (members.fm?.kind !== 'fm')
       throw new ExportError('config', `${join(source, FM_FILE)}: not an FM checkpoint`);
     const misplaced = stems.find((stem) => !isTokenizer(members[stem]));
     if (misplaced !== undefined)
       throw new ExportError('config', `${join(source, misplaced)}.safetensors: not a tokenizer`);
-    await copyFile(join(source, TEXT_TOKENIZER_FILE), join(partial, TEXT_TOKENIZER_FILE));
-    const digests = [
-      ...Object.values(members).map((member) => member.digest),
-      await digestFiles([join(partial, TEXT_TOKENIZER_FILE)]),
-    ];
-    const set: ModelSet = {
-      format: 1,
+    const set = await writeSet(partial, join(source, TEXT_TOKENIZER_FILE), {
       id,
       licence: options.licence ?? members.fm.licence,
       fm: 'fm',
       tokenizers: Object.fromEntries(stems.map((stem) => [stem, stem])),
-      text_tokenizer: TEXT_TOKENIZER_FILE,
-      digest: digestText(digests.join('\n')),
-    };
-    await writeFile(join(partial, 'set.json'), `${JSON.stringify(set, null, 2)}\n`);
+      digests: Object.values(members).map((member) => member.digest),
+    });
     return { set, members };
   });
 }

@@ -2,16 +2,25 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { HubError } from './errors.ts';
-import { isPublished, PRESETS, type Preset, TEXT_TOKENIZER, WEIGHTS_LICENCE } from './presets.ts';
+import {
+  isPublished,
+  isPublishedModel,
+  PRESETS,
+  type Preset,
+  TEXT_TOKENIZER,
+  WEIGHTS_LICENCE,
+} from './presets.ts';
 import { progressOn } from './progress.ts';
 import { pullRepository, pullSet } from './pull.ts';
 import { HUB_DEFAULTS, type Hub } from './request.ts';
+import { pullTextTokenizer } from './textTokenizer.ts';
 
 const FLAGS = Object.keys(PRESETS).map((name) => `--all-${name}`);
 const USAGE = `usage: npm run models:pull -- HUB_ID [--out DIR] [--revision REV]
        npm run models:pull -- PRESET [--out DIR] [--text-tokenizer URL|FILE]
 
-  HUB_ID      a repository of the hub, such as EPFL-VILAB/4M-21_B: its safetensors, config and licence
+  HUB_ID      a repository of the hub, such as EPFL-VILAB/4M-21_B: its safetensors, config and licence,
+              and for a published model the text tokenizer
   PRESET      a model with its tokenizers and the text tokenizer, for npm run export:
               ${FLAGS.join('\n              ')}
   --out       folder for the files, by default .data/checkpoints/NAME
@@ -94,8 +103,18 @@ async function main(args: readonly string[]): Promise<number> {
         report,
       )
     : await pullRepository(hub, repository ?? '', revision, out, report);
-  // A set is a folder that a worker serves; a checkpoint alone has the name `model` if nothing is said.
-  const target = preset ? join('.data', 'models', name) : join('.data', 'exports', name);
+  if (isPublishedModel(repository ?? '')) {
+    const fetched = await pullTextTokenizer(
+      hub,
+      { from: textTokenizer, sha256: TEXT_TOKENIZER.sha256 },
+      out,
+      'tokenizer.json',
+    );
+    console.log(`tokenizer.json: ${fetched ? 'the text tokenizer that it needs' : 'is there'}`);
+  }
+  // Sets and models are served from the one folder; a checkpoint alone has the name `model` if nothing is said.
+  const isServed = preset || isPublishedModel(repository ?? '');
+  const target = join('.data', isServed ? 'models' : 'exports', name);
   const options = [
     ...(preset ? [] : ['--name', name]),
     ...(preset || isPublished(repository ?? '') ? ['--licence', WEIGHTS_LICENCE] : []),

@@ -61,3 +61,7 @@ export const isPublished = (repository: string): boolean =>
   Object.values(PRESETS).some(
     ({ fm, tokenizers }) => fm === repository || Object.values(tokenizers).includes(repository),
   );
+
+/** A model, which reads and writes text; a tokenizer does not. */
+export const isPublishedModel = (repository: string): boolean =>
+  Object.values(PRESETS).some(({ fm }) => fm === repository);

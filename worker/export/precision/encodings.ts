@@ -46,12 +46,11 @@ export const int8RowsEncoding: Encoding = {
     const scales = new Float32Array(rows);
     for (let row = 0; row < rows; row++) {
       const start = row * columns;
-      let largest = 0;
-      for (let i = start; i < start + columns; i++)
-        largest = Math.max(largest, Math.abs(values[i]!));
-      const scale = largest / 127 || 1;
+      const end = start + columns;
+      const scale = Math.abs(blockScale(values, start, end, 127)) || 1;
       scales[row] = scale;
-      for (let i = start; i < start + columns; i++) codes[i] = Math.round(values[i]! / scale);
+      // Moved above zero for a moment, where cutting off rounds.
+      for (let i = start; i < end; i++) codes[i] = ((values[i]! / scale + 128.5) | 0) - 128;
     }
     return [new Uint8Array(codes.buffer), bytesOf(scales)];
   },
@@ -89,6 +88,8 @@ export function blocksEncoding({ bits, block }: BlockShape): Encoding {
       const codes = new Uint8Array(rows * blocks * blobBytes);
       const scales = new Float32Array(rows * blocks);
       const middle = 2 ** (bits - 1);
+      const zero = bits === 8 ? middle : middle | (middle << 4);
+      const encodeBlock = bits === 8 ? encodeBytes : encodeNibbles;
       for (let row = 0; row < rows; row++)
         for (let b = 0; b < blocks; b++) {
           const start = row * columns + b * block;
@@ -96,25 +97,53 @@ export function blocksEncoding({ bits, block }: BlockShape): Encoding {
           const scale = blockScale(values, start, end, middle);
           const index = row * blocks + b;
           scales[index] = scale;
-          for (let i = 0; i < block; i++) {
-            const value = start + i < end ? Math.round(values[start + i]! / scale) : 0;
-            const code = Math.min(Math.max(value + middle, 0), 2 * middle - 1);
-            const place = index * blobBytes + (bits === 8 ? i : i >> 1);
-            codes[place]! |= bits === 8 ? code : code << (4 * (i & 1));
-          }
+          const place = index * blobBytes;
+          if (end - start < block) codes.fill(zero, place, place + blobBytes);
+          encodeBlock(values, start, end, 1 / scale, codes, place);
         }
       return [codes, bytesOf(scales)];
     },
   };
 }
 
+/** Writes the codes of `values[start..end)` from `place` on. */
+type EncodeBlock = (
+  values: Float32Array,
+  start: number,
+  end: number,
+  inverseScale: number,
+  codes: Uint8Array,
+  place: number,
+) => void;
+
+const encodeBytes: EncodeBlock = (values, start, end, inverseScale, codes, place) => {
+  for (let i = start; i < end; i++) {
+    // Never negative, so that cutting off rounds.
+    const code = (values[i]! * inverseScale + 128.5) | 0;
+    codes[place + i - start] = Math.min(code, 255);
+  }
+};
+
+/** Two codes a byte, the first one in the lower half. */
+const encodeNibbles: EncodeBlock = (values, start, end, inverseScale, codes, place) => {
+  for (let i = start; i < end; i++) {
+    const code = Math.min((values[i]! * inverseScale + 8.5) | 0, 15);
+    const at = place + ((i - start) >> 1);
+    codes[at] = (i - start) & 1 ? (codes[at]! & 0x0f) | (code << 4) : (codes[at]! & 0xf0) | code;
+  }
+};
+
 /**
  * There is one code more below the middle than above. The value that is largest in magnitude gets that
  * one, which with 4 bits makes the steps an eighth finer; the scale may be negative for it.
  */
 function blockScale(values: Float32Array, start: number, end: number, middle: number): number {
-  let largest = 0;
-  for (let i = start; i < end; i++)
-    if (Math.abs(values[i]!) > Math.abs(largest)) largest = values[i]!;
-  return -largest / middle || 1;
+  let highest = 0;
+  let lowest = 0;
+  for (let i = start; i < end; i++) {
+    const value = values[i]!;
+    if (value > highest) highest = value;
+    else if (value < lowest) lowest = value;
+  }
+  return (highest > -lowest ? -highest : -lowest) / middle || 1;
 }

@@ -1,0 +1,30 @@
+/** `set.json`, by which a worker finds a model and what belongs to it. */
+import { copyFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ModelSet } from '../../shared/model/manifest.ts';
+import { digestFiles, digestText } from './files.ts';
+
+export const TEXT_TOKENIZER_FILE = 'tokenizer.json';
+
+/** Copies the text tokenizer into the folder, and writes what the set consists of beside it. */
+export async function writeSet(
+  folder: string,
+  textTokenizer: string,
+  {
+    digests,
+    ...members
+  }: Pick<ModelSet, 'id' | 'licence' | 'fm' | 'tokenizers'> & {
+    readonly digests: readonly string[];
+  },
+): Promise<ModelSet> {
+  const copy = join(folder, TEXT_TOKENIZER_FILE);
+  await copyFile(textTokenizer, copy);
+  const set: ModelSet = {
+    format: 1,
+    ...members,
+    text_tokenizer: TEXT_TOKENIZER_FILE,
+    digest: digestText([...digests, await digestFiles([copy])].join('\n')),
+  };
+  await writeFile(join(folder, 'set.json'), `${JSON.stringify(set, null, 2)}\n`);
+  return set;
+}
