@@ -17,8 +17,8 @@ export interface Agreement {
 }
 
 /** How much is compared: with a model that is run in parts every pass takes tens of seconds. */
-const USUAL = { rows: 4, steps: 8, sequenceTokens: 16 };
-const LARGE = { rows: 1, steps: 1, sequenceTokens: 1 };
+const USUAL = { rows: 4, steps: 8, pictureTokens: Number.POSITIVE_INFINITY, sequenceTokens: 16 };
+const LARGE = { rows: 1, steps: 1, pictureTokens: 48, sequenceTokens: 1 };
 
 /**
  * @param isLarge compares fewer tokens

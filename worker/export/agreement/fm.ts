@@ -16,6 +16,8 @@ export interface Extent {
   /** Pictures that are made up, and the steps that each takes. */
   readonly rows: number;
   readonly steps: number;
+  /** Tokens of a predicted picture that are compared. */
+  readonly pictureTokens: number;
   /** Tokens of a sequence that are compared. */
   readonly sequenceTokens: number;
 }
@@ -33,8 +35,8 @@ export async function fmAgreement(
   const [pictures, sequences] = [of('img'), of('seq')];
 
   const [reference, tested] = [
-    await predictor(manifest, fp32, rows),
-    await predictor(manifest, lowered, rows),
+    await predictor(manifest, fp32, rows, extent),
+    await predictor(manifest, lowered, rows, extent),
   ];
   // A sequence's first token sees no other, so it comes in one run with the pictures.
   const first = new Map(sequences.map((name) => [name, rows.map(() => [firstId(manifest, name)])]));
@@ -123,6 +125,7 @@ async function predictor(
   manifest: FmManifest,
   { encoder, decoder }: Sessions,
   rows: readonly Row[],
+  extent: Extent,
 ): Promise<Predict> {
   const input = encoderFeeds(manifest, rows);
   const { context } = await encoder!.run(input.feeds, ['context']);
@@ -130,7 +133,7 @@ async function predictor(
     const targets = Object.fromEntries([
       ...pictures.map((name) => {
         const positions = Array.from(
-          { length: manifest.modalities[name]!.max_tokens },
+          { length: Math.min(manifest.modalities[name]!.max_tokens, extent.pictureTokens) },
           (_, i) => i,
         );
         return [name, rows.map(() => ({ positions }))] as const;
