@@ -26,6 +26,7 @@ const loaded = {
       encoder_depth: 1,
       decoder_depth: 1,
       num_heads: 1,
+      act_layer: 'SiLU',
     }),
   },
   tokenizers: {},

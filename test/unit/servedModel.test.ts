@@ -32,6 +32,7 @@ const fm: FmManifest = {
     encoder_depth: 1,
     decoder_depth: 1,
     num_heads: 1,
+    act_layer: 'SiLU',
   }),
   modalities: resolveModalities([...domainsIn, ...domainsOut]),
 };

@@ -4,7 +4,7 @@ import { createReadStream, rmdirSync, rmSync, type StatsFs } from 'node:fs';
 import { copyFile, link, lstat, mkdir, rename, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ExportError } from './errors.ts';
-import { codeOf, writingError } from './writingError.ts';
+import { asGiven, codeOf, writingError } from './writingError.ts';
 
 export const exists = (path: string): Promise<boolean> =>
   stat(path).then(
@@ -93,7 +93,7 @@ export async function assertSpace(folder: string, bytes: number): Promise<void> 
   if (blocks === 0 || bavail * bsize >= bytes) return;
   throw new ExportError(
     'disk_full',
-    `${folder}: ${bytes.toLocaleString('en')} bytes are to be written, ${(bavail * bsize).toLocaleString('en')} are free; free some space or choose a folder on another disk`,
+    `${asGiven(folder)}: ${bytes.toLocaleString('en')} bytes are to be written, ${(bavail * bsize).toLocaleString('en')} are free; free some space or choose a folder on another disk`,
   );
 }
 

@@ -17,6 +17,10 @@ const WRITING_PROBLEMS: Readonly<Record<string, readonly [ExportProblem, string]
   ENAMETOOLONG: ['cannot_write', 'the name is too long; choose a shorter one'],
 };
 
+/** A path as the caller knows it, without the marks of folders that are being written aside. */
+export const asGiven = (path: string): string =>
+  path.replaceAll(/\.partial-[0-9a-f]{8}(?=\/|$)/g, '');
+
 /** Codes that reading a checkpoint or a config can give as well. */
 const ALSO_OF_READING = ['EACCES', 'EPERM', 'EIO', 'ENOTDIR', 'ENAMETOOLONG'];
 const WRITING_CALLS = ['write', 'mkdir', 'rename', 'copyfile', 'link', 'ftruncate', 'fsync'];
@@ -43,7 +47,8 @@ export function writingError(folder: string, error: unknown): ExportError | unde
   const isWriting = WRITING_CALLS.includes(syscall) || path.startsWith(`${folder}.partial-`);
   if (error.code === 'EEXIST' && syscall !== 'mkdir') return undefined;
   if (ALSO_OF_READING.includes(error.code) && !isWriting) return undefined;
-  return new ExportError(reason, `${folder}: cannot be written: ${advice} (${error.message})`, {
+  const where = asGiven(folder);
+  return new ExportError(reason, `${where}: cannot be written: ${advice} (${error.message})`, {
     cause: error,
   });
 }
