@@ -1,7 +1,6 @@
 /** What the caller wants to read: the whole answer, events, or the one output's bytes themselves. */
-import type { GenerateRequest, GenerateResponse } from '../shared/api/generate.ts';
-import type { Model } from '../shared/api/models.ts';
-import { findModality } from '../shared/api/validate.ts';
+import type { Output } from '../shared/api/generate.ts';
+import type { Modality } from '../shared/api/models.ts';
 import { fromBase64 } from '../shared/cacheKey.ts';
 import { fail } from './problems.ts';
 
@@ -25,11 +24,10 @@ const fits = (wanted: string, type: string): boolean =>
 const notAcceptable = (detail: string): never => fail({ code: 'not_acceptable', detail });
 
 /** Whether a single output of this kind can be had as that type, as far as one can tell beforehand. */
-function possible(type: string, request: GenerateRequest, model: Model): boolean {
-  if (request.targets.length !== 1 || request.num_samples !== 1) return false;
-  const entry = findModality(model, request.targets[0]!.modality);
-  if (fits(type, 'text/plain')) return entry?.type === 'seq';
-  return /^(image|application|text|audio|video)\//.test(type) && entry?.type !== 'seq';
+function possible(type: string, single: Pick<Modality, 'type'> | undefined): boolean {
+  if (!single) return false;
+  if (fits(type, 'text/plain')) return single.type === 'seq';
+  return /^(image|application|text|audio|video)\//.test(type) && single.type !== 'seq';
 }
 
 export type Wanted =
@@ -37,11 +35,15 @@ export type Wanted =
   | { readonly kind: 'events' }
   | { readonly kind: 'bytes'; readonly types: readonly string[]; readonly orJson: boolean };
 
-/** @throws FailureError `not_acceptable` when no accepted type can come of this request */
+/**
+ * @param single what the one output of the request is; undefined when it has none or several
+ * @param streams whether there are events to answer
+ * @throws FailureError `not_acceptable` when no accepted type can come of this request
+ */
 export function negotiate(
   header: string | undefined,
-  request: GenerateRequest,
-  model: Model,
+  single: Pick<Modality, 'type'> | undefined,
+  streams = true,
 ): Wanted {
   const accepted = acceptedTypes(header);
   const types: string[] = [];
@@ -49,10 +51,10 @@ export function negotiate(
     if (JSON_TYPES.includes(type)) {
       return types.length > 0 ? { kind: 'bytes', types, orJson: true } : { kind: 'json' };
     }
-    if (fits(type, 'text/event-stream') && type !== 'text/*' && types.length === 0) {
+    if (streams && fits(type, 'text/event-stream') && type !== 'text/*' && types.length === 0) {
       return { kind: 'events' };
     }
-    if (possible(type, request, model)) types.push(type);
+    if (possible(type, single)) types.push(type);
   }
   if (types.length > 0) return { kind: 'bytes', types, orJson: false };
   return notAcceptable(
@@ -75,10 +77,17 @@ function readDataUrl(url: string | undefined): Representation | undefined {
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
-/** @throws FailureError `not_acceptable` when the output has none of the wanted forms after all */
-export function represent(result: GenerateResponse, wanted: Wanted): Representation {
+/**
+ * @param json the whole answer
+ * @param output the one that is wanted as bytes, if there is one
+ * @throws FailureError `not_acceptable` when the output has none of the wanted forms after all
+ */
+export function represent(
+  json: unknown,
+  output: Output | undefined,
+  wanted: Wanted,
+): Representation {
   if (wanted.kind === 'bytes') {
-    const output = Object.values(result.outputs)[0]?.[0];
     const forms = [readDataUrl(output?.image), readDataUrl(output?.data)].filter((form) => !!form);
     if (output?.text !== undefined) {
       forms.push({ contentType: 'text/plain; charset=utf-8', body: utf8(output.text) });
@@ -92,5 +101,5 @@ export function represent(result: GenerateResponse, wanted: Wanted): Representat
       return notAcceptable(`this output has ${offered}, and is always there as application/json`);
     }
   }
-  return { contentType: 'application/json', body: utf8(JSON.stringify(result)) };
+  return { contentType: 'application/json', body: utf8(JSON.stringify(json)) };
 }

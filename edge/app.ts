@@ -5,6 +5,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import { ROUTES, type Route } from '../shared/api/routes.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
 import { requestIdentity } from './requestIdentity.ts';
+import { createDetokenizeRoute } from './routes/detokenize.ts';
 import { docs } from './routes/docs.ts';
 import { createGenerateRoute } from './routes/generate.ts';
 import { createReadyRoute, healthz } from './routes/health.ts';
@@ -12,6 +13,8 @@ import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
 import { openapi } from './routes/openapi.ts';
 import { playground } from './routes/playground.ts';
+import { createTokenizeRoute } from './routes/tokenize.ts';
+import { createTokensRoute } from './routes/tokens.ts';
 import type { Services } from './services.ts';
 
 type Handler = (c: EdgeContext) => Response | Promise<Response>;
@@ -19,6 +22,9 @@ type Handler = (c: EdgeContext) => Response | Promise<Response>;
 /** Every route of the table has a handler: the compiler sees to it. */
 const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => ({
   generate: createGenerateRoute(services),
+  tokenize: createTokenizeRoute(services),
+  detokenize: createDetokenizeRoute(services),
+  tokens: createTokensRoute(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,
@@ -27,6 +33,18 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   docs,
   playground,
 });
+
+/** `/v1/tokens/{ref}`, as OpenAPI writes it -> `/v1/tokens/:ref`. */
+const honoPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+
+/** Whether an address is one of a route's. */
+function fits(path: string, address: string): boolean {
+  const [pattern, steps] = [path.split('/'), address.split('/')];
+  return (
+    pattern.length === steps.length &&
+    pattern.every((step, i) => step === steps[i] || (step.startsWith('{') && steps[i] !== ''))
+  );
+}
 
 export function createApp(services: Services): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
@@ -49,11 +67,11 @@ export function createApp(services: Services): Hono<EdgeEnv> {
 
   const all = handlers(services);
   for (const [id, route] of Object.entries(ROUTES)) {
-    app.on(route.method, route.path, all[id as keyof typeof ROUTES]);
+    app.on(route.method, honoPath(route.path), all[id as keyof typeof ROUTES]);
   }
 
   app.notFound((c) => {
-    const here: Route[] = Object.values(ROUTES).filter(({ path }) => path === c.req.path);
+    const here: Route[] = Object.values(ROUTES).filter(({ path }) => fits(path, c.req.path));
     const methods = here.map(({ method }) => method);
     if (methods.length === 0) {
       return problemResponse(c, { code: 'not_found', detail: `there is no ${c.req.path}` });

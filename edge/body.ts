@@ -81,11 +81,21 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Field text -> the JSON value it stands for; what does not fit is left for the schema to refuse. */
+const asText = (text: string): unknown => text;
+const asNumber = (text: string): unknown => (/^\d+$/.test(text) ? Number(text) : text);
+const asFlag = (text: string): unknown =>
+  text === 'true' ? true : text === 'false' ? false : text;
 const SETTINGS: Readonly<Record<string, (text: string) => unknown>> = {
-  model: (text) => text,
-  seed: (text) => (/^\d+$/.test(text) ? Number(text) : text),
-  chained: (text) => (text === 'true' ? true : text === 'false' ? false : text),
-  num_samples: (text) => (/^\d+$/.test(text) ? Number(text) : text),
+  model: asText,
+  preset: asText,
+  seed: asNumber,
+  chained: asFlag,
+  num_samples: asNumber,
+  dry_run: asFlag,
+  deadline_ms: asNumber,
+  keep: asFlag,
+  outputs: asText,
+  previews: asFlag,
 };
 
 /** Fields that are not settings are inputs: files as bytes, text as it is. Fields win over `request`. */

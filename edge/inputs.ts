@@ -1,7 +1,7 @@
 /** Inputs in one form each: pictures as base64 bytes that look like a picture, text and tokens as given. */
 import type { GenerateRequest, InputValue } from '../shared/api/generate.ts';
 import type { Model } from '../shared/api/models.ts';
-import { findModality, inputForm, inputPointer } from '../shared/api/validate.ts';
+import { findModality, hiddenParts, inputForm, inputPointer } from '../shared/api/validate.ts';
 import { fromBase64 } from '../shared/cacheKey.ts';
 import { fail } from './problems.ts';
 
@@ -14,40 +14,70 @@ export const looksLikePicture = (bytes: Uint8Array): boolean =>
   startsWith(bytes, '\xff\xd8\xff') ||
   (startsWith(bytes, 'RIFF') && startsWith(bytes, 'WEBP', 8));
 
+/** .npy, or .safetensors: a JSON header after its length. */
+const looksLikeArray = (bytes: Uint8Array): boolean =>
+  startsWith(bytes, '\x93NUMPY') || startsWith(bytes, '{', 8);
+
 const DATA_URL = /^data:[^,]{0,200};base64,/i;
 
-function picture(name: string, value: string | { readonly data: string }): InputValue {
+type Bytes = Extract<InputValue, { readonly data: string }>;
+
+/** The first bytes of base64 text, all of which is decoded, so that a broken end is found as well. */
+function firstBytes(data: string, name: string, pointer: string): Uint8Array {
+  try {
+    return fromBase64(data).subarray(0, 16);
+  } catch {
+    const detail = `${name} is not valid base64`;
+    return fail({ code: 'invalid_input', detail, errors: [{ detail, pointer }] });
+  }
+}
+
+function file(name: string, value: string | Bytes, form: 'image' | 'file'): Bytes {
   const pointer = inputPointer(name);
   const refuse = (code: 'invalid_input' | 'invalid_image', detail: string): never =>
     fail({ code, detail, errors: [{ detail, pointer }] });
+  const what = form === 'image' ? 'a picture' : 'an array';
   const prefix = typeof value === 'string' ? DATA_URL.exec(value.slice(0, 300))?.[0] : '';
   if (prefix === undefined) {
-    return refuse('invalid_input', `${name} is a picture: give a data URL in base64, or a file`);
+    return refuse('invalid_input', `${name} is ${what}: give a data URL in base64, or a file`);
   }
-  const data = typeof value === 'string' ? value.slice(prefix.length) : value.data;
-  let start: Uint8Array;
-  try {
-    // All of it is decoded, so that a broken end is found here as well.
-    start = fromBase64(data).subarray(0, 16);
-  } catch {
-    return refuse('invalid_input', `${name} is not valid base64`);
+  const bytes = typeof value === 'string' ? { data: value.slice(prefix.length) } : value;
+  const start = firstBytes(bytes.data, name, pointer);
+  if (form === 'file' && !looksLikeArray(start)) {
+    return refuse('invalid_input', `${name} is neither a .npy nor a .safetensors file`);
   }
-  if (!looksLikePicture(start)) {
+  if (form === 'image' && !looksLikePicture(start) && !looksLikeArray(start)) {
     return refuse('invalid_image', `${name} is neither a PNG nor a JPEG nor a WebP picture`);
   }
-  return { data };
+  return bytes;
+}
+
+function checkMasks(name: string, value: InputValue): void {
+  const parts = hiddenParts(value);
+  const isList = typeof value === 'object' && 'hide' in value && Array.isArray(value.hide);
+  for (const [index, part] of parts.entries()) {
+    if (!('mask' in part)) continue;
+    const pointer = `${inputPointer(name)}/hide${isList ? `/${index}` : ''}/mask`;
+    if (looksLikePicture(firstBytes(part.mask, 'the mask', pointer))) continue;
+    const detail = 'the mask is neither a PNG nor a JPEG nor a WebP picture';
+    fail({ code: 'invalid_image', detail, errors: [{ detail, pointer }] });
+  }
 }
 
 /**
- * The request with every picture as `{ data }`. Call after `checkGenerate`, which knows the names.
+ * Inputs with every file as `{ data }`. Call after the request was planned, which knows the names.
  * @throws FailureError invalid_input, invalid_image, with the pointer of the input
  */
-export function normaliseInputs(request: GenerateRequest, model: Model): GenerateRequest {
-  const inputs = Object.entries(request.inputs).map(([name, value]): [string, InputValue] => {
-    const entry = findModality(model, name)!;
-    if (inputForm(entry, value) !== 'image') return [name, value];
-    if (typeof value === 'string' || 'data' in value) return [name, picture(name, value)];
+export function normaliseInputs(
+  inputs: GenerateRequest['inputs'],
+  model: Model,
+): GenerateRequest['inputs'] {
+  const normal = Object.entries(inputs).map(([name, value]): [string, InputValue] => {
+    checkMasks(name, value);
+    const form = inputForm(findModality(model, name)!, value);
+    if (form !== 'image' && form !== 'file') return [name, value];
+    if (typeof value === 'string' || 'data' in value) return [name, file(name, value, form)];
     return [name, value];
   });
-  return { ...request, inputs: Object.fromEntries(inputs) };
+  return Object.fromEntries(normal);
 }

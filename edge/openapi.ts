@@ -6,11 +6,19 @@ import { ROUTES, type Route } from '../shared/api/routes.ts';
 /** JSON Schema is open-ended; this says only that it is an object of JSON. */
 export type Json = { readonly [key: string]: unknown };
 
+interface Parameter {
+  readonly name: string;
+  readonly in: 'query' | 'path';
+  readonly description: string;
+  readonly required?: true;
+  readonly schema: Json;
+}
+
 export interface Operation {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
-  readonly parameters?: readonly { name: string; in: 'query'; description: string; schema: Json }[];
+  readonly parameters?: readonly Parameter[];
   readonly requestBody?: { required: true; content: Json };
   readonly responses: Readonly<Record<string, { description: string; content?: Json }>>;
 }
@@ -36,6 +44,12 @@ const FORM: Json = {
       seed: { type: 'string' },
       chained: { type: 'string', enum: ['true', 'false'] },
       num_samples: { type: 'string' },
+      preset: { type: 'string' },
+      dry_run: { type: 'string', enum: ['true', 'false'] },
+      deadline_ms: { type: 'string' },
+      keep: { type: 'string', enum: ['true', 'false'] },
+      outputs: { type: 'string', enum: ['values', 'tokens'] },
+      previews: { type: 'string', enum: ['true', 'false'] },
       request: { type: 'string', contentMediaType: 'application/json' },
     },
     additionalProperties: { description: 'An input modality: a file, or text' },
@@ -68,18 +82,18 @@ function responses(route: Route): Operation['responses'] {
 
 function operation(route: Route): Operation {
   const { request } = route;
+  const schema = { type: 'string' };
+  const parameters: Parameter[] = [
+    ...(route.parameters ?? []).map(
+      (own) => ({ ...own, in: 'path', required: true, schema }) as const,
+    ),
+    ...(route.query ?? []).map((own) => ({ ...own, in: 'query', schema }) as const),
+  ];
   return {
     operationId: route.id,
     summary: route.summary,
     ...(route.description !== undefined && { description: route.description }),
-    ...(route.query && {
-      parameters: route.query.map(({ name, description }) => ({
-        name,
-        in: 'query' as const,
-        description,
-        schema: { type: 'string' },
-      })),
-    }),
+    ...(parameters.length > 0 && { parameters }),
     ...(request && {
       requestBody: {
         required: true as const,

@@ -68,3 +68,12 @@ export function fieldErrors(
     return [{ detail: issue.message, pointer: pointerOf(path) }];
   });
 }
+
+/** The value that a schema makes of a body. @throws FailureError `invalid_request` with every field error */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const errors = fieldErrors(parsed.error.issues);
+  const first = errors[0];
+  return fail({ code: 'invalid_request', detail: `${first?.pointer}: ${first?.detail}`, errors });
+}

@@ -2,15 +2,19 @@
 import { createMemoryStore } from '../shared/store/memory.ts';
 import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
+import { type Chains, createChains } from './chains.ts';
 import type { Config } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createResultCache, type ResultCache } from './resultCache.ts';
+import { createTokenStore, type TokenStore } from './tokenStore.ts';
 
 export interface Services {
   readonly config: Config;
   readonly store: Store;
   readonly dispatcher: Dispatcher;
   readonly results: ResultCache;
+  readonly tokens: TokenStore;
+  readonly chains: Chains;
   /** One line for the operator; never a secret, never a caller's data. */
   readonly log: (line: string) => void;
 }
@@ -56,5 +60,7 @@ export function createServices(config: Config, platform: Platform = {}): Service
       log,
     }),
     results: createResultCache(store, log),
+    tokens: createTokenStore(store),
+    chains: createChains(store, log),
   };
 }

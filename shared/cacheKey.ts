@@ -1,13 +1,14 @@
 /**
  * Names of results. A result may be reused when its key is equal, because the worker is a pure function
  * of what the key covers: the model's bytes (digest), the inputs' bytes, every setting with the schema's
- * defaults filled in, the order of the targets (a chained target conditions the later ones), and the
- * seed. Defaults that depend on the modality are the engine's: whoever changes those, or anything else
+ * defaults filled in, the order of the targets (a chained target conditions the later ones), the seed,
+ * and what is answered (`outputs`, `keep`). Defaults that depend on the modality are the engine's: whoever changes those, or anything else
  * that changes results without changing a digest, raises `RESULT_VERSION`.
  */
 import type { GenerateRequest, InputValue } from './api/generate.ts';
+import { hiddenParts } from './api/validate.ts';
 
-export const RESULT_VERSION = 1;
+export const RESULT_VERSION = 2;
 
 const encoder = new TextEncoder();
 
@@ -42,12 +43,36 @@ export function canonicalJson(value: unknown): string {
 export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
+/** What is hidden of a picture, its mask by its bytes. */
+const describeHidden = (value: InputValue): Promise<unknown[]> =>
+  Promise.all(
+    hiddenParts(value).map(async (part) =>
+      'mask' in part ? { mask: await sha256(fromBase64(part.mask)) } : part,
+    ),
+  );
+
 /** Kind and content hash: a text never shares a key with a file of the same bytes. */
-async function describeInput(value: InputValue): Promise<{ kind: string; sha256: string }> {
+async function describeContent(value: InputValue): Promise<{ kind: string; sha256: string }> {
   if (typeof value === 'string') return { kind: 'text', sha256: await sha256(value) };
   if ('text' in value) return { kind: 'text', sha256: await sha256(value.text) };
   if ('data' in value) return { kind: 'bytes', sha256: await sha256(fromBase64(value.data)) };
-  return { kind: 'tokens', sha256: await sha256(canonicalJson(value.tokens)) };
+  if ('ref' in value) return { kind: 'ref', sha256: value.ref };
+  const kind = 'tokens' in value ? 'tokens' : 'value';
+  const json = canonicalJson('tokens' in value ? value.tokens : value.value);
+  return { kind, sha256: await sha256(json) };
+}
+
+async function describeInput(value: InputValue): Promise<unknown> {
+  const hidden = await describeHidden(value);
+  return { ...(await describeContent(value)), ...(hidden.length > 0 && { hidden }) };
+}
+
+/** Inputs by their content, in any order. */
+export async function describeInputs(inputs: GenerateRequest['inputs']): Promise<unknown> {
+  const entries = Object.entries(inputs).map(
+    async ([name, value]) => [name, await describeInput(value)] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
 }
 
 /** Named by id and digest, since the id is part of the answer. */
@@ -63,42 +88,39 @@ export interface ResultKey {
 }
 
 /**
- * The key of a request whose pictures are already bytes (`{ data }`, see the edge's `normaliseInputs`);
- * a plain string is text here.
+ * The key of a request whose pictures are already bytes and whose references are already tokens (see the
+ * edge's `normaliseInputs`); a plain string is text here.
  *
  * Without a seed, the first 32 bits of the seedless request's hash are the seed, so equal requests give
- * equal results; `random` draws one, and is found again only by the seed that was drawn.
+ * equal results; `random` draws one, and is found again only by the seed that was drawn. What is kept or
+ * left undecoded does not change the seed.
+ * @param further models that make targets which the first one does not have
  * @throws DOMException when `data` is not base64
  */
 export async function generateKey(
   model: KeyedModel,
   request: GenerateRequest,
   draw: () => number = () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+  further: readonly KeyedModel[] = [],
 ): Promise<ResultKey> {
-  const inputs = Object.fromEntries(
-    await Promise.all(
-      Object.entries(request.inputs).map(
-        async ([name, value]) => [name, await describeInput(value)] as const,
-      ),
-    ),
-  );
-  const hash = (seed: number | null): Promise<string> =>
-    sha256(
-      canonicalJson({
-        version: RESULT_VERSION,
-        task: 'generate',
-        model: { id: model.id, digest: model.digest },
-        inputs,
-        targets: request.targets,
-        chained: request.chained,
-        num_samples: request.num_samples,
-        seed,
-      }),
-    );
+  const named = ({ id, digest }: KeyedModel): KeyedModel => ({ id, digest });
+  const content = {
+    version: RESULT_VERSION,
+    task: 'generate',
+    model: named(model),
+    further: further.map(named),
+    inputs: await describeInputs(request.inputs),
+    preset: request.preset,
+    targets: request.targets,
+    chained: request.chained,
+    num_samples: request.num_samples,
+  };
   const settle = async (): Promise<number> => {
     if (request.seed === 'random') return draw();
-    return request.seed ?? Number.parseInt((await hash(null)).slice(0, 8), 16);
+    if (request.seed !== undefined) return request.seed;
+    return Number.parseInt((await sha256(canonicalJson(content))).slice(0, 8), 16);
   };
   const seed = await settle();
-  return { id: await hash(seed), seed };
+  const answered = { outputs: request.outputs ?? 'values', keep: request.keep ?? false };
+  return { id: await sha256(canonicalJson({ ...content, ...answered, seed })), seed };
 }

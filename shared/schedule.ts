@@ -1,10 +1,11 @@
 /**
  * How many tokens each decoding step settles, at which temperature, and what is recommended for a
- * target. Pure, so that the edge can price with it what the worker runs. Sources: the 4M sampler's
- * schedules, and the settings of its published demos.
+ * target. Pure, so that the edge can price with it what the worker runs. Source: the 4M sampler's
+ * schedules.
  */
-import type { TargetSettings } from './api/generate.ts';
+import type { PresetName, TargetSettings } from './api/generate.ts';
 import type { ModalityInfo } from './model/modalities.ts';
+import { generalSettings, presetSettings, type Recommendation } from './presets.ts';
 
 export type Scheme = 'maskgit' | 'roar' | 'autoregressive';
 export type TokenSchedule = 'cosine' | 'linear';
@@ -87,6 +88,9 @@ export function temperatures(
   });
 }
 
+/** Whether a guidance weight counts for anything: sums of decimals leave remainders that mean nothing. */
+export const matters = (weight: number): boolean => Math.abs(weight) > 1e-9;
+
 /** Everything decided for one target. */
 export interface TargetPlan {
   readonly modality: string;
@@ -102,87 +106,50 @@ export interface TargetPlan {
   readonly topP: number;
   /** 1 is no guidance. */
   readonly guidanceScale: number;
+  /**
+   * Weights of single conditions, by the model's own names, in place of the scale:
+   * logits = u + sum of weight * (c - u), where u sees none of them and c one.
+   */
+  readonly guidance?: Readonly<Record<string, number>>;
   /** Tokens generated at most, sequences only. */
   readonly maxTokens: number;
 }
 
-interface Recommendation {
-  readonly scheme: Scheme;
-  readonly steps: number;
-  readonly token_schedule: TokenSchedule;
-  readonly temperature: number;
-  readonly temperature_schedule: string;
-  readonly top_k: number;
-  readonly top_p: number;
-  readonly guidance_scale: number;
+/** What planning asks of a modality: its own info, or its entry in a model's description. */
+export interface Plannable {
+  readonly type: ModalityInfo['type'];
+  readonly presentation: ModalityInfo['presentation'];
+  readonly max_tokens: number;
+  readonly input_size?: number | undefined;
+  readonly recommended?: ModalityInfo['recommended'] | undefined;
 }
 
-const base: Recommendation = {
-  scheme: 'roar',
-  steps: 1,
-  token_schedule: 'linear',
-  temperature: 0.01,
-  temperature_schedule: 'constant',
-  top_k: 0,
-  // One run of the reference's sampler has one top_p for all its targets, 0.8 in the demos.
-  top_p: 0.8,
-  guidance_scale: 2,
-};
-const text = (temperature: number): Recommendation => ({
-  ...base,
-  scheme: 'autoregressive',
-  temperature,
-  guidance_scale: 1,
-});
-const fromText = (steps: number, temperature: number, guidance_scale: number): Recommendation => ({
-  ...base,
-  steps,
-  temperature,
-  temperature_schedule: 'onex:0.5:0.5',
-  guidance_scale,
-});
+/** What a plan is made with besides the settings that the request states and its inputs. */
+export interface PlanContext {
+  readonly preset?: PresetName | undefined;
+  /** Tokens that are not given; all of them when absent. */
+  readonly open?: number | undefined;
+  /** Guidance weights by the model's own names, in place of one scale. */
+  readonly guidance?: Readonly<Record<string, number>> | undefined;
+}
 
-/** Sequences by presentation. */
-const SEQUENCES: Readonly<Record<string, Recommendation>> = {
-  text: text(0.3),
-  boxes: text(0.7),
-  poses: text(0.1),
-  instances: text(0.01),
-  palette: text(0.1),
-  metadata: text(0.1),
-};
-/** Picture-like targets when no picture is given. */
-const FROM_TEXT: Readonly<Record<string, Recommendation>> = {
-  features: fromText(50, 5, 3),
-  rgb: fromText(25, 3, 2),
-};
-const SUPER_RESOLUTION: Recommendation = {
-  ...base,
-  scheme: 'maskgit',
-  steps: 8,
-  token_schedule: 'cosine',
-  temperature: 1,
-};
+const isFromPicture = (inputs: readonly Plannable[]): boolean =>
+  inputs.some((input) => input.type === 'img');
 
 /**
  * The recommended settings of a target, given the modalities it is made from: the model's own where its
- * checkpoint says so, otherwise those of the reference's demos.
+ * checkpoint says so, then those of the preset, then those of the published demos.
  * @param inputs entries of the inputs of the request
  */
-export function recommended(target: ModalityInfo, inputs: readonly ModalityInfo[]): Recommendation {
-  const pictures = inputs.filter((input) => input.type === 'img');
-  const own = target.recommended?.[pictures.length > 0 ? 'from_picture' : 'from_text'];
+export function recommended(
+  target: Plannable,
+  inputs: readonly Plannable[],
+  preset?: PresetName,
+): Recommendation {
+  const own = target.recommended?.[isFromPicture(inputs) ? 'from_picture' : 'from_text'];
   const set = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);
-  return { ...general(target, pictures), ...Object.fromEntries(set) };
-}
-
-/** What the table says, for a model that says nothing itself. */
-function general(target: ModalityInfo, pictures: readonly ModalityInfo[]): Recommendation {
-  if (target.type !== 'img') return SEQUENCES[target.presentation] ?? text(0.3);
-  if (pictures.length === 0) return FROM_TEXT[target.presentation] ?? fromText(8, 3, 2);
-  const largest = Math.max(...pictures.map((picture) => picture.input_size ?? 0));
-  const enlarges = largest > 0 && (target.input_size ?? 0) > largest;
-  return enlarges ? SUPER_RESOLUTION : base;
+  const table = preset ? presetSettings(preset, target) : generalSettings(target, inputs);
+  return { ...table, ...Object.fromEntries(set) };
 }
 
 /**
@@ -192,10 +159,11 @@ function general(target: ModalityInfo, pictures: readonly ModalityInfo[]): Recom
 export function planTarget(
   settings: TargetSettings,
   modality: string,
-  info: ModalityInfo,
-  inputs: readonly ModalityInfo[],
+  info: Plannable,
+  inputs: readonly Plannable[],
+  { preset, open, guidance }: PlanContext = {},
 ): TargetPlan {
-  const advice = recommended(info, inputs);
+  const advice = recommended(info, inputs, preset);
   const scheme = settings.scheme ?? advice.scheme;
   const temperature = settings.temperature ?? advice.temperature;
   const common = {
@@ -204,14 +172,17 @@ export function planTarget(
     temperature,
     topK: settings.top_k ?? advice.top_k,
     topP: settings.top_p ?? advice.top_p,
-    guidanceScale: settings.guidance_scale ?? advice.guidance_scale,
+    guidanceScale: guidance ? 1 : (settings.guidance_scale ?? advice.guidance_scale),
+    ...(guidance && { guidance }),
     maxTokens: Math.min(settings.max_tokens ?? info.max_tokens, info.max_tokens),
   };
   if (scheme === 'autoregressive') return { ...common, counts: [], stepTemperatures: [] };
-  const steps = Math.min(settings.steps ?? advice.steps, info.max_tokens);
-  const fallback = scheme === 'maskgit' ? 'cosine' : 'linear';
+  const tokens = open ?? info.max_tokens;
+  const steps = Math.max(1, Math.min(settings.steps ?? advice.steps, tokens));
+  const own = info.recommended?.[isFromPicture(inputs) ? 'from_picture' : 'from_text'];
+  const fallback = own?.token_schedule ?? (scheme === 'maskgit' ? 'cosine' : 'linear');
   const kind = scheme === 'roar' ? 'linear' : (settings.token_schedule ?? fallback);
-  const counts = tokenCounts(kind, steps, info.max_tokens);
+  const counts = tokenCounts(kind, steps, tokens);
   const schedule = settings.temperature_schedule ?? advice.temperature_schedule;
   return { ...common, counts, stepTemperatures: temperatures(schedule, temperature, counts) };
 }

@@ -5,6 +5,10 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+/** Statements, also over several lines, and calls; not the word `from` in a text. */
+const IMPORT =
+  /^\s*(?:(?:import|export)\s[^'"`;]*?from\s*|import\s*)['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 const sources = (folder: string): string[] =>
@@ -17,8 +21,8 @@ const files = rooms.flatMap(sources);
 
 const importsOf = (file: string): string[] => {
   const text = readFileSync(join(root, file), 'utf8');
-  const found = text.matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g);
-  return [...found].map((match) => match[1]!);
+  const found = text.matchAll(IMPORT);
+  return [...found].map((match) => (match[1] ?? match[2])!);
 };
 
 /** Room of a relative import; undefined for packages. */

@@ -4,15 +4,23 @@
  * work began are retried elsewhere, so nothing is computed twice.
  */
 
-import type { Progress } from '../../shared/api/generate.ts';
-import {
-  type GenerateResponse,
-  generateResponseSchema,
-  progressSchema,
-} from '../../shared/api/generate.ts';
+import type { z } from 'zod';
+import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import { type Model, modelsResponseSchema } from '../../shared/api/models.ts';
 import type { Failure, Outcome } from '../../shared/api/problem.ts';
-import type { WorkerGenerateRequest } from '../../shared/api/worker.ts';
+import {
+  type DetokenizeResponse,
+  detokenizeResponseSchema,
+  type TokenizeResponse,
+  tokenizeResponseSchema,
+} from '../../shared/api/tokens.ts';
+import {
+  type WorkerDetokenizeRequest,
+  type WorkerGenerateRequest,
+  type WorkerGenerateResponse,
+  type WorkerTokenizeRequest,
+  workerGenerateResponseSchema,
+} from '../../shared/api/worker.ts';
 import { readEvents } from '../../shared/client/sse.ts';
 import { callWorker, parseFailure, readFailure, type WorkerLink } from './http.ts';
 
@@ -27,6 +35,8 @@ export interface DispatchOptions {
   readonly signal?: AbortSignal | undefined;
   /** Asks the worker for events, and is called for each decoding step. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Further models that the worker must have. */
+  readonly models?: readonly string[];
 }
 
 export interface Dispatcher {
@@ -35,7 +45,15 @@ export interface Dispatcher {
   generate(
     request: WorkerGenerateRequest,
     options: DispatchOptions,
-  ): Promise<Outcome<GenerateResponse>>;
+  ): Promise<Outcome<WorkerGenerateResponse>>;
+  tokenize(
+    request: WorkerTokenizeRequest,
+    options: DispatchOptions,
+  ): Promise<Outcome<TokenizeResponse>>;
+  detokenize(
+    request: WorkerDetokenizeRequest,
+    options: DispatchOptions,
+  ): Promise<Outcome<DetokenizeResponse>>;
   /** True when a worker says that it is ready. */
   ready(): Promise<boolean>;
 }
@@ -56,21 +74,41 @@ const why = (error: unknown): string => {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 };
 
-async function readResult(response: Response): Promise<Outcome<GenerateResponse>> {
-  if (!response.ok) return refused(await readFailure(response));
-  return { ok: true, value: generateResponseSchema.parse(await response.json()) };
+/** One kind of work: where it is asked for, and what a worker answers. */
+interface Task<T> {
+  readonly path: string;
+  readonly schema: z.ZodType<T>;
 }
 
-async function readStream(
+const GENERATE: Task<WorkerGenerateResponse> = {
+  path: '/internal/generate',
+  schema: workerGenerateResponseSchema,
+};
+const TOKENIZE: Task<TokenizeResponse> = {
+  path: '/internal/tokenize',
+  schema: tokenizeResponseSchema,
+};
+const DETOKENIZE: Task<DetokenizeResponse> = {
+  path: '/internal/detokenize',
+  schema: detokenizeResponseSchema,
+};
+
+async function readResult<T>(response: Response, { schema }: Task<T>): Promise<Outcome<T>> {
+  if (!response.ok) return refused(await readFailure(response));
+  return { ok: true, value: schema.parse(await response.json()) };
+}
+
+async function readStream<T>(
   response: Response,
+  { schema }: Task<T>,
   onProgress: (progress: Progress) => void,
-): Promise<Outcome<GenerateResponse>> {
+): Promise<Outcome<T>> {
   if (!response.ok || !response.body) return refused(await readFailure(response));
   for await (const { event, data } of readEvents(response.body)) {
     const value: unknown = JSON.parse(data);
     if (event === 'progress') onProgress(progressSchema.parse(value));
     if (event === 'problem') return refused(parseFailure(value));
-    if (event === 'result') return { ok: true, value: generateResponseSchema.parse(value) };
+    if (event === 'result') return { ok: true, value: schema.parse(value) };
   }
   return refused({ code: 'internal', detail: 'the worker ended its answer without a result' });
 }
@@ -107,30 +145,60 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return found;
   }
 
-  /** Undefined when the worker was not reached or refused, and another one may be asked. */
-  async function attempt(
+  /** `mayTryNext` when the worker was not reached or refused before it began. */
+  async function attempt<T>(
     worker: string,
+    task: Task<T>,
     body: string,
     { traceparent, signal, onProgress }: DispatchOptions,
-  ): Promise<{ outcome: Outcome<GenerateResponse>; mayTryNext: boolean }> {
+  ): Promise<{ outcome: Outcome<T>; mayTryNext: boolean }> {
     let response: Response;
     try {
       const accept = onProgress ? 'text/event-stream' : 'application/json';
-      const call = { path: '/internal/generate', body, accept, traceparent, signal };
+      const call = { path: task.path, body, accept, traceparent, signal };
       response = await callWorker(worker, call, options);
     } catch (error) {
-      log(`worker ${worker} generate: ${why(error)}`);
+      log(`worker ${worker} ${task.path}: ${why(error)}`);
       const timedOut = error instanceof DOMException || signal?.aborted === true;
       return { outcome: refused(unavailable), mayTryNext: !timedOut };
     }
     try {
-      const outcome = await (onProgress ? readStream(response, onProgress) : readResult(response));
+      const outcome = await (onProgress
+        ? readStream(response, task, onProgress)
+        : readResult(response, task));
       return { outcome, mayTryNext: response.status === 503 };
     } catch (error) {
       // The connection broke, or the answer made no sense, after the work began.
-      log(`worker ${worker} generate: ${why(error)}`);
+      log(`worker ${worker} ${task.path}: ${why(error)}`);
       return { outcome: refused(unavailable), mayTryNext: false };
     }
+  }
+
+  async function dispatch<T>(
+    task: Task<T>,
+    request: { readonly model: string },
+    how: DispatchOptions,
+  ): Promise<Outcome<T>> {
+    const needed = [request.model, ...(how.models ?? [])];
+    const having = (await listings()).filter(({ models }) =>
+      needed.every((wanted) => models.some(({ id }) => id === wanted)),
+    );
+    const start = turn++;
+    const body = JSON.stringify(request);
+    const together = [...new Set(needed)].join(' and ');
+    const apart = `no worker that answers has ${together} loaded together; try again shortly`;
+    let last: Failure =
+      having.length === 0 && needed.length > 1 ? { ...unavailable, detail: apart } : unavailable;
+    for (let i = 0; i < having.length; i++) {
+      const { worker } = having[(start + i) % having.length]!;
+      const { outcome, mayTryNext } = await attempt(worker, task, body, how);
+      if (outcome.ok || !mayTryNext) return outcome;
+      // A busy worker says more to the caller than one that is gone.
+      if (last.code !== 'overloaded') last = outcome.failure;
+    }
+    // What was believed of the workers may be outdated.
+    listed = undefined;
+    return refused({ retryAfterSeconds: 5, ...last });
   }
 
   return {
@@ -144,24 +212,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       return { ok: true, value: [...byId.values()] };
     },
 
-    async generate(request, how) {
-      const having = (await listings()).filter(({ models }) =>
-        models.some(({ id }) => id === request.model),
-      );
-      const start = turn++;
-      const body = JSON.stringify(request);
-      let last: Failure = unavailable;
-      for (let i = 0; i < having.length; i++) {
-        const { worker } = having[(start + i) % having.length]!;
-        const { outcome, mayTryNext } = await attempt(worker, body, how);
-        if (outcome.ok || !mayTryNext) return outcome;
-        // A busy worker says more to the caller than one that is gone.
-        if (last.code !== 'overloaded') last = outcome.failure;
-      }
-      // What was believed of the workers may be outdated.
-      listed = undefined;
-      return refused({ retryAfterSeconds: 5, ...last });
-    },
+    generate: (request, how) => dispatch(GENERATE, request, how),
+    tokenize: (request, how) => dispatch(TOKENIZE, request, how),
+    detokenize: (request, how) => dispatch(DETOKENIZE, request, how),
 
     async ready() {
       const answers = await Promise.all(

@@ -33,7 +33,8 @@ const section = (path: string, method: string, operation: Operation) => html`
 <p>${operation.summary}.</p>
 ${operation.description ? html`<p>${prose(operation.description)}</p>` : ''}
 ${(operation.parameters ?? []).map(
-  (parameter) => html`<p><code>?${parameter.name}=</code> ${parameter.description}</p>`,
+  (parameter) =>
+    html`<p><code>${parameter.in === 'path' ? `{${parameter.name}}` : `?${parameter.name}=`}</code> ${parameter.description}</p>`,
 )}
 ${operation.requestBody ? html`<h3>Request</h3>${contents(operation.requestBody.content)}` : ''}
 <h3>Answers</h3>

@@ -1,4 +1,4 @@
-/** `POST /v1/generate`: read, validate, look into the store, compute what is not there, represent. */
+/** `POST /v1/generate`: read, plan, look into the store, compute what is not there, represent. */
 import { stream } from 'hono/streaming';
 import {
   type GenerateRequest,
@@ -8,20 +8,28 @@ import {
 } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Outcome, toProblem } from '../../shared/api/problem.ts';
-import { checkGenerate, selectModel } from '../../shared/api/validate.ts';
+import { selectModel } from '../../shared/api/validate.ts';
 import { generateKey, type ResultKey, sha256 } from '../../shared/cacheKey.ts';
+import { describePlan } from '../../shared/plan/describe.ts';
+import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
 import { negotiate, represent, type Wanted } from '../accept.ts';
 import { readRequest } from '../body.ts';
+import { chainLinks } from '../chains.ts';
 import { createCoalescer } from '../dispatch/coalesce.ts';
 import { normaliseInputs } from '../inputs.ts';
-import { type EdgeContext, fail, failureOf, fieldErrors, problemResponse } from '../problems.ts';
+import { keepTokens, targetsOf } from '../keep.ts';
+import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { resolveInputs } from '../tokenStore.ts';
 
 interface Work {
   readonly key: ResultKey;
   readonly model: Model;
   readonly request: GenerateRequest;
+  readonly plan: RequestPlan;
   readonly wanted: Wanted;
+  /** Store keys of what the chain's beginnings made; none when nothing of it is looked up or kept. */
+  readonly links: readonly string[];
   /** From the request's Cache-Control (RFC 9111, section 5.2.1). */
   readonly mayReuse: boolean;
   readonly mayStore: boolean;
@@ -32,56 +40,95 @@ interface Answer {
   readonly cacheStatus: string;
 }
 
+/** A chain can be found again only by the seed it had, which a derived one never is for another chain. */
+const isFindable = ({ keep, seed, chained }: GenerateRequest, targets: number): boolean =>
+  chained && (keep === true || (typeof seed === 'number' && targets > 1));
+
 async function prepare(c: EdgeContext, services: Services): Promise<Work> {
   const body = await readRequest(c.req.raw, services.config.FOURM_MAX_BODY_BYTES);
-  const parsed = generateRequestSchema.safeParse(body);
-  if (!parsed.success) {
-    const errors = fieldErrors(parsed.error.issues);
-    const first = errors[0];
-    return fail({ code: 'invalid_request', detail: `${first?.pointer}: ${first?.detail}`, errors });
-  }
+  const parsed = parseBody(generateRequestSchema, body);
   const models = await services.dispatcher.models();
   if (!models.ok) return fail(models.failure);
-  const selected = selectModel(parsed.data.model, models.value);
+  const selected = selectModel(parsed.model, models.value);
   if (!selected.ok) return fail(selected.failure);
   const model = selected.value;
-  const misfit = checkGenerate(parsed.data, model);
-  if (misfit) return fail(misfit);
-  const request = normaliseInputs(parsed.data, model);
-  const wanted = negotiate(c.req.header('accept'), request, model);
+  const resolved = {
+    ...parsed,
+    inputs: await resolveInputs(parsed.inputs, model, services.tokens),
+  };
+  const plan = planRequest(resolved, model, models.value);
+  const request = { ...resolved, inputs: normaliseInputs(resolved.inputs, model) };
+  const targets = plan.stages.flatMap((stage) => stage.targets);
+  const isSingle =
+    targets.length === 1 && plan.samples === 1 && request.outputs !== 'tokens' && !request.dry_run;
+  const single = isSingle ? targets[0]!.entry : undefined;
+  const wanted = negotiate(c.req.header('accept'), single, !request.dry_run);
   const control = (c.req.header('cache-control') ?? '').toLowerCase();
+  const mayStore = !/\bno-store\b/.test(control);
+  if (request.keep && !mayStore) {
+    const detail = 'Cache-Control: no-store asks for nothing to be kept, and keep for the opposite';
+    return fail({ code: 'invalid_request', detail, errors: [{ detail, pointer: '/keep' }] });
+  }
+  const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
+  const key = await generateKey(model, request, undefined, further);
   return {
-    key: await generateKey(model, request),
+    key,
     model,
     request,
+    plan,
     wanted,
-    mayReuse: !/\bno-cache\b|\bno-store\b/.test(control),
-    mayStore: !/\bno-store\b/.test(control),
+    links: isFindable(request, targets.length) ? await chainLinks(request, plan, key.seed) : [],
+    mayReuse: mayStore && !/\bno-cache\b/.test(control),
+    mayStore,
   };
 }
 
 /** `no-store` asks for nothing to be kept: it neither reads nor writes the store. */
 export function createGenerateRoute(services: Services) {
-  const { dispatcher, results } = services;
+  const { dispatcher, results, chains } = services;
   const running = createCoalescer<Outcome<Answer>>();
+
+  const known = async ({ mayReuse, links }: Work) => (mayReuse ? await chains.find(links) : []);
 
   async function compute(
     c: EdgeContext,
     work: Work,
     stream?: { onProgress: (progress: Progress) => void; signal: AbortSignal },
   ): Promise<Outcome<Answer>> {
-    const { key, model, request, mayReuse, mayStore } = work;
+    const { key, model, request, plan, links, mayReuse, mayStore } = work;
+    const found = await known(work);
     const outcome = await dispatcher.generate(
-      { request_id: c.get('requestId'), id: key.id, model: model.id, seed: key.seed, request },
-      { traceparent: c.get('traceparent'), ...stream },
+      {
+        request_id: c.get('requestId'),
+        id: key.id,
+        model: model.id,
+        seed: key.seed,
+        request,
+        ...(found.length > 0 && { known: found }),
+      },
+      {
+        traceparent: c.get('traceparent'),
+        models: plan.stages.map((stage) => stage.model.id).filter((other) => other !== model.id),
+        ...stream,
+      },
     );
     if (!outcome.ok) return outcome;
+    const result = request.keep ? await keepTokens(outcome.value, plan, services) : outcome.value;
     // A worker that was updated meanwhile answers for another digest than the key names.
-    const keepable = mayStore && outcome.value.model.digest === model.digest;
-    const stored = keepable && (await results.put(key.id, outcome.value, !mayReuse));
+    const keepable = mayStore && result.model.digest === model.digest;
+    if (keepable && request.keep) await chains.put(links, targetsOf(plan, result), found.length);
+    const stored = keepable && (await results.put(key.id, result, !mayReuse));
     const reason = mayReuse ? 'fwd=miss' : 'fwd=request';
-    const cacheStatus = `4m-edge; ${reason}${stored ? '; stored' : ''}`;
-    return { ok: true, value: { result: outcome.value, cacheStatus } };
+    const reused = found.length > 0 ? `; detail="reused=${found.length}"` : '';
+    const cacheStatus = `4m-edge; ${reason}${stored ? '; stored' : ''}${reused}`;
+    return { ok: true, value: { result, cacheStatus } };
+  }
+
+  async function dryRun(c: EdgeContext, work: Work): Promise<Response> {
+    const { key, model, plan } = work;
+    const reused = (await known(work)).length;
+    c.header('cache-control', 'no-store');
+    return c.json(describePlan(plan, { ...key, model: model.id, reused }));
   }
 
   async function lookUp(work: Work): Promise<Answer | undefined> {
@@ -92,8 +139,9 @@ export function createGenerateRoute(services: Services) {
   async function answer(c: EdgeContext, work: Work): Promise<Answer> {
     const found = await lookUp(work);
     if (found) return found;
-    // Requests with other cache wishes are other work.
-    const name = `${work.key.id} ${work.mayReuse} ${work.mayStore}`;
+    // Requests with other wishes of the cache or the time they take are other work.
+    const { deadline_ms: deadline = '' } = work.request;
+    const name = `${work.key.id} ${work.mayReuse} ${work.mayStore} ${deadline}`;
     const { result, joined } = running.run(name, () => compute(c, work));
     keepAlive(c, result);
     const outcome = await result;
@@ -131,9 +179,10 @@ export function createGenerateRoute(services: Services) {
   return async (c: EdgeContext): Promise<Response> => {
     try {
       const work = await prepare(c, services);
+      if (work.request.dry_run) return await dryRun(c, work);
       if (work.wanted.kind === 'events') return await answerEvents(c, work);
       const { result, cacheStatus } = await answer(c, work);
-      const { body, contentType } = represent(result, work.wanted);
+      const { body, contentType } = represent(result, onlyOutput(result), work.wanted);
       const etag = `"${await sha256(body)}"`;
       const headers = {
         'cache-status': cacheStatus,
@@ -151,6 +200,8 @@ export function createGenerateRoute(services: Services) {
     }
   };
 }
+
+const onlyOutput = ({ outputs }: GenerateResponse) => Object.values(outputs)[0]?.[0];
 
 /** In Workers, work that others wait for must survive the caller that began it. */
 function keepAlive(c: EdgeContext, work: Promise<unknown>): void {

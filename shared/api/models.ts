@@ -1,6 +1,6 @@
 /** `GET /v1/models` and `GET /v1/modalities`: what the loaded models say of themselves. */
 import { z } from 'zod';
-import { presentationSchema } from '../model/modalities.ts';
+import { presentationSchema, recommendedSchema } from '../model/modalities.ts';
 
 export const modalitySchema = z.object({
   /** The name callers use. */
@@ -14,9 +14,14 @@ export const modalitySchema = z.object({
   vocabulary: z.number().int().nullable(),
   tokens: z.number().int(),
   input_size: z.number().int().nullable(),
-  /** Forms in which an input can be given: `image`, `text`, `tokens`. */
-  accepts: z.array(z.enum(['image', 'text', 'tokens'])),
+  /**
+   * Forms in which an input can be given: a picture (`data`), text, raw `tokens`, JSON (`value`), or an
+   * array `file` (`data`: .npy or .safetensors).
+   */
+  accepts: z.array(z.enum(['image', 'text', 'tokens', 'value', 'file'])),
   classes: z.array(z.string()).optional(),
+  /** Settings that the checkpoint itself recommends for it as a target. */
+  recommended: recommendedSchema.optional(),
 });
 export type Modality = z.infer<typeof modalitySchema>;
 
@@ -26,6 +31,8 @@ export const modelSchema = z.object({
   licence: z.string(),
   precision: z.string(),
   parameters: z.number().int(),
+  /** Stems of the loaded tokenizers, such as `tok_rgb`. */
+  tokenizers: z.array(z.string()).optional(),
   modalities: z.array(modalitySchema),
 });
 export type Model = z.infer<typeof modelSchema>;

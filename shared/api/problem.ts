@@ -34,6 +34,22 @@ export const PROBLEMS = {
     title: 'The scheme does not fit the kind of modality',
     retryable: false,
   },
+  invalid_target: {
+    status: 400,
+    title: 'A setting of a target does not fit the model',
+    retryable: false,
+  },
+  invalid_guidance: {
+    status: 400,
+    title: 'The guidance does not fit the inputs',
+    retryable: false,
+  },
+  unknown_ref: { status: 404, title: 'No tokens are kept under this reference', retryable: false },
+  deadline_exceeded: {
+    status: 504,
+    title: 'The request was not done within its deadline',
+    retryable: true,
+  },
   invalid_image: { status: 400, title: 'The picture cannot be decoded', retryable: false },
   image_too_large: { status: 413, title: 'The picture has too many pixels', retryable: false },
   invalid_input: {

@@ -1,9 +1,16 @@
 /** The route table: what every address takes and answers, as values. OpenAPI, docs and tests read it. */
-import type { z } from 'zod';
-import { generateRequestSchema, generateResponseSchema } from './generate.ts';
+import { z } from 'zod';
+import { dryRunResponseSchema, generateRequestSchema, generateResponseSchema } from './generate.ts';
 import { healthSchema, readySchema } from './health.ts';
 import { modalitiesResponseSchema, modelsResponseSchema } from './models.ts';
 import type { ProblemCode } from './problem.ts';
+import {
+  detokenizeRequestSchema,
+  detokenizeResponseSchema,
+  keptTokensSchema,
+  tokenizeRequestSchema,
+  tokenizeResponseSchema,
+} from './tokens.ts';
 
 export interface QueryParameter {
   readonly name: string;
@@ -17,6 +24,8 @@ export interface Route {
   readonly summary: string;
   readonly description?: string;
   readonly query?: readonly QueryParameter[];
+  /** What stands in braces in the path. */
+  readonly parameters?: readonly QueryParameter[];
   /** Body: the JSON schema, and whether the same can come as multipart form data. */
   readonly request?: { readonly json: z.ZodType; readonly multipart: boolean };
   /** Media type of a 200 answer -> its schema, or null for bytes and text. */
@@ -24,6 +33,16 @@ export interface Route {
   /** Codes this route can answer besides `internal`. */
   readonly problems: readonly ProblemCode[];
 }
+
+const BODY_PROBLEMS = [
+  'invalid_json',
+  'invalid_multipart',
+  'invalid_request',
+  'empty_request',
+  'unsupported_media_type',
+  'too_large',
+] as const;
+const WORKER_PROBLEMS = ['model_not_loaded', 'overloaded', 'worker_unavailable'] as const;
 
 export const ROUTES = {
   generate: {
@@ -33,15 +52,20 @@ export const ROUTES = {
     summary: 'Generate any targets from any inputs',
     description:
       'JSON, or multipart form data: every field is an input modality (a file, or text), except ' +
-      '`targets` (repeated, or comma-separated names, or JSON objects), `model`, `seed`, `chained`, ' +
-      '`num_samples`, and `request` (JSON with the rest). `Accept: text/event-stream` answers the ' +
+      '`targets` (repeated, or comma-separated names, or JSON objects), `model`, `preset`, `seed`, ' +
+      '`chained`, `num_samples`, `dry_run`, `deadline_ms`, `keep`, `outputs`, `previews`, and ' +
+      '`request` (JSON with the rest). `dry_run` answers the plan, its passes and units, and runs ' +
+      'nothing. A target that only another loaded model has is made by that one, from the inputs and ' +
+      'from what the first one made. `Accept: text/event-stream` answers the ' +
       'events `progress`, then `result` or `problem`. With one target and one sample, `Accept: ' +
       'image/png`, `text/plain` or the type of the exact values answers those bytes themselves. ' +
       'Equal requests are answered from the store (`Cache-Status`); `Cache-Control: no-cache` ' +
-      'computes anew and `no-store` keeps nothing.',
+      'computes anew and `no-store` keeps nothing. With `keep`, tokens of inputs and outputs are stored ' +
+      'and named by `ref`, and a later chain with the same seed and the same beginning continues ' +
+      'what is there (`reused_targets`).',
     request: { json: generateRequestSchema, multipart: true },
     response: {
-      'application/json': generateResponseSchema,
+      'application/json': z.union([generateResponseSchema, dryRunResponseSchema]),
       'text/event-stream': null,
       'image/png': null,
       'application/x-npy': null,
@@ -60,12 +84,92 @@ export const ROUTES = {
       'input_only',
       'no_tokenizer',
       'scheme_mismatch',
+      'invalid_target',
+      'invalid_guidance',
+      'unknown_ref',
+      'deadline_exceeded',
       'invalid_image',
       'image_too_large',
       'invalid_input',
       'model_not_loaded',
       'overloaded',
       'worker_unavailable',
+    ],
+  },
+  tokenize: {
+    id: 'tokenize',
+    method: 'POST',
+    path: '/v1/tokenize',
+    summary: 'Turn values into tokens',
+    description:
+      'Inputs in every form that `generate` takes, as JSON or as multipart form data -> their tokens. ' +
+      'With `keep` they are stored, and `ref` names them in later requests in place of the input.',
+    request: { json: tokenizeRequestSchema, multipart: true },
+    response: { 'application/json': tokenizeResponseSchema },
+    problems: [
+      ...BODY_PROBLEMS,
+      'unknown_modality',
+      'no_tokenizer',
+      'unknown_ref',
+      'invalid_image',
+      'image_too_large',
+      'invalid_input',
+      ...WORKER_PROBLEMS,
+    ],
+  },
+  detokenize: {
+    id: 'detokenize',
+    method: 'POST',
+    path: '/v1/detokenize',
+    summary: 'Turn tokens into what they stand for',
+    description:
+      'Tokens, given or named by `ref` -> pictures, texts and values, as `generate` answers them. ' +
+      '`seed` and `steps` are those of diffusion decoders. Of one modality the bytes themselves can be ' +
+      'had, with `Accept: image/png`, `text/plain` or the type of the exact values.',
+    request: { json: detokenizeRequestSchema, multipart: false },
+    response: {
+      'application/json': detokenizeResponseSchema,
+      'image/png': null,
+      'application/x-npy': null,
+      'text/plain': null,
+    },
+    problems: [
+      ...BODY_PROBLEMS,
+      'not_acceptable',
+      'unknown_modality',
+      'unknown_ref',
+      'invalid_input',
+      ...WORKER_PROBLEMS,
+    ],
+  },
+  tokens: {
+    id: 'tokens',
+    method: 'GET',
+    path: '/v1/tokens/{ref}',
+    summary: 'Kept tokens, or the picture, text or values they stand for',
+    description:
+      'JSON holds the tokens. `Accept: image/png`, `text/plain` or the type of the exact values has ' +
+      'them decoded, on demand.',
+    parameters: [{ name: 'ref', description: 'As answered where they were kept: `sha256:...`' }],
+    query: [
+      {
+        name: 'seed',
+        description: 'Of the noise that a diffusion decoder starts from; 0 when absent',
+      },
+      { name: 'steps', description: "Denoising steps; the decoder's own number when absent" },
+    ],
+    response: {
+      'application/json': keptTokensSchema,
+      'image/png': null,
+      'application/x-npy': null,
+      'text/plain': null,
+    },
+    problems: [
+      'invalid_request',
+      'not_acceptable',
+      'unknown_ref',
+      'invalid_input',
+      ...WORKER_PROBLEMS,
     ],
   },
   models: {

@@ -2,15 +2,25 @@
  * The internal API between edge and worker:
  *   GET  /v2/health/live, /v2/health/ready   (KServe Open Inference Protocol), not authenticated
  *   GET  /internal/models                    -> ModelsResponse
- *   POST /internal/generate                  WorkerGenerateRequest -> GenerateResponse, or with
- *        `Accept: text/event-stream`: events `progress` (Progress), then `result` (GenerateResponse) or
+ *   POST /internal/generate                  WorkerGenerateRequest -> WorkerGenerateResponse, or with
+ *        `Accept: text/event-stream`: events `progress` (Progress), then `result` (WorkerGenerateResponse) or
  *        `problem` (Failure)
+ *   POST /internal/tokenize                  WorkerTokenizeRequest -> TokenizeResponse
+ *   POST /internal/detokenize                WorkerDetokenizeRequest -> DetokenizeResponse
  * A failure is answered with the code's status and a `Failure` as JSON; a full worker answers 503
  * `overloaded` with Retry-After at once. Requests carry `x-4m-timestamp` (unix seconds) and
  * `x-4m-signature`, see `signInternal`.
  */
 import { z } from 'zod';
-import { generateRequestSchema } from './generate.ts';
+import { generateRequestSchema, generateResponseSchema } from './generate.ts';
+import { detokenizeRequestSchema, tokenizedSchema, tokenizeRequestSchema } from './tokens.ts';
+
+export const knownTargetSchema = z.object({
+  /** The model's own name. */
+  modality: z.string(),
+  samples: z.array(z.array(z.number().int().min(0)).max(4096)).max(16),
+});
+export type KnownTarget = z.infer<typeof knownTargetSchema>;
 
 export const workerGenerateRequestSchema = z.object({
   request_id: z.string(),
@@ -24,8 +34,25 @@ export const workerGenerateRequestSchema = z.object({
     .min(0)
     .max(2 ** 32 - 1),
   request: generateRequestSchema,
+  /** Leading targets of a chain that were made before: ids of each sample. */
+  known: z.array(knownTargetSchema).max(32).optional(),
 });
 export type WorkerGenerateRequest = z.input<typeof workerGenerateRequestSchema>;
+
+export const workerGenerateResponseSchema = generateResponseSchema.extend({
+  /** With `keep`: tokens of the inputs that came to be tokens. */
+  input_tokens: z.record(z.string(), tokenizedSchema).optional(),
+});
+export type WorkerGenerateResponse = z.infer<typeof workerGenerateResponseSchema>;
+
+const base = { request_id: z.string(), model: z.string() };
+export const workerTokenizeRequestSchema = z.object({ ...base, request: tokenizeRequestSchema });
+export type WorkerTokenizeRequest = z.input<typeof workerTokenizeRequestSchema>;
+export const workerDetokenizeRequestSchema = z.object({
+  ...base,
+  request: detokenizeRequestSchema,
+});
+export type WorkerDetokenizeRequest = z.input<typeof workerDetokenizeRequestSchema>;
 
 const encoder = new TextEncoder();
 const hex = (bytes: ArrayBuffer): string =>

@@ -2,8 +2,20 @@
  * The client of the public API, for browsers, Workers and Node. It takes its types from `shared/api` and
  * does not validate answers a second time, which keeps zod out of the caller's bundle.
  */
-import type { GenerateRequestBody, GenerateResponse, Progress } from '../api/generate.ts';
+import type {
+  DryRunResponse,
+  GenerateRequestBody,
+  GenerateResponse,
+  Progress,
+} from '../api/generate.ts';
 import type { ModalitiesResponse, ModelsResponse } from '../api/models.ts';
+import type {
+  DetokenizeRequestBody,
+  DetokenizeResponse,
+  KeptTokens,
+  TokenizeRequestBody,
+  TokenizeResponse,
+} from '../api/tokens.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 import { readEvents } from './sse.ts';
 
@@ -27,13 +39,25 @@ export interface GenerateOptions {
   readonly onHeaders?: (headers: Headers) => void;
 }
 
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
 export interface Client {
   /** `POST /v1/generate`. @throws ProblemError, or what `fetch` throws (no connection, aborted) */
   generate(request: GenerateRequestBody, options?: GenerateOptions): Promise<GenerateResponse>;
+  /** `POST /v1/generate` with `dry_run`: the plan, and what it costs. @throws as `generate` */
+  dryRun(request: GenerateRequestBody, options?: CallOptions): Promise<DryRunResponse>;
+  /** `POST /v1/tokenize`. @throws as `generate` */
+  tokenize(request: TokenizeRequestBody, options?: CallOptions): Promise<TokenizeResponse>;
+  /** `POST /v1/detokenize`. @throws as `generate` */
+  detokenize(request: DetokenizeRequestBody, options?: CallOptions): Promise<DetokenizeResponse>;
+  /** `GET /v1/tokens/{ref}`. @throws as `generate` */
+  tokens(ref: string, options?: CallOptions): Promise<KeptTokens>;
   /** `GET /v1/models`. @throws as `generate` */
-  models(options?: { readonly signal?: AbortSignal }): Promise<ModelsResponse>;
+  models(options?: CallOptions): Promise<ModelsResponse>;
   /** `GET /v1/modalities`. @throws as `generate` */
-  modalities(options?: { readonly signal?: AbortSignal }): Promise<ModalitiesResponse>;
+  modalities(options?: CallOptions): Promise<ModalitiesResponse>;
 }
 
 const isJson = (response: Response): boolean =>
@@ -86,6 +110,21 @@ export function createClient(options: ClientOptions): Client {
     return (await response.json()) as T;
   };
 
+  const post = async <T>(path: string, body: unknown, { signal }: CallOptions = {}): Promise<T> => {
+    const response = await send(baseUrl + path, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        ...authorization,
+      },
+      body: JSON.stringify(body),
+      ...(signal && { signal }),
+    });
+    await throwIfProblem(response);
+    return (await response.json()) as T;
+  };
+
   return {
     async generate(request, { signal, onProgress, onHeaders } = {}) {
       const response = await send(`${baseUrl}/v1/generate`, {
@@ -105,6 +144,10 @@ export function createClient(options: ClientOptions): Client {
         ? await readResult(response, onProgress)
         : ((await response.json()) as GenerateResponse);
     },
+    dryRun: (request, options) => post('/v1/generate', { ...request, dry_run: true }, options),
+    tokenize: (request, options) => post('/v1/tokenize', request, options),
+    detokenize: (request, options) => post('/v1/detokenize', request, options),
+    tokens: (ref, { signal } = {}) => get(`/v1/tokens/${encodeURIComponent(ref)}`, signal),
     models: ({ signal } = {}) => get('/v1/models', signal),
     modalities: ({ signal } = {}) => get('/v1/modalities', signal),
   };

@@ -36,7 +36,8 @@ export const fmManifestSchema = z.object({
   kind: z.literal('fm'),
   config: fmConfigSchema,
   modalities: z.record(z.string(), modalityInfoSchema),
-  graphs: z.object({ encoder: graphSchema, decoder: graphSchema }),
+  /** A worker loads `generate`; the other two give what lies in between, for comparison and checks. */
+  graphs: z.object({ encoder: graphSchema, decoder: graphSchema, generate: graphSchema }),
 });
 export type FmManifest = z.infer<typeof fmManifestSchema>;
 

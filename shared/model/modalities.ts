@@ -3,6 +3,7 @@
  * entries (metadata key `modality_info`), which extend or replace these; see `resolveModalities`.
  */
 import { z } from 'zod';
+import { COCO_CLASSES, COCO_COLOURS } from './cocoPanoptic.ts';
 
 /** How a value of this modality is shown to a person and accepted from one. */
 export const presentationSchema = z.enum([
@@ -36,6 +37,11 @@ const recommendedSettingsSchema = z
   })
   .partial();
 
+/** By what is given: a picture among the inputs, or none. */
+export const recommendedSchema = z
+  .object({ from_picture: recommendedSettingsSchema, from_text: recommendedSettingsSchema })
+  .partial();
+
 export const modalityInfoSchema = z.object({
   /** `img`: a fixed grid of tokens (or pixel patches). `seq`: WordPiece ids. `seq_emb`: rows of a text encoder. */
   type: z.enum(['img', 'seq', 'seq_emb']),
@@ -56,13 +62,12 @@ export const modalityInfoSchema = z.object({
   classes: z.array(z.string()).optional(),
   palette: z.array(z.tuple([z.number(), z.number(), z.number()])).optional(),
   presentation: presentationSchema,
-  /** Stem of the tokenizer's checkpoint, for a modality that a VQ tokenizer encodes and decodes. */
+  /**
+   * Stem of the checkpoint of the tokenizer that encodes and decodes the modality; of a sequence, that of
+   * the ids within its text (masks of instances, body poses).
+   */
   tokenizer: z.string().optional(),
-  /** By what is given: a picture among the inputs, or none. */
-  recommended: z
-    .object({ from_picture: recommendedSettingsSchema, from_text: recommendedSettingsSchema })
-    .partial()
-    .optional(),
+  recommended: recommendedSchema.optional(),
   /** Sequence bound of the decoder's position counter where it differs from `max_tokens` (human_poses). */
   max_length: z.number().int().positive().optional(),
 });
@@ -96,6 +101,12 @@ const grid = (
   tokenizer,
 });
 
+const semseg = (size: number): ModalityInfo => ({
+  ...grid(4096, size, 16, 'semseg', 'tok_semseg'),
+  classes: COCO_CLASSES,
+  palette: COCO_COLOURS,
+});
+
 const sequence = (
   max_tokens: number,
   presentation: Presentation,
@@ -117,7 +128,7 @@ export const PUBLISHED_MODALITIES: Readonly<Record<string, ModalityInfo>> = {
   'tok_rgb@224': grid(16384, 224, 16, 'rgb', 'tok_rgb'),
   'tok_depth@224': grid(8192, 224, 16, 'depth', 'tok_depth'),
   'tok_normal@224': grid(8192, 224, 16, 'normal', 'tok_normal'),
-  'tok_semseg@224': grid(4096, 224, 16, 'semseg', 'tok_semseg'),
+  'tok_semseg@224': semseg(224),
   'tok_clip@224': grid(8192, 224, 16, 'features', 'tok_clip'),
   'tok_canny_edge@224': grid(8192, 224, 16, 'edge', 'tok_edge'),
   'tok_sam_edge@224': grid(8192, 224, 16, 'edge', 'tok_edge'),
@@ -128,14 +139,14 @@ export const PUBLISHED_MODALITIES: Readonly<Record<string, ModalityInfo>> = {
   'tok_rgb@448': grid(16384, 448, 16, 'rgb', 'tok_rgb'),
   'tok_depth@448': grid(8192, 448, 16, 'depth', 'tok_depth'),
   'tok_normal@448': grid(8192, 448, 16, 'normal', 'tok_normal'),
-  'tok_semseg@448': grid(4096, 448, 16, 'semseg', 'tok_semseg'),
+  'tok_semseg@448': semseg(448),
   'tok_clip@448': grid(8192, 448, 16, 'features', 'tok_clip'),
   caption: sequence(256, 'text'),
   det: sequence(256, 'boxes'),
   metadata: sequence(40, 'metadata'),
-  human_poses: sequence(275, 'poses', { max_length: 263 }),
+  human_poses: sequence(275, 'poses', { max_length: 263, tokenizer: 'tok_human_poses' }),
   color_palette: sequence(23, 'palette'),
-  sam_instance: sequence(290, 'instances'),
+  sam_instance: sequence(290, 'instances', { tokenizer: 'tok_sam_instance' }),
   t5_caption: {
     type: 'seq_emb',
     pixels: false,

@@ -107,6 +107,93 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
 }
 
 /**
+ * FM generation in one run: encoder, decoder, guidance and sampling; for sequences one token after the
+ * other, with the keys and values of earlier ones kept. Several states and requests share a run without
+ * padding, as all their tokens lie in one row: what belongs together is told by number.
+ *
+ * Encoder, as `encoderSignature` with B = 1 and without a mask. Register tokens are given as
+ * `registers.ids` (1, r), those of every state, and come first. `order` (N) brings the concatenated inputs
+ * into the order in which they are encoded, and `segments` (N) says which state each is of then; tokens of
+ * different states do not see each other. They are looked at in `state_rows` (1) rows: one a state where
+ * all have the same number of tokens, otherwise a single one. `kept_context` (K, D) of earlier runs follows.
+ *
+ * Decoder: picture targets (`target.M.positions` (B, m_M), in one row), or sequences of one modality, a row
+ * each and one token at a time: `target.M.selected` 1 and `ids` (g, 1) the last token of each, `start` its
+ * place. `target_order` (T) brings the concatenated targets into the order in which they are decoded, as B
+ * rows of m. `context_index` (B, n) are the rows of the context that a decoder row may see (the number of
+ * rows stands for nothing), `context_hidden` (B, m, n) where a target must not; one that sees none reads
+ * zeros. Among themselves the same targets are looked at as u rows of v: `target_hidden` (u, v, v).
+ * `cache.L.key` and `.value` (u, H, l, hd) are of the tokens before.
+ *
+ * Guidance: prediction p is the weighted sum of decoder outputs, `combine_index` and `combine_weight`
+ * (P, c), counted over (B*m) and then over `kept_states` (k, D). Predictions lie by modality in the order
+ * of `domains_out`, `head_counts` (T) of each; `vocabulary` (1) is the largest among them.
+ *
+ * Sampling, per prediction: `temperature` (0 takes the most likely), `top_k` (0 is off) of which
+ * `top_k_most` (1) is the largest, `top_p` (0 is off), and `draws` (i, P) uniform numbers in [0, 1), a row
+ * for each of the `iterations`. `group` (g): which prediction continues a decoder row; `stops` (P, s) ids
+ * that end it; the loop ends when all have. Ids after a prediction's own end mean nothing.
+ *
+ * `generated` ids, `confidence` (probability after filters and temperature) and `likelihood` (of the model itself)
+ * are (i, P); `context` (N, D) the new rows; `states` (B*m, D) the decoder's outputs of the last iteration.
+ */
+export function generateSignature(config: FmConfig, modalities: Modalities): GraphSignature {
+  const { dim, num_heads: heads, decoder_depth } = config;
+  const caches = (name: string) =>
+    Array.from({ length: decoder_depth }, (_, layer) => [
+      float(`${name}.${layer}.key`, 'u', heads, `l_${name}`, dim / heads),
+      float(`${name}.${layer}.value`, 'u', heads, `l_${name}`, dim / heads),
+    ]).flat();
+  const encoder = encoderInputs(config.domains_in, modalities).filter(
+    ({ name }) => name !== 'mask',
+  );
+  const registers = config.num_register_tokens > 0 ? [int64('registers.ids', 1, 'r')] : [];
+  return {
+    inputs: [
+      ...encoder.map((input) => ({ ...input, dims: [1, ...input.dims.slice(1)] })),
+      ...registers,
+      int64('order', 'N'),
+      int64('segments', 'N'),
+      int64('state_rows', 1),
+      float('kept_context', 'K', dim),
+      ...config.domains_out.map((name) =>
+        modalities[name]!.type === 'seq'
+          ? int64(`target.${name}.selected`, 1)
+          : int64(`target.${name}.positions`, 'b', `M_${name}`),
+      ),
+      int64('ids', 'g', 'sequence'),
+      int64('start', 1),
+      int64('target_order', 'T'),
+      int64('context_index', 'B', 'n'),
+      bool('context_hidden', 'B', 'm', 'n'),
+      bool('target_hidden', 'u', 'v', 'v'),
+      ...caches('cache'),
+      float('kept_states', 'k', dim),
+      int64('combine_index', 'P', 'c'),
+      float('combine_weight', 'P', 'c'),
+      int64('head_counts', config.domains_out.length),
+      int64('vocabulary', 1),
+      float('temperature', 'P'),
+      int64('top_k', 'P'),
+      int64('top_k_most', 1),
+      float('top_p', 'P'),
+      int64('iterations'),
+      float('draws', 'i', 'P'),
+      int64('group', 'g'),
+      int64('stops', 'P', 's'),
+    ],
+    outputs: [
+      float('context', 'N', dim),
+      int64('generated', 'j', 'P'),
+      float('confidence', 'j', 'P'),
+      float('likelihood', 'j', 'P'),
+      float('states', 'q', dim),
+      ...caches('next'),
+    ],
+  };
+}
+
+/**
  * A backbone: inputs as an FM encoder's. `features` (B, N, D) as an FM encoder's, `pooled` (B, D) their mean
  * over the tokens that are neither padding nor registers, and `logits` (B, classes) where there is a head.
  */
@@ -182,6 +269,7 @@ export function signaturesOf(manifest: Manifest): Readonly<Record<string, GraphS
       return {
         encoder: encoderSignature(manifest.config, manifest.modalities),
         decoder: decoderSignature(manifest.config, manifest.modalities),
+        generate: generateSignature(manifest.config, manifest.modalities),
       };
     case 'fmvit':
       return { encoder: fmVitSignature(manifest.config, manifest.modalities) };

@@ -7,9 +7,14 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { generateResponseSchema } from '../../shared/api/generate.ts';
+import { dryRunResponseSchema, generateResponseSchema } from '../../shared/api/generate.ts';
 import { modelsResponseSchema } from '../../shared/api/models.ts';
-import { signInternal, type WorkerGenerateRequest } from '../../shared/api/worker.ts';
+import { detokenizeResponseSchema, tokenizeResponseSchema } from '../../shared/api/tokens.ts';
+import {
+  signInternal,
+  type WorkerGenerateRequest,
+  workerGenerateResponseSchema,
+} from '../../shared/api/worker.ts';
 import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
 
 const SECRET = 'a secret for this test alone';
@@ -140,6 +145,49 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
     assert.ok(events.length > 2 && events.slice(0, -1).every(([name]) => name === 'progress'));
     const same = generateResponseSchema.parse(JSON.parse(events.at(-1)![1]));
     assert.deepEqual(same.outputs, result.outputs);
+  });
+
+  test('tokens: made, decoded, known ones gone on from; a dry run runs nothing', async () => {
+    const post = async (path: string, request: object, more: object = {}) => {
+      const body = JSON.stringify({ request_id: 'r2', model: 'demo', request, ...more });
+      const response = await call(path, { body });
+      assert.equal(response.status, 200, await response.clone().text());
+      return (await response.json()) as unknown;
+    };
+    const rgb = { data: await picture() };
+    const tokenized = await post('/internal/tokenize', { inputs: { rgb } });
+    const { tokens } = tokenizeResponseSchema.parse(tokenized).inputs.rgb!;
+    assert.equal(tokens.length, 64);
+    const detokenized = await post('/internal/detokenize', { tokens: { rgb: { tokens } } });
+    const output = detokenizeResponseSchema.parse(detokenized).outputs.rgb!;
+    const decoded = await sharp(Buffer.from(output.image!.split(',')[1]!, 'base64')).stats();
+    // The picture was one flat blue: red least, blue most.
+    const [red, green, blue] = decoded.channels.map(({ mean }) => mean);
+    assert.ok(red! < green! && green! < blue!);
+
+    const request = { inputs: { rgb }, targets: ['depth', 'normal'], keep: true };
+    const task = { id: 'result', seed: 7 };
+    const whole = workerGenerateResponseSchema.parse(
+      await post('/internal/generate', request, task),
+    );
+    assert.deepEqual(whole.input_tokens, {}, 'pixels are no tokens');
+    const depth = { modality: 'tok_depth@64', samples: [whole.outputs.depth![0]!.tokens] };
+    const rest = await post('/internal/generate', request, { ...task, known: [depth] });
+    const { outputs, reused_targets } = workerGenerateResponseSchema.parse(rest);
+    assert.deepEqual([outputs, reused_targets], [whole.outputs, 1]);
+
+    const dry = await post('/internal/generate', { ...request, dry_run: true }, task);
+    const told = dryRunResponseSchema.parse(dry);
+    assert.deepEqual(
+      [told.usage.encoder_passes, told.usage.decoder_passes, told.usage.units],
+      [whole.usage.encoder_passes, whole.usage.decoder_passes, whole.usage.units],
+    );
+  });
+
+  test('a deadline counts from the arrival, in the queue as well', async () => {
+    const late = await generate({ ...long, deadline_ms: 100 });
+    assert.equal(late.status, 504);
+    assert.equal((await late.json()).code, 'deadline_exceeded');
   });
 
   test('says what it has loaded', async () => {

@@ -3,7 +3,9 @@ import { after, before, describe } from 'node:test';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
+import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
+import { tokenTests } from './tokens.ts';
 
 export interface Edge {
   readonly url: string;
@@ -60,5 +62,7 @@ export function edgeSuite({ name, skip, start, store }: Platform): void {
     happyTests(fixture);
     errorTests(fixture);
     securityTests(fixture);
+    tokenTests(fixture);
+    planTests(fixture);
   });
 }

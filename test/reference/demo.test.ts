@@ -53,7 +53,7 @@ describe('demo checkpoints', { skip: skipWithout('demo', 'fm.safetensors') }, ()
       modalityInfo: described.modalities,
       vitPresets: described.vit_presets,
     });
-    set = await loadModelSet(join(folder, 'set'), { threads: 1 });
+    set = await loadModelSet(join(folder, 'set'), { threads: 1, plain: true });
     expected = await readTensors(sharedPath('demo/expected.safetensors'));
     const { data } = floats(expected, 'rgb_input');
     const size = data.length / IMAGES;
@@ -76,11 +76,11 @@ describe('demo checkpoints', { skip: skipWithout('demo', 'fm.safetensors') }, ()
 
   test('four pictures: features, context, depth logits', async () => {
     const input = encoderFeeds(set.fm, seen());
-    const { features, context } = await set.encoder.run(input.feeds);
+    const { features, context } = await set.plain!.encoder.run(input.feeds);
     close(features, 'encoder_output');
     close(context, 'decoder_context');
     const targets = { 'tok_depth@64': seen().map(() => ({ positions: range(64) })) };
-    const decoded = await set.decoder.run(
+    const decoded = await set.plain!.decoder.run(
       decoderFeeds(set.fm, targets, context!, input.mask, false),
     );
     close(decoded['tok_depth@64.logits'], 'tok_depth.logits');
@@ -95,11 +95,11 @@ describe('demo checkpoints', { skip: skipWithout('demo', 'fm.safetensors') }, ()
   ]) {
     test(`greedy ${name} in one step`, async () => {
       const input = encoderFeeds(set.fm, seen());
-      const { context } = await set.encoder.run(input.feeds, ['context']);
+      const { context } = await set.plain!.encoder.run(input.feeds, ['context']);
       const positions = range(set.fm.modalities[name]!.max_tokens);
       const targets = { [name]: seen().map(() => ({ positions })) };
       const feeds = decoderFeeds(set.fm, targets, context!, input.mask, false);
-      const decoded = await set.decoder.run(feeds, [`${name}.logits`]);
+      const decoded = await set.plain!.decoder.run(feeds, [`${name}.logits`]);
       assert.deepEqual(
         argMaxRows(floats(decoded, `${name}.logits`)),
         Array.from(ints(expected, `${name.split('@')[0]}.greedy_ids`).data, Number),
@@ -110,7 +110,7 @@ describe('demo checkpoints', { skip: skipWithout('demo', 'fm.safetensors') }, ()
   for (const name of ['caption', 'det', 'color_palette']) {
     test(`greedy ${name}, token by token`, async () => {
       const input = encoderFeeds(set.fm, seen({ [name]: { content: [START], positions: [0] } }));
-      const { context } = await set.encoder.run(input.feeds, ['context']);
+      const { context } = await set.plain!.encoder.run(input.feeds, ['context']);
       const reference = ints(expected, `${name}.greedy_ids`);
       const length = reference.dims[1]!;
       const texts: number[][] = range(IMAGES).map(() => [START]);
@@ -118,7 +118,7 @@ describe('demo checkpoints', { skip: skipWithout('demo', 'fm.safetensors') }, ()
         const positions = range(step + 1);
         const targets = { [name]: texts.map((ids) => ({ ids, positions })) };
         const feeds = decoderFeeds(set.fm, targets, context!, input.mask, true);
-        const decoded = await set.decoder.run(feeds, [`${name}.logits`]);
+        const decoded = await set.plain!.decoder.run(feeds, [`${name}.logits`]);
         const best = argMaxRows(floats(decoded, `${name}.logits`));
         texts.forEach((ids, row) => {
           ids.push(best[row * (step + 1) + step]!);
@@ -157,7 +157,7 @@ test("the repository's own demo model describes itself", {
   const folder = await temporaryFolder();
   t.after(() => rm(folder, { recursive: true }));
   await exportSet(ownModel, join(folder, 'set'));
-  const set = await loadModelSet(join(folder, 'set'), { threads: 1 });
+  const set = await loadModelSet(join(folder, 'set'), { threads: 1, plain: true });
   t.after(() => set.close());
   for (const [name, { tokenizer, max_tokens, vocab_size }] of Object.entries(set.fm.modalities)) {
     if (!tokenizer) continue;

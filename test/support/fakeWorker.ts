@@ -5,13 +5,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { GenerateResponse, Output } from '../../shared/api/generate.ts';
+import type { Output } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
 import {
   verifyInternal,
   type WorkerGenerateRequest,
+  type WorkerGenerateResponse,
+  type WorkerTokenizeRequest,
+  workerDetokenizeRequestSchema,
   workerGenerateRequestSchema,
+  workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
 
 export const SECRET = 'a-secret-of-tests';
@@ -42,7 +46,7 @@ export const MODEL: Model = {
   digest: 'd'.repeat(64),
   licence: 'Apache-2.0',
   precision: 'fp32',
-  parameters: 1,
+  parameters: 1_000_000,
   modalities: [
     picture('rgb', true, true),
     picture('depth', false, true),
@@ -66,6 +70,8 @@ export interface FakeWorker {
   readonly url: string;
   /** Requests that reached /internal/generate with a good signature. */
   readonly asked: WorkerGenerateRequest[];
+  /** Requests to tokenize and detokenize, as sent. */
+  readonly tokenAsked: unknown[];
   readonly traces: string[];
   /** Answered instead of a result. */
   failure: Failure | undefined;
@@ -76,27 +82,34 @@ export interface FakeWorker {
   close(): Promise<void>;
 }
 
+const ownName = (name: string): string =>
+  name === 'caption' || name.startsWith('tok_') ? name : `tok_${name}@64`;
+
 const output = (modality: string, sample: number, seed: number): Output => ({
-  modality,
+  modality: ownName(modality),
   presentation: modality === 'caption' ? 'text' : 'depth',
   sample,
-  tokens: [seed % 64],
+  tokens: Array.from({ length: modality === 'caption' ? 1 : 16 }, () => seed % 64),
   ...(modality === 'caption'
     ? { text: 'a réd sphere' }
     : { image: PNG_URL, data: `data:application/x-npy;base64,${NPY.toString('base64')}` }),
 });
 
-function resultOf(asked: WorkerGenerateRequest, model: Model): GenerateResponse {
-  const { request } = workerGenerateRequestSchema.parse(asked);
+const servedBy = ({ id, digest, licence, precision }: Model) => ({
+  id,
+  digest,
+  licence,
+  precision,
+});
+
+function resultOf(asked: WorkerGenerateRequest, model: Model): WorkerGenerateResponse {
+  const { request, known = [] } = workerGenerateRequestSchema.parse(asked);
   return {
     id: asked.id,
-    model: {
-      id: model.id,
-      digest: model.digest,
-      licence: model.licence,
-      precision: model.precision,
-    },
+    model: servedBy(model),
     seed: asked.seed,
+    ...(request.keep && { input_tokens: tokensOf(request.inputs) }),
+    ...(known.length > 0 && { reused_targets: known.length }),
     outputs: Object.fromEntries(
       request.targets.map(({ modality }) => [
         modality,
@@ -110,6 +123,16 @@ function resultOf(asked: WorkerGenerateRequest, model: Model): GenerateResponse 
       milliseconds: performance.now(),
     },
   };
+}
+
+/** Every input is the tokens 1, 2, 3 ..., unless it is tokens already. */
+function tokensOf(inputs: WorkerTokenizeRequest['request']['inputs']) {
+  const entries = Object.entries(inputs).map(([name, value]) => {
+    const made = Array.from({ length: name === 'caption' ? 3 : 16 }, (_, i) => i + 1);
+    const tokens = typeof value === 'object' && 'tokens' in value ? value.tokens : made;
+    return [name, { modality: ownName(name), tokens }] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 export async function startFakeWorker(port = 0): Promise<FakeWorker> {
@@ -157,6 +180,21 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     if (path === '/internal/generate') {
       return await generate(body, response, header('accept').includes('event-stream'));
     }
+    if (path === '/internal/tokenize') {
+      const { request } = workerTokenizeRequestSchema.parse(JSON.parse(body));
+      fake.tokenAsked.push(JSON.parse(body));
+      return json(response, 200, { model: servedBy(fake.model), inputs: tokensOf(request.inputs) });
+    }
+    if (path === '/internal/detokenize') {
+      const { request } = workerDetokenizeRequestSchema.parse(JSON.parse(body));
+      fake.tokenAsked.push(JSON.parse(body));
+      const outputs = Object.entries(request.tokens).map(([name, given]) => [
+        name,
+        { ...output(name, 0, request.seed), tokens: 'tokens' in given ? given.tokens : [] },
+      ]);
+      const answer = { model: servedBy(fake.model), outputs: Object.fromEntries(outputs) };
+      return json(response, 200, answer);
+    }
     json(response, 404, { code: 'not_found', detail: path });
   }
 
@@ -169,6 +207,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
   const fake: FakeWorker = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
+    tokenAsked: [],
     traces: [],
     failure: undefined,
     gate: undefined,

@@ -1,4 +1,7 @@
-/** FM checkpoints of the published sizes whose weights are all zero: sparse files, which take no space. */
+/**
+ * FM checkpoints of the published sizes: with weights of zero, as sparse files that take no space, or with
+ * small random ones.
+ */
 import { open } from 'node:fs/promises';
 import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
 import { hiddenSize } from '../../worker/export/blocks/mlp.ts';
@@ -81,11 +84,18 @@ function shapesOf({ dim, depth }: FmSize): Record<string, readonly number[]> {
 const listRepr = (names: readonly string[]): string =>
   `[${names.map((name) => `'${name}'`).join(', ')}]`;
 
+/** Random numbers that are written again and again. */
+const TILE_BYTES = 2 ** 23;
+
 /**
  * Writes a checkpoint with the tensors, shapes and metadata of a published 4M-7.
  * @returns bytes of the file
  */
-export async function writeSparseFm(file: string, size: FmSize): Promise<number> {
+export async function writeSparseFm(
+  file: string,
+  size: FmSize,
+  content: 'zero' | 'random' = 'zero',
+): Promise<number> {
   const header: Record<string, unknown> = {
     __metadata__: {
       domains_in: listRepr(DOMAINS),
@@ -114,6 +124,17 @@ export async function writeSparseFm(file: string, size: FmSize): Promise<number>
   try {
     await handle.write(Buffer.concat([prefix, json]));
     await handle.truncate(8 + json.length + position);
+    if (content === 'random') {
+      const numbers = Float32Array.from(
+        { length: TILE_BYTES / 4 },
+        (_, i) => 0.05 * Math.sin(i * 12.9898 + (i % 977)),
+      );
+      const tile = new Uint8Array(numbers.buffer);
+      for (let done = 0; done < position; done += TILE_BYTES) {
+        const length = Math.min(TILE_BYTES, position - done);
+        await handle.write(tile, 0, length, 8 + json.length + done);
+      }
+    }
   } finally {
     await handle.close();
   }

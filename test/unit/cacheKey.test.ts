@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { generateRequestSchema } from '../../shared/api/generate.ts';
+import {
+  type GenerateRequest,
+  generateRequestSchema,
+  type TargetSettings,
+  targetSchema,
+} from '../../shared/api/generate.ts';
 import { canonicalJson, generateKey, sha256 } from '../../shared/cacheKey.ts';
 
 const model = { id: 'm', digest: 'abc' };
@@ -35,14 +40,14 @@ test('canonical JSON: order of keys and absent fields do not matter, values do',
 test('the key of a known request, written out by hand', async () => {
   const { id, seed } = await generateKey(model, request({}));
   const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
-  const written = (chosen: number | null): string =>
+  const written = (answered: string, answeredLater = '', seed = ''): string =>
     hash(
-      `{"chained":true,"inputs":{"caption":{"kind":"text","sha256":"${hash('x')}"}},` +
-        '"model":{"digest":"abc","id":"m"},"num_samples":1,"seed":' +
-        `${chosen},"targets":[{"modality":"depth"},{"modality":"rgb"}],"task":"generate","version":1}`,
+      `{"chained":true,"further":[],"inputs":{"caption":{"kind":"text","sha256":"${hash('x')}"}},` +
+        `${answered}"model":{"digest":"abc","id":"m"},"num_samples":1,${answeredLater}${seed}` +
+        '"targets":[{"modality":"depth"},{"modality":"rgb"}],"task":"generate","version":2}',
     );
-  assert.equal(seed, Number.parseInt(written(null).slice(0, 8), 16));
-  assert.equal(id, written(seed));
+  assert.equal(seed, Number.parseInt(written('').slice(0, 8), 16));
+  assert.equal(id, written('"keep":false,', '"outputs":"values",', `"seed":${seed},`));
 });
 
 test('defaults written out, and the derived seed, give the same key', async () => {
@@ -69,8 +74,75 @@ test('everything that changes the result changes the key', async () => {
     id({ inputs: { caption: { data: btoa('x') } } }),
     id({ inputs: { caption: { tokens: [1] } } }),
     id({ inputs: { caption: { tokens: [1, 2] } } }),
+    id({ inputs: { caption: { tokens: [1, null] } } }),
+    id({ inputs: { caption: { value: [1] } } }),
+    id({ inputs: { caption: { ref: `sha256:${'0'.repeat(64)}` } } }),
+    id({ inputs: { caption: { tokens: [1], hide: { box: [0, 0, 1, 1] } } } }),
+    id({ inputs: { caption: { tokens: [1], hide: { mask: btoa('x') } } } }),
+    id({ inputs: { caption: { tokens: [1], hide: { mask: btoa('y') } } } }),
   ]);
   assert.equal(new Set(ids).size, ids.length);
+});
+
+/** One other value for each field of a request; `harmless` ones change nothing of the result. */
+const OTHER: Readonly<Record<keyof GenerateRequest, unknown>> = {
+  model: 'harmless',
+  dry_run: 'harmless',
+  deadline_ms: 'harmless',
+  previews: 'harmless',
+  preset: 'rgb-to-all',
+  inputs: { caption: 'other' },
+  targets: ['normal'],
+  chained: false,
+  seed: 5,
+  num_samples: 2,
+  keep: true,
+  outputs: 'tokens',
+};
+const HARMLESS = { model: 'm', dry_run: true, deadline_ms: 60, previews: true };
+const OTHER_SETTING: Readonly<Record<keyof TargetSettings, unknown>> = {
+  modality: 'normal',
+  scheme: 'maskgit',
+  steps: 2,
+  token_schedule: 'linear',
+  temperature: 0.5,
+  temperature_schedule: 'linear',
+  top_k: 3,
+  top_p: 0.5,
+  guidance_scale: 3,
+  guidance: { caption: 2 },
+  max_tokens: 4,
+};
+
+test('every field of a request changes the key, or is known to be harmless', async () => {
+  assert.deepEqual(
+    Object.keys(OTHER).sort(),
+    Object.keys(generateRequestSchema.shape).sort(),
+    'a new field is listed here',
+  );
+  const plain = await id({});
+  for (const [field, value] of Object.entries(OTHER)) {
+    const harmless = value === 'harmless';
+    const key = await id({ [field]: harmless ? HARMLESS[field as keyof typeof HARMLESS] : value });
+    assert.equal(key === plain, harmless, field);
+  }
+  assert.deepEqual(
+    Object.keys(OTHER_SETTING).sort(),
+    Object.keys(targetSchema.shape).sort(),
+    'a new setting is listed here',
+  );
+  for (const [field, value] of Object.entries(OTHER_SETTING)) {
+    const target = { modality: 'depth', [field]: value };
+    assert.notEqual(await id({ targets: [target, 'rgb'] }), plain, field);
+  }
+});
+
+test('what is kept or left undecoded does not change the seed; a further model changes the key', async () => {
+  const plain = await generateKey(model, request({}));
+  const kept = await generateKey(model, request({ keep: true, outputs: 'tokens' }));
+  assert.equal(kept.seed, plain.seed);
+  const further = await generateKey(model, request({}), undefined, [{ id: 's', digest: 'e' }]);
+  assert.notEqual(further.id, plain.id);
 });
 
 test('a random seed is drawn, and found again only by the seed that was drawn', async () => {

@@ -4,6 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
+import { fusedRunner } from '../../worker/batching/fused/runner.ts';
 import { sample } from '../../worker/diffusion/sampler.ts';
 import { normals } from '../../worker/engine/rng.ts';
 import { ExportError } from '../../worker/export/errors.ts';
@@ -132,7 +133,8 @@ describe('a set with a diffusion tokenizer', () => {
   test('a request is answered with the picture, the same for the same seed', async () => {
     const specials = { pad: 0, eos: 1, sentinel: (k: number) => 1 + k, isSentinel: () => false };
     const text = { encode: () => [], decode: () => '', specials };
-    const model = { loaded, text, description: describeModel(loaded) };
+    const runner = fusedRunner(loaded.fm, loaded.generate);
+    const model = { loaded, text, description: describeModel(loaded), runner };
     const request = generateRequestSchema.parse({
       inputs: { caption: { tokens: [4, 5, 1] } },
       targets: [{ modality: 'depth', steps: 2 }],

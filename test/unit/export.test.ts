@@ -50,6 +50,7 @@ describe('an export', () => {
     assert.deepEqual((await readdir(out)).sort(), [
       'decoder.onnx',
       'encoder.onnx',
+      'generate.onnx',
       'model.json',
       'weights.safetensors',
     ]);
@@ -218,5 +219,5 @@ test('a model with its text tokenizer beside it becomes a set of one', async (t)
   t.after(() => loaded.close());
   assert.equal(loaded.set.id, 'one');
   assert.deepEqual(loaded.tokenizers, {});
-  assert.equal(loaded.encoder.signature.outputs[0]!.name, 'context');
+  assert.equal(loaded.generate.signature.outputs[0]!.name, 'context');
 });

@@ -3,16 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
-import { METADATA_FIELDS } from '../../worker/text/metadata.ts';
-import {
-  formatBoxes,
-  formatMetadata,
-  formatPalette,
-  parseBoxes,
-  parseMetadata,
-  parsePalette,
-  parseText,
-} from '../../worker/text/sequences.ts';
+import { formatBoxes, parseBoxes } from '../../worker/text/boxes.ts';
+import { formatPalette, parsePalette } from '../../worker/text/palette.ts';
+import { parseText } from '../../worker/text/sequences.ts';
 
 describe('boxes', () => {
   const cup = { xmin: 0.5, ymin: 0.25, xmax: 1, ymax: 0.75, class: 'wine glass' };
@@ -25,6 +18,14 @@ describe('boxes', () => {
       'v0=0 v1=100 v2=200 v3=999 dog v0=500 v1=250 v2=999 v3=749 wine glass',
     );
     assert.equal(formatBoxes([dog], 64), 'v0=0 v1=6 v2=13 v3=63 dog');
+  });
+
+  test('of a detector are written from a score of 0.6 on', () => {
+    const scored = [
+      { ...cup, score: 0.59 },
+      { ...dog, score: 0.6 },
+    ];
+    assert.equal(formatBoxes(scored, 1000), formatBoxes([dog], 1000));
   });
 
   test('are read back with names of several words', () => {
@@ -44,6 +45,51 @@ describe('boxes', () => {
       '2 incomplete boxes were left out',
       '2 words before the first box were left out',
     ]);
+  });
+
+  test('a corner that comes twice or within a name spoils its own box alone', () => {
+    const spoilt = [
+      'v0=1 v1=2 v2=3 v2=4 cat',
+      'v0=1 v1=2 v2=3 v3=4 v1=9 cat',
+      'v0=1 v1=2 v2=3 v3=4 cat v2=9',
+      'v0=1 v1=2 cat v2=3 v3=4',
+    ];
+    for (const text of spoilt) {
+      const { value, warnings } = parseBoxes(`${text} v0=1 v1=2 v2=3 v3=4 dog`, 1000);
+      assert.deepEqual(
+        value.map((box) => box.class),
+        ['dog'],
+        text,
+      );
+      assert.deepEqual(warnings, ['1 incomplete boxes were left out'], text);
+    }
+    assert.deepEqual(parseBoxes('v0=1 v1=2 v2=64 v3=4 cat', 64).value, []);
+  });
+
+  test('text -> boxes -> text and boxes -> text -> boxes lose nothing', () => {
+    const bin = fc.integer({ min: 0, max: 999 });
+    const name = fc.constantFrom('person', 'wine glass', 'hot dog', 'tv');
+    const box = fc.record({ xmin: bin, ymin: bin, xmax: bin, ymax: bin, class: name });
+    fc.assert(
+      fc.property(fc.array(box, { maxLength: 12 }), (boxes) => {
+        const relative = boxes.map(({ xmin, ymin, xmax, ymax, class: of }) => ({
+          xmin: xmin / 999,
+          ymin: ymin / 999,
+          xmax: xmax / 999,
+          ymax: ymax / 999,
+          class: of,
+        }));
+        const text = formatBoxes(relative, 1000);
+        const { value, warnings } = parseBoxes(text, 1000);
+        assert.deepEqual(warnings, []);
+        assert.equal(formatBoxes(value, 1000), text);
+        const distances = relative.map((r) => r.xmin ** 2 + r.ymin ** 2).sort((a, b) => a - b);
+        assert.deepEqual(
+          value.map((v) => v.xmin ** 2 + v.ymin ** 2),
+          distances,
+        );
+      }),
+    );
   });
 });
 
@@ -66,61 +112,46 @@ describe('palettes', () => {
     assert.deepEqual(value, ['#010203']);
     assert.equal(warnings.length, 1);
   });
-});
 
-describe('metadata', () => {
-  test('is binned as upstream: 49 bins written, 50 divide on reading', () => {
-    const text = formatMetadata({ original_width: 640, brightness: 255, n_humans: 2 });
-    assert.equal(text, 'v1=0 v0=20 v1=5 v0=2 v1=10 v0=49');
-    assert.deepEqual(parseMetadata(text).value, {
-      original_width: 640,
-      n_humans: 2,
-      brightness: (255 * 49) / 50,
-    });
+  test('a wrong count and a channel beyond 255 are told', () => {
+    for (const text of ['v1=3 v0=1 v0=2 v0=3', 'v1=1 v0=1 v0=2 v0=900', 'v0=1 v0=2 v0=3 v0=4']) {
+      const { value, warnings } = parsePalette(text, 1000);
+      assert.equal(value.length, 1, text);
+      assert.equal(warnings.length, 1, text);
+    }
+    assert.deepEqual(parsePalette('v1=1 v0=1 v0=2 v0=900', 1000).value, ['#0102ff']);
   });
 
-  test('every field comes back within one bin', () => {
-    const fields = fc.record(
-      Object.fromEntries(
-        METADATA_FIELDS.map(({ name, range, largest, unit }) => [
-          name,
-          range
-            ? fc.double({ min: range[0], max: range[1], noNaN: true })
-            : fc.integer({ min: 0, max: unit ? 30_000 : largest! }),
-        ]),
-      ),
-    );
+  test('come back as they were', () => {
+    const hex = fc.integer({ min: 0, max: 0xffffff });
+    const colour = hex.map((n) => `#${n.toString(16).padStart(6, '0')}`);
     fc.assert(
-      fc.property(fields, (values) => {
-        const { value, warnings } = parseMetadata(formatMetadata(values));
-        assert.deepEqual(warnings, []);
-        for (const { name, range, unit } of METADATA_FIELDS) {
-          const bin = range ? (range[1] - range[0]) / 24 : (unit ?? 0);
-          assert.ok(Math.abs(value[name]! - values[name]!) <= bin, name);
-        }
+      fc.property(fc.array(colour, { minLength: 1, maxLength: 7 }), (colours) => {
+        const text = formatPalette(colours, 1000);
+        assert.deepEqual(parsePalette(text, 1000), { value: colours, warnings: [] });
+        const coarse = formatPalette(colours, 64);
+        assert.equal(formatPalette(parsePalette(coarse, 64).value, 64), coarse);
       }),
     );
   });
-
-  test('unknown kinds and values without a kind are skipped, and told', () => {
-    const { value, warnings } = parseMetadata('v0=3 v1=77 v1=3 v0=12 cat');
-    assert.deepEqual(value, { caption_n_words: 12 });
-    assert.equal(warnings.length, 1);
-  });
 });
 
-test('no text makes a parser throw', () => {
-  const word = fc.oneof(
-    fc.constantFrom('v0=1', 'v1=2', 'v2=3', 'v3=4', 'v0=999', 'cat', '=', 'v9=1', 'v0=', ''),
-    fc.string(),
-  );
+test('no text makes a parser throw, and what is not read is told', () => {
+  const keyword = fc.constantFrom('human', 'pose', 'global', 'camera', 'shape', 'point', 'polygon');
+  const number = fc
+    .tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 1200 }))
+    .map(([kind, value]) => `v${kind}=${value}`);
+  const other = fc.constantFrom('none', 'cat', '=', 'v9=1', 'v0=', 'v0=-1', 'v0=1e3', '');
+  const word = fc.oneof({ weight: 8, arbitrary: number }, keyword, other, fc.string());
   fc.assert(
     fc.property(
-      fc.array(word),
+      fc.array(word, { maxLength: 120 }),
       fc.constantFrom(...Object.values(PUBLISHED_MODALITIES)),
-      (w, info) => {
-        assert.ok(Array.isArray(parseText(w.join(' '), info).warnings));
+      (words, info) => {
+        const { warnings } = parseText(words.join(' '), info);
+        assert.ok(warnings.every((warning) => typeof warning === 'string'));
       },
     ),
+    { numRuns: 1000 },
   );
 });

@@ -1,132 +1,135 @@
 /** Several generations side by side, with arrays in place of a model. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
-import type { TargetPlan } from '../../shared/schedule.ts';
-import { type RunRequests, runLockstep } from '../../worker/batching/lockstep.ts';
-import type { ForwardRequest } from '../../worker/engine/forward.ts';
-import { type Engine, generate } from '../../worker/engine/generate.ts';
-import { seededChance } from '../../worker/engine/sampling.ts';
-import { fullTokens } from '../../worker/engine/tokenState.ts';
-import { REFERENCE_SPECIALS } from '../support/trace.ts';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { DeadlineError, runLockstep } from '../../worker/batching/lockstep.ts';
+import { plainRunner } from '../../worker/batching/plain.ts';
+import type { RunRequests } from '../../worker/engine/forward.ts';
+import { type Generated, generate, generateTargets } from '../../worker/engine/generate.ts';
+import { fullTokens, type TokenState } from '../../worker/engine/tokenState.ts';
+import { arrayModel } from '../support/arrayModel.ts';
+import { fakeEngine, planned, runFake } from '../support/engineRun.ts';
+import { generationsOf, randomRequests } from '../support/randomRequests.ts';
 
-const VOCABULARY = 12;
-/** Logits that depend on what was visible and where, so that a mixed-up row would show. */
-const fakeModel = (seen: ForwardRequest[][]): RunRequests => {
-  const hash = (text: string): number =>
-    [...text].reduce((h, c) => (h * 31 + c.charCodeAt(0)) | 0, 7);
-  return async (requests) => {
-    seen.push([...requests]);
-    return requests.map((request) => {
-      if (request.kind === 'encode') {
-        const context = { key: request.key, tokens: 1, data: Float32Array.of(0) };
-        return { kind: 'encode', context };
-      }
-      const rows = request.causal ? [request.ids!.length] : request.positions;
-      const data = Float32Array.from(
-        rows.flatMap((row) =>
-          Array.from({ length: VOCABULARY }, (_, v) =>
-            Math.sin(hash(`${request.context.key}${request.ids} ${row} ${v}`)),
-          ),
-        ),
-      );
-      return { kind: 'decode', logits: { rows: rows.length, vocabulary: VOCABULARY, data } };
-    });
-  };
-};
-
-const target = (modality: string, extra: Partial<TargetPlan> = {}): TargetPlan => ({
-  modality,
-  scheme: 'roar',
-  counts: [1],
-  stepTemperatures: [1],
-  temperature: 1,
-  topK: 0,
-  topP: 0,
-  guidanceScale: 1,
-  maxTokens: 8,
-  ...extra,
-});
-const global = 'tok_dinov2_global';
-const other = 'tok_imagebind_global';
-const inputs = new Map([['tok_clip@224', fullTokens([1, 2, 3])]]);
-const engine = (sample: number): Engine => ({
-  modalities: PUBLISHED_MODALITIES,
-  specials: REFERENCE_SPECIALS,
-  chance: seededChance(5, sample),
-});
-const steps = { counts: [4, 4, 4, 4], stepTemperatures: [1, 1, 1, 1] };
-const run = async (targets: readonly TargetPlan[], samples: readonly number[], chained = false) => {
-  const seen: ForwardRequest[][] = [];
-  const passes = { encoder: 0, decoder: 0 };
-  const plan = { targets, chained, conditioning: ['tok_clip@224'] };
-  const forwards = samples.map((sample) => generate(engine(sample), plan, inputs));
-  const results = await runLockstep(forwards, fakeModel(seen), passes);
-  return { results, seen, passes };
-};
+const inputs: TokenState = new Map([['note', fullTokens([1, 2, 10])]]);
+const four = { counts: [4, 4, 4, 4], stepTemperatures: [1, 1, 1, 1] };
 
 test('a sample is the same alone and beside others', async () => {
   for (const scheme of ['roar', 'maskgit'] as const) {
-    const targets = [
-      target(global, { ...steps, scheme }),
-      target('caption', { scheme: 'autoregressive' }),
-    ];
-    const together = await run(targets, [0, 1, 2]);
-    for (const sample of [0, 1, 2]) {
-      assert.deepEqual((await run(targets, [sample])).results[0], together.results[sample]);
+    const targets = [planned('depth', { ...four, scheme }), planned('caption')];
+    const plan = { targets, chained: true, conditioning: ['note'] };
+    const sample = (i: number) => generate(fakeEngine(5, i), plan, inputs);
+    const together = await runFake([0, 1, 2].map(sample));
+    for (const i of [0, 1, 2]) {
+      assert.deepEqual((await runFake([sample(i)])).results[0], together.results[i]);
     }
     assert.notDeepEqual(together.results[0], together.results[1]);
-    assert.equal(together.results[0]!.get(global)!.length, 16);
+    assert.equal(together.results[0]!.get('depth')!.length, 16);
   }
 });
 
-test('unchained targets share one encoder pass, chained ones see what came before', async () => {
-  const one = { counts: [16], stepTemperatures: [1] };
-  const targets = [target(global, one), target(other, one)];
-  const apart = await run(targets, [0, 1, 2]);
-  // The same inputs and positions: samples share the decoder passes too.
-  assert.deepEqual(apart.passes, { encoder: 1, decoder: 6 });
-  const chained = await run(targets, [0], true);
-  assert.deepEqual(chained.passes, { encoder: 2, decoder: 2 });
-  const states = chained.seen
-    .flat()
-    .flatMap((r) => (r.kind === 'encode' ? [[...r.state.keys()]] : []));
-  assert.deepEqual(states, [['tok_clip@224'], ['tok_clip@224', global]]);
-});
-
-test('guidance empties the inputs, and finished pictures join them', async () => {
-  const guided = { counts: [16], stepTemperatures: [1], guidanceScale: 2 };
-  const { seen } = await run([target(global, guided), target(other, guided)], [0], true);
-  const states = seen.flat().flatMap((r) => (r.kind === 'encode' ? [[...r.state.keys()]] : []));
-  // The second target's unconditional state is empty again, and its encoder output still at hand.
-  assert.deepEqual(states, [['tok_clip@224'], [], ['tok_clip@224', global]]);
-});
-
-test('a sequence target shows its first sentinel, and ends at [EOS] or the closing sentinel', async () => {
-  const settings = { scheme: 'autoregressive', temperature: 0 } as const;
-  const { seen, results } = await run([target('caption', settings)], [0]);
-  const [first] = seen.flat();
-  assert.ok(first?.kind === 'encode');
-  assert.deepEqual(first.state.get('caption'), fullTokens([5]));
-  const causal = seen.flat().filter((r) => r.kind === 'decode');
-  assert.ok(causal.length <= 8 && causal.every((r) => r.causal && r.ids![0] === 5));
-  const ids = results[0]!.get('caption')!;
-  assert.ok(ids.slice(0, -1).every((id) => id !== 3));
-});
-
-test('an abort stops between two rounds', async () => {
-  const plan = { targets: [target(global, steps)], chained: false, conditioning: [] };
-  const controller = new AbortController();
-  let rounds = 0;
-  const model = fakeModel([]);
-  const counting: RunRequests = async (requests) => {
-    if (++rounds === 3) controller.abort(new Error('gone'));
-    return await model(requests);
-  };
-  const forwards = [generate(engine(0), plan, inputs)];
-  await assert.rejects(
-    runLockstep(forwards, counting, { encoder: 0, decoder: 0 }, controller.signal),
-    /gone/,
+test('targets that do not see each other run in one round, on one encoder pass', async () => {
+  const targets = [planned('depth'), planned('normal'), planned('dot')];
+  const plan = { targets, chained: false, conditioning: ['note'] };
+  const samples = [0, 1].flatMap((i) => generateTargets(fakeEngine(5, i), plan, inputs));
+  const { rounds, passes, results } = await runFake(samples);
+  assert.deepEqual(
+    rounds.map((round) => round.map(({ modality }) => modality)),
+    [['depth', 'normal', 'dot', 'depth', 'normal', 'dot']],
   );
-  assert.equal(rounds, 3);
+  // Both samples draw from the same predictions.
+  assert.deepEqual(passes, { encoder: 1, decoder: 3 });
+  const apart = await runFake([generate(fakeEngine(5, 1), plan, inputs)]);
+  assert.deepEqual(apart.results[0], new Map(results.slice(3).flatMap((r) => [...r])));
+});
+
+test('chained targets see what came before', async () => {
+  const targets = [planned('depth'), planned('normal')];
+  const plan = { targets, chained: true, conditioning: ['note'] };
+  const generations = generateTargets(fakeEngine(), plan, inputs);
+  assert.equal(generations.length, 1);
+  const { requests, passes } = await runFake(generations);
+  assert.deepEqual(
+    requests.map(({ conditions }) => [...conditions[0]!.state.keys()]),
+    [['note'], ['note', 'depth']],
+  );
+  assert.deepEqual(passes, { encoder: 2, decoder: 2 });
+});
+
+describe('between two rounds', () => {
+  const plan = { targets: [planned('depth', four)], chained: false, conditioning: [] };
+  const counted = (afterThree: () => void): { run: RunRequests; rounds: () => number } => {
+    const model = plainRunner(arrayModel());
+    let rounds = 0;
+    return {
+      rounds: () => rounds,
+      run: (requests) => {
+        if (++rounds === 3) afterThree();
+        return model(requests);
+      },
+    };
+  };
+
+  test('an abort stops', async () => {
+    const controller = new AbortController();
+    const { run, rounds } = counted(() => controller.abort(new Error('gone')));
+    const forwards = [generate(fakeEngine(), plan, inputs)];
+    await assert.rejects(runLockstep(forwards, run, { signal: controller.signal }), /gone/);
+    assert.equal(rounds(), 3);
+  });
+
+  test('a deadline stops', async (t) => {
+    let now = 1000;
+    t.mock.method(performance, 'now', () => now);
+    const { run, rounds } = counted(() => {
+      now = 2000;
+    });
+    const forwards = [generate(fakeEngine(), plan, inputs)];
+    await assert.rejects(runLockstep(forwards, run, { deadline: 1500 }), DeadlineError);
+    assert.equal(rounds(), 3);
+  });
+
+  test('a sequence gives occasion after 32 tokens', async () => {
+    const caption = planned('caption');
+    const only = { targets: [caption], chained: false, conditioning: [] };
+    const engine = fakeEngine(5, 0, { stopTokens: [] });
+    const { requests } = await runFake([generate(engine, only, inputs)]);
+    assert.deepEqual(
+      requests.map(({ draws }) => draws.length),
+      [32, 32, 16],
+    );
+  });
+});
+
+const ids = (results: readonly Generated[]) => results.map((result) => [...result]);
+
+test('batched is single: random requests give the same tokens side by side and alone', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(randomRequests, { minLength: 2, maxLength: 4 }), async (mix) => {
+      const together = await runFake(mix.flatMap(generationsOf));
+      const alone = [];
+      for (const forward of mix.flatMap(generationsOf))
+        alone.push(...(await runFake([forward])).results);
+      assert.deepEqual(ids(together.results), ids(alone));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('what is reused and in which order requests are answered changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(randomRequests, { minLength: 1, maxLength: 3 }), async (mix) => {
+      const plain = await runFake(mix.flatMap(generationsOf));
+      const kept = plainRunner(arrayModel(), { keepContexts: true });
+      const oneByOne: RunRequests = async (all) => {
+        const answers = [];
+        for (const request of all.toReversed()) answers.unshift((await kept([request]))[0]!);
+        return answers;
+      };
+      const other = await runFake(mix.flatMap(generationsOf), {}, oneByOne);
+      assert.deepEqual(ids(other.results), ids(plain.results));
+      assert.deepEqual(other.passes, plain.passes);
+    }),
+    { numRuns: 30 },
+  );
 });

@@ -37,6 +37,7 @@ const model: ServedModel = {
   loaded,
   text: { encode: () => [300], decode: () => '', specials: REFERENCE_SPECIALS },
   description: describeModel(loaded),
+  runner: () => Promise.reject(new Error('/secret/path: the thread died')),
 };
 
 let ready = false;

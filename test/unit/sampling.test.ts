@@ -5,7 +5,9 @@ import fc from 'fast-check';
 import { uniform } from '../../worker/engine/rng.ts';
 import {
   distribution,
+  drawsFor,
   inverseCdf,
+  likelihoodOf,
   sampleToken,
   seededChance,
   softmax,
@@ -104,8 +106,8 @@ describe('draws', () => {
     const counts = [0, 0, 0];
     const draws = 30_000;
     for (let position = 0; position < draws; position++) {
-      const address = { target: 't', step: 0, position };
-      counts[sampleToken(logs(0.6, 0.3, 0.1), settings, chance, address).id]! += 1;
+      const draw = chance.draw({ target: 't', step: 0, position });
+      counts[sampleToken(logs(0.6, 0.3, 0.1), settings, draw).id]! += 1;
     }
     [0.6, 0.3, 0.1].forEach((p, i) => {
       const deviation = Math.sqrt(p * (1 - p) * draws);
@@ -114,16 +116,12 @@ describe('draws', () => {
   });
 
   test('temperature zero is the argmax; the smallest scheduled one is a draw from a one-hot', () => {
-    const chance = {
-      ...seededChance(0, 0),
-      pick: () => assert.fail('nothing is drawn at zero'),
-    };
-    const address = { target: 't', step: 0, position: 0 };
+    const never = () => assert.fail('nothing is drawn at zero');
     const logits = Float32Array.of(1, 3, 2);
-    const zero = sampleToken(logits, { ...off, temperature: 1e-11 }, chance, address);
+    const zero = sampleToken(logits, { ...off, temperature: 1e-11 }, 0.9, never);
     assert.equal(zero.id, 1);
     assert.equal(zero.confidence, 1);
-    const tiny = sampleToken(logits, { ...off, temperature: 1e-9 }, seededChance(0, 0), address);
+    const tiny = sampleToken(logits, { ...off, temperature: 1e-9 }, 0.9);
     assert.deepEqual([tiny.id, tiny.confidence], [1, 1]);
   });
 
@@ -141,6 +139,21 @@ describe('draws', () => {
     assert.deepEqual(kept, first);
     assert.ok(uniform(3, 1, 'order', { target: 't', step: 0, position: first[0]! }) < 0.2);
   });
+});
+
+test('the likelihood of a token knows no filters and no temperature', () => {
+  const values = logs(0.5, 0.3, 0.2);
+  assert.ok(Math.abs(likelihoodOf(values, 1) - 0.3) < 1e-12);
+});
+
+test('nothing is drawn for tokens that are not drawn', () => {
+  const addresses = [0, 1].map((position) => ({ target: 't', step: 0, position }));
+  const chance = seededChance(4, 2);
+  assert.deepEqual(drawsFor(addresses, 0, chance), [0, 0]);
+  assert.deepEqual(
+    drawsFor(addresses, 1e-9, chance),
+    addresses.map((address) => uniform(4, 2, 'token', address)),
+  );
 });
 
 test('of equally sure tokens the likelier one is kept, then the first', () => {

@@ -24,7 +24,11 @@ const fm: FmManifest = {
   precision: 'fp32',
   weights: [],
   check: { outputs: '', milliseconds: 0 },
-  graphs: { encoder: { file: '', bytes: 0 }, decoder: { file: '', bytes: 0 } },
+  graphs: {
+    encoder: { file: '', bytes: 0 },
+    decoder: { file: '', bytes: 0 },
+    generate: { file: '', bytes: 0 },
+  },
   config: fmConfigSchema.parse({
     domains_in: domainsIn,
     domains_out: domainsOut,
@@ -69,8 +73,9 @@ test('pixels and tokens of one picture are one name; a second size keeps its siz
 
 test('a modality accepts the forms there is a way in for', () => {
   assert.deepEqual(entry('rgb')!.accepts, ['image', 'tokens']);
-  assert.deepEqual(entry('clip')!.accepts, ['tokens'], 'features are not made of pixels alone');
-  assert.deepEqual(entry('caption')!.accepts, ['text', 'tokens']);
-  assert.deepEqual([entry('t5_caption')!.input, entry('t5_caption')!.output], [false, false]);
+  assert.deepEqual(entry('clip')!.accepts.includes('image'), false, 'features are no pixels');
+  assert.deepEqual(entry('caption')!.accepts, ['text', 'value', 'tokens']);
+  assert.deepEqual(entry('t5_caption')!.accepts, ['file']);
+  assert.deepEqual([entry('t5_caption')!.input, entry('t5_caption')!.output], [true, false]);
   assert.deepEqual([entry('depth')!.input, entry('depth')!.output], [false, true]);
 });

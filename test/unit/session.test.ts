@@ -205,13 +205,13 @@ describe('a model set', () => {
     await edit('fm/model.json', (json) => {
       (json.config as Record<string, unknown>).dim = 16;
     });
-    await refuses(/graph fm\/encoder: output context is float32 \(B, N, 8\)/);
+    await refuses(/graph fm\/generate: input kept_context is float32 \(K, 8\)/);
   });
 
   test('refuses a file that was cut short', async () => {
-    const file = path('fm/decoder.onnx');
+    const file = path('fm/generate.onnx');
     await writeFile(file, (await readFile(file)).subarray(0, 100));
-    await refuses(/decoder\.onnx: 100 bytes/);
+    await refuses(/generate\.onnx: 100 bytes/);
   });
 
   test('refuses paths and links that leave the folder', async () => {

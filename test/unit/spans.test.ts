@@ -1,7 +1,7 @@
 /** Span merging on the worked example of the format, and its corner cases. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mergeSpans } from '../../worker/engine/spans.ts';
+import { closingSentinel, mergeSpans } from '../../worker/engine/spans.ts';
 import { REFERENCE_SPECIALS as specials } from '../support/trace.ts';
 
 const [S1, S2, S3, EOS] = [5, 6, 7, 3] as const;
@@ -18,4 +18,10 @@ test('nothing visible stands for one sentinel', () => {
 
 test('ids before the first sentinel are lost, a repeated sentinel adds, a missing span vanishes', () => {
   assert.deepEqual(mergeSpans([S1, d, S3], [a, S1, b, S2, c, S1, e], specials), [b, e, d]);
+});
+
+test('the closing sentinel comes after those of the gaps', () => {
+  assert.equal(closingSentinel([S1], specials), S2);
+  assert.equal(closingSentinel([a, S1, d, S2, e], specials), S3);
+  assert.equal(closingSentinel([S1, a, S1], specials), S2);
 });

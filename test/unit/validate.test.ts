@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
-import { checkGenerate, selectModel } from '../../shared/api/validate.ts';
+import { selectModel } from '../../shared/api/validate.ts';
+import { checkGenerate } from '../../shared/plan/plan.ts';
 
 const image = (name: string, modalities: string[], more: Partial<Modality> = {}): Modality => ({
   name,
@@ -45,7 +46,7 @@ const model: Model = {
 const picture = { data: 'aGk=' };
 const check = (
   inputs: GenerateRequestBody['inputs'],
-  ...targets: GenerateRequestBody['targets']
+  ...targets: NonNullable<GenerateRequestBody['targets']>
 ) => {
   const failure = checkGenerate(generateRequestSchema.parse({ inputs, targets }), model);
   return failure && [failure.code, failure.errors?.[0]?.pointer];

@@ -1,61 +1,100 @@
-/** What a generation asks of a model. It yields requests and is resumed with their results. */
-import { stateKey, type TokenState } from './tokenState.ts';
+/**
+ * What a generation asks of a model, one request a decoding step: predict tokens of a picture-like target,
+ * or write on a sequence. It yields requests and is resumed with their results; who answers them decides
+ * what is computed together. Logits never come back: ids and how sure the model is of them do.
+ */
+import type { TokenState } from './tokenState.ts';
 
-/** Encoder output of one row: decoder context (R+N, D), row-major; R register tokens of the model lead. */
-export interface Context {
-  readonly key: string;
-  /** N; may be 0. Padding and masks know nothing of registers. */
-  readonly tokens: number;
-  readonly data: Float32Array;
-}
-
-export interface EncodeRequest {
-  readonly kind: 'encode';
-  /** Equal keys within one request of the API have equal results. */
-  readonly key: string;
+/** A state that the model sees, and how much its prediction counts. */
+export interface Condition {
   readonly state: TokenState;
+  /** logits = sum of weight * logits seen from the state; the weights of a request sum to 1. */
+  readonly weight: number;
 }
-export interface DecodeRequest {
-  readonly kind: 'decode';
-  readonly key: string;
+
+export interface SamplingSettings {
+  /** 0 takes the most likely token. */
+  readonly temperature: number;
+  /** 0 is off; below 1 a fraction of the vocabulary; otherwise a count. Ties at the border are kept. */
+  readonly topK: number;
+  /** 0 is off. Keeps the most likely tokens up to and with the one that crosses this probability. */
+  readonly topP: number;
+}
+
+/** Predicts tokens of a target whose positions are a grid; each is drawn by itself. */
+export interface PredictRequest {
+  readonly kind: 'predict';
   readonly modality: string;
-  /** One a target token. */
+  /** Step of the target's schedule, for those who tell or record it. */
+  readonly step: number;
+  /** Grid positions to predict. */
   readonly positions: readonly number[];
-  /** Sequences only: what was generated so far. */
-  readonly ids?: readonly number[];
-  readonly context: Context;
-  /** Token i sees tokens j <= i; only the last row of logits comes back. */
-  readonly causal: boolean;
+  /** Whose random choice the positions are; absent where all open ones are predicted. */
+  readonly chosenBy?: string;
+  readonly conditions: readonly Condition[];
+  readonly sampling: SamplingSettings;
+  /** A uniform number in [0, 1) for each position: the token is drawn by inverse CDF from it. */
+  readonly draws: readonly number[];
 }
-export type ForwardRequest = EncodeRequest | DecodeRequest;
 
-/** (rows, vocabulary), row-major. */
-export interface Logits {
-  readonly rows: number;
-  readonly vocabulary: number;
-  readonly data: Float32Array;
+/** Writes the next tokens of a sequence, one after the other, until a stop or the last draw. */
+export interface WriteRequest {
+  readonly kind: 'write';
+  readonly modality: string;
+  readonly conditions: readonly Condition[];
+  /** Written so far, the opening sentinel first; never empty. */
+  readonly ids: readonly number[];
+  /** What the answer to the previous request for this sequence gave, once; absent at its beginning. */
+  readonly cache?: DecoderCache;
+  /** No request follows for this sequence: nothing has to be kept of it. */
+  readonly isLast?: boolean;
+  readonly sampling: SamplingSettings;
+  /** A uniform number for each token that may be written now. */
+  readonly draws: readonly number[];
+  /** Writing ends after any of these. */
+  readonly stops: readonly number[];
 }
-export type ForwardResult =
-  | { readonly kind: 'encode'; readonly context: Context }
-  | { readonly kind: 'decode'; readonly logits: Logits };
 
-/** A computation that yields forward requests; what runs them decides how they are batched. */
+/** Whatever the answering side keeps of a sequence between two requests; nobody else looks inside. */
+export interface DecoderCache {
+  readonly kind: 'decoder-cache';
+}
+
+export type ForwardRequest = PredictRequest | WriteRequest;
+
+export interface Predicted {
+  readonly kind: 'predict';
+  /** One a position. */
+  readonly ids: readonly number[];
+  /** Probability of the drawn token after filters and temperature; 1 at temperature 0. */
+  readonly confidence: readonly number[];
+  /** Its probability at temperature 1 without filters, which orders equals. */
+  readonly likelihood: readonly number[];
+}
+export interface Written {
+  readonly kind: 'write';
+  /** New tokens only; a stop is the last of them. */
+  readonly ids: readonly number[];
+  readonly cache: DecoderCache;
+}
+export type ForwardResult = Predicted | Written;
+
+/** A computation that yields forward requests. */
 export type Forward<T> = Generator<ForwardRequest, T, ForwardResult>;
 
-export function* encode(state: TokenState): Forward<Context> {
-  const result = yield { kind: 'encode', key: stateKey(state), state };
-  if (result.kind !== 'encode') throw new Error('engine: an encode request was answered otherwise');
-  return result.context;
+/** Answers requests, in their order; all of them may be computed together. */
+export type RunRequests = (
+  requests: readonly ForwardRequest[],
+) => Promise<readonly ForwardResult[]>;
+
+export function* predict(request: Omit<PredictRequest, 'kind'>): Forward<Predicted> {
+  const result = yield { kind: 'predict', ...request };
+  if (result.kind !== 'predict') throw new Error('engine: a prediction was answered otherwise');
+  return result;
 }
 
-export function* decode(request: Omit<DecodeRequest, 'kind' | 'key'>): Forward<Logits> {
-  const { modality, positions, ids, causal, context } = request;
-  const key = [modality, positions.join(), ids?.join() ?? '', causal, context.key].join('/');
-  const result = yield { kind: 'decode', key, ...request };
-  if (result.kind !== 'decode') throw new Error('engine: a decode request was answered otherwise');
-  return result.logits;
+export function* write(request: Omit<WriteRequest, 'kind'>): Forward<Written> {
+  const result = yield { kind: 'write', ...request };
+  if (result.kind !== 'write') throw new Error('engine: a writing was answered otherwise');
+  return result;
 }
-
-/** One row of logits. */
-export const logitsRow = ({ data, vocabulary }: Logits, row: number): Float32Array =>
-  data.subarray(row * vocabulary, (row + 1) * vocabulary);

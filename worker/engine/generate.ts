@@ -6,6 +6,7 @@
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import type { TargetPlan } from '../../shared/schedule.ts';
 import type { Forward } from './forward.ts';
+import type { Guidance } from './guidance.ts';
 import type { Chance } from './sampling.ts';
 import type { SpecialTokens } from './spans.ts';
 import { generateSequence } from './strategies/autoregressive.ts';
@@ -19,39 +20,63 @@ export interface Engine {
   readonly chance: Chance;
   /** Ids that end a sequence, in place of [EOS] and the closing sentinel. */
   readonly stopTokens?: readonly number[];
+  /** After each step of a picture-like target, and each piece of a sequence. */
   readonly onStep?: (target: string, step: number, steps: number) => void;
+  /** What is known of a picture-like target after each step, by position. */
+  readonly onTokens?: (target: string, ids: ReadonlyMap<number, number>) => void;
 }
 
 export interface GenerationPlan {
   readonly targets: readonly TargetPlan[];
   /** When true, a finished target is an input of the next ones. */
   readonly chained: boolean;
-  /** The inputs, which guidance empties. */
+  /** The inputs, which a guidance scale empties. */
   readonly conditioning: readonly string[];
 }
 
+/** Ids of each target, in order of position. */
+export type Generated = Map<string, number[]>;
+
 /**
  * Generates all targets in the order given. When chained, finished pictures join the conditioning and
- * finished sequences only the inputs, as in the reference.
- * @returns ids of each target, in order of position
+ * finished sequences only the inputs, as in the reference; with weights in place of a scale, a finished
+ * target is a condition of its own where it has a weight.
  */
 export function* generate(
   engine: Engine,
   plan: GenerationPlan,
   inputs: TokenState,
-): Forward<Map<string, number[]>> {
-  const results = new Map<string, number[]>();
+): Forward<Generated> {
+  const results: Generated = new Map();
   let state = inputs;
   let conditioning = plan.conditioning;
   for (const target of plan.targets) {
     const isSequence = target.scheme === 'autoregressive';
     const strategy = isSequence ? generateSequence : generateImage;
-    const finished = yield* strategy(engine, target, state, conditioning);
+    const guidance: Guidance = {
+      scale: target.guidanceScale,
+      conditioning,
+      ...(target.guidance && { weights: target.guidance }),
+    };
+    const finished = yield* strategy(engine, target, state, guidance);
     const { modality } = target;
     results.set(modality, [...idsByPosition(finished, modality).values()]);
     if (!plan.chained) continue;
     state = finished;
-    if (!isSequence) conditioning = [...conditioning, modality];
+    if (!isSequence) conditioning = [...new Set([...conditioning, modality])];
   }
   return results;
+}
+
+/**
+ * The generations that make up one sample, to be run side by side: one for each target where targets do
+ * not see each other, else a single one. Their results together are the sample's.
+ */
+export function generateTargets(
+  engine: Engine,
+  plan: GenerationPlan,
+  inputs: TokenState,
+): Forward<Generated>[] {
+  if (plan.chained) return [generate(engine, plan, inputs)];
+  return plan.targets.map((target) => generate(engine, { ...plan, targets: [target] }, inputs));
 }

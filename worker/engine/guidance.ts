@@ -1,27 +1,37 @@
-/** Classifier-free guidance: none, or one scale over all conditioning modalities. */
+/**
+ * Classifier-free guidance: which states a step looks at, and how much each counts. None is one state;
+ * one scale is two; weights for single inputs are one state for each of them and one without them all.
+ */
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import type { Context, Forward, Logits } from './forward.ts';
-import { encode } from './forward.ts';
+import { matters } from '../../shared/schedule.ts';
+import type { Condition } from './forward.ts';
 import {
   fullRows,
   fullTokens,
+  stateKey,
   type TokenState,
   withModality,
   withoutModality,
 } from './tokenState.ts';
 
-/** Encoder outputs of a step: with all inputs, and without the conditioning ones when guided. */
-export interface GuidedContext {
-  readonly conditional: Context;
-  readonly unconditional?: Context;
+export interface Guidance {
+  /** 1 is off. Not looked at when there are weights. */
   readonly scale: number;
+  /**
+   * Weights of single inputs. An input that has one is seen only by its own condition; one without is
+   * seen by all conditions; a weight of 0 hides its input.
+   */
+  readonly weights?: Readonly<Record<string, number>>;
+  /** Modalities that a scale empties. */
+  readonly conditioning: readonly string[];
 }
 
-export interface Guidance {
-  /** 1 is off. */
-  readonly scale: number;
-  /** Modalities that are emptied in the unconditional pass. */
-  readonly conditioning: readonly string[];
+/** Rows of one zero token, by width: the same array each time, so that states with it are equal. */
+const zeroRows = new Map<number, Float32Array>();
+function zeroRow(width: number): Float32Array {
+  const row = zeroRows.get(width) ?? new Float32Array(width);
+  zeroRows.set(width, row);
+  return row;
 }
 
 /**
@@ -39,43 +49,69 @@ export function unconditionalState(
     if (!tokens) return emptied;
     if (tokens.content.kind === 'rows' && modalities[name]?.type === 'seq_emb') {
       const { width } = tokens.content;
-      return withModality(emptied, name, fullRows(new Float32Array(width), width));
+      return withModality(emptied, name, fullRows(zeroRow(width), width));
     }
     return modalities[name]?.type === 'seq'
-      ? withModality(emptied, name, fullTokens([firstSentinel]))
+      ? withModality(emptied, name, fullTokens([firstSentinel], 'emptied'))
       : withoutModality(emptied, name);
   }, state);
 }
 
-/** Encodes what a guided step needs: one pass, or two when the scale asks for guidance. */
-export function* encodeGuided(
+/** One weight for all: l_u + scale * (l_c - l_u). */
+function scaled(
   state: TokenState,
-  guidance: Guidance,
+  scale: number,
+  conditioning: readonly string[],
   modalities: Readonly<Record<string, ModalityInfo>>,
   firstSentinel: number,
-): Forward<GuidedContext> {
-  const { scale, conditioning } = guidance;
-  const conditional = yield* encode(state);
-  if (scale === 1 || conditioning.length === 0) return { conditional, scale: 1 };
+): Condition[] {
+  if (scale === 1 || conditioning.length === 0) return [{ state, weight: 1 }];
   const emptied = unconditionalState(state, conditioning, modalities, firstSentinel);
-  return { conditional, unconditional: yield* encode(emptied), scale };
+  return [
+    { state, weight: scale },
+    { state: emptied, weight: 1 - scale },
+  ];
+}
+
+/** A weight for each: l_u + sum of w_i * (l_i - l_u), where u sees none of the weighted inputs. */
+function weighted(state: TokenState, weights: Readonly<Record<string, number>>): Condition[] {
+  const single = Object.entries(weights).filter(([name]) => state.has(name));
+  const none = single.reduce((rest, [name]) => withoutModality(rest, name), state);
+  const conditions = single.map(([name, weight]) => ({
+    state: withModality(none, name, state.get(name)!),
+    weight,
+  }));
+  const total = single.reduce((sum, [, weight]) => sum + weight, 0);
+  return [...conditions, { state: none, weight: 1 - total }];
+}
+
+/** Equal states are one condition, and what counts nothing is not computed. */
+function simplified(conditions: readonly Condition[]): readonly Condition[] {
+  if (conditions.length === 1) return conditions;
+  const byState = new Map<string, Condition>();
+  for (const { state, weight } of conditions) {
+    const key = stateKey(state);
+    const known = byState.get(key);
+    byState.set(key, known ? { ...known, weight: known.weight + weight } : { state, weight });
+  }
+  return [...byState.values()].filter(({ weight }) => matters(weight));
 }
 
 /**
- * Runs `decodeWith` on the context, and on the unconditional one when there is one, and combines:
- * u + (c - u) * scale, in double precision.
+ * The conditions of a step that predicts `target`. What of the target is known already is seen by all.
+ * @returns weights sum to 1; never empty
  */
-export function* decodeGuided(
-  guided: GuidedContext,
-  decodeWith: (context: Context) => Forward<Logits>,
-): Forward<{ readonly vocabulary: number; readonly data: Float32Array | Float64Array }> {
-  const conditional = yield* decodeWith(guided.conditional);
-  if (!guided.unconditional) return conditional;
-  const unconditional = yield* decodeWith(guided.unconditional);
-  const data = new Float64Array(conditional.data.length);
-  for (let i = 0; i < data.length; i++) {
-    const u = unconditional.data[i]!;
-    data[i] = u + (conditional.data[i]! - u) * guided.scale;
+export function conditionsOf(
+  state: TokenState,
+  target: string,
+  { scale, weights, conditioning }: Guidance,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+  firstSentinel: number,
+): readonly Condition[] {
+  if (weights) {
+    const { [target]: _, ...others } = weights;
+    return simplified(weighted(state, others));
   }
-  return { vocabulary: conditional.vocabulary, data };
+  const emptied = conditioning.filter((name) => name !== target);
+  return simplified(scaled(state, scale, emptied, modalities, firstSentinel));
 }

@@ -2,29 +2,24 @@
  * From logits to a token. Filters act on the raw logits, before the temperature divides them, as in the
  * 4M sampler; the draw is by inverse CDF from a uniform number that the caller supplies.
  */
+import type { SamplingSettings } from './forward.ts';
 import { type Address, uniform } from './rng.ts';
 
-export interface SamplingSettings {
-  readonly temperature: number;
-  /** 0 is off; below 1 a fraction of the vocabulary; otherwise a count. Ties at the border are kept. */
-  readonly topK: number;
-  /** 0 is off. Keeps the most likely tokens up to and with the one that crosses this probability. */
-  readonly topP: number;
-}
-
-/** The random choices of a generation; tests put known choices in its place. */
+/** The random numbers of a generation; tests put known choices in their place. */
 export interface Chance {
-  /** Index drawn from probabilities that sum to one. */
-  readonly pick: (probabilities: Float64Array, address: Address) => number;
+  /** Tells generations with other numbers apart, where passes are counted. */
+  readonly name: string;
+  /** A uniform number in [0, 1) from which the token at this address is drawn. */
+  readonly draw: (address: Address) => number;
   /** The given positions in random order. */
   readonly shuffle: (positions: readonly number[], target: string, step: number) => number[];
 }
 
-/** Choices from a counter-based generator: functions of seed, sample and address alone. */
+/** Numbers from a counter-based generator: functions of seed, sample and address alone. */
 export function seededChance(seed: number, sample: number): Chance {
   return {
-    pick: (probabilities, address) =>
-      inverseCdf(probabilities, uniform(seed, sample, 'token', address)),
+    name: `${seed}.${sample}`,
+    draw: (address) => uniform(seed, sample, 'token', address),
     shuffle: (positions, target, step) =>
       positions
         .map((position) => ({
@@ -113,6 +108,18 @@ export function distribution(
 /** Zero as the reference sees it; its smallest scheduled temperature, 1e-9, is not zero. */
 export const isGreedy = (temperature: number): boolean => Math.abs(temperature) <= 1e-10;
 
+/**
+ * Uniform numbers for tokens of a target. Where nothing is drawn they are all 0, so that equal requests
+ * look equal.
+ */
+export function drawsFor(
+  addresses: readonly Address[],
+  temperature: number,
+  chance: Chance,
+): number[] {
+  return isGreedy(temperature) ? addresses.map(() => 0) : addresses.map(chance.draw);
+}
+
 /** A drawn token and how sure the model is of it. */
 export interface Sampled {
   readonly id: number;
@@ -120,15 +127,26 @@ export interface Sampled {
   readonly confidence: number;
 }
 
+/** Draws an index from probabilities that sum to one. */
+export type Pick = (probabilities: Float64Array, draw: number) => number;
+
 /** One token: drawn, or at temperature zero the most likely one. */
 export function sampleToken(
   logits: Float32Array | Float64Array,
   settings: SamplingSettings,
-  chance: Chance,
-  address: Address,
+  draw: number,
+  pick: Pick = inverseCdf,
 ): Sampled {
   if (isGreedy(settings.temperature)) return { id: argmax(logits), confidence: 1 };
   const probabilities = distribution(logits, settings);
-  const id = chance.pick(probabilities, address);
+  const id = pick(probabilities, draw);
   return { id, confidence: probabilities[id]! };
+}
+
+/** Probability of a token at temperature 1 without filters. */
+export function likelihoodOf(logits: Float32Array | Float64Array, id: number): number {
+  const maximum = logits[argmax(logits)]!;
+  let total = 0;
+  for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i]! - maximum);
+  return Math.exp(logits[id]! - maximum) / total;
 }

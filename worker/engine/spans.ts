@@ -8,6 +8,12 @@ export interface SpecialTokens {
   readonly isSentinel: (id: number) => boolean;
 }
 
+/** What follows the last span of a sequence whose gaps are numbered from 1: the next sentinel. */
+export function closingSentinel(visible: readonly number[], specials: SpecialTokens): number {
+  const gaps = new Set(visible.filter(specials.isSentinel)).size;
+  return specials.sentinel(gaps + 1);
+}
+
 /**
  * Puts generated spans in the place of the sentinels that stand for them. `a [S_1] d [S_2]` and
  * `[S_1] b c [S_2] e [EOS] [S_3]` make `a b c d e [EOS]`. Ids before the first sentinel are lost; a

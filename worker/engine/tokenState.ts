@@ -12,15 +12,18 @@ export interface VisibleTokens {
   /** Index in the grid for pictures, 0, 1, 2 ... for sequences. */
   readonly positions: readonly number[];
   readonly content: Content;
+  /** Who made the tokens, whatever they turned out to be; absent for what was given. */
+  readonly origin?: string;
 }
 export type TokenState = ReadonlyMap<string, VisibleTokens>;
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** All tokens of a modality, in order. */
-export const fullTokens = (ids: readonly number[]): VisibleTokens => ({
+export const fullTokens = (ids: readonly number[], origin?: string): VisibleTokens => ({
   positions: upTo(ids.length),
   content: { kind: 'ids', ids },
+  ...(origin !== undefined && { origin }),
 });
 
 /** Rows of floats, one a token. */
@@ -54,11 +57,13 @@ export function withTokens(
   state: TokenState,
   modality: string,
   settled: ReadonlyMap<number, number>,
+  origin?: string,
 ): TokenState {
   const all = [...idsByPosition(state, modality), ...settled].sort(([a], [b]) => a - b);
   return withModality(state, modality, {
     positions: all.map(([position]) => position),
     content: { kind: 'ids', ids: all.map(([, id]) => id) },
+    ...(origin !== undefined && { origin }),
   });
 }
 
@@ -68,16 +73,48 @@ export function remainingPositions(state: TokenState, modality: string, count: n
   return upTo(count).filter((position) => !settled.has(position));
 }
 
+const rowNumbers = new WeakMap<Float32Array, number>();
+let nextRowNumber = 0;
+/** A number for an array of floats: too long to be compared, it stands for itself. */
+function rowNumber(rows: Float32Array): number {
+  let known = rowNumbers.get(rows);
+  if (known === undefined) {
+    known = nextRowNumber++;
+    rowNumbers.set(rows, known);
+  }
+  return known;
+}
+
+const keys = new WeakMap<TokenState, string>();
+
 /**
- * Two states of one request with the same key look the same to the encoder. Rows of floats are inputs
- * that never change within a request, so their name and length stand for them; an embedding that
- * guidance has emptied has length 1 and all zeros, hence the sum.
+ * Two states with the same key look the same to the encoder, whichever requests they belong to. Ids are
+ * compared by value, rows of floats by identity.
  */
 export function stateKey(state: TokenState): string {
-  return [...state]
+  const known = keys.get(state);
+  if (known !== undefined) return known;
+  const key = [...state]
+    .filter(([, { positions }]) => positions.length > 0)
     .map(([name, { positions, content }]) => {
-      if (content.kind === 'ids') return `${name}:${positions.join()}=${content.ids.join()}`;
-      return `${name}:${positions.length}*${content.rows.some((value) => value !== 0)}`;
+      const values = content.kind === 'ids' ? content.ids.join() : `#${rowNumber(content.rows)}`;
+      return `${name}:${positions.join()}=${values}`;
+    })
+    .sort()
+    .join('|');
+  keys.set(state, key);
+  return key;
+}
+
+/**
+ * What a state is made of, without what the tokens turned out to be: two states of one request that are
+ * bound to be equal have the same origin, and others that happen to be equal have not.
+ */
+export function stateOrigin(state: TokenState): string {
+  return [...state]
+    .map(([name, { positions, content, origin }]) => {
+      const given = content.kind === 'ids' ? 'ids' : rowNumber(content.rows);
+      return `${name}:${origin ?? given}:${positions.length}`;
     })
     .sort()
     .join('|');

@@ -1,12 +1,15 @@
 /** The run that ends an export: every graph on a fixed input, their outputs' digest and time. */
 import { createHash } from 'node:crypto';
-import type { Manifest } from '../../shared/model/manifest.ts';
+import type { FmManifest, Manifest } from '../../shared/model/manifest.ts';
 import type { Dimension, GraphSignature } from '../../shared/model/signature.ts';
+import { fusedRunner } from '../batching/fused/runner.ts';
+import type { ForwardRequest } from '../engine/forward.ts';
 import type { GraphSession, Tensor } from '../session/types.ts';
 import { ExportError } from './errors.ts';
 
 /** Tokens given of each input and target modality. */
 const TOKENS = 2;
+const GREEDY = { temperature: 0, topK: 0, topP: 0 };
 /** Side of the pictures given: enough for a check, where a diffusion step at 448 takes 15 seconds. */
 const LARGEST_PICTURE = 224;
 
@@ -22,13 +25,16 @@ export async function checkExport(
   const sizes = dimensionSizes(manifest);
   const started = performance.now();
   const outputs: Record<string, Tensor> = {};
-  for (const graph of Object.values(graphs)) {
+  const { generate, ...plain } = graphs;
+  for (const graph of Object.values(plain)) {
     const feeds = {
       ...fixedFeeds(graph.signature, sizes),
       ...pickInputs(graph.signature, outputs),
     };
     Object.assign(outputs, await graph.run(feeds));
   }
+  const generated =
+    generate && manifest.kind === 'fm' ? await generateSome(manifest, generate) : [];
   const milliseconds = Math.round(performance.now() - started);
   const hash = createHash('sha256');
   for (const [name, tensor] of Object.entries(outputs)) {
@@ -37,7 +43,26 @@ export async function checkExport(
     hash.update(name);
     hash.update(tensor.data);
   }
+  hash.update(JSON.stringify(generated));
   return { outputs: hash.digest('hex'), milliseconds };
+}
+
+/** The first picture target, and the beginning of the first sequence, from nothing. @returns their ids */
+async function generateSome(manifest: FmManifest, graph: GraphSession): Promise<number[]> {
+  const { config, modalities } = manifest;
+  const first = (type: string) =>
+    config.domains_out.find((name) => modalities[name]!.type === type) ?? '';
+  const common = { conditions: [{ state: new Map(), weight: 1 }], sampling: GREEDY };
+  const [picture, sequence] = [first('img'), first('seq')];
+  const requests: ForwardRequest[] = [];
+  const positions = Array.from({ length: TOKENS }, (_, i) => i);
+  const draws = positions.map(() => 0);
+  if (picture)
+    requests.push({ kind: 'predict', modality: picture, step: 0, positions, draws, ...common });
+  if (sequence)
+    requests.push({ kind: 'write', modality: sequence, ids: [0], draws, stops: [], ...common });
+  const results = await fusedRunner(manifest, graph)(requests);
+  return results.flatMap(({ ids }) => [...ids]);
 }
 
 /** Sizes to give the signatures' named dimensions; an FM's others are tokens of one modality each. */

@@ -26,7 +26,7 @@ import { openWeights } from './weights.ts';
 import { TEXT_TOKENIZER_FILE, writeSet } from './writeSet.ts';
 import { writeWeights } from './writeWeights.ts';
 
-export const EXPORTER = '4m-edge 0.2.0';
+export const EXPORTER = '4m-edge 0.3.0';
 
 export type ExportStage = 'weights' | 'digest' | 'check' | 'agreement';
 

@@ -66,16 +66,8 @@ export function encode(
   shared: boolean,
 ): Encoded {
   const { graph } = root;
-  const { dim, num_register_tokens: registers } = config;
-  const embedded = config.domains_in.map((name) => {
-    const module = root.at('encoder_embeddings', name);
-    const modality = modalityModule(root, 'encoder', name, shared);
-    return {
-      content: encoderContent(module, name, modalities[name]!, dim),
-      place: placeEmbedding(module, modality, name, dim),
-    };
-  });
-
+  const { num_register_tokens: registers } = config;
+  const embedded = embedInputs(root, config, modalities, shared);
   const padding = root.node('padding', 'Unsqueeze', [graph.input('mask'), graph.int64([2])]); // (B, N, 1)
   const join = (name: string, parts: Value[]): Value => {
     const all = root.node(`${name}/all`, 'Concat', parts, { axis: 1 });
@@ -100,6 +92,24 @@ export function encode(
     graph.int64([1, 2]),
   ]); // (B, 1, 1, R+N)
 
+  return { features: encoderBlocks(root, content, place, config, hiddenKeys), place };
+}
+
+/**
+ * The blocks and the norm after them.
+ * @param content (B, N, D)
+ * @param place (B, N, D)
+ * @param hidden true where a key is hidden, broadcast to (B, H, N, N)
+ * @returns (B, N, D)
+ */
+export function encoderBlocks(
+  root: Module,
+  content: Value,
+  place: Value,
+  config: FmConfig | FmVitConfig,
+  hidden: Value,
+): Value {
+  const { dim } = config;
   let x = root.node('tokens', 'Add', [content, place]);
   for (let i = 0; i < config.encoder_depth; i++) {
     const block = root.at('encoder', i);
@@ -107,14 +117,30 @@ export function encode(
       block.at('attn'),
       layerNorm(block.at('norm1'), x, dim),
       attentionShape(config),
-      hiddenKeys,
+      hidden,
     );
     x = block.node('after_attention', 'Add', [x, attended]);
     const fed = mlp(block.at('mlp'), layerNorm(block.at('norm2'), x, dim), mlpShape(config));
     x = block.node('after_mlp', 'Add', [x, fed]);
   }
-  return { features: layerNorm(root.at('encoder_norm'), x, dim), place };
+  return layerNorm(root.at('encoder_norm'), x, dim);
 }
+
+/** Content and place of the tokens of every input modality, each (B, n, D). */
+export const embedInputs = (
+  root: Module,
+  config: FmConfig | FmVitConfig,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+  shared: boolean,
+): readonly { readonly content: Value; readonly place: Value }[] =>
+  config.domains_in.map((name) => {
+    const module = root.at('encoder_embeddings', name);
+    const modality = modalityModule(root, 'encoder', name, shared);
+    return {
+      content: encoderContent(module, name, modalities[name]!, config.dim),
+      place: placeEmbedding(module, modality, name, config.dim),
+    };
+  });
 
 /** Content (B, N, D) -> (B, R+N, D). */
 function withRegisters(

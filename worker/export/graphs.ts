@@ -4,6 +4,7 @@ import type { Described } from './describe/describe.ts';
 import { codebookGraph, denoiserGraph, UNUSED_DIVAE_TENSORS } from './divae.ts';
 import { fmDecoderGraph, fmEncoderGraph, unusedFmTensors } from './fm.ts';
 import { fmVitGraph } from './fmVit.ts';
+import { generateGraph } from './generate/graph.ts';
 import { vqDecoderGraph } from './vqDecoder.ts';
 import { vqEncoderGraph } from './vqEncoder.ts';
 import { UNUSED_VQ_TENSORS } from './vqModel.ts';
@@ -22,8 +23,9 @@ export function buildGraphs(described: Described, weights: Weights): Graphs {
       const { config, modalities } = described;
       const encoder = fmEncoderGraph(config, modalities, weights);
       const decoder = fmDecoderGraph(config, modalities, weights);
+      const generate = generateGraph(config, modalities, weights);
       weights.assertAllUsed(unusedFmTensors(config, modalities));
-      return { encoder, decoder };
+      return { encoder, decoder, generate };
     }
     case 'fmvit': {
       const { config, modalities, unused } = described;

@@ -26,10 +26,10 @@ export async function openForCheck(
 ): Promise<Readonly<Record<string, GraphSession>>> {
   if (!isLarge(weightBytes))
     return (await loadModel<Manifest>(runtime, folder, '.', manifestSchema)).graphs;
+  // What `generate` computes is in the other two; its loop cannot be taken apart.
   return Object.fromEntries(
-    Object.entries(graphs).map(([name, graph]) => [
-      name,
-      openParts(runtime, folder, graph.content(), PART_BYTES),
-    ]),
+    Object.entries(graphs)
+      .filter(([name]) => name !== 'generate')
+      .map(([name, graph]) => [name, openParts(runtime, folder, graph.content(), PART_BYTES)]),
   );
 }

@@ -3,33 +3,42 @@
  * what the caller calls them; size is checked from the header, before any pixel is decoded.
  */
 import sharp, { type Sharp } from 'sharp';
-import { FailureError } from '../../shared/api/problem.ts';
+import { FailureError, type ProblemCode } from '../../shared/api/problem.ts';
 import { roundHalfEven } from '../../shared/schedule.ts';
 
 /** Pixels of a picture at most. */
-const PIXEL_LIMIT = 50_000_000;
+export const PIXEL_LIMIT = 50_000_000;
 
-const invalid = (detail: string, pointer: string, cause?: unknown): FailureError =>
+const invalid = (
+  detail: string,
+  pointer: string,
+  cause?: unknown,
+  code: ProblemCode = 'invalid_image',
+): FailureError =>
   new FailureError(
-    { code: 'invalid_image', detail, errors: [{ detail, pointer }] },
+    { code, detail, errors: [{ detail, pointer }] },
     cause === undefined ? undefined : { cause },
   );
 
 /**
  * The bytes of a data URL, or of plain base64.
- * @throws FailureError `invalid_image` when it is neither
+ * @throws FailureError of the given code when it is neither
  */
-export function bytesFromText(text: string, pointer: string): Buffer {
+export function bytesFromText(
+  text: string,
+  pointer: string,
+  code: ProblemCode = 'invalid_image',
+): Buffer {
   const comma = text.indexOf(',');
   const isDataUrl = text.startsWith('data:');
   if (isDataUrl && (comma < 0 || !text.slice(0, comma).endsWith(';base64'))) {
-    throw invalid('the data URL is not in base64', pointer);
+    throw invalid('the data URL is not in base64', pointer, undefined, code);
   }
   const base64 = (isDataUrl ? text.slice(comma + 1) : text).replace(/\s|=+\s*$/g, '');
   // The decoder skips what is not base64, so the length tells whether all of it was.
   const bytes = Buffer.from(base64, 'base64');
   if (base64 === '' || bytes.length !== Math.floor((base64.length * 3) / 4)) {
-    throw invalid('the picture is neither a base64 data URL nor base64', pointer);
+    throw invalid('the file is neither a base64 data URL nor base64', pointer, undefined, code);
   }
   return bytes;
 }

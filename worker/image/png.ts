@@ -1,5 +1,7 @@
 /** Lossless encodings, as data URLs. */
 import sharp from 'sharp';
+import { writeNpy } from '../values/npy.ts';
+import { encodeIndexed, type IndexedPicture } from './indexedPng.ts';
 
 const dataUrl = (type: string, bytes: Uint8Array): string =>
   `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
@@ -25,18 +27,10 @@ export async function png16(pixels: Uint16Array, width: number, height: number):
   return dataUrl('image/png', bytes);
 }
 
-/** NumPy's `.npy`, version 1.0: little-endian float32 in C order. */
-export function npy(values: Float32Array, dims: readonly number[]): string {
-  const shape = dims.length === 1 ? `(${dims[0]},)` : `(${dims.join(', ')})`;
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': ${shape}, }`;
-  // Magic, version and length take 10 bytes; data starts at a multiple of 64.
-  const padded = `${header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11)}\n`;
-  const prefix = Buffer.alloc(10);
-  prefix.write('\x93NUMPY\x01\x00', 'latin1');
-  prefix.writeUInt16LE(padded.length, 8);
-  const data = Buffer.alloc(values.length * 4);
-  values.forEach((value, i) => {
-    data.writeFloatLE(value, i * 4);
-  });
-  return dataUrl('application/x-npy', Buffer.concat([prefix, Buffer.from(padded, 'latin1'), data]));
-}
+/** PNG with a palette: the pixels are the indices. */
+export const indexedPng = (picture: IndexedPicture): string =>
+  dataUrl('image/png', encodeIndexed(picture));
+
+/** NumPy's `.npy` of float32 values in C order. */
+export const npy = (values: Float32Array, dims: readonly number[]): string =>
+  dataUrl('application/x-npy', writeNpy(values, dims));

@@ -3,7 +3,7 @@ import type { Output } from '../../shared/api/generate.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { type Colour, classPalette, hexOf, turbo } from './palettes.ts';
 import { principalColours } from './pca.ts';
-import { npy, png8, png16 } from './png.ts';
+import { indexedPng, npy, png8, png16 } from './png.ts';
 
 /** Values (C, H, W), or (C) with height and width 1. */
 export interface DecodedValues {
@@ -12,7 +12,13 @@ export interface DecodedValues {
   readonly height: number;
   readonly width: number;
 }
-export type Presented = Pick<Output, 'image' | 'data' | 'value' | 'legend' | 'warnings'>;
+export type Presented = Pick<
+  Output,
+  'image' | 'data' | 'data_type' | 'array' | 'value' | 'legend' | 'warnings'
+>;
+
+const PNG = 'image/png';
+const NPY = 'application/x-npy';
 
 const byte = (signed: number): number =>
   Math.round(Math.min(Math.max(0.5 * (signed + 1), 0), 1) * 255);
@@ -39,7 +45,19 @@ function unitNormals(values: DecodedValues): DecodedValues {
   return { ...values, data };
 }
 
-/** Depth has no scale: the nearest pixel is 0 and the farthest 1 (65535 in the 16-bit file). */
+async function presentNormals(values: DecodedValues): Promise<Presented> {
+  const { data, width, height } = values;
+  return {
+    image: await png8(interleaved(values), width, height, 3),
+    data: npy(data, [3, height, width]),
+    data_type: NPY,
+  };
+}
+
+/**
+ * Depth has no scale: the nearest pixel is 0 and the farthest 1 (65535 in the 16-bit file). The array has
+ * the values as they were decoded, standardised.
+ */
 async function presentDepth({ data, width, height }: DecodedValues): Promise<Presented> {
   let [low, high] = [Infinity, -Infinity];
   for (const value of data) {
@@ -53,10 +71,12 @@ async function presentDepth({ data, width, height }: DecodedValues): Promise<Pre
   return {
     image: await png8(colours, width, height, 3),
     data: await png16(exact, width, height),
+    data_type: PNG,
+    array: npy(data, [height, width]),
   };
 }
 
-/** The most likely class of each pixel, in colours and as ids. */
+/** The most likely class of each pixel, in colours and as the indices of a PNG in the same colours. */
 async function presentClasses(values: DecodedValues, info: ModalityInfo): Promise<Presented> {
   const { data, channels, width, height } = values;
   const count = width * height;
@@ -69,10 +89,12 @@ async function presentClasses(values: DecodedValues, info: ModalityInfo): Promis
   });
   const palette: readonly Colour[] = info.palette ?? classPalette(channels);
   const colourOf = (id: number): Colour => palette[id] ?? [0, 0, 0];
+  const classColours = Array.from({ length: channels }, (_, id) => colourOf(id));
   const present = [...new Set(ids)].sort((a, b) => a - b);
   return {
     image: await png8(Uint8Array.from([...ids].flatMap(colourOf)), width, height, 3),
-    data: await png8(ids, width, height, 1),
+    data: indexedPng({ width, height, indices: ids, palette: classColours }),
+    data_type: PNG,
     legend: present.map((id) => ({
       id,
       name: info.classes?.[id] ?? `class ${id}`,
@@ -96,6 +118,7 @@ async function presentFeatures(values: DecodedValues): Promise<Presented> {
   return {
     image: await png8(enlarged, bigWidth, bigHeight, 3),
     data: npy(data, [channels, height, width]),
+    data_type: NPY,
   };
 }
 
@@ -106,7 +129,7 @@ export async function present(values: DecodedValues, info: ModalityInfo): Promis
     case 'rgb':
       return { image: await png8(interleaved(values), width, height, 3) };
     case 'normal':
-      return { image: await png8(interleaved(unitNormals(values)), width, height, 3) };
+      return await presentNormals(unitNormals(values));
     case 'edge':
       return { image: await png8(interleaved(values), width, height, 1) };
     case 'depth':
@@ -116,7 +139,11 @@ export async function present(values: DecodedValues, info: ModalityInfo): Promis
     case 'features':
       return await presentFeatures(values);
     case 'vector':
-      return { value: Array.from(values.data), data: npy(values.data, [values.data.length]) };
+      return {
+        value: Array.from(values.data),
+        data: npy(values.data, [values.data.length]),
+        data_type: NPY,
+      };
     default:
       return { warnings: [`${info.presentation} values cannot be shown as a picture`] };
   }

@@ -39,6 +39,22 @@ export interface Initializer {
   readonly data: TensorData;
 }
 
+/** What a loop begins with. */
+export interface Carried {
+  readonly name: string;
+  readonly value: Value;
+  readonly type: TensorSignature['type'];
+  /** Sizes that change from one repetition to the next have names of their own. */
+  readonly dims: TensorSignature['dims'];
+}
+
+export interface LoopResult {
+  /** bool scalar: is there another repetition? */
+  readonly going: Value;
+  readonly carried: readonly Value[];
+  readonly collected: readonly Value[];
+}
+
 /** What a graph is made of, in an order in which it can be computed. */
 export interface GraphContent {
   readonly name: string;
@@ -67,6 +83,23 @@ export interface GraphBuilder {
     outputs: number,
     attributes?: Record<string, Attribute>,
   ): Value[];
+  /**
+   * Repeats a body: a `Loop` node. Nodes added while `build` runs belong to the body, which sees every
+   * value made before it.
+   * @param count int64 scalar, repetitions at most
+   * @param going bool scalar, false stops before the first one
+   * @param carried values handed from one repetition to the next
+   * @returns what was carried last, then what was collected, stacked along a new first axis
+   */
+  loop(
+    name: string,
+    count: Value,
+    going: Value,
+    carried: readonly Carried[],
+    build: (iteration: Value, states: readonly Value[]) => LoopResult,
+  ): Value[];
+  /** One of two values: an `If` node, of which only the taken branch is computed. */
+  branch(name: string, condition: Value, then: () => Value, otherwise: () => Value): Value;
   /** A constant vector of int64, or a scalar for a plain number. Equal constants are stored once. */
   int64(values: number | readonly number[]): Value;
   /** A constant vector of float32, or a scalar for a plain number. Equal constants are stored once. */
@@ -91,6 +124,8 @@ const bytesOf = (array: Float32Array | BigInt64Array): Uint8Array =>
 export function createGraph(graphName: string, signature: GraphSignature): GraphBuilder {
   const names = new Set<string>();
   const nodes: GraphNode[] = [];
+  /** Where nodes are added: the graph's own, or those of the body being built. */
+  let current = nodes;
   const initializers = new Map<string, Initializer>();
   const outputsSet = new Set<string>();
 
@@ -107,8 +142,63 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
       claim(count === 1 ? name : `${name}:${i}`),
     );
     const domain = MICROSOFT_OPERATORS.has(type) ? 'com.microsoft' : '';
-    nodes.push({ name, type, domain, inputs: nodeInputs, outputs, attributes });
+    current.push({ name, type, domain, inputs: nodeInputs, outputs, attributes });
     return outputs;
+  };
+
+  /** Collects what `build` adds as the nodes of a body. */
+  const inBody = <T>(build: () => T): { readonly nodes: GraphNode[]; readonly result: T } => {
+    const outer = current;
+    const inner: GraphNode[] = [];
+    current = inner;
+    try {
+      return { nodes: inner, result: build() };
+    } finally {
+      current = outer;
+    }
+  };
+  /** Outputs of the body being built: each is made in it and is given once; others are copied. */
+  const bodyOutputs = (name: string, values: readonly Value[]): Value[] => {
+    const made = new Set(current.flatMap((node) => node.outputs));
+    return values.map((value, i) => {
+      const isOwn = made.has(value) && values.indexOf(value) === i;
+      return isOwn ? value : addNodes(`${name}.${i}`, 'Identity', [value], 1)[0]!;
+    });
+  };
+
+  const loop: GraphBuilder['loop'] = (name, count, going, carried, build) => {
+    const iteration = claim(`${name}/iteration`);
+    const before = claim(`${name}/going`);
+    const states = carried.map((state) => claim(`${name}/${state.name}`));
+    const { nodes: body, result } = inBody(() => {
+      const made = build(iteration, states);
+      const all = [made.going, ...made.carried, ...made.collected];
+      return bodyOutputs(`${name}/out`, all);
+    });
+    const inputs = [
+      { name: iteration, type: 'int64' as const, dims: [] },
+      { name: before, type: 'bool' as const, dims: [] },
+      ...carried.map(({ type, dims }, i) => ({ name: states[i]!, type, dims })),
+    ];
+    return addNodes(
+      name,
+      'Loop',
+      [count, going, ...carried.map(({ value }) => value)],
+      result.length - 1,
+      { body: { body: { name: `${name} body`, inputs, outputs: result, nodes: body } } },
+    );
+  };
+
+  const branch: GraphBuilder['branch'] = (name, condition, then, otherwise) => {
+    const side = (which: string, build: () => Value): Attribute => {
+      const { nodes: body, result } = inBody(() => bodyOutputs(`${name}/${which}`, [build()]));
+      return { body: { name: `${name} ${which}`, inputs: [], outputs: result, nodes: body } };
+    };
+    const attributes = {
+      then_branch: side('then', then),
+      else_branch: side('otherwise', otherwise),
+    };
+    return addNodes(name, 'If', [condition], 1, attributes)[0]!;
   };
 
   const initializer = (
@@ -162,15 +252,21 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     node: (name, type, nodeInputs, attributes) =>
       addNodes(name, type, nodeInputs, 1, attributes)[0]!,
     nodes: addNodes,
+    loop,
+    branch,
     int64: (values) => constant('int64', values),
     float32: (values) => constant('float32', values),
     external(tensor) {
       const found = stored(tensor);
       if (tensor.type === 'float32') return found;
       const cast = `/${found}/float32`;
-      return names.has(cast)
-        ? (cast as Value)
-        : addNodes(cast, 'Cast', [found], 1, { to: ELEMENT_TYPES.float32 })[0]!;
+      if (names.has(cast)) return cast as Value;
+      // Outside of any loop's body, where the runtime widens it once.
+      const outer = current;
+      current = nodes;
+      const [wide] = addNodes(cast, 'Cast', [found], 1, { to: ELEMENT_TYPES.float32 });
+      current = outer;
+      return wide!;
     },
     stored,
     content,

@@ -16,7 +16,24 @@ export const ELEMENT_TYPES = {
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
 /** A float has to be marked, as JavaScript's 1.0 is an integer. */
-export type Attribute = number | string | readonly number[] | { readonly float: number };
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number }
+  | { readonly body: GraphBody };
+
+/** A graph inside a node: what a loop repeats, or one branch of a condition. It sees the values around it. */
+export interface GraphBody {
+  readonly name: string;
+  readonly inputs: readonly {
+    readonly name: string;
+    readonly type: ElementType;
+    readonly dims: readonly Dimension[];
+  }[];
+  readonly outputs: readonly string[];
+  readonly nodes: readonly GraphNode[];
+}
 
 /** Where an initializer's bytes are: inside the graph, or in a file beside it. */
 export type TensorData =
@@ -53,8 +70,18 @@ function attributeMessage(name: string, value: Attribute): Uint8Array {
   if (typeof value === 'number') return message(text(1, name), integer(3, value), integer(20, 2));
   if (typeof value === 'string') return message(text(1, name), text(4, value), integer(20, 3));
   if ('float' in value) return message(text(1, name), float(2, value.float), integer(20, 1));
+  if ('body' in value)
+    return message(text(1, name), bytes(6, bodyMessage(value.body)), integer(20, 5));
   return message(text(1, name), ...value.map((item) => integer(8, item)), integer(20, 7));
 }
+
+const bodyMessage = ({ name, inputs, outputs, nodes }: GraphBody): Uint8Array =>
+  message(
+    ...nodes.map((node) => bytes(1, nodeMessage(node))),
+    text(2, name),
+    ...inputs.map((input) => bytes(11, valueMessage(input.name, input.type, input.dims))),
+    ...outputs.map((output) => bytes(12, untypedValueMessage(output))),
+  );
 
 /** One operation; `''` among the inputs is an optional one left out. */
 export interface GraphNode {

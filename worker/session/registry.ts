@@ -22,6 +22,11 @@ import {
   SessionError,
 } from './types.ts';
 
+export interface LoadOptions extends ThreadOptions {
+  /** Also loads an FM's `encoder` and `decoder`, whose weights take memory again. */
+  readonly plain?: boolean;
+}
+
 /**
  * Loads a set: an FM, its tokenizers, and the place of the text tokenizer.
  * @param folder holds `set.json`
@@ -29,28 +34,35 @@ import {
  */
 export async function loadModelSet(
   folder: string,
-  options: ThreadOptions = {},
+  options: LoadOptions = {},
 ): Promise<LoadedModelSet> {
   const set: ModelSet = await readJson(folder, 'set.json', modelSetSchema);
   const runtime = startRuntime(options);
+  // Of their own, so that a finished target is decoded while the next one is generated.
+  const decoding = startRuntime(options);
+  const close = async () => {
+    await Promise.all([runtime.close(), decoding.close()]);
+  };
   try {
-    const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema);
+    const names = options.plain ? undefined : ['generate'];
+    const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema, names);
+    const { generate, encoder, decoder } = fm.graphs;
     const tokenizers: Record<string, LoadedTokenizer> = {};
     for (const [stem, path] of Object.entries(set.tokenizers))
       tokenizers[stem] = asTokenizer(
-        await loadModel<TokenizerManifest>(runtime, folder, path, tokenizerManifestSchema),
+        await loadModel<TokenizerManifest>(decoding, folder, path, tokenizerManifestSchema),
       );
     return {
       set,
       fm: fm.manifest,
       tokenizers,
-      encoder: fm.graphs.encoder,
-      decoder: fm.graphs.decoder,
+      generate,
+      ...(options.plain && { plain: { encoder, decoder } }),
       textTokenizerFile: await inside(folder, set.text_tokenizer),
-      close: () => runtime.close(),
+      close,
     };
   } catch (error) {
-    await runtime.close();
+    await close();
     throw error;
   }
 }
@@ -63,6 +75,7 @@ export interface LoadedModel<M extends Manifest> {
 /**
  * Loads one exported model of a folder into a thread.
  * @param path sub-folder with a `model.json`, relative to `folder`
+ * @param names the graphs to load, all of them when left out
  * @throws SessionError
  */
 export async function loadModel<M extends Manifest>(
@@ -70,12 +83,14 @@ export async function loadModel<M extends Manifest>(
   folder: string,
   path: string,
   schema: z.ZodType<M>,
+  names?: readonly string[],
 ): Promise<LoadedModel<M>> {
   const home = await inside(folder, path);
   const manifest: M = await readJson(home, 'model.json', schema);
   for (const weights of manifest.weights) await inside(home, weights);
   const graphs: Record<string, GraphSession> = {};
   for (const [name, signature] of Object.entries(signaturesOf(manifest))) {
+    if (names && !names.includes(name)) continue;
     const files: Readonly<Record<string, { file: string; bytes: number }>> = manifest.graphs;
     const { file, bytes } = files[name]!;
     const location = await inside(home, file);

@@ -8,9 +8,13 @@ type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 export interface Runtime {
   /**
    * Has the thread do one thing; requests are answered in order.
+   * @param transfer buffers of the request that are handed over, and not usable here afterwards
    * @throws SessionError with the runtime's error, or the thread's end, as `cause`
    */
-  request(request: WithoutId<ThreadRequest>): Promise<ThreadResult>;
+  request(
+    request: WithoutId<ThreadRequest>,
+    transfer?: readonly ArrayBuffer[],
+  ): Promise<ThreadResult>;
   /** Ends the thread and frees the memory of its graphs. Requests still waiting fail. */
   close(): Promise<void>;
 }
@@ -55,13 +59,13 @@ export function startRuntime(
   worker.on('exit', (code) => end(new SessionError(`the runtime's thread ended (code ${code})`)));
 
   return {
-    request(request) {
+    request(request, transfer = []) {
       if (ended) return Promise.reject(ended);
       return new Promise<ThreadResult>((resolve, reject) => {
         const id = nextId++;
         waiting.set(id, { resolve, reject });
         worker.ref();
-        worker.postMessage({ ...request, id } satisfies ThreadRequest);
+        worker.postMessage({ ...request, id } satisfies ThreadRequest, [...transfer]);
       }).catch((cause: unknown) => {
         if (cause instanceof SessionError) throw cause;
         const what = cause instanceof Error ? cause.message : String(cause);

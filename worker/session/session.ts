@@ -27,11 +27,12 @@ export async function openGraph(
   const allOutputs = signature.outputs.map((output) => output.name);
   return {
     signature,
-    async run(feeds, outputs = allOutputs) {
+    async run(feeds, outputs = allOutputs, consumed = []) {
       assertFeeds(graph, signature, feeds);
       const unknown = outputs.find((name) => !allOutputs.includes(name));
       if (unknown !== undefined) throw new SessionError(`graph ${graph}: no output ${unknown}`);
-      const result = await runtime.request({ kind: 'run', graph, feeds, outputs });
+      const given = new Set(consumed.map((name) => feeds[name]!.data.buffer as ArrayBuffer));
+      const result = await runtime.request({ kind: 'run', graph, feeds, outputs }, [...given]);
       if (result.kind !== 'outputs') throw new SessionError(`graph ${graph}: unexpected answer`);
       return result.tensors;
     },

@@ -34,12 +34,14 @@ export interface GraphSession {
   /**
    * Runs the graph. Feeds are copied, so the caller's arrays stay usable.
    * @param outputs names to bring back; all of the signature's when left out
+   * @param consumed feeds that need not stay usable: large ones are handed over instead of copied
    * @throws SessionError naming the graph and the input that is missing, unknown or misshapen, or with
    *   the runtime's error as `cause`
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
     outputs?: readonly string[],
+    consumed?: readonly string[],
   ): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
 }
@@ -66,8 +68,10 @@ export interface LoadedModelSet {
   readonly fm: FmManifest;
   /** By the stem that `ModalityInfo.tokenizer` names. */
   readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;
-  readonly encoder: GraphSession;
-  readonly decoder: GraphSession;
+  /** See `generateSignature`. */
+  readonly generate: GraphSession;
+  /** Loaded where asked for: the graphs that give what lies in between. */
+  readonly plain?: { readonly encoder: GraphSession; readonly decoder: GraphSession };
   /** Absolute path of the Hugging Face `tokenizer.json`. */
   readonly textTokenizerFile: string;
   close(): Promise<void>;

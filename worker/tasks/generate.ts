@@ -1,122 +1,184 @@
-/** The generate task: inputs -> engine -> outputs. A pure function of the request and the model. */
-import type { GenerateRequest, GenerateResponse, Progress } from '../../shared/api/generate.ts';
+/** The generate task: inputs -> engine -> outputs. A pure function of the request and the models. */
+import type { GenerateRequest, Merged, Output, Progress } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
-import { checkGenerate, findModality, targetModality } from '../../shared/api/validate.ts';
-import { planTarget, type TargetPlan } from '../../shared/schedule.ts';
-import { forwardRunner } from '../batching/feeds.ts';
-import { type PassCount, runLockstep } from '../batching/lockstep.ts';
-import { type GenerationPlan, generate } from '../engine/generate.ts';
-import { seededChance } from '../engine/sampling.ts';
-import type { TokenState } from '../engine/tokenState.ts';
-import { readInputs } from './inputs.ts';
-import { makeOutput } from './outputs.ts';
+import type { KnownTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
+import { costOf } from '../../shared/cost.ts';
+import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
+import type { PassCount } from '../batching/passes.ts';
+import { withDeadline } from './deadline.ts';
+import { createDecoding, type Decoding } from './decoding.ts';
+import { createReporter } from './progress.ts';
 import type { ServedModel } from './servedModel.ts';
+import { type Ids, runStage, type StageResult } from './stage.ts';
+import { inputTokens } from './tokens.ts';
 
 export interface GenerateTask {
   readonly id: string;
   readonly seed: number;
   readonly request: GenerateRequest;
+  /** Leading targets of a chain that were made before. */
+  readonly known?: readonly KnownTarget[] | undefined;
 }
 export interface TaskOptions {
   /** Called after each decoding step. */
   readonly onProgress?: (progress: Progress) => void;
   /** Stops between two forward passes; its reason is thrown. */
   readonly signal?: AbortSignal;
+  /** All loaded models, where a target may need another than the request's own. */
+  readonly models?: readonly ServedModel[];
 }
 
-const stepsOf = (target: TargetPlan): number => target.counts.length || target.maxTokens;
-
-/** Steps of the whole request, told as a share; a text that ends early jumps ahead. */
-function progressOf(
-  targets: readonly TargetPlan[],
-  publicNames: ReadonlyMap<string, string>,
-  report: (progress: Progress) => void,
-): (target: string, step: number, steps: number) => void {
-  const total = targets.reduce((sum, target) => sum + stepsOf(target), 0);
-  return (modality, step, steps) => {
-    const index = targets.findIndex((target) => target.modality === modality);
-    const before = targets.slice(0, index).reduce((sum, target) => sum + stepsOf(target), 0);
-    const target = publicNames.get(modality) ?? modality;
-    report({ target, step, steps, fraction: (before + step) / total });
-  };
+/** Known targets of a stage, for each sample. @throws FailureError when they are not the stage's first */
+function knownOf(stage: Stage, known: readonly KnownTarget[], samples: number): readonly Ids[] {
+  const leading = known.slice(0, stage.targets.length);
+  for (const [i, { modality, samples: ids }] of leading.entries()) {
+    if (stage.targets[i]!.plan.modality === modality && ids.length === samples) continue;
+    const detail = `the known target ${modality} is not the next one, or has not ${samples} samples`;
+    throw new FailureError({ code: 'invalid_request', detail });
+  }
+  return Array.from(
+    { length: samples },
+    (_, sample) => new Map(leading.map(({ modality, samples: ids }) => [modality, ids[sample]!])),
+  );
 }
 
-function planRequest(
-  request: GenerateRequest,
-  model: ServedModel,
-  inputs: TokenState,
-): GenerationPlan & { readonly publicNames: ReadonlyMap<string, string> } {
-  const { modalities } = model.loaded.fm;
-  const conditioning = [...inputs.keys()];
-  const inputInfos = conditioning.map((name) => modalities[name]!);
-  const publicNames = new Map<string, string>();
-  const targets = request.targets.map((settings) => {
-    const entry = findModality(model.description, settings.modality)!;
-    const modality = targetModality(entry, settings.modality)!;
-    publicNames.set(modality, entry.name);
-    return planTarget(settings, modality, modalities[modality]!, inputInfos);
+interface Outcome {
+  readonly stage: Stage;
+  readonly model: ServedModel;
+  readonly result: StageResult;
+}
+
+interface Running {
+  readonly models: readonly ServedModel[];
+  readonly passes: PassCount;
+  readonly decoding: Decoding;
+}
+
+async function runStages(
+  plan: RequestPlan,
+  task: GenerateTask,
+  { models, passes, decoding }: Running,
+  options: TaskOptions,
+): Promise<Outcome[]> {
+  const { request, seed } = task;
+  const known = task.known ?? [];
+  const targets = plan.stages.flatMap((stage) => stage.targets);
+  const reporter =
+    options.onProgress &&
+    createReporter(
+      targets.slice(known.length),
+      { chained: plan.chained, previews: request.previews ?? false },
+      options.onProgress,
+    );
+  const outcomes: Outcome[] = [];
+  let [made, left]: [readonly Ids[], readonly KnownTarget[]] = [[], known];
+  for (const stage of plan.stages) {
+    const model = models.find(({ description }) => description === stage.model)!;
+    const { signal } = options;
+    const common = { request, seed, passes, reporter, signal, made };
+    const leading = knownOf(stage, left, plan.samples);
+    const result = await runStage(stage, model, {
+      ...common,
+      known: leading,
+      onComplete: (target, sample, ids) => decoding.complete(target, sample, ids, model),
+    });
+    outcomes.push({ stage, model, result });
+    left = left.slice(stage.targets.length);
+    made = result.samples.map((ids, sample) => new Map([...(made[sample] ?? []), ...ids]));
+  }
+  await reporter?.settled();
+  return outcomes;
+}
+
+/** Outputs by target name, in the order of the request, and what several samples make together. */
+async function gather(
+  outcomes: readonly Outcome[],
+  decoding: Decoding,
+): Promise<Pick<WorkerGenerateResponse, 'outputs' | 'merged'>> {
+  for (const { stage, model, result } of outcomes) {
+    for (const target of stage.targets) {
+      for (const [sample, ids] of result.samples.entries()) {
+        decoding.complete(target, sample, ids.get(target.plan.modality)!, model);
+      }
+    }
+  }
+  const outputs: Record<string, Output[]> = {};
+  const merged: Record<string, Merged> = {};
+  const targets = outcomes.flatMap(({ stage }) => stage.targets);
+  for (const target of targets.sort((a, b) => a.index - b.index)) {
+    const decoded = await decoding.outputs(target);
+    outputs[target.name] = [...decoded.outputs];
+    if (decoded.merged) merged[target.name] = decoded.merged;
+  }
+  return { outputs, ...(Object.keys(merged).length > 0 && { merged }) };
+}
+
+/** Tokens that were made here: neither given, nor known from before. */
+function countGenerated({ stage, model, result }: Outcome, known: number): number {
+  const { isSentinel } = model.text.specials;
+  const counts = stage.targets.slice(known).map(({ entry, plan: { modality } }) => {
+    const visible = result.inputs.get(modality)?.content;
+    const ids = visible?.kind === 'ids' ? visible.ids : [];
+    // The gaps of a text are sentinels; in a grid these ids are tokens as any other.
+    const given = ids.filter((id) => entry.type === 'img' || !isSentinel(id)).length;
+    return result.samples.reduce((sum, made) => sum + made.get(modality)!.length - given, 0);
   });
-  return { targets, chained: request.chained, conditioning, publicNames };
+  return counts.reduce((sum, count) => sum + count, 0);
 }
+
+const servedBy = ({ description: { id, digest, licence, precision } }: ServedModel) => ({
+  id,
+  digest,
+  licence,
+  precision,
+});
 
 /**
- * Runs a request on a model.
- * @throws FailureError for what is wrong with the request; the signal's reason when aborted
+ * Runs a request on a model, and on further ones for the targets that only they have.
+ * @throws FailureError for what is wrong with the request, or when its deadline passes; the signal's
+ *   reason when aborted
  */
 export async function runGenerate(
   task: GenerateTask,
   model: ServedModel,
   options: TaskOptions = {},
-): Promise<GenerateResponse> {
+): Promise<WorkerGenerateResponse> {
   const started = performance.now();
-  const { request, seed } = task;
-  const failure = checkGenerate(request, model.description);
-  if (failure) throw new FailureError(failure);
-  const inputs = await readInputs(request.inputs, model);
-  const plan = planRequest(request, model, inputs);
-
-  const onStep = options.onProgress
-    ? progressOf(plan.targets, plan.publicNames, options.onProgress)
-    : undefined;
-  const samples = Array.from({ length: request.num_samples }, (_, sample) => {
-    const engine = {
-      modalities: model.loaded.fm.modalities,
-      specials: model.text.specials,
-      chance: seededChance(seed, sample),
-      // All samples go through the same steps: one of them tells.
-      ...(onStep && sample === 0 && { onStep }),
-    };
-    return generate(engine, plan, inputs);
-  });
-  const passes: PassCount = { encoder: 0, decoder: 0 };
-  const generated = await runLockstep(samples, forwardRunner(model.loaded), passes, options.signal);
-
-  const outputs: GenerateResponse['outputs'] = {};
-  let generatedTokens = 0;
-  for (const [sample, results] of generated.entries()) {
-    for (const [modality, tokens] of results) {
-      options.signal?.throwIfAborted();
-      generatedTokens += tokens.length;
-      const output = await makeOutput(modality, tokens, model, {
-        seed,
-        sample,
-        ...(options.signal && { signal: options.signal }),
-      });
-      const name = plan.publicNames.get(modality)!;
-      outputs[name] = [...(outputs[name] ?? []), output];
+  const { request, known = [] } = task;
+  const models = options.models ?? [model];
+  const descriptions = models.map(({ description }) => description);
+  const plan = planRequest(request, model.description, descriptions);
+  const deadline = withDeadline(request.deadline_ms, options.signal);
+  const bounded = { ...options, ...(deadline.signal && { signal: deadline.signal }) };
+  try {
+    const passes: PassCount = { encoder: 0, decoder: 0 };
+    const decoding = createDecoding(request, task.seed, deadline.signal);
+    const running = { models, passes, decoding };
+    const outcomes = await runStages(plan, task, running, bounded);
+    const decoded = await gather(outcomes, decoding);
+    let [generated, left] = [0, known.length];
+    for (const outcome of outcomes) {
+      generated += countGenerated(outcome, left);
+      left = Math.max(0, left - outcome.stage.targets.length);
     }
+    const further = outcomes.map((outcome) => outcome.model).filter((other) => other !== model);
+    return {
+      id: task.id,
+      model: servedBy(model),
+      seed: task.seed,
+      ...decoded,
+      ...(request.keep && { input_tokens: inputTokens(outcomes) }),
+      ...(known.length > 0 && { reused_targets: known.length }),
+      ...(further.length > 0 && { further_models: further.map(servedBy) }),
+      usage: {
+        encoder_passes: passes.encoder,
+        decoder_passes: passes.decoder,
+        units: costOf(plan, known.length).units,
+        generated_tokens: generated,
+        milliseconds: Math.round(performance.now() - started),
+      },
+    };
+  } finally {
+    deadline.clear();
   }
-  const { id, digest, licence, precision } = model.description;
-  return {
-    id: task.id,
-    model: { id, digest, licence, precision },
-    seed,
-    outputs,
-    usage: {
-      encoder_passes: passes.encoder,
-      decoder_passes: passes.decoder,
-      generated_tokens: generatedTokens,
-      milliseconds: Math.round(performance.now() - started),
-    },
-  };
 }

@@ -1,120 +1,170 @@
 /** Input values of a request -> tokens the encoder sees. */
-import { z } from 'zod';
-import type { GenerateRequest, InputValue } from '../../shared/api/generate.ts';
-import { FailureError, type ProblemCode } from '../../shared/api/problem.ts';
+import type { InputValue } from '../../shared/api/generate.ts';
+import { FailureError } from '../../shared/api/problem.ts';
 import { findModality, inputForm, inputModality, inputPointer } from '../../shared/api/validate.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import { fullRows, fullTokens, type TokenState, type VisibleTokens } from '../engine/tokenState.ts';
+import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { bytesFromText, decodePicture, inspectPicture } from '../image/decode.ts';
 import { pixelPatches } from '../image/preprocess.ts';
-import { formatBoxes, formatMetadata, formatPalette } from '../text/sequences.ts';
+import { invalidInput, isArrayFile, ofRank, readArray } from '../values/arrays.ts';
+import { type Frame, hiddenPositions, withoutHidden } from '../values/hide.ts';
+import { vectorSchema } from '../values/schemas.ts';
+import { checked, gappedTokens, textTokens, valueTokens } from './sequenceInputs.ts';
 import type { ServedModel } from './servedModel.ts';
-import { encodePicture } from './tokenizers.ts';
+import { encodeArray, encodePicture, encodeVector } from './tokenizers.ts';
 
-const refuse = (code: ProblemCode, detail: string, pointer: string): FailureError =>
-  new FailureError({ code, detail, errors: [{ detail, pointer }] });
-
-const unit = z.number().min(0).max(1);
-const boxesSchema = z.array(
-  z.object({
-    xmin: unit,
-    ymin: unit,
-    xmax: unit,
-    ymax: unit,
-    class: z.string().min(1).max(100),
-  }),
-);
-const paletteSchema = z.array(z.string().regex(/^#[0-9a-fA-F]{6}$/)).max(7);
-const metadataSchema = z.record(z.string(), z.number());
-
-/**
- * Structured modalities may be given as JSON, in the form in which they are answered; everything else,
- * and their own token format, is taken as it is.
- */
-export function sequenceText(text: string, info: ModalityInfo): string {
-  if (!/^\s*[[{]\s*["{\]}]/.test(text)) return text;
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return text;
-  }
-  if (info.presentation === 'boxes') {
-    const boxes = boxesSchema.safeParse(json);
-    if (boxes.success) return formatBoxes(boxes.data, info.coord_bins);
-  } else if (info.presentation === 'palette') {
-    const palette = paletteSchema.safeParse(json);
-    if (palette.success) return formatPalette(palette.data, info.coord_bins);
-  } else if (info.presentation === 'metadata') {
-    const metadata = metadataSchema.safeParse(json);
-    if (metadata.success) return formatMetadata(metadata.data);
-  }
-  return text;
+/** Tokens, and the size of the picture they come from where there is one. */
+interface Given {
+  readonly tokens: VisibleTokens;
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
-function textTokens(
-  text: string,
-  model: ServedModel,
-  info: ModalityInfo,
-  at: string,
-): VisibleTokens {
-  const words = model.text.encode(sequenceText(text, info));
-  if (words.length === 0) throw refuse('invalid_input', 'the text is empty', at);
-  const ids = [...words, model.text.specials.eos];
-  if (ids.length > info.max_tokens) {
-    const detail = `the text has ${ids.length} tokens with its end; at most ${info.max_tokens} fit`;
-    throw refuse('invalid_input', detail, at);
-  }
-  return fullTokens(ids);
+/** Presentations that a picture file can be given for. */
+const PICTURES: ReadonlySet<string> = new Set(['rgb', 'depth', 'normal', 'semseg', 'edge']);
+
+/** Rows of a text encoder (n, width), n up to the modality's bound. */
+async function embeddingRows(bytes: Buffer, info: ModalityInfo, at: string): Promise<Given> {
+  const { max_tokens: most, embedding_size: width = 4096 } = info;
+  const form = `(n, ${width}) with n from 1 to ${most}, as .npy or .safetensors`;
+  if (!isArrayFile(bytes)) throw invalidInput(`embeddings are an array ${form}`, at);
+  const { dims, data } = ofRank(await readArray(bytes, at), 2, form, at);
+  if (dims[1] !== width || dims[0]! > most)
+    throw invalidInput(`the array has shape (${dims.join(', ')}); it must be ${form}`, at);
+  return { tokens: fullRows(Float32Array.from(data), width) };
 }
 
-async function pictureTokens(
+/** A file: a picture, or an array of numbers. */
+async function fileTokens(
   encoded: string,
-  exact: string,
+  modality: string,
   model: ServedModel,
   at: string,
-): Promise<VisibleTokens> {
-  const info = model.loaded.fm.modalities[exact]!;
-  const picture = await inspectPicture(bytesFromText(encoded, at), at);
-  if (!info.pixels) return fullTokens(await encodePicture(picture, exact, model.loaded, at));
+): Promise<Given> {
+  const info = model.loaded.fm.modalities[modality]!;
+  const isPicture = PICTURES.has(info.presentation);
+  const bytes = bytesFromText(encoded, at, isPicture ? 'invalid_image' : 'invalid_input');
+  if (info.type === 'seq_emb') return await embeddingRows(bytes, info, at);
+  if (!info.pixels && isArrayFile(bytes)) {
+    const ids = await encodeArray(await readArray(bytes, at), modality, model.loaded, at);
+    return { tokens: fullTokens(ids) };
+  }
+  if (!isPicture) throw invalidInput(`${modality} is given as an array, .npy or .safetensors`, at);
+  const picture = await inspectPicture(bytes, at);
+  const { width, height } = picture;
+  if (!info.pixels) {
+    const ids = await encodePicture(picture, modality, model.loaded, at);
+    return { tokens: fullTokens(ids), size: { width, height } };
+  }
   const size = info.input_size!;
   const options = { size, channels: 3, resampling: 'smooth' } as const;
   const { data } = await decodePicture(picture, options, at);
-  return fullRows(pixelPatches(data, size, info.patch_size!), 3 * info.patch_size! ** 2);
+  const rows = pixelPatches(data, size, info.patch_size!);
+  return { tokens: fullRows(rows, 3 * info.patch_size! ** 2), size: { width, height } };
 }
 
-async function readInput(
-  name: string,
+/** Raw ids; null is not known. */
+function rawTokens(
+  ids: readonly (number | null)[],
+  modality: string,
+  model: ServedModel,
+  at: string,
+): VisibleTokens {
+  const info = model.loaded.fm.modalities[modality]!;
+  const { vocab_size: vocabulary = 0, max_tokens: most } = info;
+  const outside = ids.findIndex((id) => id !== null && id >= vocabulary);
+  if (outside >= 0) {
+    const detail = `token ${ids[outside]} is outside the vocabulary of ${modality} (0 to ${vocabulary - 1})`;
+    throw invalidInput(detail, `${at}/${outside}`);
+  }
+  if (info.type === 'img' ? ids.length !== most : ids.length > most) {
+    const bound = info.type === 'img' ? '' : 'at most ';
+    throw invalidInput(`${modality} has ${bound}${most} tokens, not ${ids.length}`, at);
+  }
+  if (info.type !== 'img') return gappedTokens(ids, model, at);
+  const known = ids.flatMap((id, position) => (id === null ? [] : [{ id, position }]));
+  if (known.length === 0) throw invalidInput('none of the tokens is known', at);
+  return {
+    positions: known.map(({ position }) => position),
+    content: { kind: 'ids', ids: known.map(({ id }) => id) },
+  };
+}
+
+async function givenTokens(
+  modality: string,
   value: InputValue,
   model: ServedModel,
-): Promise<readonly [string, VisibleTokens]> {
-  const at = inputPointer(name);
-  const entry = findModality(model.description, name)!;
-  const form = inputForm(entry, value);
-  const exact = inputModality(entry, name, form)!;
-  if (typeof value === 'object' && 'tokens' in value) return [exact, fullTokens(value.tokens)];
-  const given = typeof value === 'string' ? value : 'text' in value ? value.text : value.data;
-  const info = model.loaded.fm.modalities[exact]!;
-  return [
-    exact,
-    form === 'text'
-      ? textTokens(given, model, info, at)
-      : await pictureTokens(given, exact, model, at),
-  ];
+  at: string,
+): Promise<Given> {
+  const info = model.loaded.fm.modalities[modality]!;
+  if (typeof value === 'string') {
+    if (info.type !== 'seq') return await fileTokens(value, modality, model, at);
+    return { tokens: await textTokens(value, modality, model, at) };
+  }
+  if ('ref' in value) throw new Error(`input ${modality}: a reference was not resolved`);
+  if ('tokens' in value)
+    return { tokens: rawTokens(value.tokens, modality, model, `${at}/tokens`) };
+  if ('data' in value) {
+    if (info.type === 'seq') throw invalidInput(`${modality} is not given as a file`, at);
+    return await fileTokens(value.data, modality, model, at);
+  }
+  if ('text' in value) {
+    if (info.type !== 'seq') throw invalidInput(`${modality} is not given as text`, at);
+    return { tokens: await textTokens(value.text, modality, model, at) };
+  }
+  if (info.type === 'seq') {
+    return { tokens: await valueTokens(value.value, modality, model, `${at}/value`) };
+  }
+  if (info.presentation !== 'vector') throw invalidInput(`${modality} is not given as JSON`, at);
+  const numbers = checked(vectorSchema, value.value, `${at}/value`);
+  return {
+    tokens: fullTokens(await encodeVector(numbers, modality, model.loaded, `${at}/value`)),
+  };
+}
+
+/** Takes away what the value says is hidden. */
+async function visible(
+  { tokens, size }: Given,
+  value: InputValue,
+  modality: string,
+  info: ModalityInfo,
+  at: string,
+): Promise<VisibleTokens> {
+  if (typeof value === 'string' || !('hide' in value) || value.hide === undefined) return tokens;
+  const place = `${at}/hide`;
+  const { input_size: side, patch_size: patch } = info;
+  if (info.type !== 'img' || info.presentation === 'vector' || !side || !patch)
+    throw invalidInput(`${modality} has no places that could be hidden`, place);
+  const { width, height } = size ?? { width: side, height: side };
+  const frame: Frame = { grid: side / patch, side, width, height };
+  return withoutHidden(tokens, await hiddenPositions(value.hide, frame, place), place);
+}
+
+/** The model's own name of an input. @throws FailureError `unknown_modality` */
+function exactName(name: string, value: InputValue, model: ServedModel, at: string): string {
+  const entry = findModality(model.description, name);
+  const exact = entry && inputModality(entry, name, inputForm(entry, value));
+  if (exact !== undefined && model.loaded.fm.modalities[exact]) return exact;
+  const detail = `${name} cannot be given to ${model.description.id} in this form`;
+  throw new FailureError({ code: 'unknown_modality', detail, errors: [{ detail, pointer: at }] });
 }
 
 /**
- * Reads all inputs of a request that `checkGenerate` has passed.
- * @throws FailureError `invalid_image`, `image_too_large`, `invalid_input`, `no_tokenizer`
+ * The visible tokens of one value: ids, or rows of floats for pixels and embeddings. What is hidden or not
+ * known is left out, so positions may have holes; of several captions each counts its own from 0. A
+ * reference has to be replaced by the tokens it names before.
+ * @param name public, or the model's own: `tok_rgb@224` makes tokens of a picture where `rgb` may mean its
+ *   pixels
+ * @param at pointer of the value in the request
+ * @throws FailureError `unknown_modality`, `invalid_image`, `image_too_large`, `invalid_input`,
+ *   `no_tokenizer`, each with the pointer of the field
  */
-export async function readInputs(
-  inputs: GenerateRequest['inputs'],
+export async function readInput(
+  name: string,
+  value: InputValue,
   model: ServedModel,
-): Promise<TokenState> {
-  const state = new Map<string, VisibleTokens>();
-  for (const [name, value] of Object.entries(inputs)) {
-    const [exact, tokens] = await readInput(name, value, model);
-    state.set(exact, tokens);
-  }
-  return state;
+  at: string = inputPointer(name),
+): Promise<VisibleTokens> {
+  const exact = exactName(name, value, model, at);
+  const given = await givenTokens(exact, value, model, at);
+  return await visible(given, value, exact, model.loaded.fm.modalities[exact]!, at);
 }

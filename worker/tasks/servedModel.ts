@@ -1,6 +1,8 @@
 /** A loaded model set with its text tokenizer, and what it says of itself to callers. */
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
+import { fusedRunner } from '../batching/fused/runner.ts';
+import type { RunRequests } from '../engine/forward.ts';
 import type { LoadedModelSet } from '../session/types.ts';
 import { loadTextTokenizer, type TextTokenizer } from '../text/wordpiece.ts';
 
@@ -8,10 +10,15 @@ export interface ServedModel {
   readonly loaded: LoadedModelSet;
   readonly text: TextTokenizer;
   readonly description: Model;
+  /** Answers the forward requests of generations. */
+  readonly runner: RunRequests;
 }
 
 /** Presentations of which a picture can be turned into tokens; the others need a further network. */
 const FROM_PICTURE: ReadonlySet<string> = new Set(['rgb', 'depth', 'normal', 'semseg', 'edge']);
+
+/** Those that are arrays of numbers, and that a tokenizer turns into tokens. */
+const FROM_ARRAY: ReadonlySet<string> = new Set(['features', 'vector']);
 
 /** Model names that one public name stands for: those of the same picture at the same size. */
 function groups(names: readonly string[], infos: LoadedModelSet['fm']['modalities']) {
@@ -37,11 +44,16 @@ function accepts(
   const forms = new Set<Modality['accepts'][number]>();
   for (const name of members) {
     const info = loaded.fm.modalities[name]!;
-    if (!loaded.fm.config.domains_in.includes(name) || info.type === 'seq_emb') continue;
-    const tokenizable =
-      FROM_PICTURE.has(info.presentation) && hasTokenizer(loaded.tokenizers, info);
-    if (info.pixels || tokenizable) forms.add('image');
-    if (info.type === 'seq') forms.add('text');
+    if (!loaded.fm.config.domains_in.includes(name)) continue;
+    if (info.type === 'seq_emb') {
+      forms.add('file');
+      continue;
+    }
+    const tokenizable = hasTokenizer(loaded.tokenizers, info);
+    if (info.pixels || (tokenizable && FROM_PICTURE.has(info.presentation))) forms.add('image');
+    if (info.type === 'seq') forms.add('text').add('value');
+    if (tokenizable && FROM_ARRAY.has(info.presentation)) forms.add('file');
+    if (tokenizable && info.presentation === 'vector') forms.add('value');
     if (!info.pixels) forms.add('tokens');
   }
   return [...forms];
@@ -70,6 +82,7 @@ export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'token
       input_size: info.input_size ?? null,
       accepts: forms,
       ...(info.classes && { classes: info.classes }),
+      ...(info.recommended && { recommended: info.recommended }),
     };
   });
   const parameters = Object.values(tokenizers).reduce(
@@ -77,11 +90,18 @@ export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'token
     fm.parameters,
   );
   const { id, digest, licence } = set;
-  return { id, digest, licence, precision: fm.precision, parameters, modalities };
+  const { precision } = fm;
+  const stems = Object.keys(tokenizers);
+  return { id, digest, licence, precision, parameters, tokenizers: stems, modalities };
 }
 
 /** Adds the text tokenizer and the description to a loaded set. */
 export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
   const text = await loadTextTokenizer(loaded.textTokenizerFile);
-  return { loaded, text, description: describeModel(loaded) };
+  return {
+    loaded,
+    text,
+    description: describeModel(loaded),
+    runner: fusedRunner(loaded.fm, loaded.generate),
+  };
 }

@@ -1,67 +1,41 @@
-/** Tokenizers at work: pictures -> ids, ids -> values. */
+/** Tokenizers at work: pictures and arrays -> ids, ids -> values. */
 import { FailureError } from '../../shared/api/problem.ts';
-import type { QuantizingConfig } from '../../shared/model/config.ts';
-import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { sample } from '../diffusion/sampler.ts';
 import { normals } from '../engine/rng.ts';
-import { decodePicture, type Picture } from '../image/decode.ts';
+import type { Picture } from '../image/decode.ts';
 import type { DecodedValues } from '../image/postprocess.ts';
-import {
-  classesOfColours,
-  signedPlanes,
-  standardisedDepth,
-  standardisedPlanes,
-} from '../image/preprocess.ts';
 import type { FloatTensor, LoadedModelSet, LoadedTokenizer, Tensor } from '../session/types.ts';
+import { invalidInput } from '../values/arrays.ts';
+import type { NumberArray } from '../values/npy.ts';
+import { arrayFeed, pictureFeed, vectorFeed } from './encoderFeeds.ts';
 
-const refuse = (code: 'no_tokenizer' | 'invalid_input', detail: string, pointer: string) =>
-  new FailureError({ code, detail, errors: [{ detail, pointer }] });
+/** Rows of one decoding run at most: a denoiser's memory grows with them. */
+const ROWS = 8;
 
-/** "No class" of the published label pictures, which 8 bits wrap to class 0. */
-const NO_CLASS = 255;
+/** The tokenizer of a modality; undefined where it has none or none is loaded. */
+export const tokenizerOf = (
+  modality: string,
+  loaded: LoadedModelSet,
+): LoadedTokenizer | undefined =>
+  loaded.tokenizers[loaded.fm.modalities[modality]?.tokenizer ?? ''];
 
-async function labels(
-  picture: Picture,
-  info: ModalityInfo,
-  count: number,
-  at: string,
-): Promise<number[]> {
-  const size = info.input_size!;
-  const grey = picture.channels <= 2 && !picture.palette;
-  const options = { size, channels: grey ? 1 : 3, resampling: 'nearest' } as const;
-  const { data } = await decodePicture(picture, options, at);
-  if (!grey) {
-    const classes = info.palette && classesOfColours(data, info.palette);
-    if (classes) return classes;
-    const detail = 'a class picture is grey with class ids, or in the colours of the palette';
-    throw refuse('invalid_input', detail, at);
-  }
-  const ids = Array.from(data, (id) => (id === NO_CLASS ? 0 : id));
-  const beyond = ids.find((id) => id >= count);
-  if (beyond === undefined) return ids;
-  throw refuse('invalid_input', `class ${beyond} does not exist; there are ${count}`, at);
+/** @throws FailureError `no_tokenizer`, saying what is loaded instead */
+function needTokenizer(modality: string, loaded: LoadedModelSet, at: string): LoadedTokenizer {
+  const tokenizer = tokenizerOf(modality, loaded);
+  if (tokenizer) return tokenizer;
+  const names = Object.keys(loaded.tokenizers).join(', ') || 'none';
+  const detail = `no tokenizer is loaded for ${modality}; give its tokens. Loaded: ${names}`;
+  throw new FailureError({ code: 'no_tokenizer', detail, errors: [{ detail, pointer: at }] });
 }
 
-/** The input tensor of a tokenizer's encoder for a picture of this presentation. */
-async function encoderFeed(
-  picture: Picture,
-  info: ModalityInfo,
-  config: QuantizingConfig,
-  at: string,
-): Promise<Record<string, Tensor>> {
-  const size = info.input_size!;
-  if (config.n_labels !== null) {
-    const data = BigInt64Array.from(await labels(picture, info, config.n_labels, at), BigInt);
-    return { labels: { type: 'int64', dims: [1, size, size], data } };
-  }
-  const channels = config.n_channels === 1 ? 1 : 3;
-  // Interpolated depth or normals would belong to no surface.
-  const invents = info.presentation === 'depth' || info.presentation === 'normal';
-  const resampling = invents ? 'nearest' : 'smooth';
-  const { data, largest } = await decodePicture(picture, { size, channels, resampling }, at);
-  const colour = config.undo_std ? standardisedPlanes(data) : signedPlanes(data, channels);
-  const planes = info.presentation === 'depth' ? standardisedDepth(data, largest) : colour;
-  return { pixels: { type: 'float32', dims: [1, channels, size, size], data: planes } };
+async function encode(
+  tokenizer: LoadedTokenizer,
+  feed: Readonly<Record<string, Tensor>>,
+): Promise<number[]> {
+  const { ids } = await tokenizer.encoder.run(feed, ['ids']);
+  if (ids?.type !== 'int64')
+    throw new Error(`tokenizer ${tokenizer.manifest.id}: ids are not int64`);
+  return Array.from(ids.data, Number);
 }
 
 /**
@@ -75,16 +49,59 @@ export async function encodePicture(
   loaded: LoadedModelSet,
   at: string,
 ): Promise<number[]> {
+  const tokenizer = needTokenizer(modality, loaded, at);
   const info = loaded.fm.modalities[modality]!;
-  const stem = info.tokenizer ?? '';
-  const tokenizer = loaded.tokenizers[stem];
-  if (!tokenizer) {
-    throw refuse('no_tokenizer', `no tokenizer is loaded for ${modality}; give its tokens`, at);
-  }
-  const feed = await encoderFeed(picture, info, tokenizer.manifest.config, at);
-  const { ids } = await tokenizer.encoder.run(feed, ['ids']);
-  if (ids?.type !== 'int64') throw new Error(`tokenizer ${stem}: ids are not int64`);
-  return Array.from(ids.data, Number);
+  return await encode(tokenizer, await pictureFeed(picture, info, tokenizer.manifest.config, at));
+}
+
+/**
+ * Token ids of an array: depth, normals, classes, a feature map or a vector; see `arrayFeed`.
+ * @throws FailureError `no_tokenizer`, `invalid_input`
+ */
+export async function encodeArray(
+  array: NumberArray,
+  modality: string,
+  loaded: LoadedModelSet,
+  at: string,
+): Promise<number[]> {
+  const tokenizer = needTokenizer(modality, loaded, at);
+  const info = loaded.fm.modalities[modality]!;
+  return await encode(tokenizer, arrayFeed(array, info, tokenizer.manifest.config, at));
+}
+
+/**
+ * Token ids of a vector, one a codebook.
+ * @throws FailureError `no_tokenizer`, `invalid_input` for another length
+ */
+export async function encodeVector(
+  values: readonly number[],
+  modality: string,
+  loaded: LoadedModelSet,
+  at: string,
+): Promise<number[]> {
+  const tokenizer = needTokenizer(modality, loaded, at);
+  const { config } = tokenizer.manifest;
+  if (!config.enc_type.includes('MLP/'))
+    throw invalidInput(`the tokenizer of ${modality} takes pictures, not vectors`, at);
+  return await encode(tokenizer, vectorFeed(values, config.n_channels, at));
+}
+
+/**
+ * Token ids of a mask.
+ * @param mask (side, side) from 0 to 1
+ * @throws FailureError `no_tokenizer`
+ */
+export async function encodeMask(
+  mask: Float32Array,
+  side: number,
+  modality: string,
+  loaded: LoadedModelSet,
+  at: string,
+): Promise<number[]> {
+  const tokenizer = needTokenizer(modality, loaded, at);
+  return await encode(tokenizer, {
+    pixels: { type: 'float32', dims: [1, 1, side, side], data: mask },
+  });
 }
 
 /** Where a decode that starts from noise takes it from: the same numbers give the same picture. */
@@ -92,60 +109,107 @@ export interface DecodeOptions {
   readonly seed: number;
   /** Which of a request's samples the ids belong to. */
   readonly sample: number;
+  /** Denoising steps; the sampler's default unless given. */
+  readonly steps?: number;
   /** Stops between two denoising steps; its reason is thrown. */
   readonly signal?: AbortSignal;
 }
 
+/** Ids of one sample, in order of position. */
+export interface SampleIds {
+  readonly sample: number;
+  readonly ids: readonly number[];
+}
+
 /**
- * Decoded values of a modality's ids, or undefined when its tokenizer is not loaded.
- * @param ids in order of position
+ * Decoded values of a modality's ids for several samples, in one run of the tokenizer (for many, in a
+ * few). A sample's values depend on its own ids, the seed and its number alone.
+ * @returns in the order given; undefined when the modality's tokenizer is not loaded
  */
+export async function decodeMany(
+  samples: readonly SampleIds[],
+  modality: string,
+  loaded: LoadedModelSet,
+  options: Omit<DecodeOptions, 'sample'>,
+): Promise<DecodedValues[] | undefined> {
+  const tokenizer = tokenizerOf(modality, loaded);
+  if (!tokenizer) return undefined;
+  const decoded: DecodedValues[] = [];
+  for (let start = 0; start < samples.length; start += ROWS) {
+    options.signal?.throwIfAborted();
+    const rows = samples.slice(start, start + ROWS);
+    decoded.push(...(await decodeRows(rows, modality, tokenizer, options)));
+  }
+  return decoded;
+}
+
+/** As `decodeMany`, for one sample. */
 export async function decodeTokens(
   ids: readonly number[],
   modality: string,
   loaded: LoadedModelSet,
-  options: DecodeOptions,
+  { sample: index, ...options }: DecodeOptions,
 ): Promise<DecodedValues | undefined> {
-  const stem = loaded.fm.modalities[modality]!.tokenizer ?? '';
-  const tokenizer = loaded.tokenizers[stem];
-  if (!tokenizer) return undefined;
-  const side = Math.sqrt(ids.length);
-  const flat = tokenizer.manifest.config.dec_type.includes('MLP/');
-  const dims = flat ? [1, ids.length] : [1, side, side];
-  const feed: Tensor = { type: 'int64', dims, data: BigInt64Array.from(ids, BigInt) };
-  const values =
-    tokenizer.kind === 'divae'
-      ? await denoised(tokenizer, feed, modality, options)
-      : floatOutput(stem, 'values', await tokenizer.decoder.run({ ids: feed }, ['values']));
-  const [, channels = 1, height = 1, width = 1] = values.dims;
-  return { data: values.data, channels, height, width };
+  return (await decodeMany([{ ids, sample: index }], modality, loaded, options))?.[0];
 }
 
-/** @param ids int64 (1, h, w) */
-async function denoised(
-  { manifest, codebook, denoiser }: Extract<LoadedTokenizer, { kind: 'divae' }>,
-  ids: Tensor,
+async function decodeRows(
+  rows: readonly SampleIds[],
   modality: string,
-  { seed, sample: row, signal }: DecodeOptions,
+  tokenizer: LoadedTokenizer,
+  options: Omit<DecodeOptions, 'sample'>,
+): Promise<DecodedValues[]> {
+  const count = rows[0]!.ids.length;
+  const side = Math.sqrt(count);
+  const flat = tokenizer.manifest.config.dec_type.includes('MLP/');
+  const ids: Tensor = {
+    type: 'int64',
+    dims: flat ? [rows.length, count] : [rows.length, side, side],
+    data: BigInt64Array.from(
+      rows.flatMap((row) => row.ids),
+      BigInt,
+    ),
+  };
+  const values =
+    tokenizer.kind === 'divae'
+      ? await denoised(tokenizer, ids, rows, modality, options)
+      : floatOutput(tokenizer, 'values', await tokenizer.decoder.run({ ids }, ['values']));
+  const [, channels = 1, height = 1, width = 1] = values.dims;
+  const size = values.data.length / rows.length;
+  return rows.map((_, row) => {
+    const data = values.data.subarray(row * size, (row + 1) * size);
+    return { data, channels, height, width };
+  });
+}
+
+/** @param ids int64 (B, h, w) */
+async function denoised(
+  tokenizer: Extract<LoadedTokenizer, { kind: 'divae' }>,
+  ids: Tensor,
+  rows: readonly SampleIds[],
+  modality: string,
+  { seed, steps, signal }: Omit<DecodeOptions, 'sample'>,
 ): Promise<FloatTensor> {
-  const { config } = manifest;
-  const codes = floatOutput(manifest.id, 'codes', await codebook.run({ ids }));
+  const { config } = tokenizer.manifest;
+  const codes = floatOutput(tokenizer, 'codes', await tokenizer.codebook.run({ ids }));
   const scale = config.patch_proj ? config.patch_size : 1;
   const [, height = 1, width = 1] = ids.dims;
-  return sample(denoiser, codes, config, {
+  return sample(tokenizer.denoiser, codes, config, {
     size: [height * scale, width * scale],
-    noise: (_, step, count) => normals(seed, row, { target: modality, step }, count),
+    noise: (row, step, count) =>
+      normals(seed, rows[row]!.sample, { target: modality, step }, count),
+    ...(steps !== undefined && { steps }),
     ...(signal && { signal }),
   });
 }
 
 function floatOutput(
-  tokenizer: string,
+  { manifest }: LoadedTokenizer,
   name: string,
   outputs: Readonly<Record<string, Tensor>>,
 ): FloatTensor {
   const output = outputs[name];
   if (output?.type !== 'float32')
-    throw new Error(`tokenizer ${tokenizer}: ${name} are not float32`);
+    throw new Error(`tokenizer ${manifest.id}: ${name} are not float32`);
   return output;
 }

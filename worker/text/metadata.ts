@@ -1,4 +1,5 @@
 /** The metadata modality: 21 numbers about a picture as `v1=KIND v0=VALUE` pairs. */
+import { counted, type Parsed, special, wordsOf } from './words.ts';
 
 interface Field {
   readonly name: string;
@@ -6,8 +7,10 @@ interface Field {
   readonly range?: readonly [number, number];
   /** Pixels a bin. */
   readonly unit?: number;
-  /** Largest stored value; what lies above is clipped. */
+  /** Largest stored value of a count; what lies above is clipped. */
   readonly largest?: number;
+  /** A score is stored as the number of these that it reaches. */
+  readonly borders?: readonly number[];
 }
 
 /** In the order of their kind numbers. */
@@ -31,17 +34,29 @@ export const METADATA_FIELDS: readonly Field[] = [
   { name: 'semantic_diversity', largest: 999 },
   { name: 'geometric_complexity', range: [0, 0.75] },
   { name: 'occlusion_score', range: [0, 0.25] },
-  { name: 'watermark_score', largest: 1 },
-  { name: 'aesthetic_score', largest: 2 },
+  { name: 'watermark_score', borders: [0.5] },
+  { name: 'aesthetic_score', borders: [4.5, 5.5] },
 ];
 
-/** The stored number of a value. Watermark and aesthetic scores are given as their class. */
+/** Largest number that the vocabulary has. */
+const LARGEST = 999;
+const clip = (value: number, low: number, high: number): number =>
+  Math.min(Math.max(value, low), high);
+
+/**
+ * The stored number of a value. A score may be given as it is or as the class that stands for it when it
+ * is read: 0 and 1 for watermarks, 0, 1 and 2 for aesthetics, which as scores would all be class 0.
+ */
 export function metadataBin(kind: number, value: number): number {
-  const { range, unit, largest } = METADATA_FIELDS[kind]!;
-  if (unit !== undefined) return Math.floor(value / unit);
-  if (range === undefined) return Math.min(Math.max(Math.trunc(value), 0), largest ?? 999);
+  const { range, unit, largest, borders } = METADATA_FIELDS[kind]!;
+  if (unit !== undefined) return clip(Math.floor(value / unit), 0, LARGEST);
+  if (borders) {
+    const isClass = Number.isInteger(value) && value >= 0 && value <= borders.length;
+    return isClass ? value : borders.filter((border) => value >= border).length;
+  }
+  if (range === undefined) return clip(Math.trunc(value), 0, largest ?? LARGEST);
   const [low, high] = range;
-  return Math.trunc(((Math.min(Math.max(value, low), high) - low) / (high - low)) * 49);
+  return Math.trunc(((clip(value, low, high) - low) / (high - low)) * 49);
 }
 
 /** The value a stored number stands for. 49 bins are written, yet 50 divide on reading: so it is upstream. */
@@ -50,5 +65,38 @@ export function metadataValue(kind: number, bin: number): number {
   if (unit !== undefined) return bin * unit;
   if (range === undefined) return bin;
   const [low, high] = range;
-  return low + ((high - low) * bin) / 50;
+  return (high - low) * (bin / 50) + low;
+}
+
+/** Fields in the order of their kinds. */
+export function formatMetadata(fields: Readonly<Record<string, number>>): string {
+  return METADATA_FIELDS.flatMap(({ name }, kind) => {
+    const value = fields[name];
+    return value === undefined ? [] : [`v1=${kind} v0=${metadataBin(kind, value)}`];
+  }).join(' ');
+}
+
+/** Pairs of a known kind and a value; of a kind that comes twice the last counts, as upstream. */
+export function parseMetadata(text: string): Parsed<Record<string, number>> {
+  const found = new Map<number, number>();
+  let kind: number | undefined;
+  let skipped = 0;
+  for (const word of wordsOf(text)) {
+    const part = special(word);
+    if (part?.kind === 1) {
+      // The kind before had no value.
+      if (kind !== undefined) skipped++;
+      kind = part.value < METADATA_FIELDS.length ? part.value : undefined;
+      if (kind === undefined) skipped++;
+    } else if (part?.kind === 0 && kind !== undefined) {
+      found.set(kind, metadataValue(kind, part.value));
+      kind = undefined;
+    } else skipped++;
+  }
+  if (kind !== undefined) skipped++;
+  const value = Object.fromEntries(
+    [...found].sort(([a], [b]) => a - b).map(([k, v]) => [METADATA_FIELDS[k]!.name, v]),
+  );
+  const warnings = skipped > 0 ? [`${counted(skipped, 'word')} outside the format, left out`] : [];
+  return { value, warnings };
 }

@@ -1,50 +1,66 @@
 /** Sequences: one token after the other, then the generated spans are merged into what was given. */
 import type { TargetPlan } from '../../../shared/schedule.ts';
-import type { Forward } from '../forward.ts';
-import { decode } from '../forward.ts';
+import { type DecoderCache, type Forward, write } from '../forward.ts';
 import type { Engine } from '../generate.ts';
-import { decodeGuided, encodeGuided } from '../guidance.ts';
-import { sampleToken } from '../sampling.ts';
-import { mergeSpans } from '../spans.ts';
+import { conditionsOf, type Guidance } from '../guidance.ts';
+import { drawsFor } from '../sampling.ts';
+import { closingSentinel, mergeSpans } from '../spans.ts';
 import { fullTokens, idsByPosition, type TokenState, withModality } from '../tokenState.ts';
 
+/** Tokens asked for at once: between two requests there is time to tell, to stop and to be late. */
+export const TOKENS_A_REQUEST = 64;
+
 /**
- * Generates a sequence target. A target of which nothing is visible shows its first sentinel to the
- * encoder. The encoder runs once; the decoder sees the whole prefix at every token.
+ * Generates a sequence target, or the gaps of one that is partly given. A target of which nothing is
+ * visible shows its first sentinel to the encoder; one that has no gap is left as it is.
  * @returns the state with the merged sequence in place of the target
  */
 export function* generateSequence(
   engine: Engine,
   plan: TargetPlan,
   start: TokenState,
-  conditioning: readonly string[],
+  guidance: Guidance,
 ): Forward<TokenState> {
-  const { modality, temperature, topK, topP, guidanceScale } = plan;
+  const { modality, temperature, topK, topP, maxTokens } = plan;
   const { specials } = engine;
-  const first = specials.sentinel(1);
   const given = [...idsByPosition(start, modality).values()];
-  const visible = given.length > 0 ? given : [first];
-  const state = withModality(start, modality, fullTokens(visible));
+  if (given.length > 0 && !given.some(specials.isSentinel)) return start;
+  const visible = given.length > 0 ? given : [specials.sentinel(1)];
+  const state = given.length > 0 ? start : withModality(start, modality, fullTokens(visible));
 
-  const guidance = { scale: guidanceScale, conditioning };
-  const guided = yield* encodeGuided(state, guidance, engine.modalities, first);
-  const info = engine.modalities[modality]!;
-  const bound = info.max_length ?? info.max_tokens;
-  // What ends the loop: the sentinel after the last given one, and the end of the sequence.
-  const gaps = visible.filter((id) => specials.isSentinel(id)).length;
-  const stops = engine.stopTokens ?? [specials.eos, specials.sentinel(gaps + 1)];
-
-  const generated = [first];
-  for (let step = 0; step < plan.maxTokens; step++) {
-    const positions = generated.map((_, i) => (i < bound ? i : 0));
-    const { data } = yield* decodeGuided(guided, (context) =>
-      decode({ modality, positions, ids: generated.slice(), context, causal: true }),
-    );
-    const address = { target: modality, step, position: 0 };
-    const { id } = sampleToken(data, { temperature, topK, topP }, engine.chance, address);
-    generated.push(id);
-    engine.onStep?.(modality, step + 1, plan.maxTokens);
-    if (stops.includes(id)) break;
+  const conditions = conditionsOf(
+    state,
+    modality,
+    guidance,
+    engine.modalities,
+    specials.sentinel(1),
+  );
+  const stops = engine.stopTokens ?? [specials.eos, closingSentinel(visible, specials)];
+  const ids = [visible.find(specials.isSentinel)!];
+  let cache: DecoderCache | undefined;
+  for (let done = 0; done < maxTokens; done = ids.length - 1) {
+    const count = Math.min(TOKENS_A_REQUEST, maxTokens - done);
+    const addresses = Array.from({ length: count }, (_, i) => ({
+      target: modality,
+      step: done + i,
+      position: 0,
+    }));
+    const written = yield* write({
+      modality,
+      conditions,
+      ids: [...ids],
+      ...(cache && { cache }),
+      ...(done + count >= maxTokens && { isLast: true }),
+      sampling: { temperature, topK, topP },
+      draws: drawsFor(addresses, temperature, engine.chance),
+      stops,
+    });
+    if (written.ids.length === 0) throw new Error(`engine: nothing was written of ${modality}`);
+    ids.push(...written.ids);
+    cache = written.cache;
+    engine.onStep?.(modality, ids.length - 1, maxTokens);
+    if (stops.includes(ids.at(-1)!)) break;
   }
-  return withModality(state, modality, fullTokens(mergeSpans(visible, generated, specials)));
+  const merged = mergeSpans(visible, ids, specials);
+  return withModality(state, modality, fullTokens(merged, engine.chance.name));
 }

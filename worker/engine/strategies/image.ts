@@ -1,28 +1,29 @@
 /** One picture-like target, step by step: the part MaskGIT and ROAR have in common. */
 import type { TargetPlan } from '../../../shared/schedule.ts';
-import type { Forward } from '../forward.ts';
-import { decode } from '../forward.ts';
+import { type Forward, predict } from '../forward.ts';
 import type { Engine } from '../generate.ts';
-import { decodeGuided, encodeGuided } from '../guidance.ts';
-import { sampleToken, softmax } from '../sampling.ts';
-import { remainingPositions, type TokenState, withTokens } from '../tokenState.ts';
-import { type Candidate, keepMostConfident, maskgitPositions } from './maskgit.ts';
+import { conditionsOf, type Guidance } from '../guidance.ts';
+import { drawsFor } from '../sampling.ts';
+import { idsByPosition, remainingPositions, type TokenState, withTokens } from '../tokenState.ts';
+import { keepMostConfident, maskgitPositions } from './maskgit.ts';
 import { roarPositions } from './roar.ts';
 
 /**
- * Generates all tokens of a picture-like target.
- * @param conditioning modalities that guidance empties
+ * Generates the tokens of a picture-like target that the start does not hold. The counts of the plan
+ * are over these; nothing is asked of the model where there are none.
  * @returns the state with the target complete
  */
 export function* generateImage(
   engine: Engine,
   plan: TargetPlan,
   start: TokenState,
-  conditioning: readonly string[],
+  guidance: Guidance,
 ): Forward<TokenState> {
-  const { modality, scheme, counts, topK, topP, guidanceScale } = plan;
+  const { modality, scheme, counts, topK, topP } = plan;
   const total = engine.modalities[modality]!.max_tokens;
+  const first = engine.specials.sentinel(1);
   let state = start;
+  if (remainingPositions(state, modality, total).length === 0) return state;
   for (const [step, planned] of counts.entries()) {
     const open = remainingPositions(state, modality, total);
     const count = Math.min(planned, open.length);
@@ -31,28 +32,33 @@ export function* generateImage(
         scheme === 'roar'
           ? roarPositions(open, count, engine.chance, modality, step)
           : maskgitPositions(open);
-      const guidance = { scale: guidanceScale, conditioning };
-      const guided = yield* encodeGuided(
-        state,
-        guidance,
-        engine.modalities,
-        engine.specials.sentinel(1),
-      );
-      const { data, vocabulary } = yield* decodeGuided(guided, (context) =>
-        decode({ modality, positions, context, causal: false }),
-      );
-      const settings = { temperature: plan.stepTemperatures[step]!, topK, topP };
-      const candidates = positions.map((position, row): Candidate => {
-        const logits = data.subarray(row * vocabulary, (row + 1) * vocabulary);
-        const address = { target: modality, step, position };
-        const sampled = sampleToken(logits, settings, engine.chance, address);
-        // ROAR keeps all it predicts, and does not ask how likely they are.
-        const likelihood = scheme === 'roar' ? 1 : softmax(logits)[sampled.id]!;
-        return { position, ...sampled, likelihood };
+      const temperature = plan.stepTemperatures[step]!;
+      const addresses = positions.map((position) => ({ target: modality, step, position }));
+      const predicted = yield* predict({
+        modality,
+        step,
+        positions,
+        ...(positions.length < open.length && { chosenBy: engine.chance.name }),
+        conditions: conditionsOf(state, modality, guidance, engine.modalities, first),
+        sampling: { temperature, topK, topP },
+        draws: drawsFor(addresses, temperature, engine.chance),
       });
-      const kept = scheme === 'roar' ? candidates : keepMostConfident(candidates, count);
-      state = withTokens(state, modality, new Map(kept.map(({ position, id }) => [position, id])));
+      const settled =
+        scheme === 'roar'
+          ? positions.map((position, i) => ({ position, id: predicted.ids[i]! }))
+          : keepMostConfident(
+              positions.map((position, i) => ({
+                position,
+                id: predicted.ids[i]!,
+                confidence: predicted.confidence[i]!,
+                likelihood: predicted.likelihood[i]!,
+              })),
+              count,
+            );
+      const tokens = new Map(settled.map(({ position, id }) => [position, id]));
+      state = withTokens(state, modality, tokens, `${engine.chance.name}/${step}`);
     }
+    engine.onTokens?.(modality, idsByPosition(state, modality));
     engine.onStep?.(modality, step + 1, counts.length);
   }
   return state;

@@ -5,10 +5,12 @@
  * keeps whichever its sort puts first; here the probability without filters decides, and only then the
  * position, so that the result is defined and the choice means something.
  */
-import type { Sampled } from '../sampling.ts';
 
-export interface Candidate extends Sampled {
+export interface Candidate {
   readonly position: number;
+  readonly id: number;
+  /** Its probability after filters and temperature; 1 at temperature zero. */
+  readonly confidence: number;
   /** Its probability without filters at temperature 1. */
   readonly likelihood: number;
 }

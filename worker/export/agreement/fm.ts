@@ -1,8 +1,8 @@
 /** Agreement of an FM: pictures that it makes up itself, and every other target predicted from them. */
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import { planTarget } from '../../../shared/schedule.ts';
-import { forwardRunner } from '../../batching/feeds.ts';
 import { runLockstep } from '../../batching/lockstep.ts';
+import { plainRunner } from '../../batching/plain.ts';
 import { decoderFeeds, encoderFeeds, type Row } from '../../compare/fmFeeds.ts';
 import { generate } from '../../engine/generate.ts';
 import { argmax, seededChance } from '../../engine/sampling.ts';
@@ -105,8 +105,8 @@ async function makeUp(
       new Map(),
     ),
   );
-  const run = forwardRunner({ fm: manifest, encoder: encoder!, decoder: decoder! });
-  const made = await runLockstep(generations, run, { encoder: 0, decoder: 0 });
+  const run = plainRunner({ fm: manifest, encoder: encoder!, decoder: decoder! });
+  const made = await runLockstep(generations, run);
   return made.map((tokens) => {
     const content = tokens.get(source)!;
     return { [source]: { content, positions: content.map((_, i) => i) } };

@@ -28,13 +28,7 @@ export function selfAttention(
   shape: AttentionShape,
   mask: Value | undefined,
 ): Value {
-  const { dim } = shape;
-  const qkv = linear(module.at('qkv'), x, [dim, 3 * dim], shape.qkvBias); // (B, N, 3D)
-  const [query, key, value] = module.nodes('split', 'Split', [qkv], 3, {
-    axis: -1,
-    num_outputs: 3,
-  });
-  return attend(module, query!, key!, value!, shape, mask);
+  return attend(module, selfHeads(module, x, shape), shape, mask);
 }
 
 /**
@@ -50,44 +44,122 @@ export function crossAttention(
   shape: AttentionShape,
   mask: Value | undefined,
 ): Value {
-  const { dim, contextDim = dim } = shape;
-  const query = linear(module.at('q'), x, [dim, dim], shape.qkvBias);
-  const keyValue = linear(module.at('kv'), context, [contextDim, 2 * dim], shape.qkvBias);
-  const [key, value] = module.nodes('split', 'Split', [keyValue], 2, { axis: -1, num_outputs: 2 });
-  return attend(module, query, key!, value!, shape, mask);
+  const query = crossQuery(module, x, shape);
+  return attend(module, { query, ...crossKeyValue(module, context, shape) }, shape, mask);
 }
 
-function attend(
+/** Keys and values that come before an attention's own. */
+export interface Past extends Pick<Heads, 'key' | 'value'> {
+  /** int64 (2): how many there are, and how many own ones; the same in every layer. */
+  readonly lengths: Value;
+}
+
+function mixBoth(module: Module, weights: Value, past: Past, own: Value): Value {
+  const parts = module.nodes('weights', 'Split', [weights, past.lengths], 2, { axis: 3 });
+  return module.node('mix', 'Add', [
+    module.node('mix/past', 'MatMul', [parts[0]!, past.value]),
+    module.node('mix/own', 'MatMul', [parts[1]!, own]),
+  ]);
+}
+
+/** The three projections of self-attention as heads, each (B, H, N, hd). */
+export function selfHeads(module: Module, x: Value, shape: AttentionShape): Heads {
+  const { dim } = shape;
+  const qkv = linear(module.at('qkv'), x, [dim, 3 * dim], shape.qkvBias); // (B, N, 3D)
+  const [query, key, value] = module.nodes('split', 'Split', [qkv], 3, {
+    axis: -1,
+    num_outputs: 3,
+  });
+  return {
+    query: splitHeads(module, query!, 'query', shape),
+    key: splitHeads(module, key!, 'key', shape),
+    value: splitHeads(module, value!, 'value', shape),
+  };
+}
+
+/** The queries of cross-attention as heads, (B, H, M, hd). */
+export const crossQuery = (module: Module, x: Value, shape: AttentionShape): Value =>
+  splitHeads(
+    module,
+    linear(module.at('q'), x, [shape.dim, shape.dim], shape.qkvBias),
+    'query',
+    shape,
+  );
+
+/** Keys and values of cross-attention as heads, each (B, H, N, hd). @param context (B, N, contextDim) */
+export function crossKeyValue(
   module: Module,
-  query: Value,
-  key: Value,
-  value: Value,
+  context: Value,
+  shape: AttentionShape,
+): Pick<Heads, 'key' | 'value'> {
+  const { dim, contextDim = dim } = shape;
+  const keyValue = linear(module.at('kv'), context, [contextDim, 2 * dim], shape.qkvBias);
+  const [key, value] = module.nodes('split', 'Split', [keyValue], 2, { axis: -1, num_outputs: 2 });
+  return {
+    key: splitHeads(module, key!, 'key', shape),
+    value: splitHeads(module, value!, 'value', shape),
+  };
+}
+
+export interface Heads {
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/** (B, N, D) -> (B, H, N, hd), queries and keys normed where the model has it. */
+function splitHeads(
+  module: Module,
+  x: Value,
+  name: 'query' | 'key' | 'value',
+  { dim, heads, qkNorm }: AttentionShape,
+): Value {
+  const headSize = dim / heads;
+  const parts = module.node(`${name}/heads`, 'Reshape', [
+    x,
+    module.graph.int64([0, 0, heads, headSize]),
+  ]);
+  const split = module.node(`${name}/Transpose`, 'Transpose', [parts], { perm: [0, 2, 1, 3] });
+  if (!qkNorm || name === 'value') return split;
+  return layerNorm(module.at(name === 'query' ? 'q_norm' : 'k_norm'), split, headSize);
+}
+
+/**
+ * Softmax attention over heads, and the projection of what was read.
+ * @param mask true where a key is hidden, broadcast to (B, H, M, N)
+ * @param nothing true where a query has no key at all and reads zeros, broadcast to (B, H, M, hd)
+ * @param past further keys and values that come first; apart, so that nothing copies them at every token
+ * @returns (B, M, D)
+ */
+export function attend(
+  module: Module,
+  { query, key, value }: Heads,
   shape: AttentionShape,
   mask: Value | undefined,
+  nothing?: Value,
+  past?: Past,
 ): Value {
   const { graph } = module;
   const { dim, heads } = shape;
-  const headSize = dim / heads;
-  const split = (x: Value, name: string) => {
-    const parts = module.node(`${name}/heads`, 'Reshape', [
-      x,
-      graph.int64([0, 0, heads, headSize]),
-    ]);
-    return module.node(`${name}/Transpose`, 'Transpose', [parts], { perm: [0, 2, 1, 3] }); // (B, H, N, hd)
-  };
-  const normed = (x: Value, name: string) =>
-    shape.qkNorm ? layerNorm(module.at(`${name}_norm`), x, headSize) : x;
-  const product = module.node(
-    'scores',
-    'FusedMatMul',
-    [normed(split(query, 'query'), 'q'), normed(split(key, 'key'), 'k')],
-    { transB: 1, alpha: { float: headSize ** -0.5 } },
-  ); // (B, H, M, N)
+  const match = (keys: Value, name: string) =>
+    module.node(name, 'FusedMatMul', [query, keys], {
+      transB: 1,
+      alpha: { float: (dim / heads) ** -0.5 },
+    }); // (B, H, M, N)
+  const own = match(key, 'scores');
+  const product = past
+    ? module.node('scores/all', 'Concat', [match(past.key, 'scores/past'), own], { axis: 3 })
+    : own;
   const scores = mask
     ? module.node('masked', 'Where', [mask, graph.float32(MASKED_SCORE), product])
     : product;
   const weights = module.node('Softmax', 'Softmax', [scores], { axis: -1 });
-  const mixed = module.node('mix', 'MatMul', [weights, split(value, 'value')]);
+  const read = past
+    ? mixBoth(module, weights, past, value)
+    : module.node('mix', 'MatMul', [weights, value]);
+  const mixed = nothing
+    ? module.node('mix/visible', 'Where', [nothing, graph.float32(0), read])
+    : read;
   const rows = module.node('merge/Transpose', 'Transpose', [mixed], { perm: [0, 2, 1, 3] });
   const merged = module.node('merge', 'Reshape', [rows, graph.int64([0, 0, dim])]); // (B, M, D)
   return linear(module.at('proj'), merged, [dim, dim], shape.projBias);

@@ -40,12 +40,9 @@ export function matrixProduct(
         transB: 1,
       });
     case 'fp16': {
+      // Widened once at load: a CPU has no 16-bit products, and would widen them again at every token.
       const [weight] = weights.encoded('weight', shape, fp16Encoding);
-      const narrow = module.node('x_half', 'Cast', [x], { to: ELEMENT_TYPES.float16 });
-      const product = module.node('MatMul', 'FusedMatMul', [narrow, graph.stored(weight!)], {
-        transB: 1,
-      });
-      return module.node('product', 'Cast', [product], { to: ELEMENT_TYPES.float32 });
+      return module.node('MatMul', 'FusedMatMul', [x, graph.external(weight!)], { transB: 1 });
     }
     case 'int8':
     case 'int4': {

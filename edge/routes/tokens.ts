@@ -1,0 +1,81 @@
+/** `GET /v1/tokens/{ref}`: kept tokens as JSON, or decoded as what they stand for. */
+import { refSchema } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
+import { negotiate, represent } from '../accept.ts';
+import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { assertComplete, type TokenStore } from '../tokenStore.ts';
+
+/** Presentations of what is written as text. */
+const SEQUENCES: ReadonlySet<string> = new Set([
+  'text',
+  'boxes',
+  'palette',
+  'metadata',
+  'poses',
+  'instances',
+]);
+
+/** The model that made the tokens, or another that has the same modality and vocabulary. */
+function decoderOf(kept: KeptTokens, models: readonly Model[]): Model {
+  const has = (model: Model): boolean =>
+    model.modalities.some(
+      ({ modalities, vocabulary }) =>
+        modalities.includes(kept.modality) && vocabulary === kept.vocabulary,
+    );
+  const found =
+    models.find((model) => model.id === kept.model.id && has(model)) ?? models.find(has);
+  if (found) return found;
+  const loaded = models.map(({ id }) => id).join(', ');
+  const detail = `no loaded model decodes ${kept.modality} of ${kept.model.id}; loaded: ${loaded}`;
+  return fail({ code: 'model_not_loaded', detail });
+}
+
+async function findKept(c: EdgeContext, tokens: TokenStore): Promise<KeptTokens> {
+  const ref = refSchema.safeParse(c.req.param('ref'));
+  if (ref.success) return await tokens.find(ref.data, '/ref');
+  const detail = 'a reference is sha256: and 64 hexadecimal digits';
+  return fail({ code: 'invalid_request', detail, errors: [{ detail, pointer: '/ref' }] });
+}
+
+/** A number of the query, or the text for the schema to refuse. */
+const numberOf = (text: string | undefined): unknown =>
+  text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : text;
+
+export function createTokensRoute(services: Services) {
+  const { dispatcher, tokens } = services;
+
+  async function answer(c: EdgeContext): Promise<Response> {
+    const kept = await findKept(c, tokens);
+    const { modality } = kept;
+    const type = SEQUENCES.has(kept.presentation) ? 'seq' : 'img';
+    const wanted = negotiate(c.req.header('accept'), { type }, false);
+    const headers = { vary: 'accept', 'cache-control': 'private, max-age=31536000, immutable' };
+    if (wanted.kind === 'json') return c.json(kept, 200, headers);
+    const models = await dispatcher.models();
+    if (!models.ok) return fail(models.failure);
+    const model = decoderOf(kept, models.value);
+    const request = parseBody(detokenizeRequestSchema, {
+      tokens: { [modality]: { tokens: assertComplete(kept, '/ref') } },
+      seed: numberOf(c.req.query('seed')),
+      steps: numberOf(c.req.query('steps')),
+    });
+    const outcome = await dispatcher.detokenize(
+      { request_id: c.get('requestId'), model: model.id, request },
+      { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+    );
+    if (!outcome.ok) return fail(outcome.failure);
+    const output = Object.values(outcome.value.outputs)[0];
+    const { body, contentType } = represent(kept, output, wanted);
+    return c.body(body, { headers: { ...headers, 'content-type': contentType } });
+  }
+
+  return async (c: EdgeContext): Promise<Response> => {
+    try {
+      return await answer(c);
+    } catch (error) {
+      return problemResponse(c, failureOf(error, services, c.get('requestId')));
+    }
+  };
+}

@@ -1,0 +1,244 @@
+/**
+ * What a request costs, from its plan alone: forward passes, and the units it is charged. Pure, so that
+ * the edge prices with it what the worker runs.
+ *
+ * Passes: the encoder once for each different state that a target is predicted from, the decoder once for
+ * each prediction from a state; a sequence counts one decoder pass for each token and state. States that
+ * samples or unchained targets share are encoded once. Guidance with one scale looks at two states, with
+ * weights at one for each weighted input and one without them; a state that counts nothing is left out.
+ *
+ * Units: every token that a pass reads or predicts is a token-step, which weighs one for each million
+ * parameters of its model (tokenizers included):
+ *
+ *   units = sum over passes of tokens x parameters / 1,000,000, rounded up, at least 1
+ *
+ * A sequence is charged at its longest, a text input by its length (`textTokens`), a picture with a mask
+ * as if all of it were given and all of it to be generated: so the price is known before it runs, and is
+ * never more afterwards. What is predicted from nothing at all is a constant of the model, and is free.
+ */
+import type { PlannedInput } from './plan/inputs.ts';
+import type { RequestPlan, Stage } from './plan/plan.ts';
+import type { PlannedTarget } from './plan/targets.ts';
+import { matters } from './schedule.ts';
+
+export interface Cost {
+  readonly encoderPasses: number;
+  readonly decoderPasses: number;
+  readonly units: number;
+  /** At most, where there are sequences. */
+  readonly generatedTokens: number;
+}
+
+/** Tokens that the request gives are the same for all samples, those that were made are not. */
+const GIVEN = 'given';
+const OWN = 'own';
+
+/** What is visible of a modality, by who made it. */
+interface Part {
+  readonly origin: string;
+  readonly tokens: number;
+  /** Says nothing of the request: what an emptied sequence shows. */
+  readonly empty?: boolean;
+}
+type State = ReadonlyMap<string, Part>;
+
+interface Counted {
+  encoderPasses: number;
+  decoderPasses: number;
+  tokenSteps: number;
+}
+const nothing = (): Counted => ({ encoderPasses: 0, decoderPasses: 0, tokenSteps: 0 });
+
+interface Tally {
+  /** States of which the encoder has been counted. */
+  readonly encoded: Set<string>;
+  /** Once for all samples. */
+  readonly shared: Counted;
+  /** For each sample anew. */
+  readonly own: Counted;
+}
+
+const keyOf = (state: State): string =>
+  [...state]
+    .map(([name, { origin, tokens }]) => `${name}:${origin}:${tokens}`)
+    .sort()
+    .join('|');
+const sizeOf = (state: State): number =>
+  [...state.values()].reduce((sum, { tokens }) => sum + tokens, 0);
+const isOwn = (state: State): boolean => [...state.values()].some(({ origin }) => origin === OWN);
+const isConstant = (state: State): boolean => [...state.values()].every(({ empty }) => empty);
+
+const without = (state: State, names: readonly string[]): State =>
+  new Map([...state].filter(([name]) => !names.includes(name)));
+
+/** Conditioning that guidance takes away: pictures vanish, everything else shows one empty token. */
+function emptied(state: State, conditioning: readonly string[], grids: ReadonlySet<string>): State {
+  const entries = [...state].flatMap(([name, part]): [string, Part][] => {
+    if (!conditioning.includes(name)) return [[name, part]];
+    return grids.has(name) ? [] : [[name, { origin: 'emptied', tokens: 1, empty: true }]];
+  });
+  return new Map(entries);
+}
+
+/** The states that one step looks at. */
+function conditions(
+  state: State,
+  { plan }: PlannedTarget,
+  conditioning: readonly string[],
+  grids: ReadonlySet<string>,
+): State[] {
+  const weighted: [State, number][] = [];
+  if (plan.guidance) {
+    const single = Object.entries(plan.guidance).filter(
+      ([name]) => name !== plan.modality && state.has(name),
+    );
+    const names = single.map(([name]) => name);
+    for (const [name, weight] of single) {
+      weighted.push([
+        without(
+          state,
+          names.filter((other) => other !== name),
+        ),
+        weight,
+      ]);
+    }
+    const total = single.reduce((sum, [, weight]) => sum + weight, 0);
+    weighted.push([without(state, names), 1 - total]);
+  } else if (plan.guidanceScale === 1) weighted.push([state, 1]);
+  else {
+    const others = conditioning.filter((name) => name !== plan.modality);
+    weighted.push([state, plan.guidanceScale]);
+    weighted.push([emptied(state, others, grids), 1 - plan.guidanceScale]);
+  }
+  const byKey = new Map<string, readonly [State, number]>();
+  for (const [seen, weight] of weighted) {
+    const known = byKey.get(keyOf(seen));
+    byKey.set(keyOf(seen), [seen, weight + (known?.[1] ?? 0)]);
+  }
+  return [...byKey.values()].filter(([, weight]) => matters(weight)).map(([seen]) => seen);
+}
+
+function countStates(tally: Tally, states: readonly State[]): void {
+  for (const state of states) {
+    const key = keyOf(state);
+    if (tally.encoded.has(key)) continue;
+    tally.encoded.add(key);
+    const side = isOwn(state) ? tally.own : tally.shared;
+    side.encoderPasses += 1;
+    if (!isConstant(state)) side.tokenSteps += sizeOf(state);
+  }
+}
+
+interface Surroundings {
+  readonly conditioning: readonly string[];
+  readonly grids: ReadonlySet<string>;
+}
+
+function countGrid(
+  target: PlannedTarget,
+  start: State,
+  { conditioning, grids }: Surroundings,
+  tally: Tally,
+): State {
+  const { modality, scheme, counts } = target.plan;
+  const states = conditions(start, target, conditioning, grids);
+  let open = target.tokens;
+  for (const count of counts.filter((settled) => settled > 0)) {
+    const isFirst = open === target.tokens;
+    const predicted = scheme === 'roar' ? count : open;
+    if (isFirst) countStates(tally, states);
+    for (const seen of states) {
+      // A subset is drawn by each sample for itself; all that is open is the same for all.
+      const isShared = isFirst && predicted === open && !isOwn(seen);
+      const side = isShared ? tally.shared : tally.own;
+      side.decoderPasses += 1;
+      if (!isFirst) {
+        // From the second step on a state holds what the sample has settled, and is its own.
+        tally.own.encoderPasses += 1;
+        tally.own.tokenSteps += sizeOf(seen) + target.tokens - open;
+      }
+      if (!isFirst || !isConstant(seen)) side.tokenSteps += predicted;
+    }
+    open -= count;
+  }
+  if (open === target.tokens) return start;
+  const tokens = (start.get(modality)?.tokens ?? 0) + target.tokens - open;
+  return new Map([...start, [modality, { origin: OWN, tokens }]]);
+}
+
+function countSequence(
+  target: PlannedTarget,
+  start: State,
+  { conditioning, grids }: Surroundings,
+  tally: Tally,
+): State {
+  const { modality, maxTokens } = target.plan;
+  const sentinel: Part = { origin: GIVEN, tokens: 1, empty: true };
+  const state = start.has(modality) ? start : new Map([...start, [modality, sentinel]]);
+  const states = conditions(state, target, conditioning, grids);
+  countStates(tally, states);
+  tally.own.decoderPasses += states.length * maxTokens;
+  tally.own.tokenSteps += states.length * maxTokens;
+  return new Map([...state, [modality, { origin: OWN, tokens: maxTokens }]]);
+}
+
+const part = (input: PlannedInput, origin: string): [string, Part] => [
+  input.modality,
+  { origin, tokens: input.visible },
+];
+
+/** Counts one sample: the others go through the same, and share what is not their own. */
+function countStage(stage: Stage, chained: boolean, reused: number): Tally {
+  const tally: Tally = { encoded: new Set(), shared: nothing(), own: nothing() };
+  const { inputs, made, targets } = stage;
+  const grids = new Set(
+    [...inputs, ...made, ...targets.map(({ entry, plan }) => ({ entry, modality: plan.modality }))]
+      .filter(({ entry }) => entry.type === 'img')
+      .map(({ modality }) => modality),
+  );
+  const start: State = new Map([
+    ...inputs.map((input) => part(input, GIVEN)),
+    ...made.map((input) => part(input, OWN)),
+  ]);
+  let state = start;
+  let conditioning = [...inputs, ...made].map(({ modality }) => modality);
+  for (const [index, target] of targets.entries()) {
+    const { modality, scheme } = target.plan;
+    const sequence = scheme === 'autoregressive';
+    if (index < reused) {
+      const tokens = sequence ? target.plan.maxTokens : target.entry.tokens;
+      state = new Map([...state, [modality, { origin: OWN, tokens }]]);
+    } else {
+      const count = sequence ? countSequence : countGrid;
+      const finished = count(target, state, { conditioning, grids }, tally);
+      state = chained ? finished : start;
+    }
+    if (chained && !sequence) conditioning = [...new Set([...conditioning, modality])];
+  }
+  return tally;
+}
+
+/** @param reused leading targets of a chain that are there already and cost nothing */
+export function costOf(plan: RequestPlan, reused = 0): Cost {
+  let [encoderPasses, decoderPasses, units, generatedTokens] = [0, 0, 0, 0];
+  let left = reused;
+  for (const stage of plan.stages) {
+    const found = Math.min(left, stage.targets.length);
+    left -= found;
+    const { shared, own } = countStage(stage, plan.chained, found);
+    const total = (of: (side: Counted) => number): number => of(shared) + plan.samples * of(own);
+    encoderPasses += total((side) => side.encoderPasses);
+    decoderPasses += total((side) => side.decoderPasses);
+    units += (total((side) => side.tokenSteps) * stage.model.parameters) / 1_000_000;
+    const tokens = stage.targets.slice(found).reduce((sum, target) => sum + target.tokens, 0);
+    generatedTokens += tokens * plan.samples;
+  }
+  return { encoderPasses, decoderPasses, generatedTokens, units: Math.max(1, Math.ceil(units)) };
+}
+
+/** Whether the passes are exactly those of the run: sequences end when they end, masks hide what they hide. */
+export const isExactCost = (plan: RequestPlan): boolean =>
+  plan.stages.every(
+    ({ inputs, targets }) =>
+      inputs.every(({ exact }) => exact) && targets.every(({ entry }) => entry.type === 'img'),
+  );

@@ -1,0 +1,45 @@
+/** A plan as it is told to callers: every setting filled in, and what it costs. */
+import type { DryRunResponse, PlannedTarget as Told } from '../api/generate.ts';
+import { costOf, isExactCost } from '../cost.ts';
+import type { RequestPlan } from './plan.ts';
+import type { PlannedTarget } from './targets.ts';
+
+const tell = ({ name, plan, tokens, model }: PlannedTarget): Told => ({
+  target: name,
+  modality: plan.modality,
+  model: model.id,
+  scheme: plan.scheme,
+  tokens,
+  steps: plan.counts.map((count, step) => ({
+    tokens: count,
+    temperature: plan.stepTemperatures[step]!,
+  })),
+  temperature: plan.temperature,
+  top_k: plan.topK,
+  top_p: plan.topP,
+  guidance: plan.guidance ?? plan.guidanceScale,
+});
+
+/** @param reused leading targets of a chain that are in the store */
+export function describePlan(
+  plan: RequestPlan,
+  { id, seed, model, reused = 0 }: { id: string; seed: number; model: string; reused?: number },
+): DryRunResponse {
+  const { encoderPasses, decoderPasses, units, generatedTokens } = costOf(plan, reused);
+  return {
+    dry_run: true,
+    id,
+    model,
+    seed,
+    chained: plan.chained,
+    num_samples: plan.samples,
+    plan: plan.stages.flatMap(({ targets }) => targets.map(tell)),
+    usage: {
+      encoder_passes: encoderPasses,
+      decoder_passes: decoderPasses,
+      units,
+      generated_tokens_at_most: generatedTokens,
+    },
+    exact: isExactCost(plan),
+  };
+}

@@ -1,0 +1,147 @@
+/**
+ * A request -> what will be run: which model makes which target from what, with every default filled in.
+ * From the request and the models' descriptions alone, so that the edge refuses and prices by it before
+ * anything is sent; the worker plans again, as it trusts nobody.
+ */
+import type { GenerateRequest } from '../api/generate.ts';
+import type { Modality, Model } from '../api/models.ts';
+import { type Failure, FailureError } from '../api/problem.ts';
+import { inputPointer, targetPointer } from '../api/validate.ts';
+import { type PlannedInput, planInput, refuse } from './inputs.ts';
+import { type FoundTarget, findTargets, type PlannedTarget, settleTarget } from './targets.ts';
+
+/** Targets that one model makes. */
+export interface Stage {
+  readonly model: Model;
+  /** Of the request, in its order; those that an earlier stage makes come in `made`. */
+  readonly inputs: readonly PlannedInput[];
+  /** Targets of earlier stages that this model takes as inputs. */
+  readonly made: readonly PlannedInput[];
+  readonly targets: readonly PlannedTarget[];
+}
+
+export interface RequestPlan {
+  readonly stages: readonly Stage[];
+  readonly chained: boolean;
+  readonly samples: number;
+}
+
+function planInputs(
+  request: GenerateRequest,
+  model: Model,
+  targets: readonly FoundTarget[],
+): PlannedInput[] {
+  const isTarget = (entry: Modality): boolean => targets.some((target) => target.entry === entry);
+  const planned: PlannedInput[] = [];
+  for (const [name, value] of Object.entries(request.inputs)) {
+    const input = planInput(model, name, value, isTarget);
+    const other = planned.find(({ modality }) => modality === input.modality);
+    if (other) {
+      const detail = `${name} and ${other.name} are the same input`;
+      throw refuse('invalid_request', detail, inputPointer(name));
+    }
+    planned.push(input);
+  }
+  return planned;
+}
+
+/** Inputs that a further model can take too; what it does not know it goes without. */
+function knownInputs(
+  request: GenerateRequest,
+  model: Model,
+  targets: readonly FoundTarget[],
+): PlannedInput[] {
+  const inputs = Object.entries(request.inputs).filter(([name, value]) => {
+    try {
+      planInput(model, name, value, () => false);
+      return true;
+    } catch (error) {
+      if (error instanceof FailureError) return false;
+      throw error;
+    }
+  });
+  return planInputs({ ...request, inputs: Object.fromEntries(inputs) }, model, targets);
+}
+
+/** Finished targets that a further model takes as inputs: same name, same vocabulary, same length. */
+function madeInputs(
+  finished: readonly PlannedTarget[],
+  model: Model,
+  inputs: readonly PlannedInput[],
+): PlannedInput[] {
+  return finished.flatMap((target): PlannedInput[] => {
+    const { modality } = target.plan;
+    const entry = model.modalities.find((known) => known.modalities.includes(modality));
+    if (!entry?.accepts.includes('tokens')) return [];
+    const { vocabulary, tokens } = target.entry;
+    if (
+      entry.vocabulary !== vocabulary ||
+      entry.tokens !== tokens ||
+      inputs.some((input) => input.modality === modality)
+    ) {
+      return [];
+    }
+    const count = { visible: entry.tokens, open: 0, partial: false, exact: entry.type === 'img' };
+    return [{ name: target.name, entry, modality, form: 'tokens', ...count }];
+  });
+}
+
+function planStage(
+  request: GenerateRequest,
+  model: Model,
+  found: readonly FoundTarget[],
+  finished: readonly PlannedTarget[],
+  isFirst: boolean,
+): Stage {
+  const inputs = isFirst ? planInputs(request, model, found) : knownInputs(request, model, found);
+  const made = isFirst ? [] : madeInputs(finished, model, inputs);
+  const all = [...inputs, ...made];
+  if (all.length === 0) {
+    const { settings, index } = found[0]!;
+    const detail = `${settings.modality} is made by ${model.id}, which takes none of the inputs`;
+    throw refuse('unknown_target', detail, targetPointer(index));
+  }
+  const targets = found.map((target, i) =>
+    settleTarget(target, { request, inputs: all, earlier: found.slice(0, i) }),
+  );
+  return { model, inputs, made, targets };
+}
+
+/**
+ * @param model the model that the request names, which makes whatever it can
+ * @param models all loaded ones: a target that only another has is a further stage on that one
+ * @throws FailureError with the pointer of the field that does not fit
+ */
+export function planRequest(
+  request: GenerateRequest,
+  model: Model,
+  models: readonly Model[] = [model],
+): RequestPlan {
+  // A misspelt input is told before what would follow from it.
+  planInputs(request, model, []);
+  const found = findTargets(request, model, models);
+  const order = [...new Set([model, ...found.map((target) => target.model)])];
+  const stages: Stage[] = [];
+  for (const maker of order) {
+    const own = found.filter((target) => target.model === maker);
+    if (own.length === 0) continue;
+    const finished = stages.flatMap((stage) => stage.targets);
+    stages.push(planStage(request, maker, own, finished, stages.length === 0 && maker === model));
+  }
+  return { stages, chained: request.chained, samples: request.num_samples };
+}
+
+/** The first thing that is wrong with a request, or undefined when it fits. */
+export function checkGenerate(
+  request: GenerateRequest,
+  model: Model,
+  models?: readonly Model[],
+): Failure | undefined {
+  try {
+    planRequest(request, model, models);
+    return undefined;
+  } catch (error) {
+    if (error instanceof FailureError) return error.failure;
+    throw error;
+  }
+}

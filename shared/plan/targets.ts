@@ -1,0 +1,207 @@
+/** Targets of a request: which model makes each one, and with which settings. */
+import type { GenerateRequest, InputValue, TargetSettings } from '../api/generate.ts';
+import type { Modality, Model } from '../api/models.ts';
+import {
+  escapePointer,
+  findModality,
+  hiddenParts,
+  isPixels,
+  namesOf,
+  targetModality,
+  targetPointer,
+} from '../api/validate.ts';
+import { PUBLISHED_MODALITIES, publicName } from '../model/modalities.ts';
+import { presetTargets } from '../presets.ts';
+import { type Plannable, planTarget, type TargetPlan } from '../schedule.ts';
+import { type PlannedInput, refuse } from './inputs.ts';
+
+export interface PlannedTarget {
+  /** Place in the request, for messages. */
+  readonly index: number;
+  /** Name under which its outputs are answered. */
+  readonly name: string;
+  readonly entry: Modality;
+  readonly model: Model;
+  readonly plan: TargetPlan;
+  /** The plan when so many tokens of a grid are to be generated, once the inputs have been read. */
+  readonly planFor: (open: number) => TargetPlan;
+  /** Tokens to be generated; at most, for a sequence. */
+  readonly tokens: number;
+}
+
+/** What the schedule asks of a modality, from its description. */
+export const plannable = (entry: Modality): Plannable => ({
+  type: entry.type,
+  presentation: entry.presentation,
+  max_tokens: entry.tokens,
+  input_size: entry.input_size ?? undefined,
+  recommended: entry.recommended,
+});
+
+/** A target with the model and the entry that it means. */
+export interface FoundTarget {
+  readonly index: number;
+  readonly settings: TargetSettings;
+  readonly entry: Modality;
+  readonly model: Model;
+  readonly modality: string;
+  readonly name: string;
+}
+
+const generates = (model: Model, name: string): Modality | undefined => {
+  const entry = findModality(model, name);
+  return entry?.output && targetModality(entry, name) !== undefined ? entry : undefined;
+};
+
+function missingTarget(name: string, model: Model, models: readonly Model[], at: string): Error {
+  const entry = findModality(model, name);
+  if (entry) return refuse('input_only', `${name} can be given but not generated`, at);
+  const own = `${name} is not a target of ${model.id}; its targets are ${namesOf(model, 'output')}`;
+  const published = Object.keys(PUBLISHED_MODALITIES).some(
+    (known) => known === name || known.replace(/^tok_/, '') === name || publicName(known) === name,
+  );
+  if (!published) return refuse('unknown_target', own, at);
+  const loaded = models.map(({ id }) => id).join(', ');
+  const detail = `${own}. It needs a model that is not loaded; loaded: ${loaded}`;
+  return refuse('unknown_target', detail, at);
+}
+
+/** The model that makes a target: the request's own, or else the first other one that has it. */
+function findTarget(
+  settings: TargetSettings,
+  index: number,
+  model: Model,
+  models: readonly Model[],
+): FoundTarget {
+  const wanted = settings.modality;
+  for (const candidate of [model, ...models.filter(({ id }) => id !== model.id)]) {
+    const entry = generates(candidate, wanted);
+    if (!entry) continue;
+    const modality = targetModality(entry, wanted)!;
+    const taken = candidate.id !== model.id && generates(model, entry.name) !== undefined;
+    const name = taken ? `${publicName(entry.name)}@${entry.input_size}` : entry.name;
+    return { index, settings, entry, model: candidate, modality, name };
+  }
+  throw missingTarget(wanted, model, models, targetPointer(index));
+}
+
+/** Whether something of a picture is hidden or not known, so that it can be completed. */
+const isPartial = (value: InputValue): boolean =>
+  hiddenParts(value).length > 0 ||
+  (typeof value === 'object' && 'tokens' in value && value.tokens.includes(null));
+
+/** The targets that a request names, or those that its preset stands for. */
+export function findTargets(
+  request: GenerateRequest,
+  model: Model,
+  models: readonly Model[],
+): FoundTarget[] {
+  const { preset } = request;
+  const find = (settings: TargetSettings, index: number): FoundTarget =>
+    findTarget(settings, index, model, models);
+  if (request.targets.length > 0 || preset === undefined) return request.targets.map(find);
+  const inputs = Object.entries(request.inputs).map(([name, value]) => {
+    return { entry: findModality(model, name), partial: isPartial(value) };
+  });
+  const size = Math.max(0, ...inputs.map(({ entry }) => entry?.input_size ?? 0));
+  const given = inputs.flatMap(({ entry, partial }) => (entry && !partial ? [entry] : []));
+  const offered = [model, ...models.filter(({ id }) => id !== model.id)]
+    .map(({ modalities }) => modalities.filter((entry) => entry.output && !given.includes(entry)))
+    .map((outputs) => presetTargets(preset, outputs, size))
+    .find((targets, i) => targets.length > 0 && (i === 0 || preset === 'super-resolution'));
+  if (!offered) {
+    const detail = `no loaded model has a target of ${preset} that is not given already`;
+    throw refuse('unknown_target', detail, '/preset');
+  }
+  return offered.map((entry, index) => {
+    const exact = entry.modalities.find((name) => !isPixels(entry, name)) ?? entry.name;
+    return find({ modality: exact }, index);
+  });
+}
+
+function checkSettings(settings: TargetSettings, entry: Modality, index: number): void {
+  const sequence = entry.type === 'seq';
+  if (settings.scheme !== undefined && (settings.scheme === 'autoregressive') !== sequence) {
+    const fitting = sequence ? 'autoregressive' : 'maskgit or roar';
+    const detail = `${settings.modality} is decoded by ${fitting}, not ${settings.scheme}`;
+    throw refuse('scheme_mismatch', detail, targetPointer(index, 'scheme'));
+  }
+  const misplaced = sequence
+    ? (['steps', 'token_schedule', 'temperature_schedule'] as const)
+    : (['max_tokens'] as const);
+  const field = misplaced.find((key) => settings[key] !== undefined);
+  if (field !== undefined) {
+    const kind = sequence ? 'sequence' : 'picture-like';
+    const detail = `${field} does not apply to ${settings.modality}, a ${kind} target`;
+    throw refuse('scheme_mismatch', detail, targetPointer(index, field));
+  }
+}
+
+function checkSteps(settings: TargetSettings, open: number, index: number): void {
+  if (settings.steps === undefined || settings.steps <= open) return;
+  const detail = `${settings.modality} has ${open} tokens to generate, too few for ${settings.steps} steps`;
+  throw refuse('invalid_target', detail, targetPointer(index, 'steps'));
+}
+
+/** Guidance weights by the model's own names. @param conditions public or own name -> the own name */
+function readGuidance(
+  { settings, index }: FoundTarget,
+  conditions: (name: string) => string | undefined,
+): Readonly<Record<string, number>> | undefined {
+  const { guidance } = settings;
+  if (!guidance) return undefined;
+  if (settings.guidance_scale !== undefined) {
+    const detail =
+      'guidance_scale is one weight for all inputs and guidance one for each: give one';
+    throw refuse('invalid_guidance', detail, targetPointer(index, 'guidance_scale'));
+  }
+  const weights = Object.entries(guidance).map(([name, weight]) => {
+    const at = `${targetPointer(index, 'guidance')}/${escapePointer(name)}`;
+    const modality = conditions(name);
+    if (modality === undefined) {
+      const detail = `${name} is neither an input nor an earlier target of this chain`;
+      throw refuse('invalid_guidance', detail, at);
+    }
+    return [modality, weight] as const;
+  });
+  return Object.fromEntries(weights);
+}
+
+export interface TargetSurroundings {
+  readonly request: GenerateRequest;
+  /** Inputs of the stage, those that an earlier stage made among them. */
+  readonly inputs: readonly PlannedInput[];
+  readonly earlier: readonly FoundTarget[];
+}
+
+/** @throws FailureError for a setting that does not fit the target or what is given */
+export function settleTarget(
+  found: FoundTarget,
+  { request, inputs, earlier }: TargetSurroundings,
+): PlannedTarget {
+  const { settings, entry, modality, index, name, model } = found;
+  checkSettings(settings, entry, index);
+  const at = targetPointer(index);
+  const twice = earlier.find((other) => other.modality === modality);
+  if (twice) throw refuse('invalid_request', `${settings.modality} is asked for twice`, at);
+  const given = inputs.find((input) => input.modality === modality);
+  if (given && !given.partial) {
+    throw refuse('invalid_request', `${settings.modality} is given as an input already`, at);
+  }
+  const open = given ? given.open : entry.tokens;
+  checkSteps(settings, open, index);
+  const chained = request.chained ? earlier : [];
+  const guidance = readGuidance(
+    found,
+    (wanted) =>
+      inputs.find((input) => input.name === wanted || input.modality === wanted)?.modality ??
+      chained.find((other) => other.name === wanted || other.modality === wanted)?.modality,
+  );
+  const conditions = inputs.map((input) => plannable(input.entry));
+  const { preset } = request;
+  const planFor = (count: number): TargetPlan =>
+    planTarget(settings, modality, plannable(entry), conditions, { preset, open: count, guidance });
+  const plan = planFor(open);
+  const tokens = plan.scheme === 'autoregressive' ? plan.maxTokens : open;
+  return { index, name, entry, model, plan, planFor, tokens };
+}

@@ -1,0 +1,40 @@
+/** Requests about tokens alone, against a model's description. */
+import type { Model } from '../api/models.ts';
+import type { DetokenizeRequest } from '../api/tokens.ts';
+import { escapePointer, findModality, isPixels } from '../api/validate.ts';
+import { refuse } from './inputs.ts';
+
+export interface TokensToDecode {
+  readonly name: string;
+  /** The model's own name. */
+  readonly modality: string;
+  readonly tokens: readonly number[];
+}
+
+/** @throws FailureError for a modality the model does not know, or tokens that do not fit it */
+export function checkDetokenize(request: DetokenizeRequest, model: Model): TokensToDecode[] {
+  return Object.entries(request.tokens).map(([name, given]) => {
+    const at = `/tokens/${escapePointer(name)}`;
+    const entry = findModality(model, name);
+    const modality = entry?.modalities.includes(name)
+      ? name
+      : entry?.modalities.find((own) => !isPixels(entry, own));
+    if (!entry || modality === undefined || isPixels(entry, modality) || entry.type === 'seq_emb') {
+      const known = model.modalities.filter(({ vocabulary }) => vocabulary !== null);
+      const detail = `${name} has no tokens in ${model.id}; ${known.map((own) => own.name).join(', ')} have`;
+      throw refuse('unknown_modality', detail, at);
+    }
+    if ('ref' in given) throw refuse('unknown_ref', `${given.ref} is not kept here`, `${at}/ref`);
+    const { tokens } = given;
+    const outside = tokens.findIndex((id) => id >= (entry.vocabulary ?? 0));
+    if (outside >= 0) {
+      const detail = `token ${tokens[outside]} is outside the vocabulary of ${name} (0 to ${(entry.vocabulary ?? 0) - 1})`;
+      throw refuse('invalid_input', detail, `${at}/tokens/${outside}`);
+    }
+    if (entry.type === 'img' && tokens.length !== entry.tokens) {
+      const detail = `${name} has ${entry.tokens} tokens, not ${tokens.length}`;
+      throw refuse('invalid_input', detail, `${at}/tokens`);
+    }
+    return { name, modality, tokens };
+  });
+}

@@ -1,0 +1,137 @@
+/**
+ * What a request costs is known before it runs: on the demo model, passes and units of real requests are
+ * those that the plan alone told.
+ */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
+import { describePlan } from '../../shared/plan/describe.ts';
+import { planRequest } from '../../shared/plan/plan.ts';
+import { loadModelSet } from '../../worker/session/registry.ts';
+import { runGenerate } from '../../worker/tasks/generate.ts';
+import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';
+import { type DemoSet, exportDemo } from '../support/demoSet.ts';
+import { sharedPath, skipWithout } from '../support/shared.ts';
+
+describe('dry run', { skip: skipWithout('demo', 'examples') }, () => {
+  let set: DemoSet;
+  let model: ServedModel;
+  let rgb: { data: string };
+  let depth: { data: string };
+  before(async () => {
+    set = await exportDemo(sharedPath('demo'));
+    model = await serveModel(await loadModelSet(join(set.modelsFolder, 'demo'), { threads: 1 }));
+    const example = async (kind: string) =>
+      (await readFile(sharedPath('demo', 'examples', `0_${kind}.png`))).toString('base64');
+    rgb = { data: await example('rgb') };
+    depth = { data: await example('depth16') };
+  });
+  after(async () => {
+    await model?.loaded.close();
+    await set?.remove();
+  });
+
+  const both = async (body: GenerateRequestBody) => {
+    const request = generateRequestSchema.parse(body);
+    const plan = planRequest(request, model.description);
+    const told = describePlan(plan, { id: 'id', seed: 3, model: 'demo' });
+    const { usage, outputs } = await runGenerate({ id: 'id', seed: 3, request }, model);
+    return { told, usage, outputs };
+  };
+  const cases: readonly [string, () => GenerateRequestBody][] = [
+    ['one step with guidance', () => ({ inputs: { rgb }, targets: ['depth'] })],
+    [
+      'unchained',
+      () => ({ inputs: { rgb }, targets: ['depth', 'normal', 'semseg'], chained: false }),
+    ],
+    [
+      'a chain of several steps, with samples',
+      () => ({
+        inputs: { rgb },
+        targets: [
+          { modality: 'depth', steps: 4, scheme: 'maskgit' },
+          { modality: 'normal', steps: 3, scheme: 'roar', guidance_scale: 0 },
+          { modality: 'semseg', steps: 2, guidance_scale: 1 },
+        ],
+        num_samples: 3,
+      }),
+    ],
+    [
+      'from text, unchained, with samples',
+      () => ({
+        inputs: { caption: 'a small red cube' },
+        targets: [
+          { modality: 'rgb', steps: 5 },
+          { modality: 'depth', steps: 2, scheme: 'maskgit', guidance_scale: -1 },
+        ],
+        chained: false,
+        num_samples: 2,
+      }),
+    ],
+    [
+      'weights for single inputs',
+      () => ({
+        inputs: { rgb, depth, caption: 'a small red cube' },
+        targets: [
+          { modality: 'normal', steps: 2, guidance: { caption: 2, depth: -1 } },
+          { modality: 'semseg', guidance: { normal: 1, rgb: 0 } },
+        ],
+      }),
+    ],
+    [
+      'a partial grid',
+      () => ({
+        inputs: {
+          rgb,
+          depth: { tokens: Array.from({ length: 64 }, (_, i) => (i < 40 ? i : null)) },
+        },
+        targets: [{ modality: 'depth', steps: 6, scheme: 'maskgit' }, 'normal'],
+      }),
+    ],
+  ];
+  for (const [name, body] of cases) {
+    test(`passes and units are as told: ${name}`, async () => {
+      const { told, usage } = await both(body());
+      assert.equal(told.exact, true);
+      assert.deepEqual(
+        [usage.encoder_passes, usage.decoder_passes, usage.units],
+        [told.usage.encoder_passes, told.usage.decoder_passes, told.usage.units],
+      );
+      assert.equal(usage.generated_tokens, told.usage.generated_tokens_at_most);
+    });
+  }
+
+  test('sequences cost at most what was told, and are charged so', async () => {
+    const targets = ['caption', { modality: 'det', guidance_scale: 2 }, 'depth'];
+    const { told, usage } = await both({ inputs: { rgb }, targets });
+    assert.equal(told.exact, false);
+    assert.equal(usage.encoder_passes, told.usage.encoder_passes);
+    assert.ok(usage.decoder_passes < told.usage.decoder_passes);
+    assert.equal(usage.units, told.usage.units);
+  });
+
+  test('the plan says every setting, and the outputs come in its order', async () => {
+    const { told, outputs } = await both({ inputs: { rgb }, preset: 'rgb-to-all' });
+    assert.deepEqual(
+      told.plan.map(({ target }) => target),
+      Object.keys(outputs),
+    );
+    assert.ok(told.plan.length > 4);
+    const [first] = told.plan;
+    assert.equal(first!.target, 'depth');
+    assert.deepEqual(first!.steps, [{ tokens: 64, temperature: 0.01 }]);
+    assert.deepEqual([first!.scheme, first!.top_p, first!.guidance], ['roar', 0.8, 2]);
+  });
+
+  test('one unit is a million parameters at one token, by hand', async () => {
+    const { told } = await both({
+      inputs: { rgb },
+      targets: [{ modality: 'depth', guidance_scale: 1 }],
+    });
+    // 64 pixel patches are read, 64 tokens are predicted.
+    const units = Math.ceil((128 * model.description.parameters) / 1e6);
+    assert.deepEqual([told.usage.units, told.usage.decoder_passes], [units, 1]);
+  });
+});

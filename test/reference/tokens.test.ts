@@ -1,0 +1,218 @@
+/**
+ * Tokens in and out of real requests, on the demo model: chains that go on, pictures and texts that are
+ * completed, targets of a further model, previews, deadlines.
+ */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import sharp from 'sharp';
+import {
+  type GenerateRequestBody,
+  generateRequestSchema,
+  type Progress,
+} from '../../shared/api/generate.ts';
+import { FailureError } from '../../shared/api/problem.ts';
+import { detokenizeRequestSchema, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
+import { loadModelSet } from '../../worker/session/registry.ts';
+import { type GenerateTask, runGenerate, type TaskOptions } from '../../worker/tasks/generate.ts';
+import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';
+import { runDetokenize, runTokenize } from '../../worker/tasks/tokens.ts';
+import { type DemoSet, exportDemo } from '../support/demoSet.ts';
+import { ints, readTensors, sharedPath, skipWithout } from '../support/shared.ts';
+
+describe('tokens in and out', { skip: skipWithout('demo', 'expected.safetensors') }, () => {
+  let set: DemoSet;
+  let model: ServedModel;
+  let rgb: { data: string };
+  before(async () => {
+    set = await exportDemo(sharedPath('demo'));
+    model = await serveModel(await loadModelSet(join(set.modelsFolder, 'demo'), { threads: 1 }));
+    const file = await readFile(sharedPath('demo', 'examples', '0_rgb.png'));
+    rgb = { data: file.toString('base64') };
+  });
+  after(async () => {
+    await model?.loaded.close();
+    await set?.remove();
+  });
+
+  const run = (
+    body: GenerateRequestBody,
+    options: TaskOptions = {},
+    known?: GenerateTask['known'],
+    of = model,
+  ) =>
+    runGenerate(
+      { id: 'id', seed: 5, request: generateRequestSchema.parse(body), known },
+      of,
+      options,
+    );
+  const tokenize = async (inputs: GenerateRequestBody['inputs']) =>
+    (await runTokenize(tokenizeRequestSchema.parse({ inputs }), model)).inputs;
+
+  test('tokenize answers the ids that PyTorch recorded, of pixels too', async () => {
+    const expected = await readTensors(sharedPath('demo', 'expected.safetensors'));
+    const recorded = Array.from(ints(expected, 'tokenizer.rgb.ids').data.subarray(0, 64), Number);
+    const { rgb: made, caption } = await tokenize({ rgb, caption: 'a small red cube' });
+    assert.deepEqual(made, { modality: 'tok_rgb@64', tokens: recorded });
+    assert.equal(caption!.tokens.at(-1), model.text.specials.eos);
+    const { rgb: hidden } = await tokenize({ rgb: { ...rgb, hide: { box: [0, 0, 0.5, 1] } } });
+    const absent = hidden!.tokens.map((id, i) => (id === null ? i % 8 : -1)).filter((x) => x >= 0);
+    assert.equal(absent.length, 32);
+    assert.ok(absent.every((column) => column < 4));
+  });
+
+  test('detokenize answers what generate made of the same tokens', async () => {
+    const targets = ['depth', 'caption'];
+    const { outputs } = await run({ inputs: { rgb }, targets });
+    const tokens = Object.fromEntries(
+      targets.map((name) => [name, { tokens: outputs[name]![0]!.tokens }]),
+    );
+    const request = detokenizeRequestSchema.parse({ tokens, seed: 5 });
+    const decoded = await runDetokenize(request, model);
+    for (const name of targets) assert.deepEqual(decoded.outputs[name], outputs[name]![0]);
+    const bare = await run({ inputs: { rgb }, targets, outputs: 'tokens' });
+    assert.deepEqual(bare.outputs.depth![0], {
+      modality: 'tok_depth@64',
+      presentation: 'depth',
+      sample: 0,
+      tokens: outputs.depth![0]!.tokens,
+    });
+  });
+
+  test('a chain that goes on makes what the whole chain makes', async () => {
+    const body: GenerateRequestBody = {
+      inputs: { rgb },
+      targets: ['caption', { modality: 'depth', steps: 3, temperature: 2 }, 'normal', 'det'],
+      num_samples: 2,
+    };
+    const whole = await run(body);
+    for (const length of [1, 2, 3, 4]) {
+      const known = Object.values(whole.outputs)
+        .slice(0, length)
+        .map((samples) => ({
+          modality: samples[0]!.modality,
+          samples: samples.map(({ tokens }) => tokens),
+        }));
+      const rest = await run(body, {}, known);
+      assert.deepEqual(rest.outputs, whole.outputs, `${length} known`);
+      assert.equal(rest.reused_targets, length);
+      assert.ok(rest.usage.encoder_passes < whole.usage.encoder_passes);
+      assert.ok(rest.usage.units! < whole.usage.units!);
+    }
+    const wrong = [{ modality: 'tok_depth@64', samples: [[0], [0]] }];
+    await assert.rejects(run(body, {}, wrong), FailureError);
+  });
+
+  test('unchained targets are what each is alone', async () => {
+    const inputs = { caption: 'a large blue sphere' };
+    const targets = [{ modality: 'rgb', steps: 6 }, { modality: 'depth', steps: 4 }, 'det'];
+    const together = await run({ inputs, targets, chained: false, num_samples: 2 });
+    for (const target of targets) {
+      const alone = await run({ inputs, targets: [target], num_samples: 2 });
+      const [[name, outputs]] = Object.entries(alone.outputs) as [[string, unknown]];
+      assert.deepEqual(together.outputs[name], outputs, name);
+    }
+  });
+
+  test('a partly hidden picture is completed; what was given stays', async () => {
+    const { rgb: whole } = await tokenize({ rgb });
+    const hide = { box: [0.25, 0.25, 0.75, 0.75] as [number, number, number, number] };
+    const { outputs, usage } = await run({
+      inputs: { rgb: { ...rgb, hide } },
+      targets: [{ modality: 'rgb', steps: 8, scheme: 'maskgit' }],
+    });
+    const { tokens } = outputs.rgb![0]!;
+    const inside = (i: number): boolean => [i % 8, Math.floor(i / 8)].every((x) => x >= 2 && x < 6);
+    for (const [i, id] of tokens.entries()) {
+      if (!inside(i)) assert.equal(id, whole!.tokens[i]);
+    }
+    // A cosine over sixteen tokens in eight steps has nothing left for the last; nothing is guidance
+    // over what is completed itself.
+    assert.equal(usage.decoder_passes, 7);
+    const partial = await run({
+      inputs: { rgb: { tokens: whole!.tokens.map((id, i) => (inside(i) ? null : id)) } },
+      targets: [{ modality: 'rgb', steps: 8, scheme: 'maskgit' }],
+    });
+    assert.deepEqual(partial.outputs.rgb![0]!.tokens, tokens, 'a partial grid is the same');
+  });
+
+  test('gaps of a text are filled', async () => {
+    const { outputs } = await run({
+      inputs: { rgb, caption: 'a [S_1] sphere' },
+      targets: [{ modality: 'caption', temperature: 0 }],
+    });
+    const [first, last] = ['a', 'sphere'].map((word) => model.text.encode(word)[0]!);
+    const { tokens } = outputs.caption![0]!;
+    assert.equal(tokens[0], first);
+    assert.deepEqual(tokens.slice(-2), [last, model.text.specials.eos]);
+    assert.ok(tokens.length > 3);
+  });
+
+  test('a target that only another model has is made by it, from what the first one made', async () => {
+    const targets = ['depth', { modality: 'semseg', steps: 2, temperature: 1 }];
+    const whole = await run({ inputs: { rgb }, targets });
+    const { description } = model;
+    const without = (name: string, id: string): ServedModel => ({
+      ...model,
+      description: {
+        ...description,
+        id,
+        modalities: description.modalities.map((entry) =>
+          entry.name === name ? { ...entry, output: false } : entry,
+        ),
+      },
+    });
+    const [base, further] = [without('semseg', 'base'), without('depth', 'further')];
+    const both = await run({ inputs: { rgb }, targets }, { models: [base, further] }, [], base);
+    assert.deepEqual(both.outputs, whole.outputs);
+    assert.deepEqual(
+      both.further_models!.map(({ id }) => id),
+      ['further'],
+    );
+    assert.equal(both.usage.generated_tokens, 128);
+    const alone = run({ inputs: { rgb }, targets }, {}, [], base);
+    await assert.rejects(alone, (error) => {
+      assert.ok(error instanceof FailureError && error.failure.code === 'input_only');
+      return true;
+    });
+  });
+
+  test('previews: a picture with holes where nothing is yet', async () => {
+    const seen: Progress[] = [];
+    const targets = [{ modality: 'depth', steps: 8, scheme: 'maskgit' as const }, 'caption'];
+    const options = { onProgress: (progress: Progress) => void seen.push(progress) };
+    await run({ inputs: { rgb }, targets, previews: true }, options);
+    const previews = seen.flatMap(({ preview }) => preview ?? []);
+    assert.ok(previews.length >= 1);
+    const png = Buffer.from(previews[0]!.split(',')[1]!, 'base64');
+    const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
+    assert.deepEqual([info.width, info.height, info.channels], [64, 64, 4]);
+    const holes = Array.from({ length: 64 * 64 }, (_, i) => data[i * 4 + 3] === 0);
+    const share = holes.filter(Boolean).length / holes.length;
+    assert.ok(share > 0 && share < 1, 'some tokens are there, some are not');
+    const plain: Progress[] = [];
+    await run(
+      { inputs: { rgb }, targets },
+      { onProgress: (progress) => void plain.push(progress) },
+    );
+    assert.ok(plain.every(({ preview }) => preview === undefined));
+  });
+
+  test('a deadline that passes is told as such; a long one changes nothing', async () => {
+    const body: GenerateRequestBody = {
+      inputs: { caption: 'a small red cube' },
+      targets: [{ modality: 'rgb', steps: 64 }],
+      num_samples: 16,
+    };
+    await assert.rejects(run({ ...body, deadline_ms: 50 }), (error) => {
+      assert.ok(error instanceof FailureError);
+      assert.equal(error.failure.code, 'deadline_exceeded');
+      assert.equal(error.failure.errors![0]!.pointer, '/deadline_ms');
+      return true;
+    });
+    const short = { inputs: { rgb }, targets: ['depth'] };
+    const [bounded, unbounded] = [await run({ ...short, deadline_ms: 60_000 }), await run(short)];
+    assert.deepEqual(bounded.outputs, unbounded.outputs);
+  });
+});

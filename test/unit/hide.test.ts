@@ -1,0 +1,114 @@
+/** What is hidden of a picture: the tokens that any of it touches, and no others. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { FailureError } from '../../shared/api/problem.ts';
+import { type Frame, hiddenPositions, withoutHidden } from '../../worker/values/hide.ts';
+
+const AT = '/inputs/rgb/hide';
+const square = (grid: number, side = grid * 4): Frame => ({
+  grid,
+  side,
+  width: side,
+  height: side,
+});
+const hidden = async (hide: Parameters<typeof hiddenPositions>[0], frame: Frame) =>
+  [...(await hiddenPositions(hide, frame, AT))].sort((a, b) => a - b);
+const mask = async (width: number, height: number, white: (x: number, y: number) => boolean) => {
+  const pixels = Uint8Array.from({ length: width * height }, (_, i) =>
+    white(i % width, Math.floor(i / width)) ? 255 : 0,
+  );
+  const image = sharp(pixels, { raw: { width, height, channels: 1 } }).toColourspace('b-w');
+  return { mask: (await image.png().toBuffer()).toString('base64') };
+};
+const refusal = async (promise: Promise<unknown>) => {
+  const error = await promise.catch((reason: unknown) => reason);
+  assert.ok(error instanceof FailureError);
+  return [error.failure.code, error.failure.errors?.[0]?.pointer];
+};
+
+describe('boxes', () => {
+  test('hide the tokens they overlap, not those they only touch', async () => {
+    assert.deepEqual(await hidden({ box: [0.25, 0, 0.5, 0.5] }, square(4)), [1, 5]);
+    assert.deepEqual(await hidden({ box: [0.24, 0, 0.51, 0.25] }, square(4)), [0, 1, 2]);
+    assert.deepEqual(await hidden({ box: [0, 0, 1, 1] }, square(2)), [0, 1, 2, 3]);
+    assert.deepEqual(
+      await hidden([{ box: [0, 0, 0.1, 0.1] }, { box: [0.9, 0.9, 1, 1] }], square(4)),
+      [0, 15],
+    );
+  });
+
+  test('agree with the overlap of intervals', async () => {
+    const edge = fc.integer({ min: 0, max: 40 });
+    const interval = fc.tuple(edge, edge).filter(([low, high]) => low < high);
+    await fc.assert(
+      fc.asyncProperty(interval, interval, async ([left, right], [top, bottom]) => {
+        const expected = Array.from({ length: 25 }, (_, i) => i).filter((i) => {
+          const [x, y] = [(i % 5) * 8, Math.floor(i / 5) * 8];
+          return left < x + 8 && right > x && top < y + 8 && bottom > y;
+        });
+        const box = [left / 40, top / 40, right / 40, bottom / 40] as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        assert.deepEqual(await hidden({ box }, square(5)), expected);
+      }),
+    );
+  });
+
+  test('are relative to the whole picture, of which the centre square is seen', async () => {
+    // 16 x 8: columns 4 to 12 are seen.
+    const frame: Frame = { grid: 4, side: 8, width: 16, height: 8 };
+    assert.deepEqual(await hidden({ box: [0, 0, 0.25, 1] }, frame), []);
+    assert.deepEqual(await hidden({ box: [0, 0, 0.3, 0.2] }, frame), [0]);
+    assert.deepEqual(await hidden({ box: [0.5, 0.75, 1, 1] }, frame), [14, 15]);
+  });
+});
+
+describe('masks', () => {
+  test('hide where any pixel is white, at the size of the picture, the square or the grid', async () => {
+    const frame: Frame = { grid: 4, side: 8, width: 16, height: 8 };
+    assert.deepEqual(await hidden(await mask(4, 4, (x, y) => x === 2 && y === 1), frame), [6]);
+    assert.deepEqual(await hidden(await mask(8, 8, (x, y) => x === 7 && y === 7), frame), [15]);
+    assert.deepEqual(await hidden(await mask(16, 8, (x) => x === 4), frame), [0, 4, 8, 12]);
+    assert.deepEqual(await hidden(await mask(16, 8, (x) => x === 3 || x === 12), frame), []);
+  });
+
+  test('of another shape, or no picture, are refused with their place', async () => {
+    const frame: Frame = { grid: 4, side: 8, width: 16, height: 8 };
+    const wrong = await mask(16, 16, () => true);
+    assert.deepEqual(await refusal(hiddenPositions(wrong, frame, AT)), [
+      'invalid_input',
+      `${AT}/mask`,
+    ]);
+    const list = [{ box: [0, 0, 1, 1] as [number, number, number, number] }, { mask: 'aGVsbG8=' }];
+    assert.deepEqual(await refusal(hiddenPositions(list, frame, AT)), [
+      'invalid_image',
+      `${AT}/1/mask`,
+    ]);
+  });
+});
+
+describe('what is left', () => {
+  test('keeps ids, or rows, with their positions', () => {
+    const ids = { positions: [0, 2, 3], content: { kind: 'ids', ids: [7, 8, 9] } } as const;
+    assert.deepEqual(withoutHidden(ids, new Set([2, 1]), AT), {
+      positions: [0, 3],
+      content: { kind: 'ids', ids: [7, 9] },
+    });
+    const content = { kind: 'rows', rows: Float32Array.of(1, 2, 3, 4, 5, 6), width: 2 } as const;
+    assert.deepEqual(withoutHidden({ positions: [0, 1, 2], content }, new Set([0]), AT), {
+      positions: [1, 2],
+      content: { kind: 'rows', rows: Float32Array.of(3, 4, 5, 6), width: 2 },
+    });
+  });
+
+  test('must be something', async () => {
+    const ids = { positions: [0], content: { kind: 'ids', ids: [7] } } as const;
+    const attempt = async () => withoutHidden(ids, new Set([0]), AT);
+    assert.deepEqual(await refusal(attempt()), ['invalid_input', AT]);
+  });
+});

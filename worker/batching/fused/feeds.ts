@@ -1,0 +1,53 @@
+/** Small tensors, as the fused graph takes them. */
+import type { BoolTensor, FloatTensor, IntTensor, Tensor } from '../../session/types.ts';
+
+const sizeOf = (dims: readonly number[]): number =>
+  dims.reduce((product, size) => product * size, 1);
+
+export const int64 = (dims: readonly number[], values: ArrayLike<number>): IntTensor => ({
+  type: 'int64',
+  dims,
+  data: BigInt64Array.from({ length: values.length }, (_, i) => BigInt(values[i]!)),
+});
+
+export const float32 = (dims: readonly number[], values: ArrayLike<number>): FloatTensor => ({
+  type: 'float32',
+  dims,
+  data: values instanceof Float32Array ? values : Float32Array.from(values),
+});
+
+export const bool = (dims: readonly number[], data: Uint8Array): BoolTensor => ({
+  type: 'bool',
+  dims,
+  data,
+});
+
+/** Arrays one after the other. */
+export function joined(dims: readonly number[], parts: readonly Float32Array[]): FloatTensor {
+  if (parts.length === 1) return { type: 'float32', dims, data: parts[0]! };
+  const data = new Float32Array(sizeOf(dims));
+  let offset = 0;
+  for (const part of parts) {
+    data.set(part, offset);
+    offset += part.length;
+  }
+  return { type: 'float32', dims, data };
+}
+
+export function floatsOf(outputs: Readonly<Record<string, Tensor>>, name: string): Float32Array {
+  const tensor = outputs[name];
+  if (tensor?.type !== 'float32') throw new Error(`graph output ${name} is missing or not float32`);
+  return tensor.data;
+}
+
+export function numbersOf(outputs: Readonly<Record<string, Tensor>>, name: string): number[] {
+  const tensor = outputs[name];
+  if (tensor?.type !== 'int64') throw new Error(`graph output ${name} is missing or not int64`);
+  return Array.from(tensor.data, Number);
+}
+
+/** The largest float32 below 1: a double next to 1 would round up to it. */
+const LARGEST_DRAW = 1 - 2 ** -24;
+
+export const asDraws = (draws: readonly number[]): number[] =>
+  draws.map((draw) => Math.min(draw, LARGEST_DRAW));

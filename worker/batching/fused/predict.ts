@@ -1,0 +1,255 @@
+/** Predictions of several requests, states and modalities in one run without padding. */
+import type { FmManifest } from '../../../shared/model/manifest.ts';
+import type { Predicted, PredictRequest } from '../../engine/forward.ts';
+import { stateKey } from '../../engine/tokenState.ts';
+import type { GraphSession, Tensor } from '../../session/types.ts';
+import { asDraws, bool, float32, floatsOf, int64, joined, numbersOf } from './feeds.ts';
+import { emptyCaches, type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
+import { type KeptContexts, keepContext, packStates, tokensOf } from './states.ts';
+
+/**
+ * Decoder outputs seen from a state without any token: constants of the model, by modality and positions.
+ * Guidance of a one-step target from nothing else asks for the same ones again and again.
+ */
+export type Constants = Map<string, Float32Array>;
+const MOST_CONSTANTS = 16;
+
+/** Targets decoded together from one state: they see each other and nobody else. */
+interface Unit {
+  readonly key: string;
+  readonly state: string;
+  readonly modality: string;
+  readonly positions: readonly number[];
+  /** Set where the outputs are constants that are not known yet. */
+  readonly constant: boolean;
+}
+
+const unitKey = (modality: string, positions: readonly number[], state: string): string =>
+  `${modality} ${positions.join()} ${state}`;
+
+export interface PredictRun {
+  readonly manifest: FmManifest;
+  readonly graph: GraphSession;
+  readonly constants: Constants;
+  /** Contexts that are known; those of `wanted` are added by the run. */
+  readonly contexts: KeptContexts;
+  readonly wanted: ReadonlySet<string>;
+}
+
+/** @param requests whose tokens fit one run */
+export async function runPredictions(
+  { manifest, graph, constants, contexts, wanted }: PredictRun,
+  requests: readonly PredictRequest[],
+): Promise<Predicted[]> {
+  const { config } = manifest;
+  const order = new Map(config.domains_out.map((name, i) => [name, i]));
+  const inOrder = [...requests.keys()].sort(
+    (a, b) => order.get(requests[a]!.modality)! - order.get(requests[b]!.modality)!,
+  );
+  const units = collectUnits(manifest, requests, constants);
+  const states = requests.flatMap(({ conditions }) =>
+    conditions.flatMap(({ state }) =>
+      units.some((unit) => unit.state === stateKey(state)) ? [state] : [],
+    ),
+  );
+  const packed = packStates(manifest, states, contexts);
+
+  const starts = new Map<string, number>();
+  let total = 0;
+  for (const unit of units) {
+    starts.set(unit.key, total);
+    total += unit.positions.length;
+  }
+  const kept = new Map<string, number>();
+  const keptStates: Float32Array[] = [];
+  let keptRows = 0;
+  const placeOf = (key: string): number => {
+    const own = starts.get(key);
+    if (own !== undefined) return own;
+    const known = kept.get(key);
+    if (known !== undefined) return total + known;
+    const rows = constants.get(key)!;
+    kept.set(key, keptRows);
+    keptStates.push(rows);
+    keptRows += rows.length / config.dim;
+    return total + kept.get(key)!;
+  };
+  const predictions = inOrder.flatMap((r) => {
+    const { modality, positions, conditions, sampling } = requests[r]!;
+    const places = conditions.map(({ state }) =>
+      placeOf(unitKey(modality, positions, stateKey(state))),
+    );
+    return positions.map(
+      (_, i): Prediction => ({
+        modality,
+        sampling,
+        parts: conditions.map(({ weight }, c) => ({ index: places[c]! + i, weight })),
+      }),
+    );
+  });
+  const draws = asDraws(inOrder.flatMap((r) => [...requests[r]!.draws]));
+  const feeds: Record<string, Tensor> = {
+    ...packed.feeds,
+    ...unitFeeds(manifest, units),
+    ...visibility(units, packed.rowsOf),
+    ...emptyCaches(manifest, areEqual(units) ? units.length : 1),
+    ...predictionFeeds(manifest, predictions),
+    ids: int64([1, 0], []),
+    start: int64([1], [0]),
+    kept_states:
+      keptRows > 0 ? joined([keptRows, config.dim], keptStates) : float32([0, config.dim], []),
+    iterations: int64([], [1]),
+    draws: float32([1, draws.length], draws),
+    group: int64([1], [0]),
+    stops: int64([draws.length, 1], new Int32Array(draws.length).fill(-1)),
+  };
+  const keepsConstants = units.some(({ constant }) => constant);
+  const keepsContexts = [...packed.encoded.keys()].some((key) => wanted.has(key));
+  const outputs = await graph.run(feeds, [
+    'generated',
+    'confidence',
+    'likelihood',
+    ...(keepsConstants ? ['states'] : []),
+    ...(keepsContexts ? ['context'] : []),
+  ]);
+  if (keepsConstants)
+    keepConstants(units, starts, floatsOf(outputs, 'states'), config.dim, constants);
+  if (keepsContexts)
+    for (const [key, places] of packed.encoded)
+      if (wanted.has(key))
+        contexts.set(key, keepContext(floatsOf(outputs, 'context'), places, config.dim));
+
+  const ids = numbersOf(outputs, 'generated');
+  const confidence = floatsOf(outputs, 'confidence');
+  const likelihood = floatsOf(outputs, 'likelihood');
+  const results = new Array<Predicted>(requests.length);
+  let offset = 0;
+  for (const r of inOrder) {
+    const { positions: own, sampling } = requests[r]!;
+    const end = offset + own.length;
+    const isGreedy = sampling.temperature <= 1e-10;
+    results[r] = {
+      kind: 'predict',
+      ids: ids.slice(offset, end),
+      confidence: isGreedy ? own.map(() => 1) : Array.from(confidence.subarray(offset, end)),
+      likelihood: Array.from(likelihood.subarray(offset, end)),
+    };
+    offset = end;
+  }
+  return results;
+}
+
+function collectUnits(
+  { config }: FmManifest,
+  requests: readonly PredictRequest[],
+  constants: Constants,
+): Unit[] {
+  const units = new Map<string, Unit>();
+  for (const { modality, positions, conditions } of requests)
+    for (const { state } of conditions) {
+      const key = unitKey(modality, positions, stateKey(state));
+      if (units.has(key) || constants.has(key)) continue;
+      const constant = tokensOf(state) === 0 && config.num_register_tokens === 0;
+      units.set(key, { key, state: stateKey(state), modality, positions, constant });
+    }
+  // State after state, so that those of one state are together.
+  const states = [...new Set([...units.values()].map(({ state }) => state))];
+  return states.flatMap((state) => [...units.values()].filter((unit) => unit.state === state));
+}
+
+const tokensIn = (units: readonly Unit[]): number =>
+  units.reduce((sum, { positions }) => sum + positions.length, 0);
+
+const areEqual = (units: readonly Unit[]): boolean =>
+  units.length > 0 &&
+  units.every(({ positions }) => positions.length === units[0]!.positions.length);
+
+/** Positions by modality, as the graph takes them, and how they become the order of the units. */
+function unitFeeds(manifest: FmManifest, units: readonly Unit[]): Record<string, Tensor> {
+  const positions = new Map<string, readonly number[]>();
+  const starts = new Map<Unit, number>();
+  let start = 0;
+  for (const name of manifest.config.domains_out) {
+    const own = units.filter(({ modality }) => modality === name);
+    for (const unit of own) {
+      starts.set(unit, start);
+      start += unit.positions.length;
+    }
+    positions.set(
+      name,
+      own.flatMap((unit) => [...unit.positions]),
+    );
+  }
+  const order = units.flatMap((unit) => unit.positions.map((_, i) => starts.get(unit)! + i));
+  return { ...targetFeeds(manifest, 1, positions), target_order: int64([order.length], order) };
+}
+
+/**
+ * What each target sees of the context and of the other targets. Where all states have as many tokens and
+ * targets they are rows of a batch; otherwise one row, in which what is not theirs is hidden.
+ */
+function visibility(
+  units: readonly Unit[],
+  rowsOf: (state: string) => readonly number[],
+): Record<string, Tensor> {
+  const states = [...new Set(units.map(({ state }) => state))];
+  const targetsOf = (state: string) => tokensIn(units.filter((unit) => unit.state === state));
+  const [first] = states;
+  const isBatch =
+    first !== undefined &&
+    states.every(
+      (state) =>
+        rowsOf(state).length === rowsOf(first).length && targetsOf(state) === targetsOf(first),
+    );
+  const batch = isBatch ? states.map((state) => [state]) : [states];
+  const rows = batch.map((members) => members.flatMap((state) => [...rowsOf(state)]));
+  const width = rows[0]?.length ?? 0;
+  const targets = tokensIn(units) / batch.length;
+  const hidden = new Uint8Array(batch.length * targets * width);
+  if (!isBatch) {
+    hidden.fill(1);
+    let target = 0;
+    for (const { state, positions } of units)
+      for (let i = 0; i < positions.length; i++, target++) {
+        const start = rows[0]!.indexOf(rowsOf(state)[0] ?? -1);
+        hidden.fill(0, target * width + start, target * width + start + rowsOf(state).length);
+      }
+  }
+  return {
+    context_index: int64([batch.length, width], rows.flat()),
+    context_hidden: bool([batch.length, targets, width], hidden),
+    target_hidden: amongUnits(units),
+  };
+}
+
+/** Units of one size are rows of a batch; otherwise all targets are one row. */
+function amongUnits(units: readonly Unit[]): Tensor {
+  if (areEqual(units)) {
+    const size = units[0]!.positions.length;
+    return bool([units.length, size, size], new Uint8Array(units.length * size * size));
+  }
+  const total = tokensIn(units);
+  const hidden = new Uint8Array(total * total).fill(1);
+  let start = 0;
+  for (const { positions } of units) {
+    const end = start + positions.length;
+    for (let i = start; i < end; i++) hidden.fill(0, i * total + start, i * total + end);
+    start = end;
+  }
+  return bool([1, total, total], hidden);
+}
+
+function keepConstants(
+  units: readonly Unit[],
+  starts: ReadonlyMap<string, number>,
+  states: Float32Array,
+  dim: number,
+  constants: Constants,
+): void {
+  for (const { key, positions, constant } of units) {
+    if (!constant) continue;
+    const start = starts.get(key)! * dim;
+    constants.set(key, states.slice(start, start + positions.length * dim));
+    if (constants.size > MOST_CONSTANTS) constants.delete(constants.keys().next().value!);
+  }
+}

@@ -1,0 +1,86 @@
+/** Guidance and sampling settings of predictions, as the fused graph takes them. */
+import type { FmManifest } from '../../../shared/model/manifest.ts';
+import type { SamplingSettings } from '../../engine/forward.ts';
+import type { Tensor } from '../../session/types.ts';
+import { float32, int64 } from './feeds.ts';
+
+export interface Prediction {
+  readonly modality: string;
+  readonly sampling: SamplingSettings;
+  /** Decoder outputs by their index in the run, and how much each counts. */
+  readonly parts: readonly { readonly index: number; readonly weight: number }[];
+}
+
+/** @param predictions by modality, in the order of `domains_out` */
+export function predictionFeeds(
+  { config, modalities }: FmManifest,
+  predictions: readonly Prediction[],
+): Record<string, Tensor> {
+  const count = predictions.length;
+  const most = Math.max(1, ...predictions.map(({ parts }) => parts.length));
+  const index = new Int32Array(count * most);
+  const weight = new Float32Array(count * most);
+  const counts = new Map(config.domains_out.map((name) => [name, 0]));
+  const topK = predictions.map(({ modality, sampling, parts }, p) => {
+    counts.set(modality, counts.get(modality)! + 1);
+    for (const [c, part] of parts.entries()) {
+      index[p * most + c] = part.index;
+      weight[p * most + c] = part.weight;
+    }
+    return topKOf(sampling.topK, modalities[modality]!.vocab_size!);
+  });
+  const vocabulary = Math.max(
+    ...predictions.map(({ modality }) => modalities[modality]!.vocab_size!),
+  );
+  const settings = (key: 'temperature' | 'topP') =>
+    float32(
+      [count],
+      predictions.map(({ sampling }) => sampling[key]),
+    );
+  return {
+    combine_index: int64([count, most], index),
+    combine_weight: float32([count, most], weight),
+    head_counts: int64([config.domains_out.length], [...counts.values()]),
+    vocabulary: int64([1], [vocabulary]),
+    temperature: settings('temperature'),
+    top_k: int64([count], topK),
+    top_k_most: int64([1], [Math.max(...topK)]),
+    top_p: settings('topP'),
+  };
+}
+
+/** Tokens that are left: a fraction is of the vocabulary. 0 is off. */
+function topKOf(topK: number, vocabulary: number): number {
+  if (topK <= 0) return 0;
+  const wanted = topK < 1 ? Math.floor(topK * vocabulary) : Math.floor(topK);
+  return Math.min(Math.max(wanted, 1), vocabulary);
+}
+
+/** Positions or selections of every target modality; those not named here are empty. */
+export function targetFeeds(
+  { config, modalities }: FmManifest,
+  rows: number,
+  given: ReadonlyMap<string, readonly number[]>,
+  sequence?: string,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    config.domains_out.map((name): [string, Tensor] => {
+      if (modalities[name]!.type === 'seq')
+        return [`target.${name}.selected`, int64([1], [name === sequence ? 1 : 0])];
+      const positions = given.get(name) ?? [];
+      return [`target.${name}.positions`, int64([rows, positions.length], positions)];
+    }),
+  );
+}
+
+/** Keys and values of no tokens yet. */
+export function emptyCaches({ config }: FmManifest, rows: number): Record<string, Tensor> {
+  const { num_heads: heads, dim, decoder_depth } = config;
+  const empty = float32([rows, heads, 0, dim / heads], []);
+  return Object.fromEntries(
+    Array.from({ length: decoder_depth }, (_, layer) => [
+      [`cache.${layer}.key`, empty] as const,
+      [`cache.${layer}.value`, empty] as const,
+    ]).flat(),
+  );
+}

@@ -1,0 +1,186 @@
+/** Sequences of one modality and one length so far, written side by side inside the graph. */
+import type { FmManifest } from '../../../shared/model/manifest.ts';
+import type { DecoderCache, WriteRequest, Written } from '../../engine/forward.ts';
+import { stateKey } from '../../engine/tokenState.ts';
+import type { GraphSession, Tensor } from '../../session/types.ts';
+import { asDraws, bool, float32, floatsOf, int64, numbersOf } from './feeds.ts';
+import { emptyCaches, type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
+import { type KeptContext, type KeptContexts, keepContext, packStates } from './states.ts';
+
+/** Keys and values of the tokens so far, of every decoder row of a run, and what the rows see. */
+interface RunCache extends DecoderCache {
+  /** `cache.L.key` and `.value` -> (B, H, l, hd); shared by the sequences that were written together. */
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  /** Decoder rows of this sequence, one a condition. */
+  readonly rows: readonly number[];
+  readonly contexts: readonly KeptContext[];
+}
+
+export interface WriteRun {
+  readonly manifest: FmManifest;
+  readonly graph: GraphSession;
+  readonly contexts: KeptContexts;
+}
+
+/** Requests that can be written together share this. */
+export const writeGroup = ({ modality, ids, draws, cache, isLast }: WriteRequest): string =>
+  [modality, ids.length, draws.length, cache !== undefined, isLast].join(' ');
+
+/** @param requests of one `writeGroup` */
+export async function runWritings(
+  { manifest, graph, contexts }: WriteRun,
+  requests: readonly WriteRequest[],
+): Promise<Written[]> {
+  const { config } = manifest;
+  const { modality, draws: firstDraws, ids: firstIds } = requests[0]!;
+  const steps = firstDraws.length;
+  const known: KeptContexts = new Map(contexts);
+  for (const request of requests)
+    for (const [i, { state }] of request.conditions.entries()) {
+      const kept = cacheOf(request)?.contexts[i];
+      if (kept) known.set(stateKey(state), kept);
+    }
+  const conditions = requests.flatMap((request, r) =>
+    request.conditions.map(({ state, weight }) => ({ r, state, weight })),
+  );
+  const packed = packStates(
+    manifest,
+    conditions.map(({ state }) => state),
+    known,
+  );
+  const rows = conditions.length;
+  const seen = visibleContexts(
+    conditions.map(({ state }) => packed.rowsOf(stateKey(state))),
+    packed.rows,
+  );
+  const predictions = requests.map(
+    ({ sampling }, r): Prediction => ({
+      modality,
+      sampling,
+      parts: conditions.flatMap((condition, row) =>
+        condition.r === r ? [{ index: row, weight: condition.weight }] : [],
+      ),
+    }),
+  );
+  const mostStops = Math.max(1, ...requests.map(({ stops }) => stops.length));
+  const stops = requests.flatMap((request) =>
+    Array.from({ length: mostStops }, (_, i) => request.stops[i] ?? -1),
+  );
+  const draws = Array.from({ length: steps }, (_, step) =>
+    requests.map((request) => request.draws[step]!),
+  ).flat();
+  const feeds: Record<string, Tensor> = {
+    ...packed.feeds,
+    ...targetFeeds(manifest, rows, new Map(), modality),
+    ...(cacheOf(requests[0]!) ? gatherCaches(requests) : emptyCaches(manifest, rows)),
+    ...predictionFeeds(manifest, predictions),
+    target_order: int64(
+      [rows],
+      conditions.map((_, row) => row),
+    ),
+    ids: int64(
+      [rows, 1],
+      conditions.map(({ r }) => requests[r]!.ids.at(-1)!),
+    ),
+    start: int64([1], [firstIds.length - 1]),
+    ...seen,
+    target_hidden: bool([rows, 1, 1], new Uint8Array(rows)),
+    kept_states: float32([0, config.dim], []),
+    iterations: int64([], [steps]),
+    draws: float32([steps, requests.length], asDraws(draws)),
+    group: int64(
+      [rows],
+      conditions.map(({ r }) => r),
+    ),
+    stops: int64([requests.length, mostStops], stops),
+  };
+  const caches = Object.keys(emptyCaches(manifest, 0));
+  const next = (name: string) => name.replace('cache.', 'next.');
+  const isNew = packed.encoded.size > 0;
+  const keeps = !requests[0]!.isLast;
+  const wanted = [
+    'generated',
+    ...(keeps ? caches.map(next) : []),
+    ...(keeps && isNew ? ['context'] : []),
+  ];
+  const outputs = await graph.run(feeds, wanted, cacheOf(requests[0]!) ? caches : []);
+  if (keeps && isNew)
+    for (const [key, places] of packed.encoded)
+      known.set(key, keepContext(floatsOf(outputs, 'context'), places, config.dim));
+  const ids = numbersOf(outputs, 'generated');
+  const tensors = Object.fromEntries(
+    keeps ? caches.map((name) => [name, outputs[next(name)]!]) : [],
+  );
+  let row = 0;
+  return requests.map((request, r) => {
+    const own = request.conditions.map(() => row++);
+    const cache: RunCache = {
+      kind: 'decoder-cache',
+      tensors,
+      rows: own,
+      contexts: keeps ? request.conditions.map(({ state }) => known.get(stateKey(state))!) : [],
+    };
+    const written: number[] = [];
+    for (let step = 0; step * requests.length < ids.length; step++) {
+      const id = ids[step * requests.length + r]!;
+      written.push(id);
+      if (request.stops.includes(id)) break;
+    }
+    return { kind: 'write', ids: written, cache };
+  });
+}
+
+/** What each sequence sees of the context; where all see the same, they are targets of one row. */
+function visibleContexts(
+  seen: readonly (readonly number[])[],
+  contextRows: number,
+): Record<string, Tensor> {
+  const rows = seen.length;
+  if (seen.every((list) => list === seen[0])) {
+    const width = seen[0]!.length;
+    return {
+      context_index: int64([1, width], seen[0]!),
+      context_hidden: bool([1, rows, width], new Uint8Array(rows * width)),
+    };
+  }
+  const width = Math.max(...seen.map((list) => list.length));
+  const index = new Int32Array(rows * width).fill(contextRows);
+  const hidden = new Uint8Array(rows * width).fill(1);
+  for (const [row, visible] of seen.entries())
+    for (const [i, place] of visible.entries()) {
+      index[row * width + i] = place;
+      hidden[row * width + i] = 0;
+    }
+  return {
+    context_index: int64([rows, width], index),
+    context_hidden: bool([rows, 1, width], hidden),
+  };
+}
+
+const cacheOf = (request: WriteRequest): RunCache | undefined =>
+  request.cache as RunCache | undefined;
+
+/** The caches of all requests as rows of one batch; unchanged batches are passed on as they are. */
+function gatherCaches(requests: readonly WriteRequest[]): Record<string, Tensor> {
+  const parts = requests.flatMap((request) => {
+    const { tensors, rows } = cacheOf(request)!;
+    return rows.map((row) => ({ tensors, row }));
+  });
+  const first = parts[0]!.tensors;
+  return Object.fromEntries(
+    Object.entries(first).map(([name, tensor]): [string, Tensor] => {
+      const same =
+        tensor.dims[0] === parts.length &&
+        parts.every((part, i) => part.tensors === first && part.row === i);
+      if (same) return [name, tensor];
+      const size = tensor.dims.slice(1).reduce((product, axis) => product * axis, 1);
+      const data = new Float32Array(parts.length * size);
+      for (const [i, part] of parts.entries())
+        data.set(
+          floatsOf(part.tensors, name).subarray(part.row * size, (part.row + 1) * size),
+          i * size,
+        );
+      return [name, float32([parts.length, ...tensor.dims.slice(1)], data)];
+    }),
+  );
+}

@@ -1,0 +1,71 @@
+/**
+ * Forward passes that a request costs, counted from what its generations ask: the encoder once for each
+ * different state, the decoder once for each pair of a state and what is predicted from it.
+ *
+ * States count as different unless they are bound to be equal, whatever tokens come out: so the count is
+ * known before anything runs, up to where sequences end.
+ */
+import type { Forward, ForwardRequest, ForwardResult } from '../engine/forward.ts';
+import { stateOrigin } from '../engine/tokenState.ts';
+
+export interface PassCount {
+  encoder: number;
+  decoder: number;
+}
+
+export interface PassCounter {
+  readonly passes: PassCount;
+  /** Counts requests that are answered together. */
+  readonly add: (requests: readonly ForwardRequest[], results: readonly ForwardResult[]) => void;
+}
+
+/** Counts into `passes`. One counter serves the generations of one request. */
+export function passCounter(passes: PassCount = { encoder: 0, decoder: 0 }): PassCounter {
+  const encoded = new Set<string>();
+  return {
+    passes,
+    add(requests, results) {
+      const predicted = new Set<string>();
+      for (const [i, request] of requests.entries()) {
+        const states = request.conditions.map(({ state }) => stateOrigin(state));
+        for (const state of states) encoded.add(state);
+        if (request.kind === 'predict') {
+          const target = `${request.modality}:${request.chosenBy ?? ''}`;
+          for (const state of states) predicted.add(`${target}|${state}`);
+        } else {
+          // Sequences part after their first token: each one counts for itself, token by token.
+          passes.decoder += states.length * results[i]!.ids.length;
+        }
+      }
+      passes.decoder += predicted.size;
+      passes.encoder = encoded.size;
+    },
+  };
+}
+
+/** Stands for a token that nobody knows yet; no vocabulary has it. */
+const UNKNOWN = -1;
+
+function unknown(request: ForwardRequest): ForwardResult {
+  const { draws } = request;
+  const ids = draws.map(() => UNKNOWN);
+  if (request.kind === 'write') return { kind: 'write', ids, cache: { kind: 'decoder-cache' } };
+  return { kind: 'predict', ids, confidence: draws, likelihood: draws };
+}
+
+/**
+ * Passes of generations that are not run: exact, with every sequence at its full length. Generations
+ * are used up by this; they must be others than those that will be run, and tell nobody.
+ */
+export function countPasses<T>(forwards: readonly Forward<T>[]): PassCount {
+  const counter = passCounter();
+  let waiting = forwards.map((forward) => ({ forward, state: forward.next() }));
+  for (;;) {
+    waiting = waiting.filter(({ state }) => !state.done);
+    if (waiting.length === 0) return counter.passes;
+    const requests = waiting.flatMap(({ state }) => (state.done ? [] : [state.value]));
+    const results = requests.map(unknown);
+    counter.add(requests, results);
+    waiting = waiting.map(({ forward }, i) => ({ forward, state: forward.next(results[i]!) }));
+  }
+}

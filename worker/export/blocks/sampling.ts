@@ -1,0 +1,283 @@
+/**
+ * Draws a token for each row of logits, inside the graph. Filters act on the raw logits, before the
+ * temperature divides them, as in the 4M sampler; the draw is by inverse CDF from a given uniform number,
+ * so that it depends on its row alone.
+ */
+
+import type { Value } from '../../onnx/graph.ts';
+import { ELEMENT_TYPES } from '../../onnx/model.ts';
+import type { Module } from '../module.ts';
+
+export interface SamplingInputs {
+  /** float (P); 0 takes the most likely token. */
+  readonly temperature: Value;
+  /** int64 (P); 0 is off. */
+  readonly topK: Value;
+  /** int64 (1), the largest of them. */
+  readonly topKMost: Value;
+  /** float (P); 0 is off. */
+  readonly topP: Value;
+  /** float (P), uniform in [0, 1). */
+  readonly draw: Value;
+}
+
+export interface Drawn {
+  /** int64 (P) */
+  readonly ids: Value;
+  /** (P) probability after filters and temperature; of the model itself at temperature 0. */
+  readonly confidence: Value;
+  /** (P) probability at temperature 1 without filters. */
+  readonly likelihood: Value;
+}
+
+/** What is filtered out: far below every logit, and still finite after a division by 1e-9. */
+const FILTERED = -1e28;
+/** Sums are taken over blocks of so many tokens first, and then within the one that the draw falls in. */
+const BLOCK = 128;
+/** With this many of the best tokens top-p is settled nearly always; else all of them are sorted. */
+const TOP_P_FIRST = 64;
+
+/** @param logits (P, V) */
+export function drawTokens(module: Module, logits: Value, given: SamplingInputs): Drawn {
+  const { graph } = module;
+  const node = module.node.bind(module);
+  const column = (x: Value, name: string) =>
+    node(`${name}/column`, 'Unsqueeze', [x, graph.int64([1])]); // (P, 1)
+  const highest = node('highest', 'ReduceMax', [logits, graph.int64([-1])], { keepdims: 1 }); // (P, 1)
+  const best = node('best', 'ArgMax', [logits], { axis: -1, keepdims: 0 }); // (P)
+  const unfiltered = exponents(module.at('unfiltered'), logits, highest);
+
+  const greedy = node('greedy', 'LessOrEqual', [given.temperature, graph.float32(1e-10)]); // (P)
+  const divisor = node('divisor', 'Where', [greedy, graph.float32(1), given.temperature]);
+  const scaled = node('scaled', 'Div', [
+    node('below_highest', 'Sub', [logits, highest]),
+    column(divisor, 'divisor'),
+  ]);
+  const all = node('weights', 'Exp', [scaled]); // (P, V)
+  const usesTopK = node('top_k_used', 'Greater', [given.topKMost, graph.int64([0])]);
+  const usesTopP = node('top_p_used', 'Greater', [
+    node('top_p_most', 'ReduceMax', [given.topP], { keepdims: 1 }),
+    graph.float32([0]),
+  ]);
+  const flag = (x: Value, name: string) => node(name, 'Squeeze', [x, graph.int64([0])]);
+  const used = {
+    topK: flag(usesTopK, 'top_k_used/flag'),
+    topP: flag(usesTopP, 'top_p_used/flag'),
+  };
+  const weights = graph.branch(
+    '/sampling/filtered',
+    flag(node('filters', 'Or', [usesTopK, usesTopP]), 'filters/any'),
+    () => filter(module, all, logits, highest, given, used),
+    () => node('unfiltered', 'Identity', [all]),
+  );
+  const { ids: picked, total } = pick(module.at('pick'), weights, given.draw, best);
+  const ids = node('ids', 'Where', [greedy, best, picked]);
+  const at = column(ids, 'ids');
+  const share = (of: Value, sum: Value, name: string) => {
+    const own = node(`${name}/own`, 'GatherElements', [of, at], { axis: 1 });
+    return node(name, 'Squeeze', [node(`${name}/share`, 'Div', [own, sum]), graph.int64([1])]);
+  };
+  return {
+    ids,
+    confidence: share(weights, total, 'confidence'),
+    likelihood: share(unfiltered.values, unfiltered.total, 'likelihood'),
+  };
+}
+
+/** exp(x - highest), and the sum of each row (P, 1). */
+function exponents(module: Module, x: Value, highest: Value) {
+  const { graph } = module;
+  const values = module.node('exp', 'Exp', [module.node('below', 'Sub', [x, highest])]);
+  const total = module.node('total', 'ReduceSum', [values, graph.int64([-1])], { keepdims: 1 });
+  return { values, total };
+}
+
+/** Weights of zero for what top-k, and then top-p on what it leaves, take away. */
+function filter(
+  module: Module,
+  weights: Value,
+  logits: Value,
+  highest: Value,
+  given: SamplingInputs,
+  used: { readonly topK: Value; readonly topP: Value },
+): Value {
+  const { graph } = module;
+  const topK = module.at('top_k');
+  const afterTopK = graph.branch(
+    '/sampling/top_k',
+    used.topK,
+    () => keepFrom(topK, logits, borderOfTopK(topK, logits, given)),
+    () => topK.node('off', 'Identity', [logits]),
+  );
+  const topP = module.at('top_p');
+  const p = topP.node('column', 'Unsqueeze', [given.topP, graph.int64([1])]);
+  const border = graph.branch(
+    '/sampling/top_p',
+    used.topP,
+    () => borderOfTopP(topP, afterTopK, highest, p),
+    () => topP.node('off', 'Identity', [graph.float32([FILTERED / 2])]),
+  ); // (P, 1), or (1)
+  const kept = module.node(
+    'kept',
+    'Cast',
+    [module.node('kept/rows', 'GreaterOrEqual', [afterTopK, border])],
+    { to: ELEMENT_TYPES.float32 },
+  );
+  return module.node('kept/weights', 'Mul', [weights, kept]);
+}
+
+/** The k-th highest of each row: lower ones go. @returns (P, 1) */
+function borderOfTopK(module: Module, logits: Value, { topK, topKMost }: SamplingInputs): Value {
+  const { graph } = module;
+  const [sorted] = module.nodes('TopK', 'TopK', [logits, topKMost], 2, { axis: -1 }); // (P, k)
+  const off = module.node('off_rows', 'Equal', [topK, graph.int64(0)]);
+  const place = module.node('place', 'Sub', [topK, graph.int64(1)]);
+  const safe = module.node('place/safe', 'Max', [place, graph.int64(0)]);
+  const border = module.node(
+    'border',
+    'GatherElements',
+    [sorted!, module.node('place/column', 'Unsqueeze', [safe, graph.int64([1])])],
+    { axis: 1 },
+  );
+  return module.node('border/open', 'Where', [
+    module.node('off_rows/column', 'Unsqueeze', [off, graph.int64([1])]),
+    graph.float32(FILTERED),
+    border,
+  ]);
+}
+
+/**
+ * The most likely tokens are kept up to and with the one at which their sum crosses p: its logit.
+ * @param p (P, 1)
+ * @returns (P, 1)
+ */
+function borderOfTopP(module: Module, logits: Value, highest: Value, p: Value): Value {
+  const { graph } = module;
+  const { total } = exponents(module.at('all'), logits, highest);
+  const vocabulary = module.node('vocabulary', 'Shape', [logits], { start: 1, end: 2 });
+  const first = module.node('first', 'Min', [vocabulary, graph.int64([TOP_P_FIRST])]);
+  const among = module.at('among');
+  const few = topPBorder(among, logits, first, highest, total, p);
+  // Where even the last of the few is kept, the border may lie beyond them.
+  const open = module.node(
+    'unsettled',
+    'ReduceMax',
+    [module.node('unsettled/rows', 'Cast', [few.isLast], { to: ELEMENT_TYPES.int64 })],
+    { keepdims: 0 },
+  );
+  const smaller = module.node('first/partial', 'Squeeze', [
+    module.node('first/less', 'Less', [first, vocabulary]),
+    graph.int64([0]),
+  ]);
+  const retry = module.node('retry', 'And', [
+    module.node('unsettled/any', 'Greater', [open, graph.int64(0)]),
+    smaller,
+  ]);
+  const border = graph.branch(
+    '/sampling/top_p/settled_border',
+    retry,
+    () => topPBorder(module.at('sorted'), logits, vocabulary, highest, total, p).border,
+    () => module.node('settled', 'Identity', [few.border]),
+  );
+  const isOff = module.node('off_rows', 'LessOrEqual', [p, graph.float32(0)]);
+  return module.node('border/open', 'Where', [isOff, graph.float32(FILTERED / 2), border]);
+}
+
+/**
+ * The lowest logit that is kept, looking at the `count` highest.
+ * @returns border (P, 1), and whether it is the last that was looked at, (P)
+ */
+function topPBorder(
+  module: Module,
+  logits: Value,
+  count: Value,
+  highest: Value,
+  total: Value,
+  p: Value,
+) {
+  const { graph } = module;
+  const [sorted] = module.nodes('TopK', 'TopK', [logits, count], 2, { axis: -1 }); // (P, k)
+  const values = module.node('exp', 'Exp', [module.node('below', 'Sub', [sorted!, highest])]);
+  const shares = module.node('shares', 'Div', [values, total]);
+  const before = module.node('before', 'CumSum', [shares, graph.int64(1)], { exclusive: 1 });
+  const kept = module.node(
+    'kept',
+    'Cast',
+    [module.node('kept/within', 'LessOrEqual', [before, p])],
+    { to: ELEMENT_TYPES.int64 },
+  );
+  const counts = module.node('kept/count', 'ReduceSum', [kept, graph.int64([1])], { keepdims: 1 });
+  const last = module.node('last', 'Sub', [counts, graph.int64(1)]); // (P, 1); the first is always kept
+  const border = module.node('border', 'GatherElements', [sorted!, last], { axis: 1 });
+  const isLast = module.node('is_last', 'Equal', [counts, count]);
+  return { border, isLast };
+}
+
+/** What lies below the border is as good as impossible. @param border (P, 1), or (1) */
+const keepFrom = (module: Module, logits: Value, border: Value): Value =>
+  module.node('kept_logits', 'Where', [
+    module.node('below_border', 'Less', [logits, border]),
+    module.graph.float32(FILTERED),
+    logits,
+  ]);
+
+/**
+ * The first token at which the running sum exceeds draw * total.
+ * @param weights (P, V)
+ * @param fallback (P), taken where rounding leaves none
+ */
+function pick(module: Module, weights: Value, draw: Value, fallback: Value) {
+  const { graph } = module;
+  const size = module.node('size', 'Shape', [weights], { start: 1, end: 2 });
+  const missing = module.node('missing', 'Mod', [
+    module.node('size/negative', 'Neg', [size]),
+    graph.int64([BLOCK]),
+  ]);
+  const pads = module.node('pads', 'Concat', [graph.int64([0, 0, 0]), missing], { axis: 0 });
+  const padded = module.node('padded', 'Pad', [weights, pads]);
+  const blocks = module.node('blocks', 'Reshape', [padded, graph.int64([0, -1, BLOCK])]); // (P, b, 128)
+  const sums = module.node('sums', 'ReduceSum', [blocks, graph.int64([2])], { keepdims: 0 }); // (P, b)
+  const upTo = module.node('sums/up_to', 'CumSum', [sums, graph.int64(1)]);
+  const total = module.node('total', 'ReduceSum', [sums, graph.int64([1])], { keepdims: 1 }); // (P, 1)
+  const column = module.node('draw', 'Unsqueeze', [draw, graph.int64([1])]);
+  const goal = module.node('goal', 'Mul', [column, total]); // (P, 1)
+  const block = countUpTo(module.at('block'), upTo, goal, sums); // (P, 1)
+  const before = module.node('before', 'Sub', [
+    module.node('before/with', 'GatherElements', [upTo, block], { axis: 1 }),
+    module.node('before/own', 'GatherElements', [sums, block], { axis: 1 }),
+  ]);
+  const chosen = module.node('chosen', 'GatherND', [blocks, block], { batch_dims: 1 }); // (P, 128)
+  const within = module.node('within', 'Add', [
+    module.node('within/up_to', 'CumSum', [chosen, graph.int64(1)]),
+    before,
+  ]);
+  const inside = countUpTo(module.at('inside'), within, goal, chosen);
+  const own = module.node('own', 'GatherElements', [chosen, inside], { axis: 1 });
+  const id = module.node('id', 'Add', [
+    module.node('id/block', 'Mul', [block, graph.int64(BLOCK)]),
+    inside,
+  ]);
+  // Rounding can end on a token of no weight at all.
+  const isReal = module.node('is_real', 'Squeeze', [
+    module.node('own/positive', 'Greater', [own, graph.float32(0)]),
+    graph.int64([1]),
+  ]);
+  const flat = module.node('id/flat', 'Squeeze', [id, graph.int64([1])]);
+  return { ids: module.node('ids', 'Where', [isReal, flat, fallback]), total };
+}
+
+/** How many of the sums are at most the goal, which is the place of the first beyond it. @returns (P, 1) */
+function countUpTo(module: Module, sums: Value, goal: Value, like: Value): Value {
+  const { graph } = module;
+  const below = module.node(
+    'below',
+    'Cast',
+    [module.node('at_most', 'LessOrEqual', [sums, goal])],
+    {
+      to: ELEMENT_TYPES.int64,
+    },
+  );
+  const count = module.node('count', 'ReduceSum', [below, graph.int64([1])], { keepdims: 1 });
+  const size = module.node('size', 'Shape', [like], { start: 1, end: 2 });
+  return module.node('place', 'Min', [count, module.node('last', 'Sub', [size, graph.int64([1])])]);
+}

@@ -1,0 +1,139 @@
+/** The graph that a worker generates with: one run a decoding step, see `generateSignature`. */
+import type { FmConfig } from '../../../shared/model/config.ts';
+import type { ModalityInfo } from '../../../shared/model/modalities.ts';
+import { generateSignature } from '../../../shared/model/signature.ts';
+import { type Carried, createGraph, type GraphBuilder, type Value } from '../../onnx/graph.ts';
+import { ELEMENT_TYPES } from '../../onnx/model.ts';
+import { crossKeyValue } from '../blocks/attention.ts';
+import { layerNorm } from '../blocks/norm.ts';
+import { attentionShape } from '../fmTrunk.ts';
+import { rootModule } from '../module.ts';
+import type { Weights } from '../weights.ts';
+import { decode, predict } from './decoder.ts';
+import { contextOfRows, encodeStates } from './states.ts';
+import { decoderMasks, targetTokens } from './targets.ts';
+
+/**
+ * Weights lie outside of the loop, whose body is one level deep: so the runtime prepares them once, and
+ * they are in memory once for pictures and for sequences.
+ */
+export function generateGraph(
+  config: FmConfig,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+  weights: Weights,
+): GraphBuilder {
+  const signature = generateSignature(config, modalities);
+  const graph = createGraph('fm generate', signature);
+  const root = rootModule(graph, weights);
+  const context = encodeStates(root, config, modalities); // (N, D)
+  graph.output('context', context);
+  const visible = contextOfRows(root, context, config); // (B, n, D)
+  const keyValues = Array.from({ length: config.decoder_depth }, (_, layer) => {
+    const block = root.at('decoder', layer);
+    const normed = layerNorm(block.at('context_norm'), visible, config.dim);
+    return crossKeyValue(block.at('cross_attn'), normed, attentionShape(config));
+  });
+  const masks = decoderMasks(root);
+
+  const caches = signature.inputs.filter(({ name }) => name.startsWith('cache.'));
+  const predictions = graph.input('temperature');
+  const going = root.node(
+    'nobody_done',
+    'Cast',
+    [root.node('nobody_done/zeros', 'Sub', [predictions, predictions])],
+    { to: ELEMENT_TYPES.bool },
+  ); // bool (P), false
+  const carried: Carried[] = [
+    { name: 'ids', value: graph.input('ids'), type: 'int64', dims: ['g', 'loop_ids'] },
+    { name: 'done', value: going, type: 'bool', dims: ['P'] },
+    {
+      name: 'states',
+      value: root.node('no_states', 'Slice', [
+        graph.input('kept_states'),
+        graph.int64([0]),
+        graph.int64([0]),
+      ]),
+      type: 'float32',
+      dims: ['loop_q', config.dim],
+    },
+    // What is written in this run; what came before stays where it is.
+    ...caches.map(({ name, dims }) => ({
+      name,
+      value: root.node(`${name}/none`, 'Slice', [
+        graph.input(name),
+        graph.int64([0]),
+        graph.int64([0]),
+        graph.int64([2]),
+      ]),
+      type: 'float32' as const,
+      dims: [dims[0]!, dims[1]!, `loop_${name}`, dims[3]!],
+    })),
+  ];
+  const yes = root.node('yes', 'Equal', [graph.int64(0), graph.int64(0)]);
+  const outputs = graph.loop(
+    '/generate',
+    graph.input('iterations'),
+    yes,
+    carried,
+    (iteration, states) => {
+      const [ids, done, , ...cached] = states;
+      const pairs = (values: readonly Value[]) =>
+        keyValues.map((_, layer) => ({ key: values[2 * layer]!, value: values[2 * layer + 1]! }));
+      const past = pairs(caches.map(({ name }) => graph.input(name)));
+      const tokens = targetTokens(root, config, modalities, ids!, iteration);
+      const decoded = decode(root, config, tokens, keyValues, past, pairs(cached), masks);
+      const flat = root.node('decoded/flat', 'Reshape', [decoded.y, graph.int64([-1, config.dim])]); // (B*m, D)
+      const drawn = predict(root, config, modalities, flat, iteration);
+      const ends = root.node(
+        'ends',
+        'ReduceMax',
+        [
+          root.node(
+            'ends/each',
+            'Cast',
+            [
+              root.node('ends/equal', 'Equal', [
+                root.node('ends/ids', 'Unsqueeze', [drawn.ids, graph.int64([1])]),
+                graph.input('stops'),
+              ]),
+            ],
+            { to: ELEMENT_TYPES.int64 },
+          ),
+          graph.int64([1]),
+        ],
+        { keepdims: 0 },
+      ); // int64 (P)
+      const nowDone = root.node('done', 'Or', [
+        done!,
+        root.node('ends/any', 'Greater', [ends, graph.int64(0)]),
+      ]);
+      const open = root.node(
+        'open',
+        'ReduceMin',
+        [root.node('done/number', 'Cast', [nowDone], { to: ELEMENT_TYPES.int64 })],
+        { keepdims: 0 },
+      );
+      const next = root.node('next_ids', 'Unsqueeze', [
+        root.node('next_ids/rows', 'Gather', [drawn.ids, graph.input('group')], { axis: 0 }),
+        graph.int64([1]),
+      ]); // (B, 1)
+      return {
+        going: root.node('going', 'Equal', [open, graph.int64(0)]),
+        carried: [next, nowDone, flat, ...decoded.caches.flatMap(({ key, value }) => [key, value])],
+        collected: [drawn.ids, drawn.confidence, drawn.likelihood],
+      };
+    },
+  );
+  const [, , states, ...rest] = outputs;
+  graph.output('states', states!);
+  for (const [i, { name }] of caches.entries()) {
+    const next = name.replace('cache.', 'next.');
+    const all = root.node(`${next}/all`, 'Concat', [graph.input(name), rest[i]!], { axis: 2 });
+    graph.output(next, all);
+  }
+  const [ids, confidence, likelihood] = rest.slice(caches.length);
+  graph.output('generated', ids!);
+  graph.output('confidence', confidence!);
+  graph.output('likelihood', likelihood!);
+  return graph;
+}

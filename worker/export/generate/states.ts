@@ -1,0 +1,64 @@
+/** The encoder side of the graph that generates: states side by side, and what of them is seen. */
+import type { FmConfig } from '../../../shared/model/config.ts';
+import type { ModalityInfo } from '../../../shared/model/modalities.ts';
+import type { Value } from '../../onnx/graph.ts';
+import { linear } from '../blocks/linear.ts';
+import { embedInputs, encoderBlocks } from '../fmTrunk.ts';
+import type { Module } from '../module.ts';
+
+/** Encodes all states side by side. @returns the context, (N, D) */
+export function encodeStates(
+  root: Module,
+  config: FmConfig,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+): Value {
+  const { graph } = root;
+  const { dim, num_register_tokens: registers } = config;
+  const embedded = embedInputs(root, config, modalities, config.share_modality_embeddings);
+  const contents = embedded.map(({ content }) => content);
+  const places = embedded.map(({ place }) => place);
+  if (registers > 0) {
+    const table = root.weight('register_tokens', [1, registers, dim], [registers, dim]);
+    const rows = root.node('registers', 'Gather', [table, graph.input('registers.ids')], {
+      axis: 0,
+    });
+    contents.unshift(rows);
+    places.unshift(root.node('registers/place', 'Sub', [rows, rows]));
+  }
+  const rowShape = (...rest: readonly number[]) =>
+    root.node(
+      `state_shape.${rest.length}`,
+      'Concat',
+      [graph.input('state_rows'), graph.int64([-1, ...rest])],
+      { axis: 0 },
+    );
+  const shape = rowShape(dim);
+  const ordered = (parts: readonly Value[], name: string) => {
+    const all = root.node(`${name}/all`, 'Concat', parts, { axis: 1 }); // (1, N, D)
+    const moved = root.node(`${name}/ordered`, 'Gather', [all, graph.input('order')], { axis: 1 });
+    return root.node(name, 'Reshape', [moved, shape]); // (S, n, D)
+  };
+  const content = ordered(contents, 'content');
+  const place = ordered(places, 'place');
+  const segments = root.node('segments/rows', 'Reshape', [graph.input('segments'), rowShape()]);
+  const same = root.node('same_state', 'Equal', [
+    root.node('segments/column', 'Unsqueeze', [segments, graph.int64([2])]),
+    root.node('segments/row', 'Unsqueeze', [segments, graph.int64([1])]),
+  ]); // (S, n, n)
+  const other = root.node('other_state', 'Not', [same]);
+  const hidden = root.node('other_state/heads', 'Unsqueeze', [other, graph.int64([1])]);
+  const features = encoderBlocks(root, content, place, config, hidden);
+  const projected = linear(root.at('decoder_proj_context'), features, [dim, dim], true);
+  const context = root.node('placed_context', 'Add', [projected, place]);
+  return root.node('context_rows', 'Reshape', [context, graph.int64([-1, dim])]);
+}
+
+/** The context rows that each decoder row sees, (B, n, D). */
+export function contextOfRows(root: Module, context: Value, { dim }: FmConfig): Value {
+  const { graph } = root;
+  const nothing = root.node('nothing', 'ConstantOfShape', [graph.int64([1, dim])]);
+  const all = root.node('all_context', 'Concat', [context, graph.input('kept_context'), nothing], {
+    axis: 0,
+  });
+  return root.node('visible_context', 'Gather', [all, graph.input('context_index')], { axis: 0 });
+}

@@ -1,0 +1,38 @@
+/** What the routes work with. */
+import { FailureError } from '../../shared/api/problem.ts';
+import { selectModel } from '../../shared/api/validate.ts';
+import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Gate } from './gate.ts';
+import type { Log } from './log.ts';
+
+export interface RouteServices {
+  readonly secret: string;
+  readonly gate: Gate;
+  readonly log: Log;
+  /** Empty until the models are loaded and warm. */
+  readonly models: () => readonly ServedModel[];
+  readonly isReady: () => boolean;
+  readonly isStopping: () => boolean;
+  /** Told of a model whose run failed for no fault of the request. */
+  readonly onModelFailure: (model: ServedModel) => void;
+}
+
+/** Half a list of models would be taken for the whole one, so there is none before the worker is ready. */
+export function assertServing(services: RouteServices): void {
+  if (services.isStopping())
+    throw new FailureError({ code: 'not_ready', detail: 'the worker is stopping' });
+  if (!services.isReady())
+    throw new FailureError({ code: 'not_ready', detail: 'the models are still being loaded' });
+}
+
+/** The served model of a name. @throws FailureError `not_ready`, `model_not_loaded` */
+export function pickModel(services: RouteServices, name: string): ServedModel {
+  assertServing(services);
+  const models = services.models();
+  const chosen = selectModel(
+    name,
+    models.map((model) => model.description),
+  );
+  if (!chosen.ok) throw new FailureError(chosen.failure);
+  return models.find((model) => model.description === chosen.value)!;
+}

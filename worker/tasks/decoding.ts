@@ -1,0 +1,74 @@
+/**
+ * Decodes targets as soon as all samples have them, beside the generation of the next ones: all samples of
+ * a target in one run of its tokenizer.
+ */
+import type { GenerateRequest, Merged, Output } from '../../shared/api/generate.ts';
+import type { PlannedTarget } from '../../shared/plan/targets.ts';
+import { makeOutputs, mergeInstanceSamples } from './outputs.ts';
+import type { ServedModel } from './servedModel.ts';
+
+export interface Decoded {
+  readonly outputs: readonly Output[];
+  readonly merged?: Merged;
+}
+
+export interface Decoding {
+  /** One sample of a target is complete; decoding begins with the last one. */
+  readonly complete: (
+    target: PlannedTarget,
+    sample: number,
+    ids: readonly number[],
+    model: ServedModel,
+  ) => void;
+  /** The outputs of a target of which every sample has been told. @throws as its decoder does */
+  readonly outputs: (target: PlannedTarget) => Promise<Decoded>;
+}
+
+export function createDecoding(
+  { num_samples: count, outputs: wanted }: GenerateRequest,
+  seed: number,
+  signal: AbortSignal | undefined,
+): Decoding {
+  const samples = new Map<PlannedTarget, Map<number, readonly number[]>>();
+  const running = new Map<PlannedTarget, Promise<Decoded>>();
+
+  async function decode(
+    { plan: { modality }, entry: { presentation } }: PlannedTarget,
+    rows: readonly { readonly sample: number; readonly ids: readonly number[] }[],
+    model: ServedModel,
+  ): Promise<Decoded> {
+    if (wanted === 'tokens') {
+      const bare = ({ sample, ids }: (typeof rows)[number]): Output => {
+        return { modality, presentation, sample, tokens: [...ids] };
+      };
+      return { outputs: rows.map(bare) };
+    }
+    const outputs = await makeOutputs(modality, rows, model, { seed, ...(signal && { signal }) });
+    if (rows.length === 1) return { outputs };
+    const ids = rows.map((row) => row.ids);
+    const merged = await mergeInstanceSamples(modality, ids, model);
+    return { outputs, ...(merged && { merged }) };
+  }
+
+  return {
+    complete(target, sample, ids, model) {
+      const known = samples.get(target) ?? new Map<number, readonly number[]>();
+      samples.set(target, known.set(sample, ids));
+      if (known.size < count || running.has(target)) return;
+      const rows = [...known].map(([index, row]) => ({ sample: index, ids: row }));
+      const decoded = decode(
+        target,
+        rows.sort((a, b) => a.sample - b.sample),
+        model,
+      );
+      // When the generation fails first, nobody asks for the outputs any more.
+      decoded.catch(() => {});
+      running.set(target, decoded);
+    },
+    async outputs(target) {
+      const decoded = running.get(target);
+      if (!decoded) throw new Error(`decoding: ${target.name} is not complete`);
+      return await decoded;
+    },
+  };
+}

@@ -1,0 +1,131 @@
+/** One stage of a request: the targets that one model makes, for all samples side by side. */
+import type { GenerateRequest } from '../../shared/api/generate.ts';
+import { inputModality, inputPointer } from '../../shared/api/validate.ts';
+import type { PlannedInput } from '../../shared/plan/inputs.ts';
+import type { Stage } from '../../shared/plan/plan.ts';
+import type { PlannedTarget } from '../../shared/plan/targets.ts';
+import type { TargetPlan } from '../../shared/schedule.ts';
+import { runLockstep } from '../batching/lockstep.ts';
+import type { PassCount } from '../batching/passes.ts';
+import { generateTargets } from '../engine/generate.ts';
+import { seededChance } from '../engine/sampling.ts';
+import {
+  fullTokens,
+  type TokenState,
+  type VisibleTokens,
+  withModality,
+} from '../engine/tokenState.ts';
+import { readInput } from './inputs.ts';
+import type { Reporter } from './progress.ts';
+import type { ServedModel } from './servedModel.ts';
+
+/** Ids by the model's own names, in order of position. */
+export type Ids = ReadonlyMap<string, readonly number[]>;
+
+export interface StageOptions {
+  readonly request: GenerateRequest;
+  readonly seed: number;
+  /** Tokens of earlier stages, for each sample; those that the stage takes are its inputs. */
+  readonly made: readonly Ids[];
+  /** Leading targets that are there already, for each sample. */
+  readonly known: readonly Ids[];
+  readonly passes: PassCount;
+  readonly reporter?: Reporter | undefined;
+  /** Told of grids while the generation goes on. */
+  readonly onComplete?: (target: PlannedTarget, sample: number, ids: readonly number[]) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StageResult {
+  /** For each sample: every target of the stage, known ones among them. */
+  readonly samples: readonly Ids[];
+  /** What the request's own inputs came to be. */
+  readonly inputs: TokenState;
+}
+
+/** The inputs of a stage, each read as what the plan says that it feeds. */
+async function readStage(
+  inputs: readonly PlannedInput[],
+  request: GenerateRequest,
+  model: ServedModel,
+): Promise<TokenState> {
+  const state = new Map<string, VisibleTokens>();
+  for (const { name, entry, form, modality } of inputs) {
+    // A picture that is to be completed feeds its tokens, where its public name would mean the pixels.
+    const own = inputModality(entry, name, form) === modality ? name : modality;
+    state.set(modality, await readInput(own, request.inputs[name]!, model, inputPointer(name)));
+  }
+  return state;
+}
+
+/** The plan of a target whose grid turned out to be partly given. */
+function settled(target: PlannedTarget, inputs: TokenState): TargetPlan {
+  const given = inputs.get(target.plan.modality);
+  if (!given || target.entry.type !== 'img') return target.plan;
+  return target.planFor(target.entry.tokens - given.positions.length);
+}
+
+/** The state of one sample, and what guidance takes away of it. */
+function start(
+  { inputs, sample }: { inputs: TokenState; sample: number },
+  stage: Stage,
+  { made, known }: StageOptions,
+): { state: TokenState; conditioning: string[] } {
+  // Samples differ in what was made for them, which must not be taken for something they share.
+  const origin = `made/${sample}`;
+  let state = inputs;
+  const conditioning = [...inputs.keys()];
+  for (const { modality } of stage.made) {
+    state = withModality(state, modality, fullTokens(made[sample]!.get(modality)!, origin));
+    conditioning.push(modality);
+  }
+  for (const [modality, ids] of known[sample] ?? []) {
+    const target = stage.targets.find(({ plan }) => plan.modality === modality);
+    state = withModality(state, modality, fullTokens(ids, origin));
+    const isNew = target?.entry.type === 'img' && !conditioning.includes(modality);
+    if (isNew) conditioning.push(modality);
+  }
+  return { state, conditioning };
+}
+
+/** @throws FailureError for what is wrong with an input; the signal's reason when aborted */
+export async function runStage(
+  stage: Stage,
+  model: ServedModel,
+  options: StageOptions,
+): Promise<StageResult> {
+  const { request, seed, passes, reporter, signal } = options;
+  const inputs = await readStage(stage.inputs, request, model);
+  signal?.throwIfAborted();
+  const known = options.known[0]?.size ?? 0;
+  const targets = stage.targets.slice(known).map((target) => settled(target, inputs));
+  const forwards = Array.from({ length: request.num_samples }, (_, sample) => {
+    const { state, conditioning } = start({ inputs, sample }, stage, options);
+    // All samples go through the same steps: one of them tells.
+    const telling = sample === 0 ? reporter : undefined;
+    const engine = {
+      modalities: model.loaded.fm.modalities,
+      specials: model.text.specials,
+      chance: seededChance(seed, sample),
+      name: sample,
+      ...(telling && { onStep: telling.onStep }),
+      onTokens: (modality: string, ids: ReadonlyMap<number, number>) => {
+        telling?.onTokens(modality, ids, model);
+        const target = stage.targets.find(({ plan }) => plan.modality === modality);
+        if (target?.entry.tokens !== ids.size) return;
+        options.onComplete?.(target, sample, [...ids.values()]);
+      },
+    };
+    return generateTargets(engine, { targets, chained: request.chained, conditioning }, state);
+  });
+  const results = await runLockstep(forwards.flat(), model.runner, {
+    passes,
+    ...(signal && { signal }),
+  });
+  const each = forwards[0]!.length;
+  const samples = forwards.map((_, sample): Ids => {
+    const own = results.slice(sample * each, (sample + 1) * each);
+    return new Map([...(options.known[sample] ?? []), ...own.flatMap((result) => [...result])]);
+  });
+  return { samples, inputs };
+}
