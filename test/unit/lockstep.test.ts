@@ -89,14 +89,14 @@ describe('between two rounds', () => {
     assert.equal(rounds(), 3);
   });
 
-  test('a sequence gives occasion after 32 tokens', async () => {
+  test('a sequence gives occasion after 64 tokens', async () => {
     const caption = planned('caption');
     const only = { targets: [caption], chained: false, conditioning: [] };
     const engine = fakeEngine(5, 0, { stopTokens: [] });
     const { requests } = await runFake([generate(engine, only, inputs)]);
     assert.deepEqual(
       requests.map(({ draws }) => draws.length),
-      [32, 32, 16],
+      [64, 16],
     );
   });
 });
