@@ -5,5 +5,5 @@ import { startRuntime } from '../../worker/session/runtime.ts';
 
 const [folder, path] = process.argv.slice(2);
 const runtime = startRuntime({});
-await loadModel<Manifest>(runtime, folder!, path!, manifestSchema);
+await loadModel<Manifest>(runtime, folder!, path!, manifestSchema, ['generate']);
 await runtime.close();

@@ -85,7 +85,7 @@ async function observe(client: Client, example: Example): Promise<Observation> {
       solid,
     ),
     angle: meanAngle(await decodeRgb(seen.normal!.image!), rendering.normal, solid),
-    labels: await decodeLabels(seen.semseg!.data!),
+    labels: decodeLabels(seen.semseg!.data!),
     captionRight: namedObjects(seen.caption!.text ?? '') === namedObjects(description.caption),
     ious: bestIous(boxesOf(seen.det!), description.boxes),
     fromPicture: seen.scene_global!.value as number[],

@@ -1,5 +1,7 @@
 /** Pictures on the wire <-> arrays. */
 import sharp from 'sharp';
+import { decodeIndexed } from '../../../worker/image/indexedPng.ts';
+import { RESOLUTION } from '../scene/world.ts';
 
 export const toDataUrl = (png: Uint8Array): string =>
   `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
@@ -31,8 +33,9 @@ export async function decodeGrey16(dataUrl: string): Promise<Uint16Array> {
   return values.filter((_, i) => i % info.channels === 0);
 }
 
-/** A picture whose grey values are class ids, as (H, W) bytes. */
-export async function decodeLabels(dataUrl: string): Promise<Uint8Array> {
-  const { data, info } = await sharp(bytesOf(dataUrl)).raw().toBuffer({ resolveWithObject: true });
-  return data.filter((_, i) => i % info.channels === 0);
+/** An indexed PNG whose indices are class ids, as (H, W) bytes. @throws Error for any other picture */
+export function decodeLabels(dataUrl: string): Uint8Array {
+  const picture = decodeIndexed(bytesOf(dataUrl), RESOLUTION * RESOLUTION);
+  if (!picture) throw new Error('the class picture is not an indexed PNG');
+  return Uint8Array.from(picture.indices);
 }
