@@ -188,6 +188,21 @@ export async function bench(): Promise<BenchRow[]> {
     await int8.close();
 
     const heads = 2 * 8192 + 4096;
+    const words = 30_000;
+    const pieces = CAPTION_TOKENS / PIECE;
+    const prefixes = (CAPTION_TOKENS * (CAPTION_TOKENS + 1)) / 2;
+    const written = gigaflops({
+      encoded: PATCHES,
+      decoded: CAPTION_TOKENS,
+      contexts: pieces * PATCHES,
+      heads: CAPTION_TOKENS * words,
+    });
+    const rewritten = gigaflops({
+      encoded: PATCHES,
+      decoded: prefixes,
+      contexts: CAPTION_TOKENS * PATCHES,
+      heads: prefixes * words,
+    });
     const row = (name: string, value: number, unit: string, what: string): BenchRow => ({
       name,
       value,
@@ -215,6 +230,18 @@ export async function bench(): Promise<BenchRow[]> {
         'the same by the reference schedule, summed from every 32nd step',
       ),
       row('caption_256_speedup', plainOne / one, 'x', 'reference schedule to ours'),
+      row(
+        'caption_256_gigaflops',
+        written,
+        'GFLOP',
+        '1 encoder pass, 256 decoder passes of a token',
+      ),
+      row(
+        'caption_256_reference_gigaflops',
+        rewritten,
+        'GFLOP',
+        '1 encoder pass, 256 decoder passes of all tokens so far',
+      ),
       row('caption_256_batch8_cost', samples / one, 'x', 'eight samples of one picture to one'),
       row('caption_256_pictures8_cost', eight / one, 'x', 'captions of eight pictures to one'),
       row('caption_256_int8_gain', one / oneInt8, 'x', 'fp32 to int8'),
