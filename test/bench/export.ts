@@ -62,8 +62,11 @@ export async function bench(): Promise<BenchRow[]> {
     const b = await costOf(EXPORT, path('b.safetensors'), path('b'));
     const bInt8 = await costOf(EXPORT, path('b.safetensors'), path('b8'), '--precision', 'int8');
     const xl = await costOf(EXPORT, path('xl.safetensors'), path('xl'));
-    const loaded = await costOf(LOAD, folder, 'xl');
     const xlInt8 = await costOf(EXPORT, path('xl.safetensors'), path('xl8'), '--precision', 'int8');
+    // Loading is measured on weights that differ: the runtime keeps one copy of matrices that are all alike.
+    const lBytes = await writeSparseFm(path('l.safetensors'), FM_SIZES.L, 'random');
+    await costOf(EXPORT, path('l.safetensors'), path('l'));
+    const loaded = await costOf(LOAD, folder, 'l');
     const gigabytes = (value: number) => value / 1e9;
     return [
       { name: 'b_export_seconds', value: b.seconds, unit: 's', what: '4M-7 B, fp32' },
@@ -88,10 +91,10 @@ export async function bench(): Promise<BenchRow[]> {
         unit: 'GB',
         what: 'its largest resident memory, mapped files included',
       },
-      { name: 'xl_load_seconds', value: loaded.seconds, unit: 's', what: 'loading 4M-7 XL, fp32' },
+      { name: 'l_load_seconds', value: loaded.seconds, unit: 's', what: 'loading 4M-7 L, fp32' },
       {
-        name: 'xl_load_memory_ratio',
-        value: loaded.anonymousBytes / bytes,
+        name: 'l_load_memory_ratio',
+        value: loaded.anonymousBytes / lBytes,
         unit: 'x',
         what: 'memory of the loaded model (not mapped files) to the bytes of its weights',
       },
