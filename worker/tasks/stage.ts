@@ -107,7 +107,6 @@ export async function runStage(
       modalities: model.loaded.fm.modalities,
       specials: model.text.specials,
       chance: seededChance(seed, sample),
-      name: sample,
       ...(telling && { onStep: telling.onStep }),
       onTokens: (modality: string, ids: ReadonlyMap<number, number>) => {
         telling?.onTokens(modality, ids, model);
