@@ -1,8 +1,8 @@
 /** Inputs in one form each: pictures as base64 bytes that look like a picture, text and tokens as given. */
 import type { GenerateRequest, InputValue } from '../shared/api/generate.ts';
 import type { Model } from '../shared/api/models.ts';
-import { findModality, hiddenParts, inputForm, inputPointer } from '../shared/api/validate.ts';
 import { fromBase64 } from '../shared/cacheKey.ts';
+import { findModality, hiddenParts, inputForm, inputPointer } from '../shared/plan/names.ts';
 import { fail } from './problems.ts';
 
 const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>

@@ -2,8 +2,8 @@
 import type { GenerateRequest, InputValue } from '../shared/api/generate.ts';
 import type { Modality, Model } from '../shared/api/models.ts';
 import { type KeptTokens, keptTokensSchema } from '../shared/api/tokens.ts';
-import { findModality, inputPointer } from '../shared/api/validate.ts';
 import { canonicalJson, sha256 } from '../shared/cacheKey.ts';
+import { findModality, inputPointer } from '../shared/plan/names.ts';
 import type { Store } from '../shared/store/store.ts';
 import { fail } from './problems.ts';
 

@@ -6,7 +6,7 @@
  * that changes results without changing a digest, raises `RESULT_VERSION`.
  */
 import type { GenerateRequest, InputValue } from './api/generate.ts';
-import { hiddenParts } from './api/validate.ts';
+import { hiddenParts } from './plan/names.ts';
 
 export const RESULT_VERSION = 2;
 

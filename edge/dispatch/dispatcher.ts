@@ -21,7 +21,7 @@ import {
   type WorkerTokenizeRequest,
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
-import { readEvents } from '../../shared/client/sse.ts';
+import { readEvents } from '../../shared/sse.ts';
 import { callWorker, parseFailure, readFailure, type WorkerLink } from './http.ts';
 
 export interface DispatcherOptions extends WorkerLink {

@@ -1,7 +1,7 @@
 /** Tick boxes for what the model can predict, and the settings that hold for all of them. */
 import type { GenerateRequestBody, TargetSettings } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
-import { inputForm, inputModality, targetModality } from '../../shared/api/validate.ts';
+import { inputForm, inputModality, targetModality } from '../../shared/plan/names.ts';
 import { button, element } from './dom.ts';
 import { GROUPS, groupOf, titleOf } from './labels.ts';
 

@@ -4,7 +4,7 @@ import {
   type DetokenizeResponse,
   detokenizeRequestSchema,
 } from '../../shared/api/tokens.ts';
-import { escapePointer, findModality, selectModel } from '../../shared/api/validate.ts';
+import { escapePointer, findModality, selectModel } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import { negotiate, represent } from '../accept.ts';
 import { readRequest } from '../body.ts';

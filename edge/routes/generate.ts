@@ -8,9 +8,9 @@ import {
 } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Outcome, toProblem } from '../../shared/api/problem.ts';
-import { selectModel } from '../../shared/api/validate.ts';
 import { generateKey, type ResultKey, sha256 } from '../../shared/cacheKey.ts';
 import { describePlan } from '../../shared/plan/describe.ts';
+import { selectModel } from '../../shared/plan/names.ts';
 import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
 import { negotiate, represent, type Wanted } from '../accept.ts';
 import { readRequest } from '../body.ts';

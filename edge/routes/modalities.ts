@@ -1,6 +1,6 @@
 /** `GET /v1/modalities?model=`: the modalities of one model, by its own configuration. */
 import type { ModalitiesResponse } from '../../shared/api/models.ts';
-import { selectModel } from '../../shared/api/validate.ts';
+import { selectModel } from '../../shared/plan/names.ts';
 import { type EdgeContext, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 

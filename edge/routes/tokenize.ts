@@ -1,7 +1,7 @@
 /** `POST /v1/tokenize`: values -> tokens, which can be kept. */
 import { type TokenizeResponse, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
-import { findModality, selectModel } from '../../shared/api/validate.ts';
 import { planInput } from '../../shared/plan/inputs.ts';
+import { findModality, selectModel } from '../../shared/plan/names.ts';
 import { readRequest } from '../body.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';

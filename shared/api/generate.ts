@@ -210,7 +210,7 @@ export const usageSchema = z.object({
   encoder_passes: z.number().int(),
   /** A sequence is written in one pass for each of its conditions. */
   decoder_passes: z.number().int(),
-  /** Token-steps weighted by the model's size, known before the request runs; see `shared/cost.ts`. */
+  /** Token-steps weighted by the model's size, known before the request runs; see `shared/plan/cost.ts`. */
   units: z.number().int().optional(),
   generated_tokens: z.number().int(),
   milliseconds: z.number(),

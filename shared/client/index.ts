@@ -16,11 +16,11 @@ import type {
   TokenizeRequestBody,
   TokenizeResponse,
 } from '../api/tokens.ts';
+import { readEvents } from '../sse.ts';
 import { ProblemError, problemFrom } from './problem.ts';
-import { readEvents } from './sse.ts';
 
+export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
 export { ProblemError } from './problem.ts';
-export { createEventParser, readEvents, type ServerSentEvent } from './sse.ts';
 
 export interface ClientOptions {
   /** Such as `https://4m.example.com`; empty for the page's own origin. */

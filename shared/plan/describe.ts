@@ -1,6 +1,6 @@
 /** A plan as it is told to callers: every setting filled in, and what it costs. */
 import type { DryRunResponse, PlannedTarget as Told } from '../api/generate.ts';
-import { costOf, isExactCost } from '../cost.ts';
+import { costOf, isExactCost } from './cost.ts';
 import type { RequestPlan } from './plan.ts';
 import type { PlannedTarget } from './targets.ts';
 

@@ -12,7 +12,7 @@ import {
   isPixels,
   namesOf,
   refusal,
-} from '../api/validate.ts';
+} from './names.ts';
 
 export interface PlannedInput {
   /** As in the request. */

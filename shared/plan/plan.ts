@@ -6,8 +6,8 @@
 import type { GenerateRequest } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
 import { type Failure, FailureError } from '../api/problem.ts';
-import { inputPointer, targetPointer } from '../api/validate.ts';
 import { type PlannedInput, planInput, refuse } from './inputs.ts';
+import { inputPointer, targetPointer } from './names.ts';
 import { type FoundTarget, findTargets, type PlannedTarget, settleTarget } from './targets.ts';
 
 /** Targets that one model makes. */

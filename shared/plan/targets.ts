@@ -1,6 +1,10 @@
 /** Targets of a request: which model makes each one, and with which settings. */
 import type { GenerateRequest, InputValue, TargetSettings } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
+import { PUBLISHED_MODALITIES, publicName } from '../model/modalities.ts';
+import { presetTargets } from '../presets.ts';
+import { type Plannable, planTarget, type TargetPlan } from '../schedule.ts';
+import { type PlannedInput, refuse } from './inputs.ts';
 import {
   escapePointer,
   findModality,
@@ -9,11 +13,7 @@ import {
   namesOf,
   targetModality,
   targetPointer,
-} from '../api/validate.ts';
-import { PUBLISHED_MODALITIES, publicName } from '../model/modalities.ts';
-import { presetTargets } from '../presets.ts';
-import { type Plannable, planTarget, type TargetPlan } from '../schedule.ts';
-import { type PlannedInput, refuse } from './inputs.ts';
+} from './names.ts';
 
 export interface PlannedTarget {
   /** Place in the request, for messages. */

@@ -1,8 +1,8 @@
 /** Requests about tokens alone, against a model's description. */
 import type { Model } from '../api/models.ts';
 import type { DetokenizeRequest } from '../api/tokens.ts';
-import { escapePointer, findModality, isPixels } from '../api/validate.ts';
 import { refuse } from './inputs.ts';
+import { escapePointer, findModality, isPixels } from './names.ts';
 
 export interface TokensToDecode {
   readonly name: string;

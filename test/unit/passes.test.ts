@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { costOf } from '../../shared/cost.ts';
+import { costOf } from '../../shared/plan/cost.ts';
 import type { RequestPlan } from '../../shared/plan/plan.ts';
 import { countPasses } from '../../worker/batching/passes.ts';
 import { FAKE_MODALITIES } from '../support/arrayModel.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { FailureError } from '../../shared/api/problem.ts';
-import { costOf } from '../../shared/cost.ts';
+import { costOf } from '../../shared/plan/cost.ts';
 import { describePlan } from '../../shared/plan/describe.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { base, enlarging } from '../support/describedModels.ts';

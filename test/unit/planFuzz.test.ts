@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { generateRequestSchema, type InputValue, presetSchema } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
-import { costOf } from '../../shared/cost.ts';
+import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { base, enlarging } from '../support/describedModels.ts';
 

@@ -1,6 +1,6 @@
 /** What the routes work with. */
 import { FailureError } from '../../shared/api/problem.ts';
-import { selectModel } from '../../shared/api/validate.ts';
+import { selectModel } from '../../shared/plan/names.ts';
 import type { ServedModel } from '../tasks/servedModel.ts';
 import type { Gate } from './gate.ts';
 import type { Log } from './log.ts';

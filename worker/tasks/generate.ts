@@ -2,7 +2,7 @@
 import type { GenerateRequest, Merged, Output, Progress } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import type { KnownTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
-import { costOf } from '../../shared/cost.ts';
+import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
 import type { PassCount } from '../batching/passes.ts';
 import { withDeadline } from './deadline.ts';

@@ -1,8 +1,8 @@
 /** Input values of a request -> tokens the encoder sees. */
 import type { InputValue } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
-import { findModality, inputForm, inputModality, inputPointer } from '../../shared/api/validate.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
+import { findModality, inputForm, inputModality, inputPointer } from '../../shared/plan/names.ts';
 import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { bytesFromText, decodePicture, inspectPicture } from '../image/decode.ts';
 import { pixelPatches } from '../image/preprocess.ts';

@@ -1,7 +1,7 @@
 /** Words and JSON values of sequence modalities -> tokens. */
 import type { z } from 'zod';
-import { escapePointer } from '../../shared/api/validate.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
+import { escapePointer } from '../../shared/plan/names.ts';
 import { fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { formatBoxes } from '../text/boxes.ts';
 import { formatInstances, type InstanceTokens, MASK_IDS } from '../text/instances.ts';

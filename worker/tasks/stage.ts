@@ -1,7 +1,7 @@
 /** One stage of a request: the targets that one model makes, for all samples side by side. */
 import type { GenerateRequest } from '../../shared/api/generate.ts';
-import { inputModality, inputPointer } from '../../shared/api/validate.ts';
 import type { PlannedInput } from '../../shared/plan/inputs.ts';
+import { inputModality, inputPointer } from '../../shared/plan/names.ts';
 import type { Stage } from '../../shared/plan/plan.ts';
 import type { PlannedTarget } from '../../shared/plan/targets.ts';
 import type { TargetPlan } from '../../shared/schedule.ts';

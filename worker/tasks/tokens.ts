@@ -7,8 +7,8 @@ import type {
   TokenizeRequest,
   TokenizeResponse,
 } from '../../shared/api/tokens.ts';
-import { escapePointer, isPixels, refusal } from '../../shared/api/validate.ts';
 import { type PlannedInput, planInput } from '../../shared/plan/inputs.ts';
+import { escapePointer, isPixels, refusal } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import type { TokenState } from '../engine/tokenState.ts';
 import { readInput } from './inputs.ts';

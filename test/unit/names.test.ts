@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
-import { selectModel } from '../../shared/api/validate.ts';
+import { selectModel } from '../../shared/plan/names.ts';
 import { checkGenerate } from '../../shared/plan/plan.ts';
 
 const image = (name: string, modalities: string[], more: Partial<Modality> = {}): Modality => ({

@@ -16,10 +16,11 @@
  * as if all of it were given and all of it to be generated: so the price is known before it runs, and is
  * never more afterwards. What is predicted from nothing at all is a constant of the model, and is free.
  */
-import type { PlannedInput } from './plan/inputs.ts';
-import type { RequestPlan, Stage } from './plan/plan.ts';
-import type { PlannedTarget } from './plan/targets.ts';
-import { matters } from './schedule.ts';
+
+import { matters } from '../schedule.ts';
+import type { PlannedInput } from './inputs.ts';
+import type { RequestPlan, Stage } from './plan.ts';
+import type { PlannedTarget } from './targets.ts';
 
 export interface Cost {
   readonly encoderPasses: number;

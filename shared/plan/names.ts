@@ -2,9 +2,9 @@
  * What the names and forms in a request mean for a model, from its own description. `shared/plan.ts`
  * checks whole requests with it.
  */
-import type { Hidden, InputValue } from './generate.ts';
-import type { Modality, Model } from './models.ts';
-import type { Failure, Outcome, ProblemCode } from './problem.ts';
+import type { Hidden, InputValue } from '../api/generate.ts';
+import type { Modality, Model } from '../api/models.ts';
+import type { Failure, Outcome, ProblemCode } from '../api/problem.ts';
 
 /** A picture, words, raw ids, JSON, or a file of numbers (.npy, .safetensors). */
 export type InputForm = Modality['accepts'][number];
