@@ -20,7 +20,7 @@ export function itemAt<T>(items: ArrayLike<T>, index: number, what: string): T {
 }
 
 /** The value of a key in a map. @throws Error when the map lacks the key */
-export function valueOf<K, V>(map: ReadonlyMap<K, V>, key: K, what: string): V {
+export function valueAt<K, V>(map: ReadonlyMap<K, V>, key: K, what: string): V {
   const value = map.get(key);
   if (value === undefined) throw new Error(`${what} has no ${String(key)}`);
   return value;
