@@ -1,7 +1,7 @@
 /** What the caller wants to read: the whole answer, events, or the one output's bytes themselves. */
 import type { Output } from '../shared/api/generate.ts';
 import type { Modality } from '../shared/api/models.ts';
-import { fromBase64 } from '../shared/cacheKey.ts';
+import { fromBase64 } from '../shared/base64.ts';
 import { fail } from './problems.ts';
 
 /** Media types in order of preference, q=0 left out (RFC 9110, section 12.5.1). */

@@ -1,7 +1,7 @@
 /** Inputs in one form each: pictures as base64 bytes that look like a picture, text and tokens as given. */
 import type { GenerateRequest, InputValue } from '../shared/api/generate.ts';
 import type { Model } from '../shared/api/models.ts';
-import { fromBase64 } from '../shared/cacheKey.ts';
+import { fromBase64 } from '../shared/base64.ts';
 import { findModality, hiddenParts, inputForm, inputPointer } from '../shared/plan/names.ts';
 import { fail } from './problems.ts';
 

@@ -1,12 +1,13 @@
 /** Config -> what the routes use, made once per process or isolate. */
+
+import { type Chains, createChains } from '../shared/results/chains.ts';
+import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
+import { createResultCache, type ResultCache } from '../shared/results/results.ts';
 import { createMemoryStore } from '../shared/store/memory.ts';
 import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
-import { type Chains, createChains } from './chains.ts';
 import type { Config } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
-import { createResultCache, type ResultCache } from './resultCache.ts';
-import { createTokenStore, type TokenStore } from './tokenStore.ts';
 
 export interface Services {
   readonly config: Config;

@@ -149,7 +149,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   async function attempt<T>(
     worker: string,
     task: Task<T>,
-    body: string,
+    body: Uint8Array<ArrayBuffer>,
     { traceparent, signal, onProgress }: DispatchOptions,
   ): Promise<{ outcome: Outcome<T>; mayTryNext: boolean }> {
     let response: Response;
@@ -184,7 +184,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       needed.every((wanted) => models.some(({ id }) => id === wanted)),
     );
     const start = turn++;
-    const body = JSON.stringify(request);
+    const body = new TextEncoder().encode(JSON.stringify(request));
     const together = [...new Set(needed)].join(' and ');
     const apart = `no worker that answers has ${together} loaded together; try again shortly`;
     let last: Failure =

@@ -1,12 +1,12 @@
 /** One signed request to one worker, and what its answer means. */
 import { z } from 'zod';
 import { type Failure, PROBLEMS, type ProblemCode } from '../../shared/api/problem.ts';
-import { signInternal } from '../../shared/api/worker.ts';
+import { signInternal } from '../../shared/api/signing.ts';
 
 export interface WorkerCall {
   readonly path: string;
-  /** JSON text of a POST; absent for GET. */
-  readonly body?: string;
+  /** JSON of a POST; absent for GET. */
+  readonly body?: Uint8Array<ArrayBuffer>;
   readonly accept: string;
   readonly traceparent?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -54,15 +54,16 @@ export async function callWorker(
   const headers = new Headers({ accept: call.accept });
   if (call.body !== undefined) headers.set('content-type', 'application/json');
   if (call.traceparent) headers.set('traceparent', call.traceparent);
+  const method = call.body === undefined ? 'GET' : 'POST';
   if (link.secret !== undefined) {
-    const now = Math.floor(Date.now() / 1000);
-    const signature = await signInternal(link.secret, now, call.path, call.body ?? '');
-    headers.set('x-4m-timestamp', String(now));
-    headers.set('x-4m-signature', signature);
+    const signed = { method, path: call.path };
+    const body = call.body ?? new Uint8Array(0);
+    const signature = await signInternal(link.secret, signed, body, Date.now() / 1000);
+    for (const [name, value] of Object.entries(signature)) headers.set(name, value);
   }
   const timeout = AbortSignal.timeout(link.timeoutSeconds * 1000);
   return await fetch(`${url}${call.path}`, {
-    method: call.body === undefined ? 'GET' : 'POST',
+    method,
     headers,
     redirect: 'manual',
     signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,

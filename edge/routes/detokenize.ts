@@ -6,11 +6,11 @@ import {
 } from '../../shared/api/tokens.ts';
 import { escapePointer, findModality, selectModel } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
+import { assertComplete, assertSameTokens } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
 import { readRequest } from '../body.ts';
 import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { assertComplete, assertSameTokens } from '../tokenStore.ts';
 
 export function createDetokenizeRoute(services: Services) {
   const { dispatcher, tokens, config } = services;

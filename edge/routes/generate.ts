@@ -8,19 +8,19 @@ import {
 } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Outcome, toProblem } from '../../shared/api/problem.ts';
-import { generateKey, type ResultKey, sha256 } from '../../shared/cacheKey.ts';
 import { describePlan } from '../../shared/plan/describe.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
+import { sha256 } from '../../shared/results/content.ts';
+import { keepTokens, targetsOf } from '../../shared/results/keep.ts';
+import { chainLinks, generateKey, type ResultKey } from '../../shared/results/keys.ts';
+import { resolveInputs } from '../../shared/results/references.ts';
 import { negotiate, represent, type Wanted } from '../accept.ts';
 import { readRequest } from '../body.ts';
-import { chainLinks } from '../chains.ts';
 import { createCoalescer } from '../dispatch/coalesce.ts';
 import { normaliseInputs } from '../inputs.ts';
-import { keepTokens, targetsOf } from '../keep.ts';
 import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { resolveInputs } from '../tokenStore.ts';
 
 interface Work {
   readonly key: ResultKey;
@@ -113,7 +113,9 @@ export function createGenerateRoute(services: Services) {
       },
     );
     if (!outcome.ok) return outcome;
-    const result = request.keep ? await keepTokens(outcome.value, plan, services) : outcome.value;
+    const result = request.keep
+      ? await keepTokens(outcome.value, plan, services.tokens)
+      : outcome.value;
     // A worker that was updated meanwhile answers for another digest than the key names.
     const keepable = mayStore && result.model.digest === model.digest;
     if (keepable && request.keep) await chains.put(links, targetsOf(plan, result), found.length);

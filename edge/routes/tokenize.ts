@@ -2,11 +2,12 @@
 import { type TokenizeResponse, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
 import { planInput } from '../../shared/plan/inputs.ts';
 import { findModality, selectModel } from '../../shared/plan/names.ts';
+import { keptTokens } from '../../shared/results/keptTokens.ts';
+import { resolveInputs } from '../../shared/results/references.ts';
 import { readRequest } from '../body.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { keptTokens, resolveInputs } from '../tokenStore.ts';
 
 export function createTokenizeRoute(services: Services) {
   const { dispatcher, tokens } = services;

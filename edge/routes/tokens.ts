@@ -2,10 +2,11 @@
 import { refSchema } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
+import type { TokenStore } from '../../shared/results/keptTokens.ts';
+import { assertComplete } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
 import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { assertComplete, type TokenStore } from '../tokenStore.ts';
 
 /** Presentations of what is written as text. */
 const SEQUENCES: ReadonlySet<string> = new Set([

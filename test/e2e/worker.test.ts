@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { dryRunResponseSchema, generateResponseSchema } from '../../shared/api/generate.ts';
 import { modelsResponseSchema } from '../../shared/api/models.ts';
+import { signInternal } from '../../shared/api/signing.ts';
 import { detokenizeResponseSchema, tokenizeResponseSchema } from '../../shared/api/tokens.ts';
 import {
-  signInternal,
   type WorkerGenerateRequest,
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
@@ -86,13 +86,13 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
       signal?: AbortSignal;
     } = {},
   ): Promise<Response> => {
-    const timestamp = Math.floor(Date.now() / 1000) - (init.age ?? 0);
-    const body = init.body ?? '';
+    const now = Date.now() / 1000 - (init.age ?? 0);
+    const body = new TextEncoder().encode(init.body ?? '');
+    const method = init.body === undefined ? 'GET' : 'POST';
     return await fetch(`${worker.url}${path}`, {
-      method: init.body === undefined ? 'GET' : 'POST',
+      method,
       headers: {
-        'x-4m-timestamp': String(timestamp),
-        'x-4m-signature': await signInternal(init.secret ?? SECRET, timestamp, path, body),
+        ...(await signInternal(init.secret ?? SECRET, { method, path }, body, now)),
         ...(init.accept && { accept: init.accept }),
       },
       ...(init.body !== undefined && { body }),

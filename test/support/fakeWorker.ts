@@ -8,8 +8,8 @@ import { text } from 'node:stream/consumers';
 import type { Output } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
+import { isSignedBody, verifyInternal } from '../../shared/api/signing.ts';
 import {
-  verifyInternal,
   type WorkerGenerateRequest,
   type WorkerGenerateResponse,
   type WorkerTokenizeRequest,
@@ -164,17 +164,12 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
     if (path === '/v2/health/ready') return json(response, fake.isReady ? 200 : 503, {});
-    const body = await text(request);
     const header = (name: string): string => String(request.headers[name] ?? '');
-    const signed = await verifyInternal(
-      SECRET,
-      Number(header('x-4m-timestamp') || Number.NaN),
-      path,
-      body,
-      header('x-4m-signature'),
-      Date.now() / 1000,
-    );
-    if (!signed) return json(response, 401, { code: 'unauthorized', detail: 'bad signature' });
+    const asked = { method: request.method ?? '', path };
+    const signed = await verifyInternal(SECRET, asked, header, Date.now() / 1000);
+    const body = await text(request);
+    if (!signed || !(await isSignedBody(signed, new TextEncoder().encode(body))))
+      return json(response, 401, { code: 'unauthorized', detail: 'bad signature' });
     fake.traces.push(header('traceparent'));
     if (path === '/internal/models') return json(response, 200, { models: [fake.model] });
     if (path === '/internal/generate') {

@@ -1,7 +1,7 @@
 /** The worker's routes over a model that is not loaded yet, or that fails. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { signInternal } from '../../shared/api/worker.ts';
+import { signInternal } from '../../shared/api/signing.ts';
 import { fmConfigSchema } from '../../shared/model/config.ts';
 import { resolveModalities } from '../../shared/model/modalities.ts';
 import { createGate } from '../../worker/http/gate.ts';
@@ -59,13 +59,11 @@ before(async () => {
 after(() => server.drain(1));
 
 const call = async (path: string, body?: string): Promise<Response> => {
-  const timestamp = Math.floor(Date.now() / 1000);
+  const signed = { method: body === undefined ? 'GET' : 'POST', path };
+  const bytes = new TextEncoder().encode(body ?? '');
   return await fetch(`http://127.0.0.1:${server.port}${path}`, {
     ...(body !== undefined && { method: 'POST', body }),
-    headers: {
-      'x-4m-timestamp': String(timestamp),
-      'x-4m-signature': await signInternal(SECRET, timestamp, path, body ?? ''),
-    },
+    headers: await signInternal(SECRET, signed, bytes, Date.now() / 1000),
   });
 };
 const request = { inputs: { caption: 'a cube' }, targets: ['depth'] };

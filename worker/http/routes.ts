@@ -1,7 +1,7 @@
 /** The internal API: health, models, and work. One handler a route, over plain values. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Failure, FailureError, PROBLEMS } from '../../shared/api/problem.ts';
-import { verifyInternal } from '../../shared/api/worker.ts';
+import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
 import { asFailure, describeError, sendFailure, sendJson } from './answers.ts';
 import { readBody } from './io.ts';
 import { assertServing, type RouteServices } from './services.ts';
@@ -12,25 +12,27 @@ export { describeError } from './answers.ts';
 const failure = (code: Failure['code'], detail: string): FailureError =>
   new FailureError({ code, detail });
 
+const unauthorized = (): FailureError =>
+  failure('unauthorized', 'the signature is missing, wrong or too old');
+
+/** What the body has to be, by the headers alone. @throws FailureError `unauthorized` */
 async function authenticate(
   request: IncomingMessage,
   path: string,
-  body: string,
   secret: string,
-): Promise<void> {
+): Promise<SignedRequest> {
   const header = (name: string): string => String(request.headers[name] ?? '');
-  const timestamp = header('x-4m-timestamp');
-  const genuine =
-    /^\d{1,12}$/.test(timestamp) &&
-    (await verifyInternal(
-      secret,
-      Number(timestamp),
-      path,
-      body,
-      header('x-4m-signature'),
-      Date.now() / 1000,
-    ));
-  if (!genuine) throw failure('unauthorized', 'the signature is missing, wrong or too old');
+  const asked = { method: request.method ?? 'GET', path };
+  const signed = await verifyInternal(secret, asked, header, Date.now() / 1000);
+  if (!signed) throw unauthorized();
+  return signed;
+}
+
+/** @throws FailureError `too_large`, and `unauthorized` when it is not the body that was signed */
+async function readSigned(request: IncomingMessage, signed: SignedRequest): Promise<string> {
+  const body = await readBody(request);
+  if (!(await isSignedBody(signed, new TextEncoder().encode(body)))) throw unauthorized();
+  return body;
 }
 
 /** Answers one request; every error but a broken connection becomes a failure. */
@@ -56,8 +58,7 @@ export async function route(
     if (path !== '/internal/models' && !job) {
       throw failure('not_found', `there is nothing at ${path}`);
     }
-    const body = await readBody(request);
-    await authenticate(request, path, body, services.secret);
+    const body = await readSigned(request, await authenticate(request, path, services.secret));
     if (!job) {
       allow('GET');
       assertServing(services);

@@ -4,40 +4,14 @@
  * on from there. Targets are made in their order and depend on nothing that comes later, which is why
  * the result is the same.
  */
-import type { GenerateRequest } from '../shared/api/generate.ts';
-import { type KnownTarget, knownTargetSchema } from '../shared/api/worker.ts';
-import { canonicalJson, describeInputs, RESULT_VERSION, sha256 } from '../shared/cacheKey.ts';
-import type { RequestPlan } from '../shared/plan/plan.ts';
-import type { Store } from '../shared/store/store.ts';
+import { type KnownTarget, knownTargetSchema } from '../api/worker.ts';
+import type { Store } from '../store/store.ts';
 
 export interface Chains {
   /** The longest beginning that is there. */
   find(links: readonly string[]): Promise<KnownTarget[]>;
   /** Remembers targets under their links, from the one at `from` on. */
   put(links: readonly string[], targets: readonly KnownTarget[], from: number): Promise<void>;
-}
-
-/** Store keys of a chain's beginnings, the shortest first; none when targets do not follow each other. */
-export async function chainLinks(
-  request: GenerateRequest,
-  plan: RequestPlan,
-  seed: number,
-): Promise<string[]> {
-  if (!plan.chained) return [];
-  const inputs = await describeInputs(request.inputs);
-  const { samples } = plan;
-  let before = await sha256(
-    canonicalJson({ version: RESULT_VERSION, task: 'chain', inputs, samples, seed }),
-  );
-  const links: string[] = [];
-  for (const { model, targets } of plan.stages) {
-    for (const target of targets) {
-      const step = { before, model: { id: model.id, digest: model.digest }, target: target.plan };
-      before = await sha256(canonicalJson(step));
-      links.push(`chains/${before.slice(0, 2)}/${before}.json`);
-    }
-  }
-  return links;
 }
 
 export function createChains(store: Store, log: (line: string) => void): Chains {

@@ -5,43 +5,13 @@
  * and what is answered (`outputs`, `keep`). Defaults that depend on the modality are the engine's: whoever changes those, or anything else
  * that changes results without changing a digest, raises `RESULT_VERSION`.
  */
-import type { GenerateRequest, InputValue } from './api/generate.ts';
-import { hiddenParts } from './plan/names.ts';
+import type { GenerateRequest, InputValue } from '../api/generate.ts';
+import { fromBase64 } from '../base64.ts';
+import { hiddenParts } from '../plan/names.ts';
+import type { RequestPlan } from '../plan/plan.ts';
+import { canonicalJson, sha256 } from './content.ts';
 
 export const RESULT_VERSION = 2;
-
-const encoder = new TextEncoder();
-
-/** sha256 in hex. Text counts as UTF-8. */
-export async function sha256(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  const bytes = typeof content === 'string' ? encoder.encode(content) : content;
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/**
- * JSON with sorted keys and without absent fields, so that equal values have equal text.
- * @throws Error for what JSON cannot say: functions, symbols, bigints, NaN and the infinities
- */
-export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value === 'string' || typeof value === 'boolean') {
-    return JSON.stringify(value);
-  }
-  if (typeof value === 'number' && Number.isFinite(value)) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value === 'object') {
-    const fields = Object.entries(value)
-      .filter(([, field]) => field !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`);
-    return `{${fields.join(',')}}`;
-  }
-  throw new Error(`canonical JSON has no form for ${typeof value} ${String(value)}`);
-}
-
-/** The bytes that base64 text stands for. @throws DOMException when it is not base64 */
-export const fromBase64 = (text: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
 /** What is hidden of a picture, its mask by its bytes. */
 const describeHidden = (value: InputValue): Promise<unknown[]> =>
@@ -123,4 +93,27 @@ export async function generateKey(
   const seed = await settle();
   const answered = { outputs: request.outputs ?? 'values', keep: request.keep ?? false };
   return { id: await sha256(canonicalJson({ ...content, ...answered, seed })), seed };
+}
+
+/** Store keys of a chain's beginnings, the shortest first; none when targets do not follow each other. */
+export async function chainLinks(
+  request: GenerateRequest,
+  plan: RequestPlan,
+  seed: number,
+): Promise<string[]> {
+  if (!plan.chained) return [];
+  const inputs = await describeInputs(request.inputs);
+  const { samples } = plan;
+  let before = await sha256(
+    canonicalJson({ version: RESULT_VERSION, task: 'chain', inputs, samples, seed }),
+  );
+  const links: string[] = [];
+  for (const { model, targets } of plan.stages) {
+    for (const target of targets) {
+      const step = { before, model: { id: model.id, digest: model.digest }, target: target.plan };
+      before = await sha256(canonicalJson(step));
+      links.push(`chains/${before.slice(0, 2)}/${before}.json`);
+    }
+  }
+  return links;
 }

@@ -8,7 +8,8 @@ import {
   type TargetSettings,
   targetSchema,
 } from '../../shared/api/generate.ts';
-import { canonicalJson, generateKey, sha256 } from '../../shared/cacheKey.ts';
+import { canonicalJson, sha256 } from '../../shared/results/content.ts';
+import { generateKey } from '../../shared/results/keys.ts';
 
 const model = { id: 'm', digest: 'abc' };
 const request = (body: object) =>

@@ -1,9 +1,9 @@
 /** Keeps what a generation made, and was given, when its caller asked for it. */
-import type { GenerateResponse } from '../shared/api/generate.ts';
-import type { KnownTarget, WorkerGenerateResponse } from '../shared/api/worker.ts';
-import type { RequestPlan } from '../shared/plan/plan.ts';
-import type { Services } from './services.ts';
-import { keptTokens } from './tokenStore.ts';
+
+import type { GenerateResponse } from '../api/generate.ts';
+import type { KnownTarget, WorkerGenerateResponse } from '../api/worker.ts';
+import type { RequestPlan } from '../plan/plan.ts';
+import { keptTokens, type TokenStore } from './keptTokens.ts';
 
 /** Ids of every target, in the plan's order. */
 export const targetsOf = (plan: RequestPlan, result: GenerateResponse): KnownTarget[] =>
@@ -21,7 +21,7 @@ export const targetsOf = (plan: RequestPlan, result: GenerateResponse): KnownTar
 export async function keepTokens(
   { input_tokens: given = {}, ...result }: WorkerGenerateResponse,
   plan: RequestPlan,
-  { tokens }: Services,
+  tokens: TokenStore,
 ): Promise<GenerateResponse> {
   const outputs: GenerateResponse['outputs'] = {};
   for (const { model, targets } of plan.stages) {

@@ -1,6 +1,6 @@
-/** Results in the store, by their key. `shared/cacheKey.ts` says when reuse is correct. */
-import { type GenerateResponse, generateResponseSchema } from '../shared/api/generate.ts';
-import type { Store } from '../shared/store/store.ts';
+/** Results in the store, by their key. `keys.ts` says when reuse is correct. */
+import { type GenerateResponse, generateResponseSchema } from '../api/generate.ts';
+import type { Store } from '../store/store.ts';
 
 export interface ResultCache {
   /** Undefined when nothing is stored, or the store cannot say: a broken cache must not stop work. */

@@ -1,0 +1,109 @@
+/**
+ * Signatures of the internal API. A signature covers the headers alone, among them the digest and the
+ * length of the body, so that a worker refuses a stranger before it reads a byte of what he sends. Once
+ * the body is read, its digest is compared.
+ *
+ * | header | what it holds |
+ * |---|---|
+ * | `x-4m-timestamp` | unix seconds; a request is accepted within 300 s of it |
+ * | `x-4m-content-length` | bytes of the body; 0 without one |
+ * | `x-4m-content-sha256` | sha256 of the body, in hex |
+ * | `x-4m-signature` | HMAC-SHA256, in hex, over the text that `signedText` writes |
+ */
+const TOLERANCE_SECONDS = 300;
+
+/** What a signature vouches for. */
+export interface SignedRequest {
+  readonly method: string;
+  /** Path of the address, without host and query. */
+  readonly path: string;
+  /** Unix seconds. */
+  readonly timestamp: number;
+  /** Bytes of the body. */
+  readonly contentLength: number;
+  /** sha256 of the body, in hex. */
+  readonly contentSha256: string;
+}
+
+const encoder = new TextEncoder();
+const hex = (bytes: ArrayBuffer): string =>
+  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+const digestOf = async (body: Uint8Array<ArrayBuffer>): Promise<string> =>
+  hex(await crypto.subtle.digest('SHA-256', body));
+
+const signedText = (request: SignedRequest): string =>
+  [
+    '4m-internal-2',
+    request.method,
+    request.path,
+    request.timestamp,
+    request.contentLength,
+    request.contentSha256,
+  ].join('\n');
+
+async function signatureOf(secret: string, request: SignedRequest): Promise<string> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+  const key = await crypto.subtle.importKey('raw', encoder.encode(secret), algorithm, false, [
+    'sign',
+  ]);
+  return hex(await crypto.subtle.sign('HMAC', key, encoder.encode(signedText(request))));
+}
+
+/** Compares without telling by its time where two texts differ. */
+function isEqual(one: string, other: string): boolean {
+  if (one.length !== other.length) return false;
+  let difference = 0;
+  for (let i = 0; i < one.length; i++) difference |= one.charCodeAt(i) ^ other.charCodeAt(i);
+  return difference === 0;
+}
+
+/** The headers that a request to a worker carries. `now` is in unix seconds. */
+export async function signInternal(
+  secret: string,
+  { method, path }: Pick<SignedRequest, 'method' | 'path'>,
+  body: Uint8Array<ArrayBuffer>,
+  now: number,
+): Promise<Record<string, string>> {
+  const timestamp = Math.floor(now);
+  const contentLength = body.byteLength;
+  const contentSha256 = await digestOf(body);
+  const signed = { method, path, timestamp, contentLength, contentSha256 };
+  return {
+    'x-4m-timestamp': String(timestamp),
+    'x-4m-content-length': String(contentLength),
+    'x-4m-content-sha256': contentSha256,
+    'x-4m-signature': await signatureOf(secret, signed),
+  };
+}
+
+/**
+ * Judges the headers of a request, before its body is read.
+ * @param header the value of a header, by its name in lower case
+ * @param now in unix seconds
+ * @returns what the body has to be; undefined when the signature is missing, wrong or too old
+ */
+export async function verifyInternal(
+  secret: string,
+  { method, path }: Pick<SignedRequest, 'method' | 'path'>,
+  header: (name: string) => string | undefined,
+  now: number,
+): Promise<SignedRequest | undefined> {
+  const [timestampText, lengthText] = [header('x-4m-timestamp'), header('x-4m-content-length')];
+  if (!/^\d{1,12}$/.test(timestampText ?? '') || !/^\d{1,12}$/.test(lengthText ?? '')) return;
+  const timestamp = Number(timestampText);
+  if (Math.abs(now - timestamp) > TOLERANCE_SECONDS) return undefined;
+  const contentSha256 = header('x-4m-content-sha256') ?? '';
+  const signed = { method, path, timestamp, contentLength: Number(lengthText), contentSha256 };
+  const expected = await signatureOf(secret, signed);
+  return isEqual(expected, header('x-4m-signature') ?? '') ? signed : undefined;
+}
+
+/** Whether a body is the one that was signed. */
+export async function isSignedBody(
+  { contentLength, contentSha256 }: SignedRequest,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  if (body.byteLength !== contentLength) return false;
+  return isEqual(await digestOf(body), contentSha256);
+}
