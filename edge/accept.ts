@@ -1,8 +1,8 @@
 /** What the caller wants to read: the whole answer, events, or the one output's bytes themselves. */
 import type { Output } from '../shared/api/generate.ts';
 import type { Modality } from '../shared/api/models.ts';
+import { type FailureError, refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
-import { fail } from './problems.ts';
 
 /** Media types in order of preference, q=0 left out (RFC 9110, section 12.5.1). */
 export function acceptedTypes(header: string | undefined): string[] {
@@ -21,7 +21,7 @@ const JSON_TYPES = ['application/json', 'application/*', '*/*'];
 const fits = (wanted: string, type: string): boolean =>
   wanted === type || (wanted.endsWith('/*') && type.startsWith(wanted.slice(0, -1)));
 
-const notAcceptable = (detail: string): never => fail({ code: 'not_acceptable', detail });
+const notAcceptable = (detail: string): FailureError => refusal('not_acceptable', detail);
 
 /** Whether a single output of this kind can be had as that type, as far as one can tell beforehand. */
 function possible(type: string, single: Pick<Modality, 'type'> | undefined): boolean {
@@ -57,7 +57,7 @@ export function negotiate(
     if (possible(type, single)) types.push(type);
   }
   if (types.length > 0) return { kind: 'bytes', types, orJson: false };
-  return notAcceptable(
+  throw notAcceptable(
     `${accepted.join(', ')} cannot be answered for this request; application/json always can, and the ` +
       'bytes of an output only when there is one target and one sample',
   );
@@ -98,7 +98,7 @@ export function represent(
     }
     if (!wanted.orJson) {
       const offered = forms.map(({ contentType }) => contentType).join(', ') || 'no bytes';
-      return notAcceptable(`this output has ${offered}, and is always there as application/json`);
+      throw notAcceptable(`this output has ${offered}, and is always there as application/json`);
     }
   }
   return { contentType: 'application/json', body: utf8(JSON.stringify(json)) };

@@ -1,5 +1,6 @@
 /** Reading request bodies within bounds: JSON and multipart form data -> the value to validate. */
-import { fail } from './problems.ts';
+import { pointerTo } from '../shared/api/pointer.ts';
+import { refusal } from '../shared/api/problem.ts';
 
 /**
  * Reads and drops what is left of a refused body, up to `limit` bytes: a connection that is answered
@@ -22,7 +23,7 @@ async function readBytes(request: Request, limit: number): Promise<Uint8Array<Ar
   const reader = request.body.getReader();
   const refuse = async (): Promise<never> => {
     await drain(reader, limit);
-    return fail({ code: 'too_large', detail: `a request body has at most ${limit} bytes` });
+    throw refusal('too_large', `a request body has at most ${limit} bytes`);
   };
   if (Number(request.headers.get('content-length') ?? 0) > limit) await refuse();
   const chunks: Uint8Array[] = [];
@@ -55,20 +56,16 @@ function parseJson(text: string, what: string, pointer?: string): unknown {
     return JSON.parse(text);
   } catch (cause) {
     const detail = `${what} is not valid JSON: ${cause instanceof Error ? cause.message : cause}`;
-    return fail({
-      code: 'invalid_json',
-      detail,
-      ...(pointer !== undefined && { errors: [{ detail, pointer }] }),
-    });
+    throw refusal('invalid_json', detail, pointer, { cause });
   }
 }
 
 /** `depth,normal`, `{"modality":"depth"}` or `["depth"]`: what one `targets` field names. */
 function parseTargets(text: string): unknown[] {
   const trimmed = text.trim();
-  if (trimmed.startsWith('{')) return [parseJson(trimmed, 'targets', '/targets')];
+  if (trimmed.startsWith('{')) return [parseJson(trimmed, 'targets', pointerTo('targets'))];
   if (trimmed.startsWith('[')) {
-    const parsed = parseJson(trimmed, 'targets', '/targets');
+    const parsed = parseJson(trimmed, 'targets', pointerTo('targets'));
     return Array.isArray(parsed) ? parsed : [parsed];
   }
   return trimmed
@@ -101,10 +98,10 @@ const SETTINGS: Readonly<Record<string, (text: string) => unknown>> = {
 /** Fields that are not settings are inputs: files as bytes, text as it is. Fields win over `request`. */
 async function fromForm(form: FormData): Promise<unknown> {
   const rest = form.get('request');
-  const base = typeof rest === 'string' ? parseJson(rest, 'request', '/request') : {};
+  const base = typeof rest === 'string' ? parseJson(rest, 'request', pointerTo('request')) : {};
   if (!isObject(base)) {
     const detail = 'the field `request` holds a JSON object';
-    return fail({ code: 'invalid_request', detail, errors: [{ detail, pointer: '/request' }] });
+    throw refusal('invalid_request', detail, pointerTo('request'));
   }
   const inputs = new Map(Object.entries(isObject(base.inputs) ? base.inputs : {}));
   const settings: Record<string, unknown> = {};
@@ -134,17 +131,17 @@ export async function readRequest(request: Request, limit: number): Promise<unkn
   const kind = contentType.split(';')[0]!.trim().toLowerCase();
   if (kind !== '' && kind !== 'application/json' && kind !== 'multipart/form-data') {
     const detail = `send application/json or multipart/form-data, not ${kind}`;
-    fail({ code: 'unsupported_media_type', detail });
+    throw refusal('unsupported_media_type', detail);
   }
   const bytes = await readBytes(request, limit);
-  if (bytes.length === 0) fail({ code: 'empty_request', detail: 'the request has no body' });
-  if (kind === '') fail({ code: 'unsupported_media_type', detail: 'the content type is missing' });
+  if (bytes.length === 0) throw refusal('empty_request', 'the request has no body');
+  if (kind === '') throw refusal('unsupported_media_type', 'the content type is missing');
   if (kind === 'application/json') {
     let text: string;
     try {
       text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
     } catch {
-      return fail({ code: 'invalid_json', detail: 'the body is not UTF-8' });
+      throw refusal('invalid_json', 'the body is not UTF-8');
     }
     return parseJson(text, 'the body');
   }
@@ -152,10 +149,7 @@ export async function readRequest(request: Request, limit: number): Promise<unkn
   try {
     form = await new Response(bytes, { headers: { 'content-type': contentType } }).formData();
   } catch {
-    return fail({
-      code: 'invalid_multipart',
-      detail: 'the form data ends early or has no boundary',
-    });
+    throw refusal('invalid_multipart', 'the form data ends early or has no boundary');
   }
   return await fromForm(form);
 }

@@ -1,5 +1,5 @@
 /** Configuration of the edge: environment variables (Node) or bindings (Workers) -> Config, once. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const workers = z
   .string()

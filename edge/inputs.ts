@@ -1,9 +1,10 @@
 /** Inputs in one form each: pictures as base64 bytes that look like a picture, text and tokens as given. */
 import type { GenerateRequest, InputValue } from '../shared/api/generate.ts';
 import type { Model } from '../shared/api/models.ts';
+import { pointerTo } from '../shared/api/pointer.ts';
+import { refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
-import { findModality, hiddenParts, inputForm, inputPointer } from '../shared/plan/names.ts';
-import { fail } from './problems.ts';
+import { findModality, hiddenParts, inputForm } from '../shared/plan/names.ts';
 
 const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>
   [...text].every((character, i) => bytes[at + i] === character.charCodeAt(0));
@@ -28,26 +29,27 @@ function firstBytes(data: string, name: string, pointer: string): Uint8Array {
     return fromBase64(data).subarray(0, 16);
   } catch {
     const detail = `${name} is not valid base64`;
-    return fail({ code: 'invalid_input', detail, errors: [{ detail, pointer }] });
+    throw refusal('invalid_input', detail, pointer);
   }
 }
 
 function file(name: string, value: string | Bytes, form: 'image' | 'file'): Bytes {
-  const pointer = inputPointer(name);
-  const refuse = (code: 'invalid_input' | 'invalid_image', detail: string): never =>
-    fail({ code, detail, errors: [{ detail, pointer }] });
+  const pointer = pointerTo('inputs', name);
   const what = form === 'image' ? 'a picture' : 'an array';
   const prefix = typeof value === 'string' ? DATA_URL.exec(value.slice(0, 300))?.[0] : '';
   if (prefix === undefined) {
-    return refuse('invalid_input', `${name} is ${what}: give a data URL in base64, or a file`);
+    const detail = `${name} is ${what}: give a data URL in base64, or a file`;
+    throw refusal('invalid_input', detail, pointer);
   }
   const bytes = typeof value === 'string' ? { data: value.slice(prefix.length) } : value;
   const start = firstBytes(bytes.data, name, pointer);
   if (form === 'file' && !looksLikeArray(start)) {
-    return refuse('invalid_input', `${name} is neither a .npy nor a .safetensors file`);
+    const detail = `${name} is neither a .npy nor a .safetensors file`;
+    throw refusal('invalid_input', detail, pointer);
   }
   if (form === 'image' && !looksLikePicture(start) && !looksLikeArray(start)) {
-    return refuse('invalid_image', `${name} is neither a PNG nor a JPEG nor a WebP picture`);
+    const detail = `${name} is neither a PNG nor a JPEG nor a WebP picture`;
+    throw refusal('invalid_image', detail, pointer);
   }
   return bytes;
 }
@@ -57,10 +59,10 @@ function checkMasks(name: string, value: InputValue): void {
   const isList = typeof value === 'object' && 'hide' in value && Array.isArray(value.hide);
   for (const [index, part] of parts.entries()) {
     if (!('mask' in part)) continue;
-    const pointer = `${inputPointer(name)}/hide${isList ? `/${index}` : ''}/mask`;
+    const pointer = pointerTo('inputs', name, 'hide', ...(isList ? [index] : []), 'mask');
     if (looksLikePicture(firstBytes(part.mask, 'the mask', pointer))) continue;
     const detail = 'the mask is neither a PNG nor a JPEG nor a WebP picture';
-    fail({ code: 'invalid_image', detail, errors: [{ detail, pointer }] });
+    throw refusal('invalid_image', detail, pointer);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document, made from the route table and the zod schemas. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { PROBLEMS, problemSchema } from '../shared/api/problem.ts';
 import { ROUTES, type Route } from '../shared/api/routes.ts';
 

@@ -1,5 +1,5 @@
 /** The worker's configuration: environment variables, parsed once at the entry. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const whole = (fallback: number, minimum: number, maximum: number) =>
   z.coerce.number().int().min(minimum).max(maximum).default(fallback);

@@ -4,7 +4,7 @@
  * work began are retried elsewhere, so nothing is computed twice.
  */
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import { type Model, modelsResponseSchema } from '../../shared/api/models.ts';
 import type { Failure, Outcome } from '../../shared/api/problem.ts';

@@ -1,5 +1,5 @@
 /** One signed request to one worker, and what its answer means. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Failure, PROBLEMS, type ProblemCode } from '../../shared/api/problem.ts';
 import { signInternal } from '../../shared/api/signing.ts';
 

@@ -1,6 +1,7 @@
 /** Everything the model accepts: a picture and a caption in sight, the rest behind a disclosure. */
 import type { GenerateRequestBody } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
 import type { CurlInput } from './curl.ts';
 import { element } from './dom.ts';
 import { PLACEHOLDERS, titleOf } from './labels.ts';
@@ -60,7 +61,13 @@ function textField(modality: Modality, onChange: () => void): Field & { node: HT
   if (tokensOnly) label.append(element('span', { class: 'hint' }, ' token ids'));
   return {
     name,
-    node: element('div', { class: 'field', 'data-field': `/inputs/${name}` }, label, area, error),
+    node: element(
+      'div',
+      { class: 'field', 'data-field': pointerTo('inputs', name) },
+      label,
+      area,
+      error,
+    ),
     setError,
     read() {
       const text = area.value.trim();

@@ -1,4 +1,5 @@
 /** One picture input: drop zone, file picker, paste, and example pictures where there are some. */
+import { pointerTo } from '../../shared/api/pointer.ts';
 import { button, element } from './dom.ts';
 
 export interface Picture {
@@ -119,7 +120,13 @@ export function pictureField(
   if (thumbnails.length > 0)
     row.append(element('span', { class: 'hint' }, 'Examples'), ...thumbnails);
   row.append(remove);
-  const node = element('div', { class: 'field', 'data-field': `/inputs/${id}` }, zone, error, row);
+  const node = element(
+    'div',
+    { class: 'field', 'data-field': pointerTo('inputs', id) },
+    zone,
+    error,
+    row,
+  );
   set(undefined);
   return { node, picture: () => current, set, take, setError };
 }

@@ -1,13 +1,14 @@
 /** Failures in words: next to the field they are about where there is one, and always at the top of the results. */
+import { pointerSteps } from '../../shared/api/pointer.ts';
 import type { Problem } from '../../shared/api/problem.ts';
 import { ProblemError } from '../../shared/client/index.ts';
 import { element } from './dom.ts';
 import type { Inputs } from './inputs.ts';
 
-const fieldOf = (pointer: string): string | undefined => {
-  const match = /^#?\/inputs\/([^/]+)/.exec(pointer);
-  // JSON pointer escapes, RFC 6901 section 4.
-  return match?.[1]?.replaceAll('~1', '/').replaceAll('~0', '~');
+/** The input that a pointer is about. */
+const inputOf = (pointer: string): string | undefined => {
+  const [field, name] = pointerSteps(pointer);
+  return field === 'inputs' ? name : undefined;
 };
 
 /** Shows any failure of a request in `parent` and at its fields. */
@@ -30,7 +31,7 @@ export function showProblem(
   }
   const { problem } = failure;
   for (const { pointer, detail } of problem.errors ?? []) {
-    const name = fieldOf(pointer);
+    const name = inputOf(pointer);
     if (name !== undefined) inputs?.setError(name, detail);
   }
   parent.replaceChildren(problemBlock(problem));

@@ -7,7 +7,9 @@ import {
   type Progress,
 } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
-import { type Outcome, toProblem } from '../../shared/api/problem.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { type Outcome, orThrow, refusal, toProblem } from '../../shared/api/problem.ts';
 import { describePlan } from '../../shared/plan/describe.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
@@ -19,7 +21,7 @@ import { negotiate, represent, type Wanted } from '../accept.ts';
 import { readRequest } from '../body.ts';
 import { createCoalescer } from '../dispatch/coalesce.ts';
 import { normaliseInputs } from '../inputs.ts';
-import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
+import { type EdgeContext, failureOf, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 interface Work {
@@ -47,16 +49,13 @@ const isFindable = ({ keep, seed, chained }: GenerateRequest, targets: number): 
 async function prepare(c: EdgeContext, services: Services): Promise<Work> {
   const body = await readRequest(c.req.raw, services.config.FOURM_MAX_BODY_BYTES);
   const parsed = parseBody(generateRequestSchema, body);
-  const models = await services.dispatcher.models();
-  if (!models.ok) return fail(models.failure);
-  const selected = selectModel(parsed.model, models.value);
-  if (!selected.ok) return fail(selected.failure);
-  const model = selected.value;
+  const models = orThrow(await services.dispatcher.models());
+  const model = selectModel(parsed.model, models);
   const resolved = {
     ...parsed,
     inputs: await resolveInputs(parsed.inputs, model, services.tokens),
   };
-  const plan = planRequest(resolved, model, models.value);
+  const plan = planRequest(resolved, model, models);
   const request = { ...resolved, inputs: normaliseInputs(resolved.inputs, model) };
   const targets = plan.stages.flatMap((stage) => stage.targets);
   const isSingle =
@@ -67,7 +66,7 @@ async function prepare(c: EdgeContext, services: Services): Promise<Work> {
   const mayStore = !/\bno-store\b/.test(control);
   if (request.keep && !mayStore) {
     const detail = 'Cache-Control: no-store asks for nothing to be kept, and keep for the opposite';
-    return fail({ code: 'invalid_request', detail, errors: [{ detail, pointer: '/keep' }] });
+    throw refusal('invalid_request', detail, pointerTo('keep'));
   }
   const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
   const key = await generateKey(model, request, undefined, further);
@@ -146,11 +145,8 @@ export function createGenerateRoute(services: Services) {
     const name = `${work.key.id} ${work.mayReuse} ${work.mayStore} ${deadline}`;
     const { result, joined } = running.run(name, () => compute(c, work));
     keepAlive(c, result);
-    const outcome = await result;
-    if (!outcome.ok) return fail(outcome.failure);
-    return joined
-      ? { ...outcome.value, cacheStatus: '4m-edge; fwd=miss; collapsed' }
-      : outcome.value;
+    const answered = orThrow(await result);
+    return joined ? { ...answered, cacheStatus: '4m-edge; fwd=miss; collapsed' } : answered;
   }
 
   async function answerEvents(c: EdgeContext, work: Work): Promise<Response> {

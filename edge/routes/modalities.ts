@@ -1,16 +1,14 @@
 /** `GET /v1/modalities?model=`: the modalities of one model, by its own configuration. */
 import type { ModalitiesResponse } from '../../shared/api/models.ts';
+import { orThrow } from '../../shared/api/problem.ts';
 import { selectModel } from '../../shared/plan/names.ts';
-import { type EdgeContext, problemResponse } from '../problems.ts';
+import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 export const createModalitiesRoute =
   ({ dispatcher }: Services) =>
   async (c: EdgeContext): Promise<Response> => {
-    const models = await dispatcher.models();
-    if (!models.ok) return problemResponse(c, models.failure);
-    const model = selectModel(c.req.query('model'), models.value);
-    if (!model.ok) return problemResponse(c, model.failure);
-    const { id, modalities } = model.value;
+    const models = orThrow(await dispatcher.models());
+    const { id, modalities } = selectModel(c.req.query('model'), models);
     return c.json({ model: id, modalities } satisfies ModalitiesResponse);
   };

@@ -1,4 +1,6 @@
 /** `POST /v1/tokenize`: values -> tokens, which can be kept. */
+import { parseBody } from '../../shared/api/parse.ts';
+import { orThrow } from '../../shared/api/problem.ts';
 import { type TokenizeResponse, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
 import { planInput } from '../../shared/plan/inputs.ts';
 import { findModality, selectModel } from '../../shared/plan/names.ts';
@@ -6,7 +8,7 @@ import { keptTokens } from '../../shared/results/keptTokens.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { readRequest } from '../body.ts';
 import { normaliseInputs } from '../inputs.ts';
-import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
+import { type EdgeContext, failureOf, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 export function createTokenizeRoute(services: Services) {
@@ -15,11 +17,7 @@ export function createTokenizeRoute(services: Services) {
   async function tokenize(c: EdgeContext): Promise<TokenizeResponse> {
     const body = await readRequest(c.req.raw, services.config.FOURM_MAX_BODY_BYTES);
     const parsed = parseBody(tokenizeRequestSchema, body);
-    const models = await dispatcher.models();
-    if (!models.ok) return fail(models.failure);
-    const selected = selectModel(parsed.model, models.value);
-    if (!selected.ok) return fail(selected.failure);
-    const model = selected.value;
+    const model = selectModel(parsed.model, orThrow(await dispatcher.models()));
     const given = await resolveInputs(parsed.inputs, model, tokens);
     for (const [name, value] of Object.entries(given)) planInput(model, name, value, () => true);
     const request = { ...parsed, inputs: normaliseInputs(given, model) };
@@ -27,14 +25,14 @@ export function createTokenizeRoute(services: Services) {
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    if (!outcome.ok) return fail(outcome.failure);
-    if (!parsed.keep) return outcome.value;
-    const kept = Object.entries(outcome.value.inputs).map(async ([name, input]) => {
+    const result = orThrow(outcome);
+    if (!parsed.keep) return result;
+    const kept = Object.entries(result.inputs).map(async ([name, input]) => {
       const entry = findModality(model, name)!;
       const ref = await tokens.keep(keptTokens(input.modality, input.tokens, entry, model));
       return [name, { ...input, ref }] as const;
     });
-    return { ...outcome.value, inputs: Object.fromEntries(await Promise.all(kept)) };
+    return { ...result, inputs: Object.fromEntries(await Promise.all(kept)) };
   }
 
   return async (c: EdgeContext): Promise<Response> => {

@@ -1,11 +1,14 @@
 /** `GET /v1/tokens/{ref}`: kept tokens as JSON, or decoded as what they stand for. */
 import { refSchema } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { orThrow, refusal } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
 import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { assertComplete } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
-import { type EdgeContext, fail, failureOf, parseBody, problemResponse } from '../problems.ts';
+import { type EdgeContext, failureOf, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 /** Presentations of what is written as text. */
@@ -30,14 +33,14 @@ function decoderOf(kept: KeptTokens, models: readonly Model[]): Model {
   if (found) return found;
   const loaded = models.map(({ id }) => id).join(', ');
   const detail = `no loaded model decodes ${kept.modality} of ${kept.model.id}; loaded: ${loaded}`;
-  return fail({ code: 'model_not_loaded', detail });
+  throw refusal('model_not_loaded', detail);
 }
 
 async function findKept(c: EdgeContext, tokens: TokenStore): Promise<KeptTokens> {
   const ref = refSchema.safeParse(c.req.param('ref'));
-  if (ref.success) return await tokens.find(ref.data, '/ref');
+  if (ref.success) return await tokens.find(ref.data, pointerTo('ref'));
   const detail = 'a reference is sha256: and 64 hexadecimal digits';
-  return fail({ code: 'invalid_request', detail, errors: [{ detail, pointer: '/ref' }] });
+  throw refusal('invalid_request', detail, pointerTo('ref'));
 }
 
 /** A number of the query, or the text for the schema to refuse. */
@@ -54,11 +57,9 @@ export function createTokensRoute(services: Services) {
     const wanted = negotiate(c.req.header('accept'), { type }, false);
     const headers = { vary: 'accept', 'cache-control': 'private, max-age=31536000, immutable' };
     if (wanted.kind === 'json') return c.json(kept, 200, headers);
-    const models = await dispatcher.models();
-    if (!models.ok) return fail(models.failure);
-    const model = decoderOf(kept, models.value);
+    const model = decoderOf(kept, orThrow(await dispatcher.models()));
     const request = parseBody(detokenizeRequestSchema, {
-      tokens: { [modality]: { tokens: assertComplete(kept, '/ref') } },
+      tokens: { [modality]: { tokens: assertComplete(kept, pointerTo('ref')) } },
       seed: numberOf(c.req.query('seed')),
       steps: numberOf(c.req.query('steps')),
     });
@@ -66,8 +67,7 @@ export function createTokensRoute(services: Services) {
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    if (!outcome.ok) return fail(outcome.failure);
-    const output = Object.values(outcome.value.outputs)[0];
+    const output = Object.values(orThrow(outcome).outputs)[0];
     const { body, contentType } = represent(kept, output, wanted);
     return c.body(body, { headers: { ...headers, 'content-type': contentType } });
   }

@@ -1,5 +1,6 @@
 /** `POST /v1/generate`: any inputs -> any targets. */
-import { z } from 'zod';
+import * as z from 'zod';
+import { warningsSchema } from './warning.ts';
 
 /** Base64 of at most 21 MB. */
 const base64 = z.string().max(28_000_000);
@@ -238,6 +239,7 @@ export const generateResponseSchema = z.object({
   /** Models that made targets which the first one does not have. */
   further_models: z.array(servedBySchema).optional(),
   usage: usageSchema,
+  warnings: warningsSchema,
 });
 export type GenerateResponse = z.infer<typeof generateResponseSchema>;
 

@@ -1,5 +1,5 @@
 /** `GET /healthz` (the process answers) and `GET /readyz` (the first request would succeed). */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const healthSchema = z.object({ status: z.literal('ok') });
 

@@ -1,5 +1,5 @@
 /** `GET /v1/models` and `GET /v1/modalities`: what the loaded models say of themselves. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { presentationSchema, recommendedSchema } from '../model/modalities.ts';
 
 export const modalitySchema = z.object({

@@ -1,5 +1,5 @@
 /** RFC 9457 problems: every error code the API can answer, and the status each one has. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const PROBLEMS = {
   invalid_json: { status: 400, title: 'The body is not valid JSON', retryable: false },
@@ -75,6 +75,7 @@ export const fieldErrorSchema = z.object({
   /** JSON pointer of the field, such as `/targets/0`. */
   pointer: z.string(),
 });
+export type FieldError = z.infer<typeof fieldErrorSchema>;
 
 export const problemSchema = z.object({
   type: z.string(),
@@ -93,7 +94,7 @@ export type Problem = z.infer<typeof problemSchema>;
 export interface Failure {
   readonly code: ProblemCode;
   readonly detail: string;
-  readonly errors?: readonly { detail: string; pointer: string }[];
+  readonly errors?: readonly FieldError[];
   readonly retryAfterSeconds?: number;
 }
 export type Outcome<T> =
@@ -108,6 +109,33 @@ export class FailureError extends Error {
     super(`${failure.code}: ${failure.detail}`, options);
     this.failure = failure;
   }
+}
+
+export interface RefusalOptions extends ErrorOptions {
+  /** When the same request may succeed. */
+  readonly retryAfterSeconds?: number;
+}
+
+/** A refusal to throw, which names the field it is about where there is one. */
+export function refusal(
+  code: ProblemCode,
+  detail: string,
+  pointer?: string,
+  { retryAfterSeconds, ...options }: RefusalOptions = {},
+): FailureError {
+  const failure: Failure = {
+    code,
+    detail,
+    ...(pointer !== undefined && { errors: [{ detail, pointer }] }),
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  };
+  return new FailureError(failure, options);
+}
+
+/** What came out, for whoever passes a failure on. @throws FailureError with the outcome's failure */
+export function orThrow<T>(outcome: Outcome<T>): T {
+  if (outcome.ok) return outcome.value;
+  throw new FailureError(outcome.failure);
 }
 
 /** The body of a problem response for a failure. */

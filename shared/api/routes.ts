@@ -1,5 +1,5 @@
 /** The route table: what every address takes and answers, as values. OpenAPI, docs and tests read it. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { dryRunResponseSchema, generateRequestSchema, generateResponseSchema } from './generate.ts';
 import { healthSchema, readySchema } from './health.ts';
 import { modalitiesResponseSchema, modelsResponseSchema } from './models.ts';

@@ -1,6 +1,7 @@
 /** `POST /v1/tokenize`, `POST /v1/detokenize` and `GET /v1/tokens/{ref}`: values <-> tokens, kept or not. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { generateRequestSchema, outputSchema, refSchema, servedBySchema } from './generate.ts';
+import { warningsSchema } from './warning.ts';
 
 const name = z.string().min(1).max(64);
 const modelName = z.string().min(1).max(128).optional();
@@ -25,6 +26,7 @@ export const tokenizeResponseSchema = z.object({
   model: servedBySchema,
   /** Input name -> its tokens. */
   inputs: z.record(z.string(), tokenizedSchema),
+  warnings: warningsSchema,
 });
 export type TokenizeResponse = z.infer<typeof tokenizeResponseSchema>;
 

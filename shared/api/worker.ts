@@ -11,7 +11,7 @@
  * `overloaded` with Retry-After at once. Requests are signed: see
  * `signing.ts`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { generateRequestSchema, generateResponseSchema } from './generate.ts';
 import { detokenizeRequestSchema, tokenizedSchema, tokenizeRequestSchema } from './tokens.ts';
 

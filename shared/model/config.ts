@@ -1,5 +1,5 @@
 /** Checkpoint configs, as zod schemas over the values the public checkpoints carry in their metadata. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const flag = (fallback: boolean) => z.boolean().default(fallback);
 

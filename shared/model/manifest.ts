@@ -1,5 +1,5 @@
 /** `model.json` of an exported folder, and `set.json` of a folder of models that are served together. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   divaeConfigSchema,
   fmConfigSchema,

@@ -2,7 +2,7 @@
  * The modality registry: what every published 4M modality is, as data. A checkpoint may carry further
  * entries (metadata key `modality_info`), which extend or replace these; see `resolveModalities`.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { COCO_CLASSES, COCO_COLOURS } from './cocoPanoptic.ts';
 
 /** How a value of this modality is shown to a person and accepted from one. */

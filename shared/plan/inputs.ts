@@ -1,17 +1,16 @@
 /** Inputs of a request against a model's description: what each one feeds, and how many tokens it gives. */
 import type { Hidden, InputValue } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
-import { FailureError, type ProblemCode } from '../api/problem.ts';
+import { pointerBelow, pointerTo } from '../api/pointer.ts';
+import { refusal } from '../api/problem.ts';
 import {
   findModality,
   hiddenParts,
   type InputForm,
   inputForm,
   inputModality,
-  inputPointer,
   isPixels,
   namesOf,
-  refusal,
 } from './names.ts';
 
 export interface PlannedInput {
@@ -30,9 +29,6 @@ export interface PlannedInput {
   /** False when only the worker knows `visible` and `open`: they are then what they are at most. */
   readonly exact: boolean;
 }
-
-export const refuse = (code: ProblemCode, detail: string, pointer: string): FailureError =>
-  new FailureError(refusal(code, detail, pointer));
 
 /** The gaps that a text leaves open. */
 const GAP = /\[S_\d{1,3}\]/;
@@ -67,15 +63,15 @@ function checkTokens(entry: Modality, tokens: readonly (number | null)[], at: st
   const outside = tokens.findIndex((id) => id !== null && id >= vocabulary);
   if (outside >= 0) {
     const detail = `token ${tokens[outside]} is outside the vocabulary of ${entry.name} (0 to ${vocabulary - 1})`;
-    throw refuse('invalid_input', detail, `${at}/tokens/${outside}`);
+    throw refusal('invalid_input', detail, pointerBelow(at, 'tokens', outside));
   }
   if (entry.type === 'img' && tokens.length !== entry.tokens) {
     const detail = `${entry.name} has ${entry.tokens} tokens, not ${tokens.length}`;
-    throw refuse('invalid_input', detail, `${at}/tokens`);
+    throw refusal('invalid_input', detail, pointerBelow(at, 'tokens'));
   }
   if (tokens.length > entry.tokens) {
     const detail = `${entry.name} takes at most ${entry.tokens} tokens, not ${tokens.length}`;
-    throw refuse('invalid_input', detail, `${at}/tokens`);
+    throw refusal('invalid_input', detail, pointerBelow(at, 'tokens'));
   }
 }
 
@@ -83,7 +79,7 @@ function checkForm(
   { name, entry, form, exact }: { name: string; entry: Modality; form: InputForm; exact?: string },
   model: Model,
 ): void {
-  const at = inputPointer(name);
+  const at = pointerTo('inputs', name);
   const pixelsFromTokens = exact !== undefined && isPixels(entry, exact) && form === 'tokens';
   // Whatever text says can be said as JSON, too.
   const accepted =
@@ -94,10 +90,10 @@ function checkForm(
     const detail =
       `no tokenizer is loaded that turns a picture into ${entry.name}; give its tokens` +
       (loaded === '' ? '' : ` (loaded tokenizers: ${loaded})`);
-    throw refuse('no_tokenizer', detail, at);
+    throw refusal('no_tokenizer', detail, at);
   }
   const forms = entry.accepts.join(' or ') || 'no form this API carries';
-  throw refuse('invalid_input', `${name} cannot be given as ${form}; it accepts ${forms}`, at);
+  throw refusal('invalid_input', `${name} cannot be given as ${form}; it accepts ${forms}`, at);
 }
 
 /** Text of a value that is priced by its length. */
@@ -138,20 +134,20 @@ export function planInput(
   value: InputValue,
   isTarget: (entry: Modality) => boolean,
 ): PlannedInput {
-  const at = inputPointer(name);
+  const at = pointerTo('inputs', name);
   const entry = findModality(model, name);
   if (!entry?.input) {
     const detail = `${name} is not an input of ${model.id}; its inputs are ${namesOf(model, 'input')}`;
-    throw refuse('unknown_modality', detail, at);
+    throw refusal('unknown_modality', detail, at);
   }
   if (typeof value === 'object' && 'ref' in value) {
-    throw refuse('unknown_ref', `${value.ref} is not kept here`, `${at}/ref`);
+    throw refusal('unknown_ref', `${value.ref} is not kept here`, `${at}/ref`);
   }
   const form = inputForm(entry, value);
   const hidden = hiddenParts(value);
   if (hidden.length > 0 && entry.type !== 'img') {
     const detail = `parts of pictures can be hidden; ${entry.name} is none, give it with gaps like [S_1]`;
-    throw refuse('invalid_input', detail, `${at}/hide`);
+    throw refusal('invalid_input', detail, `${at}/hide`);
   }
   const completes = hidden.length > 0 && isTarget(entry);
   const direct = inputModality(entry, name, form);

@@ -4,24 +4,11 @@
  */
 import type { Hidden, InputValue } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
-import type { Failure, Outcome, ProblemCode } from '../api/problem.ts';
+import { pointerTo } from '../api/pointer.ts';
+import { refusal } from '../api/problem.ts';
 
 /** A picture, words, raw ids, JSON, or a file of numbers (.npy, .safetensors). */
 export type InputForm = Modality['accepts'][number];
-
-/** A refusal that points at one field. */
-export const refusal = (code: ProblemCode, detail: string, pointer: string): Failure => ({
-  code,
-  detail,
-  errors: [{ detail, pointer }],
-});
-
-/** One step of a JSON pointer (RFC 6901). */
-export const escapePointer = (name: string): string =>
-  name.replaceAll('~', '~0').replaceAll('/', '~1');
-export const inputPointer = (name: string): string => `/inputs/${escapePointer(name)}`;
-export const targetPointer = (index: number, field?: string): string =>
-  field === undefined ? `/targets/${index}` : `/targets/${index}/${field}`;
 
 /**
  * The entry that a public name (`depth`), one with a size (`rgb@448`), or one of the model's own names
@@ -95,12 +82,15 @@ export const namesOf = (model: Model, side: 'input' | 'output'): string =>
     .map((entry) => entry.name)
     .join(', ');
 
-/** The model a request names, or the first loaded one when it names none. */
-export function selectModel(name: string | undefined, models: readonly Model[]): Outcome<Model> {
+/**
+ * The model a request names, or the first loaded one when it names none.
+ * @throws FailureError `model_not_loaded`
+ */
+export function selectModel(name: string | undefined, models: readonly Model[]): Model {
   const model = name === undefined ? models[0] : models.find((loaded) => loaded.id === name);
-  if (model) return { ok: true, value: model };
+  if (model) return model;
   const loaded = models.map(({ id }) => id).join(', ') || 'none';
   const detail =
     name === undefined ? 'no model is loaded' : `${name} is not loaded; loaded: ${loaded}`;
-  return { ok: false, failure: refusal('model_not_loaded', detail, '/model') };
+  throw refusal('model_not_loaded', detail, pointerTo('model'));
 }

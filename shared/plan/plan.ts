@@ -5,9 +5,9 @@
  */
 import type { GenerateRequest } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
-import { type Failure, FailureError } from '../api/problem.ts';
-import { type PlannedInput, planInput, refuse } from './inputs.ts';
-import { inputPointer, targetPointer } from './names.ts';
+import { pointerTo } from '../api/pointer.ts';
+import { type Failure, FailureError, refusal } from '../api/problem.ts';
+import { type PlannedInput, planInput } from './inputs.ts';
 import { type FoundTarget, findTargets, type PlannedTarget, settleTarget } from './targets.ts';
 
 /** Targets that one model makes. */
@@ -38,7 +38,7 @@ function planInputs(
     const other = planned.find(({ modality }) => modality === input.modality);
     if (other) {
       const detail = `${name} and ${other.name} are the same input`;
-      throw refuse('invalid_request', detail, inputPointer(name));
+      throw refusal('invalid_request', detail, pointerTo('inputs', name));
     }
     planned.push(input);
   }
@@ -99,7 +99,7 @@ function planStage(
   if (all.length === 0) {
     const { settings, index } = found[0]!;
     const detail = `${settings.modality} is made by ${model.id}, which takes none of the inputs`;
-    throw refuse('unknown_target', detail, targetPointer(index));
+    throw refusal('unknown_target', detail, pointerTo('targets', index));
   }
   const targets = found.map((target, i) =>
     settleTarget(target, { request, inputs: all, earlier: found.slice(0, i) }),

@@ -1,19 +1,13 @@
 /** Targets of a request: which model makes each one, and with which settings. */
 import type { GenerateRequest, InputValue, TargetSettings } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
+import { pointerTo } from '../api/pointer.ts';
+import { refusal } from '../api/problem.ts';
 import { PUBLISHED_MODALITIES, publicName } from '../model/modalities.ts';
 import { presetTargets } from '../presets.ts';
 import { type Plannable, planTarget, type TargetPlan } from '../schedule.ts';
-import { type PlannedInput, refuse } from './inputs.ts';
-import {
-  escapePointer,
-  findModality,
-  hiddenParts,
-  isPixels,
-  namesOf,
-  targetModality,
-  targetPointer,
-} from './names.ts';
+import type { PlannedInput } from './inputs.ts';
+import { findModality, hiddenParts, isPixels, namesOf, targetModality } from './names.ts';
 
 export interface PlannedTarget {
   /** Place in the request, for messages. */
@@ -55,15 +49,15 @@ const generates = (model: Model, name: string): Modality | undefined => {
 
 function missingTarget(name: string, model: Model, models: readonly Model[], at: string): Error {
   const entry = findModality(model, name);
-  if (entry) return refuse('input_only', `${name} can be given but not generated`, at);
+  if (entry) return refusal('input_only', `${name} can be given but not generated`, at);
   const own = `${name} is not a target of ${model.id}; its targets are ${namesOf(model, 'output')}`;
   const published = Object.keys(PUBLISHED_MODALITIES).some(
     (known) => known === name || known.replace(/^tok_/, '') === name || publicName(known) === name,
   );
-  if (!published) return refuse('unknown_target', own, at);
+  if (!published) return refusal('unknown_target', own, at);
   const loaded = models.map(({ id }) => id).join(', ');
   const detail = `${own}. It needs a model that is not loaded; loaded: ${loaded}`;
-  return refuse('unknown_target', detail, at);
+  return refusal('unknown_target', detail, at);
 }
 
 /** The model that makes a target: the request's own, or else the first other one that has it. */
@@ -82,7 +76,7 @@ function findTarget(
     const name = taken ? `${publicName(entry.name)}@${entry.input_size}` : entry.name;
     return { index, settings, entry, model: candidate, modality, name };
   }
-  throw missingTarget(wanted, model, models, targetPointer(index));
+  throw missingTarget(wanted, model, models, pointerTo('targets', index));
 }
 
 /** Whether something of a picture is hidden or not known, so that it can be completed. */
@@ -111,7 +105,7 @@ export function findTargets(
     .find((targets, i) => targets.length > 0 && (i === 0 || preset === 'super-resolution'));
   if (!offered) {
     const detail = `no loaded model has a target of ${preset} that is not given already`;
-    throw refuse('unknown_target', detail, '/preset');
+    throw refusal('unknown_target', detail, '/preset');
   }
   return offered.map((entry, index) => {
     const exact = entry.modalities.find((name) => !isPixels(entry, name)) ?? entry.name;
@@ -124,7 +118,7 @@ function checkSettings(settings: TargetSettings, entry: Modality, index: number)
   if (settings.scheme !== undefined && (settings.scheme === 'autoregressive') !== sequence) {
     const fitting = sequence ? 'autoregressive' : 'maskgit or roar';
     const detail = `${settings.modality} is decoded by ${fitting}, not ${settings.scheme}`;
-    throw refuse('scheme_mismatch', detail, targetPointer(index, 'scheme'));
+    throw refusal('scheme_mismatch', detail, pointerTo('targets', index, 'scheme'));
   }
   const misplaced = sequence
     ? (['steps', 'token_schedule', 'temperature_schedule'] as const)
@@ -133,14 +127,14 @@ function checkSettings(settings: TargetSettings, entry: Modality, index: number)
   if (field !== undefined) {
     const kind = sequence ? 'sequence' : 'picture-like';
     const detail = `${field} does not apply to ${settings.modality}, a ${kind} target`;
-    throw refuse('scheme_mismatch', detail, targetPointer(index, field));
+    throw refusal('scheme_mismatch', detail, pointerTo('targets', index, field));
   }
 }
 
 function checkSteps(settings: TargetSettings, open: number, index: number): void {
   if (settings.steps === undefined || settings.steps <= open) return;
   const detail = `${settings.modality} has ${open} tokens to generate, too few for ${settings.steps} steps`;
-  throw refuse('invalid_target', detail, targetPointer(index, 'steps'));
+  throw refusal('invalid_target', detail, pointerTo('targets', index, 'steps'));
 }
 
 /** Guidance weights by the model's own names. @param conditions public or own name -> the own name */
@@ -153,14 +147,14 @@ function readGuidance(
   if (settings.guidance_scale !== undefined) {
     const detail =
       'guidance_scale is one weight for all inputs and guidance one for each: give one';
-    throw refuse('invalid_guidance', detail, targetPointer(index, 'guidance_scale'));
+    throw refusal('invalid_guidance', detail, pointerTo('targets', index, 'guidance_scale'));
   }
   const weights = Object.entries(guidance).map(([name, weight]) => {
-    const at = `${targetPointer(index, 'guidance')}/${escapePointer(name)}`;
+    const at = pointerTo('targets', index, 'guidance', name);
     const modality = conditions(name);
     if (modality === undefined) {
       const detail = `${name} is neither an input nor an earlier target of this chain`;
-      throw refuse('invalid_guidance', detail, at);
+      throw refusal('invalid_guidance', detail, at);
     }
     return [modality, weight] as const;
   });
@@ -181,12 +175,12 @@ export function settleTarget(
 ): PlannedTarget {
   const { settings, entry, modality, index, name, model } = found;
   checkSettings(settings, entry, index);
-  const at = targetPointer(index);
+  const at = pointerTo('targets', index);
   const twice = earlier.find((other) => other.modality === modality);
-  if (twice) throw refuse('invalid_request', `${settings.modality} is asked for twice`, at);
+  if (twice) throw refusal('invalid_request', `${settings.modality} is asked for twice`, at);
   const given = inputs.find((input) => input.modality === modality);
   if (given && !given.partial) {
-    throw refuse('invalid_request', `${settings.modality} is given as an input already`, at);
+    throw refusal('invalid_request', `${settings.modality} is given as an input already`, at);
   }
   const open = given ? given.open : entry.tokens;
   checkSteps(settings, open, index);

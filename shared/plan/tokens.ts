@@ -1,8 +1,9 @@
 /** Requests about tokens alone, against a model's description. */
 import type { Model } from '../api/models.ts';
+import { pointerBelow, pointerTo } from '../api/pointer.ts';
+import { refusal } from '../api/problem.ts';
 import type { DetokenizeRequest } from '../api/tokens.ts';
-import { refuse } from './inputs.ts';
-import { escapePointer, findModality, isPixels } from './names.ts';
+import { findModality, isPixels } from './names.ts';
 
 export interface TokensToDecode {
   readonly name: string;
@@ -14,7 +15,7 @@ export interface TokensToDecode {
 /** @throws FailureError for a modality the model does not know, or tokens that do not fit it */
 export function checkDetokenize(request: DetokenizeRequest, model: Model): TokensToDecode[] {
   return Object.entries(request.tokens).map(([name, given]) => {
-    const at = `/tokens/${escapePointer(name)}`;
+    const at = pointerTo('tokens', name);
     const entry = findModality(model, name);
     const modality = entry?.modalities.includes(name)
       ? name
@@ -22,18 +23,19 @@ export function checkDetokenize(request: DetokenizeRequest, model: Model): Token
     if (!entry || modality === undefined || isPixels(entry, modality) || entry.type === 'seq_emb') {
       const known = model.modalities.filter(({ vocabulary }) => vocabulary !== null);
       const detail = `${name} has no tokens in ${model.id}; ${known.map((own) => own.name).join(', ')} have`;
-      throw refuse('unknown_modality', detail, at);
+      throw refusal('unknown_modality', detail, at);
     }
-    if ('ref' in given) throw refuse('unknown_ref', `${given.ref} is not kept here`, `${at}/ref`);
+    if ('ref' in given)
+      throw refusal('unknown_ref', `${given.ref} is not kept here`, pointerBelow(at, 'ref'));
     const { tokens } = given;
     const outside = tokens.findIndex((id) => id >= (entry.vocabulary ?? 0));
     if (outside >= 0) {
       const detail = `token ${tokens[outside]} is outside the vocabulary of ${name} (0 to ${(entry.vocabulary ?? 0) - 1})`;
-      throw refuse('invalid_input', detail, `${at}/tokens/${outside}`);
+      throw refusal('invalid_input', detail, pointerBelow(at, 'tokens', outside));
     }
     if (entry.type === 'img' && tokens.length !== entry.tokens) {
       const detail = `${name} has ${entry.tokens} tokens, not ${tokens.length}`;
-      throw refuse('invalid_input', detail, `${at}/tokens`);
+      throw refusal('invalid_input', detail, pointerBelow(at, 'tokens'));
     }
     return { name, modality, tokens };
   });

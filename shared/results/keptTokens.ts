@@ -1,7 +1,7 @@
 /** Tokens as resources: kept by the hash of what they are, named by it in later requests. */
 import type { Modality, Model } from '../api/models.ts';
+import { refusal } from '../api/problem.ts';
 import { type KeptTokens, keptTokensSchema } from '../api/tokens.ts';
-import { refuse } from '../plan/inputs.ts';
 import type { Store } from '../store/store.ts';
 import { canonicalJson, sha256 } from './content.ts';
 
@@ -27,7 +27,7 @@ export function createTokenStore(store: Store): TokenStore {
     async find(ref, pointer) {
       const found = await store.get(keyOf(ref));
       if (found) return keptTokensSchema.parse(JSON.parse(new TextDecoder().decode(found.body)));
-      throw refuse('unknown_ref', `no tokens are kept under ${ref}`, pointer);
+      throw refusal('unknown_ref', `no tokens are kept under ${ref}`, pointer);
     },
   };
 }

@@ -1,9 +1,10 @@
 /** References to kept tokens in requests: whether they fit, and what they stand for. */
 import type { GenerateRequest, InputValue } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
+import { pointerTo } from '../api/pointer.ts';
+import { refusal } from '../api/problem.ts';
 import type { KeptTokens } from '../api/tokens.ts';
-import { refuse } from '../plan/inputs.ts';
-import { findModality, inputPointer } from '../plan/names.ts';
+import { findModality } from '../plan/names.ts';
 import type { TokenStore } from './keptTokens.ts';
 
 /** @throws FailureError `invalid_input` when the tokens are of something else than the field asks for */
@@ -18,14 +19,14 @@ export function assertSameTokens(
   const detail =
     `the tokens are of ${kept.modality} with a vocabulary of ${kept.vocabulary}, not of ${name} ` +
     `with ${entry.vocabulary ?? 0}`;
-  throw refuse('invalid_input', detail, pointer);
+  throw refusal('invalid_input', detail, pointer);
 }
 
 /** The tokens of a whole grid or text. @throws FailureError `invalid_input` when some are not known */
 export function assertComplete({ tokens, modality }: KeptTokens, pointer: string): number[] {
   if (tokens.every((id): id is number => id !== null)) return tokens;
   const detail = `some of these tokens of ${modality} are not known: they cannot be decoded`;
-  throw refuse('invalid_input', detail, pointer);
+  throw refusal('invalid_input', detail, pointer);
 }
 
 /** Inputs with every reference replaced by its tokens. @throws FailureError `unknown_ref`, `invalid_input` */
@@ -36,7 +37,7 @@ export async function resolveInputs(
 ): Promise<GenerateRequest['inputs']> {
   const resolved = Object.entries(inputs).map(async ([name, value]) => {
     if (typeof value === 'string' || !('ref' in value)) return [name, value] as const;
-    const pointer = `${inputPointer(name)}/ref`;
+    const pointer = pointerTo('inputs', name, 'ref');
     const kept = await tokens.find(value.ref, pointer);
     assertSameTokens(kept, findModality(model, name), name, pointer);
     const { ref: _, ...rest } = value;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Box, formatBoxes, parseBoxes } from '../../worker/text/boxes.ts';
 import { formatInstances, parseInstances } from '../../worker/text/instances.ts';
 import { formatMetadata, parseMetadata } from '../../worker/text/metadata.ts';

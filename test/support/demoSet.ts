@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { temporaryFolder } from './exported.ts';
 import { sharedPath } from './shared.ts';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
+import { FailureError } from '../../shared/api/problem.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import { checkGenerate } from '../../shared/plan/plan.ts';
 
@@ -126,8 +127,12 @@ test('pointers escape what JSON pointers must', () => {
 });
 
 test('a model that is not loaded is answered with those that are', () => {
-  const missing = selectModel('huge', [model]);
-  assert.ok(!missing.ok && missing.failure.code === 'model_not_loaded');
-  assert.match(missing.failure.detail, /tiny/);
-  assert.deepEqual(selectModel(undefined, [model]), { ok: true, value: model });
+  assert.throws(
+    () => selectModel('huge', [model]),
+    (error) =>
+      error instanceof FailureError &&
+      error.failure.code === 'model_not_loaded' &&
+      /tiny/.test(error.failure.detail),
+  );
+  assert.equal(selectModel(undefined, [model]), model);
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { fieldErrors, pointerOf } from '../../edge/problems.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
+import { fieldErrors } from '../../shared/api/parse.ts';
+import { pointerBelow, pointerSteps, pointerTo } from '../../shared/api/pointer.ts';
 import { PROBLEMS, problemSchema, toProblem } from '../../shared/api/problem.ts';
 
 test('every code makes a problem that its own schema accepts', () => {
@@ -16,8 +17,23 @@ test('every code makes a problem that its own schema accepts', () => {
 });
 
 test('pointers escape as RFC 6901 says', () => {
-  assert.equal(pointerOf(['a/b', 'm~n', 0]), '/a~1b/m~0n/0');
-  assert.equal(pointerOf([]), '');
+  assert.equal(pointerTo('a/b', 'm~n', 0), '/a~1b/m~0n/0');
+  assert.equal(pointerTo(), '');
+  assert.equal(pointerBelow('/a~1b', '~1'), '/a~1b/~01');
+  // The examples of RFC 6901, sections 5 and 6.
+  for (const [pointer, steps] of [
+    ['', []],
+    ['/foo/0', ['foo', '0']],
+    ['/', ['']],
+    ['/a~1b', ['a/b']],
+    ['/m~0n', ['m~n']],
+    ['/ ', [' ']],
+  ] as const) {
+    assert.deepEqual(pointerSteps(pointer), steps);
+    assert.deepEqual(pointerSteps(`#${pointer}`), steps);
+    assert.equal(pointerTo(...steps), pointer);
+  }
+  assert.deepEqual(pointerSteps('/~01'), ['~1']);
 });
 
 test("a union's refusal names the field inside", () => {

@@ -1,7 +1,7 @@
 /** A folder of inputs and expected outputs against an exported model: which kinds of cases are in it. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import { loadModel } from '../session/registry.ts';
 import { startRuntime } from '../session/runtime.ts';

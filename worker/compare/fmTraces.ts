@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import type { FloatTensor, GraphSession, Tensor } from '../session/types.ts';
 import { CompareError } from './errors.ts';

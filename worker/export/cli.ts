@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Manifest } from '../../shared/model/manifest.ts';
 import { SafetensorsError } from '../safetensors/errors.ts';
 import { SessionError } from '../session/types.ts';

@@ -1,5 +1,5 @@
 /** Admission: so many requests at work, so many waiting, and the others refused at once. */
-import { FailureError } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 
 export interface Gate {
   /**
@@ -40,11 +40,8 @@ export function createGate(slots: number, queue: number): Gate {
     if (running < slots) return taken();
     if (waiters.length >= queue) {
       const retryAfterSeconds = Math.max(1, Math.ceil((meanSeconds * (queue + 1)) / slots));
-      throw new FailureError({
-        code: 'overloaded',
-        detail: `${running} requests are running and ${waiters.length} wait; no more are taken`,
-        retryAfterSeconds,
-      });
+      const detail = `${running} requests are running and ${waiters.length} wait; no more are taken`;
+      throw refusal('overloaded', detail, undefined, { retryAfterSeconds });
     }
     return await new Promise((resolve, reject) => {
       const waiter: Waiter = {

@@ -1,6 +1,6 @@
 /** Reading a request's body within a bound. */
 import type { IncomingMessage } from 'node:http';
-import { FailureError } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 
 /** Bytes of a body at most: pictures come in base64. */
 export const BODY_LIMIT = 64 * 1024 * 1024;
@@ -18,7 +18,7 @@ export async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Pr
       // Keeps reading into nothing: a caller that still sends would not see the answer otherwise.
       request.removeAllListeners('data').resume();
       const detail = `a body has at most ${limit} bytes`;
-      reject(new FailureError({ code: 'too_large', detail }));
+      reject(refusal('too_large', detail));
     };
     if (Number(request.headers['content-length'] ?? 0) > limit) return refuse();
     request.on('data', (chunk: Buffer) => {

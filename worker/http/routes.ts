@@ -1,6 +1,6 @@
 /** The internal API: health, models, and work. One handler a route, over plain values. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Failure, FailureError, PROBLEMS } from '../../shared/api/problem.ts';
+import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
 import { asFailure, describeError, sendFailure, sendJson } from './answers.ts';
 import { readBody } from './io.ts';
@@ -9,11 +9,8 @@ import { doJob, JOBS } from './work.ts';
 
 export { describeError } from './answers.ts';
 
-const failure = (code: Failure['code'], detail: string): FailureError =>
-  new FailureError({ code, detail });
-
 const unauthorized = (): FailureError =>
-  failure('unauthorized', 'the signature is missing, wrong or too old');
+  refusal('unauthorized', 'the signature is missing, wrong or too old');
 
 /** What the body has to be, by the headers alone. @throws FailureError `unauthorized` */
 async function authenticate(
@@ -46,7 +43,7 @@ export async function route(
   const allow = (allowed: string): void => {
     if (method === allowed) return;
     response.setHeader('allow', allowed);
-    throw failure('method_not_allowed', `${path} is used with ${allowed}`);
+    throw refusal('method_not_allowed', `${path} is used with ${allowed}`);
   };
   try {
     if (path === '/v2/health/live') return sendJson(response, 200, { live: true });
@@ -56,7 +53,7 @@ export async function route(
     }
     const job = Object.hasOwn(JOBS, path) ? JOBS[path] : undefined;
     if (path !== '/internal/models' && !job) {
-      throw failure('not_found', `there is nothing at ${path}`);
+      throw refusal('not_found', `there is nothing at ${path}`);
     }
     const body = await readSigned(request, await authenticate(request, path, services.secret));
     if (!job) {

@@ -1,5 +1,5 @@
 /** What the routes work with. */
-import { FailureError } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import type { ServedModel } from '../tasks/servedModel.ts';
 import type { Gate } from './gate.ts';
@@ -19,10 +19,8 @@ export interface RouteServices {
 
 /** Half a list of models would be taken for the whole one, so there is none before the worker is ready. */
 export function assertServing(services: RouteServices): void {
-  if (services.isStopping())
-    throw new FailureError({ code: 'not_ready', detail: 'the worker is stopping' });
-  if (!services.isReady())
-    throw new FailureError({ code: 'not_ready', detail: 'the models are still being loaded' });
+  if (services.isStopping()) throw refusal('not_ready', 'the worker is stopping');
+  if (!services.isReady()) throw refusal('not_ready', 'the models are still being loaded');
 }
 
 /** The served model of a name. @throws FailureError `not_ready`, `model_not_loaded` */
@@ -33,6 +31,5 @@ export function pickModel(services: RouteServices, name: string): ServedModel {
     name,
     models.map((model) => model.description),
   );
-  if (!chosen.ok) throw new FailureError(chosen.failure);
-  return models.find((model) => model.description === chosen.value)!;
+  return models.find((model) => model.description === chosen)!;
 }

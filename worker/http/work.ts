@@ -1,8 +1,9 @@
 /** Requests for work: admitted by the gate, stopped when their caller goes, answered whole or as events. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Progress } from '../../shared/api/generate.ts';
-import { FailureError, PROBLEMS } from '../../shared/api/problem.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import {
   workerDetokenizeRequestSchema,
   workerGenerateRequestSchema,
@@ -38,19 +39,9 @@ function parse<T>(schema: z.ZodType<T>, body: string): T {
   try {
     json = JSON.parse(body);
   } catch {
-    throw new FailureError({ code: 'invalid_json', detail: 'the body is not valid JSON' });
+    throw refusal('invalid_json', 'the body is not valid JSON');
   }
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map((issue) => ({
-    detail: issue.message,
-    pointer: `/${issue.path.join('/')}`,
-  }));
-  throw new FailureError({
-    code: 'invalid_request',
-    detail: errors[0]?.detail ?? 'the request does not fit its schema',
-    errors,
-  });
+  return parseBody(schema, json);
 }
 
 function generateJob(body: string): Job {

@@ -1,7 +1,7 @@
 /** Repositories of the hub -> a folder that `npm run export` takes, as a checkpoint or as a set. */
 import { mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createHasher, hashFile, sizeOf } from './digest.ts';
 import { type DownloadEvent, download } from './download.ts';
 import { HubError } from './errors.ts';

@@ -3,22 +3,11 @@
  * what the caller calls them; size is checked from the header, before any pixel is decoded.
  */
 import sharp, { type Sharp } from 'sharp';
-import { FailureError, type ProblemCode } from '../../shared/api/problem.ts';
+import { type ProblemCode, refusal } from '../../shared/api/problem.ts';
 import { roundHalfEven } from '../../shared/schedule.ts';
 
 /** Pixels of a picture at most. */
 export const PIXEL_LIMIT = 50_000_000;
-
-const invalid = (
-  detail: string,
-  pointer: string,
-  cause?: unknown,
-  code: ProblemCode = 'invalid_image',
-): FailureError =>
-  new FailureError(
-    { code, detail, errors: [{ detail, pointer }] },
-    cause === undefined ? undefined : { cause },
-  );
 
 /**
  * The bytes of a data URL, or of plain base64.
@@ -32,13 +21,13 @@ export function bytesFromText(
   const comma = text.indexOf(',');
   const isDataUrl = text.startsWith('data:');
   if (isDataUrl && (comma < 0 || !text.slice(0, comma).endsWith(';base64'))) {
-    throw invalid('the data URL is not in base64', pointer, undefined, code);
+    throw refusal(code, 'the data URL is not in base64', pointer);
   }
   const base64 = (isDataUrl ? text.slice(comma + 1) : text).replace(/\s|=+\s*$/g, '');
   // The decoder skips what is not base64, so the length tells whether all of it was.
   const bytes = Buffer.from(base64, 'base64');
   if (base64 === '' || bytes.length !== Math.floor((base64.length * 3) / 4)) {
-    throw invalid('the file is neither a base64 data URL nor base64', pointer, undefined, code);
+    throw refusal(code, 'the file is neither a base64 data URL nor base64', pointer);
   }
   return bytes;
 }
@@ -78,20 +67,23 @@ const open = (bytes: Buffer): Sharp =>
  * @throws FailureError `invalid_image` (not one of the formats, animated, damaged) or `image_too_large`
  */
 export async function inspectPicture(bytes: Buffer, pointer: string): Promise<Picture> {
-  if (!hasKnownMagic(bytes)) throw invalid('the picture is not a PNG, JPEG or WebP file', pointer);
+  if (!hasKnownMagic(bytes))
+    throw refusal('invalid_image', 'the picture is not a PNG, JPEG or WebP file', pointer);
   // The limit of the library would answer with the same error as for a damaged file.
   const header = await sharp(bytes, { limitInputPixels: false })
     .metadata()
     .catch((cause: unknown) => {
-      throw invalid('the picture cannot be decoded; it may be damaged', pointer, cause);
+      throw refusal('invalid_image', 'the picture cannot be decoded; it may be damaged', pointer, {
+        cause,
+      });
     });
   if ((header.pages ?? 1) > 1 || isAnimatedPng(bytes)) {
-    throw invalid('animated pictures are not accepted', pointer);
+    throw refusal('invalid_image', 'animated pictures are not accepted', pointer);
   }
   const { width, height } = header.autoOrient;
   if (width * height > PIXEL_LIMIT) {
     const detail = `the picture has ${width} x ${height} pixels; at most ${PIXEL_LIMIT} are accepted`;
-    throw new FailureError({ code: 'image_too_large', detail, errors: [{ detail, pointer }] });
+    throw refusal('image_too_large', detail, pointer);
   }
   return {
     bytes,
@@ -145,10 +137,16 @@ export async function decodePicture(
     .raw({ depth: sixteen ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true })
     .catch((cause: unknown) => {
-      throw invalid('the picture cannot be decoded; it may be damaged', pointer, cause);
+      throw refusal('invalid_image', 'the picture cannot be decoded; it may be damaged', pointer, {
+        cause,
+      });
     });
   if (info.channels !== channels) {
-    throw invalid(`the picture decodes to ${info.channels} channels, not ${channels}`, pointer);
+    throw refusal(
+      'invalid_image',
+      `the picture decodes to ${info.channels} channels, not ${channels}`,
+      pointer,
+    );
   }
   if (!sixteen) return { data: new Uint8Array(data), largest: 255 };
   const copy = new Uint8Array(data);

@@ -1,7 +1,7 @@
 /** Loads exported folders: reads and checks their manifests, then opens every graph in one thread. */
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import {
   type FmManifest,
   fmManifestSchema,

@@ -1,5 +1,6 @@
 /** A bound on the time a request takes. */
-import { FailureError } from '../../shared/api/problem.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
 
 export interface Deadline {
   /** Aborts when the caller's does, or when the time is over: then its reason is the failure. */
@@ -16,8 +17,7 @@ export function withDeadline(
   const controller = new AbortController();
   const timer = setTimeout(() => {
     const detail = `the request was not done after ${milliseconds} ms`;
-    const errors = [{ detail, pointer: '/deadline_ms' }];
-    controller.abort(new FailureError({ code: 'deadline_exceeded', detail, errors }));
+    controller.abort(refusal('deadline_exceeded', detail, pointerTo('deadline_ms')));
   }, milliseconds);
   return {
     signal: signal ? AbortSignal.any([signal, controller.signal]) : controller.signal,

@@ -1,4 +1,6 @@
 /** Pictures and arrays of numbers -> what a tokenizer's encoder takes, by the modality's presentation. */
+
+import { refusal } from '../../shared/api/problem.ts';
 import type { QuantizingConfig } from '../../shared/model/config.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { roundHalfEven } from '../../shared/schedule.ts';
@@ -11,7 +13,7 @@ import {
   standardisedPlanes,
 } from '../image/preprocess.ts';
 import type { Tensor } from '../session/types.ts';
-import { invalidInput, ofRank } from '../values/arrays.ts';
+import { ofRank } from '../values/arrays.ts';
 import type { NumberArray } from '../values/npy.ts';
 import { nearestSquare } from '../values/resize.ts';
 
@@ -29,7 +31,7 @@ function labelsFeed(classes: ArrayLike<number>, count: number, size: number, at:
   const ids = Array.from(classes, (id) => (id === NO_CLASS ? 0 : id));
   const beyond = ids.find((id) => !Number.isInteger(id) || id < 0 || id >= count);
   if (beyond !== undefined)
-    throw invalidInput(`class ${beyond} does not exist; there are ${count}`, at);
+    throw refusal('invalid_input', `class ${beyond} does not exist; there are ${count}`, at);
   return {
     labels: { type: 'int64', dims: [1, size, size], data: BigInt64Array.from(ids, BigInt) },
   };
@@ -67,7 +69,7 @@ async function pictureClasses(picture: Picture, info: ModalityInfo, at: string) 
   if (classes) return classes;
   const detail =
     'a class picture is grey or indexed with class ids, or in the colours of the palette';
-  throw invalidInput(detail, at);
+  throw refusal('invalid_input', detail, at);
 }
 
 const planesFeed = (data: Float32Array, channels: number, size: number): Feed => ({
@@ -115,7 +117,11 @@ function normalFeed(array: NumberArray, size: number, at: string): Feed {
   const { dims, data, kind, largest } = ofRank(array, 3, form, at);
   const [channels, height, width] = dims as [number, number, number];
   if (channels !== 3 || (kind === 'int' && largest !== 255))
-    throw invalidInput(`the array has shape (${dims.join(', ')}); it must be ${form}`, at);
+    throw refusal(
+      'invalid_input',
+      `the array has shape (${dims.join(', ')}); it must be ${form}`,
+      at,
+    );
   const planes = new Float32Array(3 * size * size);
   for (let channel = 0; channel < 3; channel++) {
     const plane = data.subarray(channel * height * width, (channel + 1) * height * width);
@@ -126,7 +132,7 @@ function normalFeed(array: NumberArray, size: number, at: string): Feed {
     );
   }
   if (planes.some((value) => Math.abs(value) > 1 + NORMAL_SLACK))
-    throw invalidInput('normals have components beyond -1 to 1', at);
+    throw refusal('invalid_input', 'normals have components beyond -1 to 1', at);
   return planesFeed(planes, 3, size);
 }
 
@@ -135,14 +141,22 @@ function featureFeed(array: NumberArray, info: ModalityInfo, channels: number, a
   const form = `(${channels}, ${side}, ${side}) or (1, ${channels}, ${side}, ${side})`;
   const { dims, data } = ofRank(array, 3, form, at);
   if (dims[0] !== channels || dims[1] !== side || dims[2] !== side)
-    throw invalidInput(`the array has shape (${array.dims.join(', ')}); it must be ${form}`, at);
+    throw refusal(
+      'invalid_input',
+      `the array has shape (${array.dims.join(', ')}); it must be ${form}`,
+      at,
+    );
   return planesFeed(Float32Array.from(data), channels, side);
 }
 
 /** Of a vector (C); axes of length 1 do not count. */
 export function vectorFeed(values: ArrayLike<number>, channels: number, at: string): Feed {
   if (values.length !== channels)
-    throw invalidInput(`the vector has ${values.length} numbers; it must have ${channels}`, at);
+    throw refusal(
+      'invalid_input',
+      `the vector has ${values.length} numbers; it must have ${channels}`,
+      at,
+    );
   return { vector: { type: 'float32', dims: [1, channels], data: Float32Array.from(values) } };
 }
 
@@ -173,6 +187,10 @@ export function arrayFeed(
       return vectorFeed(ofRank(flat, 1, `(${config.n_channels})`, at).data, config.n_channels, at);
     }
     default:
-      throw invalidInput(`${info.presentation} values are given as a picture, not an array`, at);
+      throw refusal(
+        'invalid_input',
+        `${info.presentation} values are given as a picture, not an array`,
+        at,
+      );
   }
 }

@@ -1,6 +1,6 @@
 /** The generate task: inputs -> engine -> outputs. A pure function of the request and the models. */
 import type { GenerateRequest, Merged, Output, Progress } from '../../shared/api/generate.ts';
-import { FailureError } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import type { KnownTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
 import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
@@ -34,7 +34,7 @@ function knownOf(stage: Stage, known: readonly KnownTarget[], samples: number): 
   for (const [i, { modality, samples: ids }] of leading.entries()) {
     if (stage.targets[i]!.plan.modality === modality && ids.length === samples) continue;
     const detail = `the known target ${modality} is not the next one, or has not ${samples} samples`;
-    throw new FailureError({ code: 'invalid_request', detail });
+    throw refusal('invalid_request', detail);
   }
   return Array.from(
     { length: samples },

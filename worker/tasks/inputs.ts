@@ -1,12 +1,13 @@
 /** Input values of a request -> tokens the encoder sees. */
 import type { InputValue } from '../../shared/api/generate.ts';
-import { FailureError } from '../../shared/api/problem.ts';
+import { pointerBelow, pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import { findModality, inputForm, inputModality, inputPointer } from '../../shared/plan/names.ts';
+import { findModality, inputForm, inputModality } from '../../shared/plan/names.ts';
 import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { bytesFromText, decodePicture, inspectPicture } from '../image/decode.ts';
 import { pixelPatches } from '../image/preprocess.ts';
-import { invalidInput, isArrayFile, ofRank, readArray } from '../values/arrays.ts';
+import { isArrayFile, ofRank, readArray } from '../values/arrays.ts';
 import { type Frame, hiddenPositions, withoutHidden } from '../values/hide.ts';
 import { vectorSchema } from '../values/schemas.ts';
 import { checked, gappedTokens, textTokens, valueTokens } from './sequenceInputs.ts';
@@ -26,10 +27,14 @@ const PICTURES: ReadonlySet<string> = new Set(['rgb', 'depth', 'normal', 'semseg
 async function embeddingRows(bytes: Buffer, info: ModalityInfo, at: string): Promise<Given> {
   const { max_tokens: most, embedding_size: width = 4096 } = info;
   const form = `(n, ${width}) with n from 1 to ${most}, as .npy or .safetensors`;
-  if (!isArrayFile(bytes)) throw invalidInput(`embeddings are an array ${form}`, at);
+  if (!isArrayFile(bytes)) throw refusal('invalid_input', `embeddings are an array ${form}`, at);
   const { dims, data } = ofRank(await readArray(bytes, at), 2, form, at);
   if (dims[1] !== width || dims[0]! > most)
-    throw invalidInput(`the array has shape (${dims.join(', ')}); it must be ${form}`, at);
+    throw refusal(
+      'invalid_input',
+      `the array has shape (${dims.join(', ')}); it must be ${form}`,
+      at,
+    );
   return { tokens: fullRows(Float32Array.from(data), width) };
 }
 
@@ -48,7 +53,8 @@ async function fileTokens(
     const ids = await encodeArray(await readArray(bytes, at), modality, model.loaded, at);
     return { tokens: fullTokens(ids) };
   }
-  if (!isPicture) throw invalidInput(`${modality} is given as an array, .npy or .safetensors`, at);
+  if (!isPicture)
+    throw refusal('invalid_input', `${modality} is given as an array, .npy or .safetensors`, at);
   const picture = await inspectPicture(bytes, at);
   const { width, height } = picture;
   if (!info.pixels) {
@@ -74,15 +80,15 @@ function rawTokens(
   const outside = ids.findIndex((id) => id !== null && id >= vocabulary);
   if (outside >= 0) {
     const detail = `token ${ids[outside]} is outside the vocabulary of ${modality} (0 to ${vocabulary - 1})`;
-    throw invalidInput(detail, `${at}/${outside}`);
+    throw refusal('invalid_input', detail, pointerBelow(at, outside));
   }
   if (info.type === 'img' ? ids.length !== most : ids.length > most) {
     const bound = info.type === 'img' ? '' : 'at most ';
-    throw invalidInput(`${modality} has ${bound}${most} tokens, not ${ids.length}`, at);
+    throw refusal('invalid_input', `${modality} has ${bound}${most} tokens, not ${ids.length}`, at);
   }
   if (info.type !== 'img') return gappedTokens(ids, model, at);
   const known = ids.flatMap((id, position) => (id === null ? [] : [{ id, position }]));
-  if (known.length === 0) throw invalidInput('none of the tokens is known', at);
+  if (known.length === 0) throw refusal('invalid_input', 'none of the tokens is known', at);
   return {
     positions: known.map(({ position }) => position),
     content: { kind: 'ids', ids: known.map(({ id }) => id) },
@@ -102,22 +108,26 @@ async function givenTokens(
   }
   if ('ref' in value) throw new Error(`input ${modality}: a reference was not resolved`);
   if ('tokens' in value)
-    return { tokens: rawTokens(value.tokens, modality, model, `${at}/tokens`) };
+    return { tokens: rawTokens(value.tokens, modality, model, pointerBelow(at, 'tokens')) };
   if ('data' in value) {
-    if (info.type === 'seq') throw invalidInput(`${modality} is not given as a file`, at);
+    if (info.type === 'seq')
+      throw refusal('invalid_input', `${modality} is not given as a file`, at);
     return await fileTokens(value.data, modality, model, at);
   }
   if ('text' in value) {
-    if (info.type !== 'seq') throw invalidInput(`${modality} is not given as text`, at);
+    if (info.type !== 'seq') throw refusal('invalid_input', `${modality} is not given as text`, at);
     return { tokens: await textTokens(value.text, modality, model, at) };
   }
   if (info.type === 'seq') {
-    return { tokens: await valueTokens(value.value, modality, model, `${at}/value`) };
+    return { tokens: await valueTokens(value.value, modality, model, pointerBelow(at, 'value')) };
   }
-  if (info.presentation !== 'vector') throw invalidInput(`${modality} is not given as JSON`, at);
-  const numbers = checked(vectorSchema, value.value, `${at}/value`);
+  if (info.presentation !== 'vector')
+    throw refusal('invalid_input', `${modality} is not given as JSON`, at);
+  const numbers = checked(vectorSchema, value.value, pointerBelow(at, 'value'));
   return {
-    tokens: fullTokens(await encodeVector(numbers, modality, model.loaded, `${at}/value`)),
+    tokens: fullTokens(
+      await encodeVector(numbers, modality, model.loaded, pointerBelow(at, 'value')),
+    ),
   };
 }
 
@@ -130,10 +140,10 @@ async function visible(
   at: string,
 ): Promise<VisibleTokens> {
   if (typeof value === 'string' || !('hide' in value) || value.hide === undefined) return tokens;
-  const place = `${at}/hide`;
+  const place = pointerBelow(at, 'hide');
   const { input_size: side, patch_size: patch } = info;
   if (info.type !== 'img' || info.presentation === 'vector' || !side || !patch)
-    throw invalidInput(`${modality} has no places that could be hidden`, place);
+    throw refusal('invalid_input', `${modality} has no places that could be hidden`, place);
   const { width, height } = size ?? { width: side, height: side };
   const frame: Frame = { grid: side / patch, side, width, height };
   return withoutHidden(tokens, await hiddenPositions(value.hide, frame, place), place);
@@ -145,7 +155,7 @@ function exactName(name: string, value: InputValue, model: ServedModel, at: stri
   const exact = entry && inputModality(entry, name, inputForm(entry, value));
   if (exact !== undefined && model.loaded.fm.modalities[exact]) return exact;
   const detail = `${name} cannot be given to ${model.description.id} in this form`;
-  throw new FailureError({ code: 'unknown_modality', detail, errors: [{ detail, pointer: at }] });
+  throw refusal('unknown_modality', detail, at);
 }
 
 /**
@@ -162,7 +172,7 @@ export async function readInput(
   name: string,
   value: InputValue,
   model: ServedModel,
-  at: string = inputPointer(name),
+  at: string = pointerTo('inputs', name),
 ): Promise<VisibleTokens> {
   const exact = exactName(name, value, model, at);
   const given = await givenTokens(exact, value, model, at);

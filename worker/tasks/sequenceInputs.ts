@@ -1,14 +1,14 @@
 /** Words and JSON values of sequence modalities -> tokens. */
-import type { z } from 'zod';
+import type * as z from 'zod';
+import { pointerBelow } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import { escapePointer } from '../../shared/plan/names.ts';
 import { fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { formatBoxes } from '../text/boxes.ts';
 import { formatInstances, type InstanceTokens, MASK_IDS } from '../text/instances.ts';
 import { formatMetadata } from '../text/metadata.ts';
 import { formatPalette } from '../text/palette.ts';
 import { formatPoses, type PoseTokens } from '../text/poses.ts';
-import { invalidInput } from '../values/arrays.ts';
 import { cutOut, MASK_SIDE } from '../values/instances.ts';
 import { decodeRle } from '../values/rle.ts';
 import {
@@ -30,8 +30,7 @@ export function checked<T extends z.ZodType>(schema: T, value: unknown, at: stri
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  const path = issue.path.map((step) => `/${escapePointer(String(step))}`).join('');
-  throw invalidInput(issue.message, `${at}${path}`);
+  throw refusal('invalid_input', issue.message, pointerBelow(at, ...issue.path));
 }
 
 /** Body poses as tokens: those given, or what the tokenizer makes of the rotations. */
@@ -42,7 +41,8 @@ async function poseTokens(
   at: string,
 ): Promise<PoseTokens> {
   const tokens =
-    pose_tokens ?? (await encodeVector(body_pose!.flat(2), modality, loaded, `${at}/body_pose`));
+    pose_tokens ??
+    (await encodeVector(body_pose!.flat(2), modality, loaded, pointerBelow(at, 'body_pose')));
   return { ...rest, global_orient: global_orient.flat(), pose_tokens: tokens };
 }
 
@@ -54,9 +54,14 @@ async function maskTokens(
   at: string,
 ): Promise<InstanceTokens> {
   if (mask_tokens) return { ...box, mask_tokens };
-  const place = `${at}/segmentation`;
+  const place = pointerBelow(at, 'segmentation');
   const mask = decodeRle(segmentation!);
-  if (!mask) throw invalidInput('the run lengths do not fill the mask', `${place}/counts`);
+  if (!mask)
+    throw refusal(
+      'invalid_input',
+      'the run lengths do not fill the mask',
+      pointerBelow(place, 'counts'),
+    );
   const cut = cutOut(mask, box);
   return { ...box, mask_tokens: await encodeMask(cut, MASK_SIDE, modality, loaded, place) };
 }
@@ -95,19 +100,19 @@ async function valueText(
       const encoded = await each(points, async ({ point, instances }, i) => ({
         point,
         instances: await each(instances, (instance, j) =>
-          maskTokens(instance, modality, model, `${at}/points/${i}/instances/${j}`),
+          maskTokens(instance, modality, model, pointerBelow(at, 'points', i, 'instances', j)),
         ),
       }));
       return formatInstances(encoded);
     }
     case 'poses': {
       const encoded = await each(checked(posesSchema, value, at), (person, index) =>
-        poseTokens(person, modality, model, `${at}/${index}`),
+        poseTokens(person, modality, model, pointerBelow(at, index)),
       );
       return formatPoses(encoded);
     }
     default:
-      throw invalidInput(`${modality} is not given as a value`, at);
+      throw refusal('invalid_input', `${modality} is not given as a value`, at);
   }
 }
 
@@ -119,7 +124,7 @@ function idsOf(text: string, model: ServedModel, info: ModalityInfo, at: string)
   const ids = open ? words : [...words, eos];
   if (ids.length > info.max_tokens) {
     const detail = `the text has ${ids.length} tokens with its end; at most ${info.max_tokens} fit`;
-    throw invalidInput(detail, at);
+    throw refusal('invalid_input', detail, at);
   }
   return ids;
 }
@@ -148,7 +153,7 @@ export async function textTokens(
   const info = model.loaded.fm.modalities[modality]!;
   const json = STRUCTURED.has(info.presentation) ? jsonOf(text) : undefined;
   if (json !== undefined) return await valueTokens(json, modality, model, at);
-  if (model.text.encode(text).length === 0) throw invalidInput('the text is empty', at);
+  if (model.text.encode(text).length === 0) throw refusal('invalid_input', 'the text is empty', at);
   return fullTokens(idsOf(text, model, info, at));
 }
 
@@ -170,8 +175,9 @@ export async function valueTokens(
     return fullTokens(idsOf(await valueText(value, modality, model, at), model, info, at));
   const captions = checked(captionsSchema, value, at);
   const runs = captions.map((text, index) => {
-    const place = Array.isArray(value) ? `${at}/${index}` : at;
-    if (model.text.encode(text).length === 0) throw invalidInput('the text is empty', place);
+    const place = Array.isArray(value) ? pointerBelow(at, index) : at;
+    if (model.text.encode(text).length === 0)
+      throw refusal('invalid_input', 'the text is empty', place);
     return idsOf(text, model, info, place);
   });
   return {
@@ -197,7 +203,7 @@ export function gappedTokens(
     try {
       return [text.specials.sentinel(gaps)];
     } catch (cause) {
-      throw invalidInput(`${gaps} gaps are more than a text can have`, at, cause);
+      throw refusal('invalid_input', `${gaps} gaps are more than a text can have`, at, { cause });
     }
   });
   return fullTokens(filled);

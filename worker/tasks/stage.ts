@@ -1,7 +1,8 @@
 /** One stage of a request: the targets that one model makes, for all samples side by side. */
 import type { GenerateRequest } from '../../shared/api/generate.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
 import type { PlannedInput } from '../../shared/plan/inputs.ts';
-import { inputModality, inputPointer } from '../../shared/plan/names.ts';
+import { inputModality } from '../../shared/plan/names.ts';
 import type { Stage } from '../../shared/plan/plan.ts';
 import type { PlannedTarget } from '../../shared/plan/targets.ts';
 import type { TargetPlan } from '../../shared/schedule.ts';
@@ -53,7 +54,10 @@ async function readStage(
   for (const { name, entry, form, modality } of inputs) {
     // A picture that is to be completed feeds its tokens, where its public name would mean the pixels.
     const own = inputModality(entry, name, form) === modality ? name : modality;
-    state.set(modality, await readInput(own, request.inputs[name]!, model, inputPointer(name)));
+    state.set(
+      modality,
+      await readInput(own, request.inputs[name]!, model, pointerTo('inputs', name)),
+    );
   }
   return state;
 }

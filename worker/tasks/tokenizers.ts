@@ -1,11 +1,10 @@
 /** Tokenizers at work: pictures and arrays -> ids, ids -> values. */
-import { FailureError } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { sample } from '../diffusion/sampler.ts';
 import { normals } from '../engine/rng.ts';
 import type { Picture } from '../image/decode.ts';
 import type { DecodedValues } from '../image/postprocess.ts';
 import type { FloatTensor, LoadedModelSet, LoadedTokenizer, Tensor } from '../session/types.ts';
-import { invalidInput } from '../values/arrays.ts';
 import type { NumberArray } from '../values/npy.ts';
 import { arrayFeed, pictureFeed, vectorFeed } from './encoderFeeds.ts';
 
@@ -25,7 +24,7 @@ function needTokenizer(modality: string, loaded: LoadedModelSet, at: string): Lo
   if (tokenizer) return tokenizer;
   const names = Object.keys(loaded.tokenizers).join(', ') || 'none';
   const detail = `no tokenizer is loaded for ${modality}; give its tokens. Loaded: ${names}`;
-  throw new FailureError({ code: 'no_tokenizer', detail, errors: [{ detail, pointer: at }] });
+  throw refusal('no_tokenizer', detail, at);
 }
 
 async function encode(
@@ -82,7 +81,7 @@ export async function encodeVector(
   const tokenizer = needTokenizer(modality, loaded, at);
   const { config } = tokenizer.manifest;
   if (!config.enc_type.includes('MLP/'))
-    throw invalidInput(`the tokenizer of ${modality} takes pictures, not vectors`, at);
+    throw refusal('invalid_input', `the tokenizer of ${modality} takes pictures, not vectors`, at);
   return await encode(tokenizer, vectorFeed(values, config.n_channels, at));
 }
 

@@ -1,6 +1,7 @@
 /** The tasks of tokens alone: values -> tokens, and tokens -> values. */
 import type { Output } from '../../shared/api/generate.ts';
-import { FailureError } from '../../shared/api/problem.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import type {
   DetokenizeRequest,
   DetokenizeResponse,
@@ -8,7 +9,7 @@ import type {
   TokenizeResponse,
 } from '../../shared/api/tokens.ts';
 import { type PlannedInput, planInput } from '../../shared/plan/inputs.ts';
-import { escapePointer, isPixels, refusal } from '../../shared/plan/names.ts';
+import { isPixels } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import type { TokenState } from '../engine/tokenState.ts';
 import { readInput } from './inputs.ts';
@@ -70,13 +71,13 @@ export async function runTokenize(
 ): Promise<TokenizeResponse> {
   const inputs: Record<string, Tokenized> = {};
   for (const [name, value] of Object.entries(request.inputs)) {
-    const at = `/inputs/${escapePointer(name)}`;
+    const at = pointerTo('inputs', name);
     const planned = planInput(model.description, name, value, () => true);
     const { entry } = planned;
     const own = entry.modalities.find((exact) => !isPixels(entry, exact));
     if (own === undefined || entry.type === 'seq_emb') {
       const detail = `${name} has no tokens: the model takes it as it is`;
-      throw new FailureError(refusal('invalid_input', detail, at));
+      throw refusal('invalid_input', detail, at);
     }
     const state = new Map([[own, await readInput(own, value, model, at)]]);
     const tokens = told(own, state, entry.type === 'img' ? entry.tokens : undefined);

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SpecialTokens } from '../engine/spans.ts';
 
 export interface TextTokenizer {

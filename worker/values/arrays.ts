@@ -1,15 +1,9 @@
 /** Arrays that a caller sends as a file, `.npy` or `.safetensors`, told apart by their first bytes. */
-import { FailureError } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { openCheckpoint } from '../safetensors/checkpoint.ts';
 import { SafetensorsError } from '../safetensors/errors.ts';
 import type { ByteSource } from '../safetensors/source.ts';
 import { ArrayError, countOf, isNpy, type NumberArray, readNpy } from './npy.ts';
-
-export const invalidInput = (detail: string, pointer: string, cause?: unknown): FailureError =>
-  new FailureError(
-    { code: 'invalid_input', detail, errors: [{ detail, pointer }] },
-    cause === undefined ? undefined : { cause },
-  );
 
 /** A safetensors header is JSON after 8 bytes of its length. */
 const isSafetensors = (bytes: Buffer): boolean => bytes.length > 9 && bytes[8] === 0x7b;
@@ -47,7 +41,9 @@ export async function readArray(bytes: Buffer, pointer: string): Promise<NumberA
     return isNpy(bytes) ? readNpy(bytes) : await readSafetensors(bytes);
   } catch (cause) {
     if (cause instanceof ArrayError || cause instanceof SafetensorsError)
-      throw invalidInput(`the array cannot be read: ${cause.message}`, pointer, cause);
+      throw refusal('invalid_input', `the array cannot be read: ${cause.message}`, pointer, {
+        cause,
+      });
     throw cause;
   }
 }
@@ -67,8 +63,8 @@ export function ofRank(
   let dims = array.dims;
   while (dims.length > rank && dims[0] === 1) dims = dims.slice(1);
   if (dims.length !== rank || array.data.length === 0)
-    throw invalidInput(`the array has shape ${given}; it must be ${form}`, pointer);
+    throw refusal('invalid_input', `the array has shape ${given}; it must be ${form}`, pointer);
   if (!array.data.every(Number.isFinite))
-    throw invalidInput('the array has values that are not finite', pointer);
+    throw refusal('invalid_input', 'the array has values that are not finite', pointer);
   return { ...array, dims };
 }

@@ -1,9 +1,10 @@
 /** What a caller hides of a picture -> the tokens that are not given: all that any of it touches. */
 import type { Hidden } from '../../shared/api/generate.ts';
+import { pointerBelow } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { roundHalfEven } from '../../shared/schedule.ts';
 import type { VisibleTokens } from '../engine/tokenState.ts';
 import { bytesFromText, decodePicture, inspectPicture } from '../image/decode.ts';
-import { invalidInput } from './arrays.ts';
 
 /** The tokens of a picture, and the picture they come from. */
 export interface Frame {
@@ -49,7 +50,7 @@ async function inMask(mask: string, frame: Frame, at: string): Promise<number[]>
   if (!asPicture && !square) {
     const sizes = new Set([`${width} x ${height}`, `${side} x ${side}`, `${grid} x ${grid}`]);
     const detail = `the mask has ${picture.width} x ${picture.height} pixels; it must have ${[...sizes].join(' or ')}`;
-    throw invalidInput(detail, at);
+    throw refusal('invalid_input', detail, at);
   }
   const size = Math.min(picture.width, picture.height);
   const options = { size, channels: 1, resampling: 'nearest' } as const;
@@ -78,9 +79,11 @@ export async function hiddenPositions(
   const parts: readonly Hidden[] = Array.isArray(hide) ? hide : [hide as Hidden];
   const hidden = new Set<number>();
   for (const [index, part] of parts.entries()) {
-    const place = Array.isArray(hide) ? `${at}/${index}` : at;
+    const place = Array.isArray(hide) ? pointerBelow(at, index) : at;
     const found =
-      'box' in part ? inBox(part.box, frame) : await inMask(part.mask, frame, `${place}/mask`);
+      'box' in part
+        ? inBox(part.box, frame)
+        : await inMask(part.mask, frame, pointerBelow(place, 'mask'));
     for (const position of found) hidden.add(position);
   }
   return hidden;
@@ -93,7 +96,7 @@ export function withoutHidden(
   at: string,
 ): VisibleTokens {
   const kept = tokens.positions.flatMap((position, i) => (hidden.has(position) ? [] : [i]));
-  if (kept.length === 0) throw invalidInput('everything that is given is hidden', at);
+  if (kept.length === 0) throw refusal('invalid_input', 'everything that is given is hidden', at);
   const positions = kept.map((i) => tokens.positions[i]!);
   const { content } = tokens;
   if (content.kind === 'ids') {

@@ -1,5 +1,5 @@
 /** JSON values of structured modalities as callers give them: the form in which they are answered. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Presentation } from '../../shared/model/modalities.ts';
 import { MASK_IDS } from '../text/instances.ts';
 import { METADATA_FIELDS } from '../text/metadata.ts';

@@ -1,5 +1,5 @@
 /** Asks a server for predictions of held-out scenes and compares them with the truth. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { GenerateRequestBody, Output } from '../../../shared/api/generate.ts';
 import type { Client } from '../../../shared/client/index.ts';
 import type { Example } from '../scene/scenes.ts';

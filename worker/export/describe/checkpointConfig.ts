@@ -1,7 +1,7 @@
 /** The config of a checkpoint, wherever it is kept, and our own entries beside it. */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Checkpoint } from '../../safetensors/checkpoint.ts';
 import { ExportError } from '../errors.ts';
 

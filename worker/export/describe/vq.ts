@@ -1,5 +1,5 @@
 /** What a tokenizer's checkpoint says about itself: its config and the sizes of its transformers. */
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   type VitPreset,
   type VqConfig,
