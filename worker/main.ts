@@ -1,7 +1,6 @@
 /** Entry of the worker process. */
 import { parseWorkerConfig } from './config.ts';
-import { jsonLog } from './http/log.ts';
-import { describeError } from './http/routes.ts';
+import { describeError, jsonLog } from './service/log.ts';
 import { startWorker } from './worker.ts';
 
 const log = jsonLog((line) => process.stdout.write(`${line}\n`));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FailureError } from '../../shared/api/problem.ts';
-import { createGate } from '../../worker/http/gate.ts';
+import { createGate } from '../../worker/service/gate.ts';
 
 const never = new AbortController().signal;
 

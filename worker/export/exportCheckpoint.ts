@@ -84,15 +84,15 @@ function refuseOtherFormats(file: string): void {
     throw new ExportError('not_a_checkpoint', `${file}: a .safetensors file is expected`);
 }
 
-interface Job {
+interface OpenedExport {
   readonly checkpoint: Checkpoint;
   readonly head: Checkpoint | undefined;
   readonly options: ExportOptions;
   readonly partial: string;
 }
 
-async function exportOpened(job: Job): Promise<Manifest> {
-  const { checkpoint, head, options, partial } = job;
+async function exportOpened(opened: OpenedExport): Promise<Manifest> {
+  const { checkpoint, head, options, partial } = opened;
   const progress = options.onProgress ?? (() => {});
   const precision = options.precision ?? 'fp32';
   const backbone = options.backbone || head ? { ...(head && { head }) } : undefined;
@@ -142,7 +142,7 @@ async function exportOpened(job: Job): Promise<Manifest> {
     const sessions = await openForCheck(runtime, partial, graphs, bytes);
     const check = await checkExport(draft, sessions);
     const agreement =
-      written && (await agreementWithFp32(job, described, checkpoints, draft, sessions));
+      written && (await agreementWithFp32(opened, described, checkpoints, draft, sessions));
     const manifest = { ...draft, check, ...(agreement && { agreement }) };
     await writeManifest(partial, manifest);
     if (manifest.kind === 'fm' && !options.isMember)
@@ -185,7 +185,7 @@ async function linkFiles(files: readonly LinkedFile[], folder: string): Promise<
 
 /** Builds the same model in fp32 beside the export, for as long as the comparison takes. */
 async function agreementWithFp32(
-  { options, partial }: Job,
+  { options, partial }: OpenedExport,
   described: Described,
   checkpoints: readonly Checkpoint[],
   draft: Manifest,

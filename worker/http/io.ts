@@ -1,33 +1,57 @@
-/** Reading a request's body within a bound. */
-import type { IncomingMessage } from 'node:http';
+/** Reading a request's body within bounds, and turning away the rest of one that is not read. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { refusal } from '../../shared/api/problem.ts';
 
-/** Bytes of a body at most: pictures come in base64. */
-export const BODY_LIMIT = 64 * 1024 * 1024;
+/** Time for a body at the least, and the slowest rate beyond it. */
+const LEAST_MILLISECONDS = 5_000;
+const BYTES_A_MILLISECOND = 1_000;
+/** How long a caller whose body is not read may go on sending before the connection breaks. */
+const LINGER_MILLISECONDS = 2_000;
 
 /**
- * The body as text. What comes beyond the limit is thrown away unread, so that the answer can still be
- * delivered.
- * @throws FailureError `too_large`
+ * The body's bytes, in a buffer of their own.
+ * @param length bytes that the body was said to have; not one more is kept
+ * @throws FailureError `invalid_request` when it has another length, or does not arrive in time
  */
-export async function readBody(request: IncomingMessage, limit = BODY_LIMIT): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const refuse = (): void => {
-      // Keeps reading into nothing: a caller that still sends would not see the answer otherwise.
-      request.removeAllListeners('data').resume();
-      const detail = `a body has at most ${limit} bytes`;
-      reject(refusal('too_large', detail));
-    };
-    if (Number(request.headers['content-length'] ?? 0) > limit) return refuse();
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > limit) refuse();
-      else chunks.push(chunk);
+export async function readBody(
+  request: IncomingMessage,
+  length: number,
+  leastMilliseconds = LEAST_MILLISECONDS,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const body = new Uint8Array(length);
+  let size = 0;
+  const milliseconds = leastMilliseconds + Math.ceil(length / BYTES_A_MILLISECOND);
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      const misfit = (what: string) => reject(refusal('invalid_request', `the body ${what}`));
+      timer = setTimeout(() => misfit(`did not arrive within ${milliseconds} ms`), milliseconds);
+      request.on('data', (chunk: Buffer) => {
+        if (size + chunk.length > length) return misfit(`has more than the ${length} bytes signed`);
+        body.set(chunk, size);
+        size += chunk.length;
+      });
+      request.once('end', () => {
+        if (size < length) misfit(`has ${size} bytes of the ${length} signed`);
+        else resolve(body);
+      });
+      request.once('error', reject);
+      request.once('close', () => reject(new Error('the connection closed within the body')));
     });
-    request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
-    request.once('error', reject);
-    request.once('close', () => reject(new Error('the connection closed within the body')));
-  });
+  } finally {
+    clearTimeout(timer);
+    request.removeAllListeners('data').removeAllListeners('end');
+  }
+}
+
+/**
+ * Ends the connection after the answer where some of the body was not read. What still comes is thrown
+ * away for a moment: a caller that sees its connection break while it sends would not see the answer.
+ */
+export function turnAway(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || response.headersSent) return;
+  response.setHeader('connection', 'close');
+  request.resume();
+  const timer = setTimeout(() => request.destroy(), LINGER_MILLISECONDS);
+  request.once('close', () => clearTimeout(timer));
 }

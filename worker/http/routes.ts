@@ -1,13 +1,29 @@
-/** The internal API: health, models, and work. One handler a route, over plain values. */
+/** The internal API: health, models, and jobs. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
-import { asFailure, describeError, sendFailure, sendJson } from './answers.ts';
-import { readBody } from './io.ts';
-import { assertServing, type RouteServices } from './services.ts';
-import { doJob, JOBS } from './work.ts';
+import { isJobKind, type JobKind } from '../service/job.ts';
+import { describeError } from '../service/log.ts';
+import { asFailure } from '../service/runJob.ts';
+import { assertServing, type JobServices } from '../service/services.ts';
+import { sendFailure, sendJson } from './answers.ts';
+import { readBody, turnAway } from './io.ts';
+import { answerJob, callerSignal } from './work.ts';
 
-export { describeError } from './answers.ts';
+export interface RouteServices extends JobServices {
+  /** Shared with the edge; signs every internal request. */
+  readonly secret: string;
+}
+
+const INTERNAL = '/internal/';
+const MEBIBYTE = 1024 * 1024;
+
+/** Bytes of a body at most: files come in base64, tokens as numbers. */
+const BODY_BYTES: Readonly<Record<JobKind, number>> = {
+  generate: 64 * MEBIBYTE,
+  tokenize: 64 * MEBIBYTE,
+  detokenize: 4 * MEBIBYTE,
+};
 
 const unauthorized = (): FailureError =>
   refusal('unauthorized', 'the signature is missing, wrong or too old');
@@ -25,11 +41,28 @@ async function authenticate(
   return signed;
 }
 
-/** @throws FailureError `too_large`, and `unauthorized` when it is not the body that was signed */
-async function readSigned(request: IncomingMessage, signed: SignedRequest): Promise<string> {
-  const body = await readBody(request);
-  if (!(await isSignedBody(signed, new TextEncoder().encode(body)))) throw unauthorized();
+/** The body that was signed. @throws FailureError `too_large`, `unauthorized`; as `readBody` */
+async function readSigned(
+  request: IncomingMessage,
+  signed: SignedRequest,
+  limit: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { contentLength } = signed;
+  if (contentLength > limit) {
+    throw refusal(
+      'too_large',
+      `the body has ${contentLength} bytes; at most ${limit} are read here`,
+    );
+  }
+  const body = await readBody(request, contentLength);
+  if (!(await isSignedBody(signed, body))) throw unauthorized();
   return body;
+}
+
+function allow(response: ServerResponse, path: string, method: string, allowed: string): void {
+  if (method === allowed) return;
+  response.setHeader('allow', allowed);
+  throw refusal('method_not_allowed', `${path} is used with ${allowed}`);
 }
 
 /** Answers one request; every error but a broken connection becomes a failure. */
@@ -38,38 +71,36 @@ export async function route(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const arrived = performance.now();
   const method = request.method ?? 'GET';
   const path = new URL(request.url ?? '/', 'http://worker').pathname;
-  const allow = (allowed: string): void => {
-    if (method === allowed) return;
-    response.setHeader('allow', allowed);
-    throw refusal('method_not_allowed', `${path} is used with ${allowed}`);
-  };
   try {
     if (path === '/v2/health/live') return sendJson(response, 200, { live: true });
     if (path === '/v2/health/ready') {
       const ready = services.isReady() && !services.isStopping();
       return sendJson(response, ready ? 200 : 503, { ready });
     }
-    const job = Object.hasOwn(JOBS, path) ? JOBS[path] : undefined;
-    if (path !== '/internal/models' && !job) {
-      throw refusal('not_found', `there is nothing at ${path}`);
-    }
-    const body = await readSigned(request, await authenticate(request, path, services.secret));
-    if (!job) {
-      allow('GET');
-      assertServing(services);
+    const name = path.startsWith(INTERNAL) ? path.slice(INTERNAL.length) : '';
+    const kind = isJobKind(name) ? name : undefined;
+    if (name !== 'models' && !kind) throw refusal('not_found', `there is nothing at ${path}`);
+    const signed = await authenticate(request, path, services.secret);
+    allow(response, path, method, kind ? 'POST' : 'GET');
+    assertServing(services);
+    if (!kind) {
       const models = services.models().map((model) => model.description);
       return sendJson(response, 200, { models });
     }
-    allow('POST');
-    return await doJob(services, request, response, job(body));
+    const signal = callerSignal(response);
+    const body = await readSigned(request, signed, BODY_BYTES[kind]);
+    const streams = String(request.headers.accept ?? '').includes('text/event-stream');
+    return await answerJob(services, response, { kind, body, signal, arrived, streams });
   } catch (error) {
     if (response.headersSent || response.destroyed) return;
     const problem = asFailure(error);
     const status = PROBLEMS[problem.code].status;
     services.log({ event: 'refused', method, path, status, code: problem.code });
     if (problem.code === 'internal') services.log({ event: 'error', error: describeError(error) });
+    turnAway(request, response);
     sendFailure(response, problem);
   }
 }

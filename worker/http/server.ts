@@ -1,7 +1,7 @@
 /** The HTTP server of a worker: starts listening at once, becomes ready later, drains when told to. */
 import { createServer } from 'node:http';
-import { route } from './routes.ts';
-import type { RouteServices } from './services.ts';
+
+import { type RouteServices, route } from './routes.ts';
 
 export interface RunningServer {
   readonly port: number;

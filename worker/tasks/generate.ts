@@ -5,7 +5,6 @@ import type { KnownTarget, WorkerGenerateResponse } from '../../shared/api/worke
 import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
 import type { PassCount } from '../batching/passes.ts';
-import { withDeadline } from './deadline.ts';
 import { createDecoding, type Decoding } from './decoding.ts';
 import { createReporter } from './progress.ts';
 import type { ServedModel } from './servedModel.ts';
@@ -135,8 +134,7 @@ const servedBy = ({ description: { id, digest, licence, precision } }: ServedMod
 
 /**
  * Runs a request on a model, and on further ones for the targets that only they have.
- * @throws FailureError for what is wrong with the request, or when its deadline passes; the signal's
- *   reason when aborted
+ * @throws FailureError for what is wrong with the request; the signal's reason when aborted
  */
 export async function runGenerate(
   task: GenerateTask,
@@ -148,37 +146,31 @@ export async function runGenerate(
   const models = options.models ?? [model];
   const descriptions = models.map(({ description }) => description);
   const plan = planRequest(request, model.description, descriptions);
-  const deadline = withDeadline(request.deadline_ms, options.signal);
-  const bounded = { ...options, ...(deadline.signal && { signal: deadline.signal }) };
-  try {
-    const passes: PassCount = { encoder: 0, decoder: 0 };
-    const decoding = createDecoding(request, task.seed, deadline.signal);
-    const running = { models, passes, decoding };
-    const outcomes = await runStages(plan, task, running, bounded);
-    const decoded = await gather(outcomes, decoding);
-    let [generated, left] = [0, known.length];
-    for (const outcome of outcomes) {
-      generated += countGenerated(outcome, left);
-      left = Math.max(0, left - outcome.stage.targets.length);
-    }
-    const further = outcomes.map((outcome) => outcome.model).filter((other) => other !== model);
-    return {
-      id: task.id,
-      model: servedBy(model),
-      seed: task.seed,
-      ...decoded,
-      ...(request.keep && { input_tokens: inputTokens(outcomes) }),
-      ...(known.length > 0 && { reused_targets: known.length }),
-      ...(further.length > 0 && { further_models: further.map(servedBy) }),
-      usage: {
-        encoder_passes: passes.encoder,
-        decoder_passes: passes.decoder,
-        units: costOf(plan, known.length).units,
-        generated_tokens: generated,
-        milliseconds: Math.round(performance.now() - started),
-      },
-    };
-  } finally {
-    deadline.clear();
+  const passes: PassCount = { encoder: 0, decoder: 0 };
+  const decoding = createDecoding(request, task.seed, options.signal);
+  const running = { models, passes, decoding };
+  const outcomes = await runStages(plan, task, running, options);
+  const decoded = await gather(outcomes, decoding);
+  let [generated, left] = [0, known.length];
+  for (const outcome of outcomes) {
+    generated += countGenerated(outcome, left);
+    left = Math.max(0, left - outcome.stage.targets.length);
   }
+  const further = outcomes.map((outcome) => outcome.model).filter((other) => other !== model);
+  return {
+    id: task.id,
+    model: servedBy(model),
+    seed: task.seed,
+    ...decoded,
+    ...(request.keep && { input_tokens: inputTokens(outcomes) }),
+    ...(known.length > 0 && { reused_targets: known.length }),
+    ...(further.length > 0 && { further_models: further.map(servedBy) }),
+    usage: {
+      encoder_passes: passes.encoder,
+      decoder_passes: passes.decoder,
+      units: costOf(plan, known.length).units,
+      generated_tokens: generated,
+      milliseconds: Math.round(performance.now() - started),
+    },
+  };
 }

@@ -1,0 +1,9 @@
+/**
+ * What the threads of the pool can do, by name. Arguments and results are copied between threads: they are
+ * plain values and typed arrays, and large results should be typed arrays, which are handed over instead.
+ */
+import { parseJob } from '../service/parseJob.ts';
+
+export const THREAD_TASKS = { parseJob } as const;
+
+export type ThreadTasks = typeof THREAD_TASKS;
