@@ -1,5 +1,6 @@
 /** Words of the page for what a model says of itself. */
 import type { Modality } from '../../shared/api/models.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 
 const TITLES: Readonly<Record<string, string>> = {
   rgb: 'RGB picture',
@@ -35,8 +36,9 @@ export type Group = (typeof GROUPS)[number];
 
 /** Which group of targets a modality is listed in. */
 export function groupOf(modality: Modality): Group {
-  if (modality.presentation === 'vector') return 'Vectors';
-  return modality.type === 'img' ? 'Pictures' : 'Text';
+  const { kind, hasPlaces } = traitsOf(modality.presentation);
+  if (kind === 'text') return 'Text';
+  return hasPlaces ? 'Pictures' : 'Vectors';
 }
 
 /** An example of the text that an input takes: plain, or JSON as the API answers it. */

@@ -1,6 +1,7 @@
 /** Result cards: one a target, with a progress bar until its prediction is there. */
 import type { GenerateResponse, Output, Progress } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { element } from './dom.ts';
 import { titleOf } from './labels.ts';
 import type { Picture } from './pictureField.ts';
@@ -67,8 +68,8 @@ export function createResults(parent: HTMLElement): Results {
   return {
     start(targets) {
       // Tall cards first, so that the rows of the grid stay even.
-      const tall = ({ type, presentation }: Modality): boolean =>
-        presentation === 'boxes' || (type === 'img' && presentation !== 'vector');
+      const tall = ({ presentation }: Modality): boolean =>
+        presentation === 'boxes' || traitsOf(presentation).hasPlaces;
       const ordered = [...targets.filter(tall), ...targets.filter((target) => !tall(target))];
       cards = new Map(ordered.map((target) => [target.name, createCard(target)]));
       parent.replaceChildren(...[...cards.values()].map(({ node }) => node));

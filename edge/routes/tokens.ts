@@ -5,21 +5,13 @@ import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { orThrow, refusal } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
+import { presentationSchema } from '../../shared/model/modalities.ts';
+import { isTextual } from '../../shared/model/presentations.ts';
 import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { assertComplete } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
 import { type EdgeContext, failureOf, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
-
-/** Presentations of what is written as text. */
-const SEQUENCES: ReadonlySet<string> = new Set([
-  'text',
-  'boxes',
-  'palette',
-  'metadata',
-  'poses',
-  'instances',
-]);
 
 /** The model that made the tokens, or another that has the same modality and vocabulary. */
 function decoderOf(kept: KeptTokens, models: readonly Model[]): Model {
@@ -53,7 +45,8 @@ export function createTokensRoute(services: Services) {
   async function answer(c: EdgeContext): Promise<Response> {
     const kept = await findKept(c, tokens);
     const { modality } = kept;
-    const type = SEQUENCES.has(kept.presentation) ? 'seq' : 'img';
+    const presentation = presentationSchema.safeParse(kept.presentation);
+    const type = presentation.success && isTextual(presentation.data) ? 'seq' : 'img';
     const wanted = negotiate(c.req.header('accept'), { type }, false);
     const headers = { vary: 'accept', 'cache-control': 'private, max-age=31536000, immutable' };
     if (wanted.kind === 'json') return c.json(kept, 200, headers);

@@ -4,24 +4,9 @@
  */
 import * as z from 'zod';
 import { COCO_CLASSES, COCO_COLOURS } from './cocoPanoptic.ts';
+import { PRESENTATIONS, type Presentation } from './presentations.ts';
 
-/** How a value of this modality is shown to a person and accepted from one. */
-export const presentationSchema = z.enum([
-  'rgb',
-  'depth',
-  'normal',
-  'semseg',
-  'edge',
-  'features',
-  'vector',
-  'text',
-  'boxes',
-  'palette',
-  'metadata',
-  'poses',
-  'instances',
-]);
-export type Presentation = z.infer<typeof presentationSchema>;
+export const presentationSchema = z.enum(PRESENTATIONS);
 
 /** Generation settings that a model recommends for one of its targets, over the general ones. */
 const recommendedSettingsSchema = z

@@ -12,6 +12,8 @@ import {
   isPixels,
   namesOf,
 } from './names.ts';
+import { checkTextLength } from './textLimit.ts';
+import { checkTokens, rangeOf } from './tokenRange.ts';
 
 export interface PlannedInput {
   /** As in the request. */
@@ -56,23 +58,6 @@ export function tokensInBoxes(hidden: readonly Hidden[], tokens: number): Set<nu
     }
   }
   return touched;
-}
-
-function checkTokens(entry: Modality, tokens: readonly (number | null)[], at: string): void {
-  const vocabulary = entry.vocabulary ?? 0;
-  const outside = tokens.findIndex((id) => id !== null && id >= vocabulary);
-  if (outside >= 0) {
-    const detail = `token ${tokens[outside]} is outside the vocabulary of ${entry.name} (0 to ${vocabulary - 1})`;
-    throw refusal('invalid_input', detail, pointerBelow(at, 'tokens', outside));
-  }
-  if (entry.type === 'img' && tokens.length !== entry.tokens) {
-    const detail = `${entry.name} has ${entry.tokens} tokens, not ${tokens.length}`;
-    throw refusal('invalid_input', detail, pointerBelow(at, 'tokens'));
-  }
-  if (tokens.length > entry.tokens) {
-    const detail = `${entry.name} takes at most ${entry.tokens} tokens, not ${tokens.length}`;
-    throw refusal('invalid_input', detail, pointerBelow(at, 'tokens'));
-  }
 }
 
 function checkForm(
@@ -153,7 +138,9 @@ export function planInput(
   const direct = inputModality(entry, name, form);
   const exact = completes ? (inputModality(entry, name, 'tokens') ?? direct) : direct;
   checkForm({ name, entry, form, ...(exact !== undefined && { exact }) }, model);
-  if (typeof value === 'object' && 'tokens' in value) checkTokens(entry, value.tokens, at);
+  if (typeof value === 'object' && 'tokens' in value)
+    checkTokens(value.tokens, rangeOf(entry), pointerBelow(at, 'tokens'));
+  checkTextLength(value, entry, at);
   const base = { name, entry, modality: exact!, form };
   if (entry.type === 'img') return { ...base, ...countGrid(entry, value) };
   const text = textOf(value);

@@ -6,6 +6,7 @@ import type { Hidden, InputValue } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
 import { pointerTo } from '../api/pointer.ts';
 import { refusal } from '../api/problem.ts';
+import { traitsOf } from '../model/presentations.ts';
 
 /** A picture, words, raw ids, JSON, or a file of numbers (.npy, .safetensors). */
 export type InputForm = Modality['accepts'][number];
@@ -30,7 +31,7 @@ export const isPixels = (entry: Modality, exactName: string): boolean =>
 
 /** Arrays of numbers that no picture can stand for. */
 const isArray = (entry: Modality): boolean =>
-  entry.type === 'seq_emb' || entry.presentation === 'features' || entry.presentation === 'vector';
+  entry.type === 'seq_emb' || traitsOf(entry.presentation).kind === 'array';
 
 /**
  * The form in which a value comes; a plain string is text for sequences, and otherwise a data URL. What

@@ -4,6 +4,7 @@ import { pointerBelow, pointerTo } from '../api/pointer.ts';
 import { refusal } from '../api/problem.ts';
 import type { DetokenizeRequest } from '../api/tokens.ts';
 import { findModality, isPixels } from './names.ts';
+import { checkTokens, rangeOf } from './tokenRange.ts';
 
 export interface TokensToDecode {
   readonly name: string;
@@ -28,15 +29,7 @@ export function checkDetokenize(request: DetokenizeRequest, model: Model): Token
     if ('ref' in given)
       throw refusal('unknown_ref', `${given.ref} is not kept here`, pointerBelow(at, 'ref'));
     const { tokens } = given;
-    const outside = tokens.findIndex((id) => id >= (entry.vocabulary ?? 0));
-    if (outside >= 0) {
-      const detail = `token ${tokens[outside]} is outside the vocabulary of ${name} (0 to ${(entry.vocabulary ?? 0) - 1})`;
-      throw refusal('invalid_input', detail, pointerBelow(at, 'tokens', outside));
-    }
-    if (entry.type === 'img' && tokens.length !== entry.tokens) {
-      const detail = `${name} has ${entry.tokens} tokens, not ${tokens.length}`;
-      throw refusal('invalid_input', detail, pointerBelow(at, 'tokens'));
-    }
+    checkTokens(tokens, { ...rangeOf(entry), name }, pointerBelow(at, 'tokens'));
     return { name, modality, tokens };
   });
 }

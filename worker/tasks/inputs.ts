@@ -2,8 +2,11 @@
 import type { InputValue } from '../../shared/api/generate.ts';
 import { pointerBelow, pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { fieldOf } from '../../shared/lookup.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { findModality, inputForm, inputModality } from '../../shared/plan/names.ts';
+import { checkTokens } from '../../shared/plan/tokenRange.ts';
 import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { bytesFromText, decodePicture, inspectPicture } from '../image/decode.ts';
 import { pixelPatches } from '../image/preprocess.ts';
@@ -19,9 +22,6 @@ interface Given {
   readonly tokens: VisibleTokens;
   readonly size?: { readonly width: number; readonly height: number };
 }
-
-/** Presentations that a picture file can be given for. */
-const PICTURES: ReadonlySet<string> = new Set(['rgb', 'depth', 'normal', 'semseg', 'edge']);
 
 /** Rows of a text encoder (n, width), n up to the modality's bound. */
 async function embeddingRows(bytes: Buffer, info: ModalityInfo, at: string): Promise<Given> {
@@ -46,7 +46,7 @@ async function fileTokens(
   at: string,
 ): Promise<Given> {
   const info = model.loaded.fm.modalities[modality]!;
-  const isPicture = PICTURES.has(info.presentation);
+  const isPicture = traitsOf(info.presentation).kind === 'picture';
   const bytes = bytesFromText(encoded, at, isPicture ? 'invalid_image' : 'invalid_input');
   if (info.type === 'seq_emb') return await embeddingRows(bytes, info, at);
   if (!info.pixels && isArrayFile(bytes)) {
@@ -75,17 +75,9 @@ function rawTokens(
   model: ServedModel,
   at: string,
 ): VisibleTokens {
-  const info = model.loaded.fm.modalities[modality]!;
-  const { vocab_size: vocabulary = 0, max_tokens: most } = info;
-  const outside = ids.findIndex((id) => id !== null && id >= vocabulary);
-  if (outside >= 0) {
-    const detail = `token ${ids[outside]} is outside the vocabulary of ${modality} (0 to ${vocabulary - 1})`;
-    throw refusal('invalid_input', detail, pointerBelow(at, outside));
-  }
-  if (info.type === 'img' ? ids.length !== most : ids.length > most) {
-    const bound = info.type === 'img' ? '' : 'at most ';
-    throw refusal('invalid_input', `${modality} has ${bound}${most} tokens, not ${ids.length}`, at);
-  }
+  const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
+  const { type, vocab_size: vocabulary = 0, max_tokens: tokens } = info;
+  checkTokens(ids, { name: modality, type, vocabulary, tokens }, at);
   if (info.type !== 'img') return gappedTokens(ids, model, at);
   const known = ids.flatMap((id, position) => (id === null ? [] : [{ id, position }]));
   if (known.length === 0) throw refusal('invalid_input', 'none of the tokens is known', at);
@@ -142,7 +134,7 @@ async function visible(
   if (typeof value === 'string' || !('hide' in value) || value.hide === undefined) return tokens;
   const place = pointerBelow(at, 'hide');
   const { input_size: side, patch_size: patch } = info;
-  if (info.type !== 'img' || info.presentation === 'vector' || !side || !patch)
+  if (!traitsOf(info.presentation).hasPlaces || !side || !patch)
     throw refusal('invalid_input', `${modality} has no places that could be hidden`, place);
   const { width, height } = size ?? { width: side, height: side };
   const frame: Frame = { grid: side / patch, side, width, height };

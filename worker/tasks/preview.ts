@@ -1,4 +1,5 @@
 /** A picture of a grid that is not complete: what is not there yet is transparent. */
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { pictureWithHoles } from '../image/holes.ts';
 import { present } from '../image/postprocess.ts';
 import type { ServedModel } from './servedModel.ts';
@@ -14,7 +15,7 @@ export async function previewOf(
   { loaded }: ServedModel,
 ): Promise<string | undefined> {
   const info = loaded.fm.modalities[modality];
-  if (info?.type !== 'img' || info.presentation === 'vector') return undefined;
+  if (!info || !traitsOf(info.presentation).hasPlaces) return undefined;
   if (loaded.tokenizers[info.tokenizer ?? '']?.kind !== 'vqvae') return undefined;
   const positions = Array.from({ length: info.max_tokens }, (_, position) => position);
   const filled = positions.map((position) => ids.get(position) ?? 0);

@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import { pointerBelow } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { formatBoxes } from '../text/boxes.ts';
 import { formatInstances, type InstanceTokens, MASK_IDS } from '../text/instances.ts';
@@ -20,7 +21,6 @@ import {
   metadataSchema,
   paletteSchema,
   posesSchema,
-  STRUCTURED,
 } from '../values/schemas.ts';
 import type { ServedModel } from './servedModel.ts';
 import { encodeMask, encodeVector } from './tokenizers.ts';
@@ -151,7 +151,7 @@ export async function textTokens(
   at: string,
 ): Promise<VisibleTokens> {
   const info = model.loaded.fm.modalities[modality]!;
-  const json = STRUCTURED.has(info.presentation) ? jsonOf(text) : undefined;
+  const json = traitsOf(info.presentation).isStructured ? jsonOf(text) : undefined;
   if (json !== undefined) return await valueTokens(json, modality, model, at);
   if (model.text.encode(text).length === 0) throw refusal('invalid_input', 'the text is empty', at);
   return fullTokens(idsOf(text, model, info, at));
@@ -171,7 +171,7 @@ export async function valueTokens(
   at: string,
 ): Promise<VisibleTokens> {
   const info = model.loaded.fm.modalities[modality]!;
-  if (STRUCTURED.has(info.presentation))
+  if (traitsOf(info.presentation).isStructured)
     return fullTokens(idsOf(await valueText(value, modality, model, at), model, info, at));
   const captions = checked(captionsSchema, value, at);
   const runs = captions.map((text, index) => {

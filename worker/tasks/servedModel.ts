@@ -1,6 +1,7 @@
 /** A loaded model set with its text tokenizer, and what it says of itself to callers. */
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { fusedRunner } from '../batching/fused/runner.ts';
 import type { RunRequests } from '../engine/forward.ts';
 import type { LoadedModelSet } from '../session/types.ts';
@@ -13,12 +14,6 @@ export interface ServedModel {
   /** Answers the forward requests of generations. */
   readonly runner: RunRequests;
 }
-
-/** Presentations of which a picture can be turned into tokens; the others need a further network. */
-const FROM_PICTURE: ReadonlySet<string> = new Set(['rgb', 'depth', 'normal', 'semseg', 'edge']);
-
-/** Those that are arrays of numbers, and that a tokenizer turns into tokens. */
-const FROM_ARRAY: ReadonlySet<string> = new Set(['features', 'vector']);
 
 /** Model names that one public name stands for: those of the same picture at the same size. */
 function groups(names: readonly string[], infos: LoadedModelSet['fm']['modalities']) {
@@ -49,11 +44,12 @@ function accepts(
       forms.add('file');
       continue;
     }
+    const { kind, isJson } = traitsOf(info.presentation);
     const tokenizable = hasTokenizer(loaded.tokenizers, info);
-    if (info.pixels || (tokenizable && FROM_PICTURE.has(info.presentation))) forms.add('image');
-    if (info.type === 'seq') forms.add('text').add('value');
-    if (tokenizable && FROM_ARRAY.has(info.presentation)) forms.add('file');
-    if (tokenizable && info.presentation === 'vector') forms.add('value');
+    if (info.pixels || (tokenizable && kind === 'picture')) forms.add('image');
+    if (info.type === 'seq') forms.add('text');
+    if (tokenizable && kind === 'array') forms.add('file');
+    if (isJson && (info.type === 'seq' || tokenizable)) forms.add('value');
     if (!info.pixels) forms.add('tokens');
   }
   return [...forms];

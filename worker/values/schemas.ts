@@ -1,6 +1,5 @@
 /** JSON values of structured modalities as callers give them: the form in which they are answered. */
 import * as z from 'zod';
-import type { Presentation } from '../../shared/model/modalities.ts';
 import { MASK_IDS } from '../text/instances.ts';
 import { METADATA_FIELDS } from '../text/metadata.ts';
 import { POSE_IDS } from '../text/poses.ts';
@@ -120,12 +119,3 @@ export const captionsSchema = z.union([
 ]);
 
 export const vectorSchema = z.array(z.number()).min(1).max(65_536);
-
-/** Presentations whose values are lists or records that a text stands for. */
-export const STRUCTURED: ReadonlySet<Presentation> = new Set([
-  'boxes',
-  'palette',
-  'metadata',
-  'poses',
-  'instances',
-]);
