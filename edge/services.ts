@@ -1,5 +1,6 @@
 /** Config -> what the routes use, made once per process or isolate. */
 
+import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
 import { createResultCache, type ResultCache } from '../shared/results/results.ts';
@@ -22,33 +23,36 @@ export interface Services {
 
 export interface Platform {
   /** Opens a disk store, where there is a disk. */
-  readonly openDisk?: (folder: string) => Store;
+  readonly openDisk?: (folder: string, log: (line: string) => void) => Store;
   readonly log?: (line: string) => void;
 }
 
-function openStore(config: Config, platform: Platform): Store {
+function openStore(config: Config, platform: Platform, log: (line: string) => void): Store {
   switch (config.FOURM_STORE) {
     case 'memory':
-      return createMemoryStore();
+      return createMemoryStore(log);
     case 'disk':
       if (!platform.openDisk) throw new Error('FOURM_STORE=disk needs Node: Workers have no disk');
-      return platform.openDisk(config.FOURM_STORE_DIR);
+      return platform.openDisk(config.FOURM_STORE_DIR, log);
     case 's3':
-      return createS3Store({
-        endpoint: config.S3_ENDPOINT,
-        region: config.S3_REGION,
-        // parseConfig has checked that these are there.
-        bucket: config.S3_BUCKET!,
-        accessKeyId: config.S3_ACCESS_KEY_ID!,
-        secretAccessKey: config.S3_SECRET_ACCESS_KEY!,
-      });
+      return createS3Store(
+        {
+          endpoint: config.S3_ENDPOINT,
+          region: config.S3_REGION,
+          // parseConfig has checked that these are there.
+          bucket: present(config.S3_BUCKET, 'S3_BUCKET'),
+          accessKeyId: present(config.S3_ACCESS_KEY_ID, 'S3_ACCESS_KEY_ID'),
+          secretAccessKey: present(config.S3_SECRET_ACCESS_KEY, 'S3_SECRET_ACCESS_KEY'),
+        },
+        log,
+      );
   }
 }
 
 /** @throws Error when the configured store does not exist on this platform */
 export function createServices(config: Config, platform: Platform = {}): Services {
   const log = platform.log ?? ((line: string) => console.error(line));
-  const store = openStore(config, platform);
+  const store = openStore(config, platform, log);
   return {
     config,
     store,
@@ -61,7 +65,7 @@ export function createServices(config: Config, platform: Platform = {}): Service
       log,
     }),
     results: createResultCache(store, log),
-    tokens: createTokenStore(store),
+    tokens: createTokenStore(store, log),
     chains: createChains(store, log),
   };
 }

@@ -14,8 +14,8 @@ import { describePlan } from '../../shared/plan/describe.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
 import { sha256 } from '../../shared/results/content.ts';
-import { keepTokens, targetsOf } from '../../shared/results/keep.ts';
-import { chainLinks, generateKey, type ResultKey } from '../../shared/results/keys.ts';
+import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
+import { chainKeys, generateKey, type ResultKey } from '../../shared/results/keys.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { negotiate, represent, type Wanted } from '../accept.ts';
 import { readRequest } from '../body.ts';
@@ -31,7 +31,7 @@ interface Work {
   readonly plan: RequestPlan;
   readonly wanted: Wanted;
   /** Store keys of what the chain's beginnings made; none when nothing of it is looked up or kept. */
-  readonly links: readonly string[];
+  readonly chain: readonly string[];
   /** From the request's Cache-Control (RFC 9111, section 5.2.1). */
   readonly mayReuse: boolean;
   readonly mayStore: boolean;
@@ -76,7 +76,7 @@ async function prepare(c: EdgeContext, services: Services): Promise<Work> {
     request,
     plan,
     wanted,
-    links: isFindable(request, targets.length) ? await chainLinks(request, plan, key.seed) : [],
+    chain: isFindable(request, targets.length) ? await chainKeys(request, plan, key.seed) : [],
     mayReuse: mayStore && !/\bno-cache\b/.test(control),
     mayStore,
   };
@@ -87,14 +87,14 @@ export function createGenerateRoute(services: Services) {
   const { dispatcher, results, chains } = services;
   const running = createCoalescer<Outcome<Answer>>();
 
-  const known = async ({ mayReuse, links }: Work) => (mayReuse ? await chains.find(links) : []);
+  const known = async ({ mayReuse, chain }: Work) => (mayReuse ? await chains.find(chain) : []);
 
   async function compute(
     c: EdgeContext,
     work: Work,
     stream?: { onProgress: (progress: Progress) => void; signal: AbortSignal },
   ): Promise<Outcome<Answer>> {
-    const { key, model, request, plan, links, mayReuse, mayStore } = work;
+    const { key, model, request, plan, chain, mayReuse, mayStore } = work;
     const found = await known(work);
     const outcome = await dispatcher.generate(
       {
@@ -117,7 +117,9 @@ export function createGenerateRoute(services: Services) {
       : outcome.value;
     // A worker that was updated meanwhile answers for another digest than the key names.
     const keepable = mayStore && result.model.digest === model.digest;
-    if (keepable && request.keep) await chains.put(links, targetsOf(plan, result), found.length);
+    if (keepable && request.keep) {
+      await chains.put(linksOf(chain, plan, result).slice(found.length));
+    }
     const stored = keepable && (await results.put(key.id, result, !mayReuse));
     const reason = mayReuse ? 'fwd=miss' : 'fwd=request';
     const reused = found.length > 0 ? `; detail="reused=${found.length}"` : '';
@@ -134,6 +136,10 @@ export function createGenerateRoute(services: Services) {
 
   async function lookUp(work: Work): Promise<Answer | undefined> {
     const result = work.mayReuse ? await results.get(work.key.id) : undefined;
+    // A result whose kept tokens are gone is made again, which keeps them again.
+    if (result && work.request.keep && !(await isStillKept(result, work.chain, services))) {
+      return undefined;
+    }
     return result && { result, cacheStatus: '4m-edge; hit' };
   }
 

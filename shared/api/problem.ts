@@ -62,6 +62,7 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
   overloaded: { status: 503, title: 'All workers are busy', retryable: true },
   worker_unavailable: { status: 503, title: 'No worker answers', retryable: true },
+  store_unavailable: { status: 503, title: 'The store is out of order', retryable: true },
   not_ready: { status: 503, title: 'The service is not ready', retryable: true },
   unauthorized: { status: 401, title: 'The request is not authenticated', retryable: false },
   internal: { status: 500, title: 'The server failed', retryable: true },

@@ -42,6 +42,8 @@ const BODY_PROBLEMS = [
   'unsupported_media_type',
   'too_large',
 ] as const;
+/** Of routes that keep tokens, or find kept ones. */
+const STORE_PROBLEMS = ['unknown_ref', 'store_unavailable'] as const;
 const WORKER_PROBLEMS = ['model_not_loaded', 'overloaded', 'worker_unavailable'] as const;
 
 export const ROUTES = {
@@ -86,7 +88,7 @@ export const ROUTES = {
       'scheme_mismatch',
       'invalid_target',
       'invalid_guidance',
-      'unknown_ref',
+      ...STORE_PROBLEMS,
       'deadline_exceeded',
       'invalid_image',
       'image_too_large',
@@ -110,7 +112,7 @@ export const ROUTES = {
       ...BODY_PROBLEMS,
       'unknown_modality',
       'no_tokenizer',
-      'unknown_ref',
+      ...STORE_PROBLEMS,
       'invalid_image',
       'image_too_large',
       'invalid_input',
@@ -137,7 +139,7 @@ export const ROUTES = {
       ...BODY_PROBLEMS,
       'not_acceptable',
       'unknown_modality',
-      'unknown_ref',
+      ...STORE_PROBLEMS,
       'invalid_input',
       ...WORKER_PROBLEMS,
     ],
@@ -167,7 +169,7 @@ export const ROUTES = {
     problems: [
       'invalid_request',
       'not_acceptable',
-      'unknown_ref',
+      ...STORE_PROBLEMS,
       'invalid_input',
       ...WORKER_PROBLEMS,
     ],

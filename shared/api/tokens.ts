@@ -75,6 +75,7 @@ export const keptTokensSchema = z.object({
   presentation: z.string(),
   vocabulary: z.number().int(),
   model: z.object({ id: z.string(), digest: z.string() }),
-  tokens,
+  /** Empty for a sequence that ended at once. */
+  tokens: z.array(z.number().int().min(0).nullable()).max(4096),
 });
 export type KeptTokens = z.infer<typeof keptTokensSchema>;

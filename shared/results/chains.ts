@@ -6,25 +6,32 @@
  */
 import { type KnownTarget, knownTargetSchema } from '../api/worker.ts';
 import type { Store } from '../store/store.ts';
+import { readStored, writeStored } from './stored.ts';
+
+/** One target of a chain, and the store key of what led to it. */
+export interface ChainLink {
+  readonly key: string;
+  readonly target: KnownTarget;
+}
 
 export interface Chains {
-  /** The longest beginning that is there. */
-  find(links: readonly string[]): Promise<KnownTarget[]>;
-  /** Remembers targets under their links, from the one at `from` on. */
-  put(links: readonly string[], targets: readonly KnownTarget[], from: number): Promise<void>;
+  /** The longest beginning that is there; what is damaged counts as absent. */
+  find(keys: readonly string[]): Promise<KnownTarget[]>;
+  /** Remembers targets. The same key always means the same tokens, so what is there is written over. */
+  put(links: readonly ChainLink[]): Promise<void>;
 }
 
 export function createChains(store: Store, log: (line: string) => void): Chains {
   const trouble = (action: string, error: unknown): void =>
     log(`chains ${action}: ${error instanceof Error ? error.message : error}`);
   return {
-    async find(links) {
+    async find(keys) {
       const known: KnownTarget[] = [];
       try {
-        for (const link of links) {
-          const found = await store.get(link);
-          if (!found) break;
-          known.push(knownTargetSchema.parse(JSON.parse(new TextDecoder().decode(found.body))));
+        for (const key of keys) {
+          const found = await readStored(store, key, knownTargetSchema);
+          if (found.state !== 'found') break;
+          known.push(found.value);
         }
       } catch (error) {
         // What cannot be looked up is computed again.
@@ -32,14 +39,9 @@ export function createChains(store: Store, log: (line: string) => void): Chains 
       }
       return known;
     },
-    async put(links, targets, from) {
+    async put(links) {
       try {
-        for (const [index, target] of targets.entries()) {
-          if (index < from) continue;
-          const body = new TextEncoder().encode(JSON.stringify(target));
-          const options = { contentType: 'application/json', ifNoneMatch: '*' } as const;
-          await store.put(links[index]!, body, options);
-        }
+        for (const { key, target } of links) await writeStored(store, key, target);
       } catch (error) {
         trouble('put', error);
       }

@@ -1,18 +1,39 @@
 /** Keeps what a generation made, and was given, when its caller asked for it. */
-
 import type { GenerateResponse } from '../api/generate.ts';
-import type { KnownTarget, WorkerGenerateResponse } from '../api/worker.ts';
+import type { WorkerGenerateResponse } from '../api/worker.ts';
+import { itemAt } from '../lookup.ts';
 import type { RequestPlan } from '../plan/plan.ts';
+import type { ChainLink, Chains } from './chains.ts';
 import { keptTokens, type TokenStore } from './keptTokens.ts';
 
-/** Ids of every target, in the plan's order. */
-export const targetsOf = (plan: RequestPlan, result: GenerateResponse): KnownTarget[] =>
-  plan.stages.flatMap(({ targets }) =>
-    targets.map(({ name, plan: { modality } }) => ({
-      modality,
-      samples: (result.outputs[name] ?? []).map(({ tokens }) => tokens),
-    })),
-  );
+/**
+ * The targets of a chain with the keys that they are remembered under.
+ * @param keys of `chainKeys`: none when the targets do not follow each other
+ */
+export function linksOf(
+  keys: readonly string[],
+  plan: RequestPlan,
+  result: GenerateResponse,
+): ChainLink[] {
+  if (keys.length === 0) return [];
+  const targets = plan.stages.flatMap((stage) => stage.targets);
+  return targets.map(({ name, plan: { modality } }, index) => {
+    const samples = (result.outputs[name] ?? []).map(({ tokens }) => tokens);
+    return { key: itemAt(keys, index, 'the chain'), target: { modality, samples } };
+  });
+}
+
+/** Whether everything that a result says is kept can still be read, its chain included. */
+export async function isStillKept(
+  { outputs, kept = {} }: GenerateResponse,
+  keys: readonly string[],
+  { tokens, chains }: { readonly tokens: TokenStore; readonly chains: Chains },
+): Promise<boolean> {
+  const made = Object.values(outputs).flatMap((samples) => samples.map(({ ref }) => ref));
+  const refs = [...made, ...Object.values(kept)].filter((ref) => ref !== undefined);
+  const found = await Promise.all(refs.map((ref) => tokens.has(ref)));
+  return !found.includes(false) && (await chains.find(keys)).length === keys.length;
+}
 
 /**
  * The answer with references in place of what is now in the store.

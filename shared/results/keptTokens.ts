@@ -4,30 +4,54 @@ import { refusal } from '../api/problem.ts';
 import { type KeptTokens, keptTokensSchema } from '../api/tokens.ts';
 import type { Store } from '../store/store.ts';
 import { canonicalJson, sha256 } from './content.ts';
+import { readStored } from './stored.ts';
 
 export interface TokenStore {
-  /** @returns the reference. @throws when the store cannot keep them */
+  /** @returns the reference. @throws FailureError `store_unavailable` */
   keep(tokens: KeptTokens): Promise<string>;
-  /** @throws FailureError `unknown_ref`, with the pointer of the field that names it */
+  /** @throws FailureError `unknown_ref` with the pointer of the field that names it, `store_unavailable` */
   find(ref: string, pointer: string): Promise<KeptTokens>;
+  /** Whether the tokens can be read. */
+  has(ref: string): Promise<boolean>;
 }
 
 const keyOf = (ref: string): string => `tokens/${ref.slice('sha256:'.length)}.json`;
 
-export function createTokenStore(store: Store): TokenStore {
+export function createTokenStore(store: Store, log: (line: string) => void): TokenStore {
+  /** Whoever asks for tokens to be kept must not be told that they are when they are not. */
+  const unavailable =
+    (action: 'kept' | 'read') =>
+    (cause: unknown): never => {
+      log(`tokens cannot be ${action}: ${cause instanceof Error ? cause.message : cause}`);
+      const detail = `the store is out of order, so tokens cannot be ${action} now`;
+      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
+    };
+  const read = (ref: string) =>
+    readStored(store, keyOf(ref), keptTokensSchema).catch(unavailable('read'));
   return {
     async keep(tokens) {
       const text = canonicalJson(tokens);
       const ref = `sha256:${await sha256(text)}`;
       const body = new TextEncoder().encode(text);
-      // A failed condition means that the same tokens are there already.
-      await store.put(keyOf(ref), body, { contentType: 'application/json', ifNoneMatch: '*' });
+      // The same key always means the same bytes: writing them again repairs what was damaged.
+      await store
+        .put(keyOf(ref), body, { contentType: 'application/json' })
+        .catch(unavailable('kept'));
       return ref;
     },
+    has: async (ref) => (await read(ref)).state === 'found',
     async find(ref, pointer) {
-      const found = await store.get(keyOf(ref));
-      if (found) return keptTokensSchema.parse(JSON.parse(new TextDecoder().decode(found.body)));
-      throw refusal('unknown_ref', `no tokens are kept under ${ref}`, pointer);
+      const found = await read(ref);
+      switch (found.state) {
+        case 'found':
+          return found.value;
+        case 'absent':
+          throw refusal('unknown_ref', `no tokens are kept under ${ref}`, pointer);
+        case 'unusable': {
+          const detail = `the tokens that were kept under ${ref} are gone: the store holds them no longer whole`;
+          throw refusal('unknown_ref', `${detail}; keep them again`, pointer);
+        }
+      }
     },
   };
 }
@@ -36,17 +60,15 @@ export function createTokenStore(store: Store): TokenStore {
 export function keptTokens(
   modality: string,
   tokens: readonly (number | null)[],
-  entry: Modality,
+  { presentation, vocabulary }: Modality,
   { id, digest }: Pick<Model, 'id' | 'digest'>,
 ): KeptTokens {
-  const { presentation, vocabulary } = entry;
-  const model = { id, digest };
   return {
     format: 1,
     modality,
     presentation,
     vocabulary: vocabulary ?? 0,
-    model,
+    model: { id, digest },
     tokens: [...tokens],
   };
 }

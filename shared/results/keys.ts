@@ -2,11 +2,12 @@
  * Names of results. A result may be reused when its key is equal, because the worker is a pure function
  * of what the key covers: the model's bytes (digest), the inputs' bytes, every setting with the schema's
  * defaults filled in, the order of the targets (a chained target conditions the later ones), the seed,
- * and what is answered (`outputs`, `keep`). Defaults that depend on the modality are the engine's: whoever changes those, or anything else
- * that changes results without changing a digest, raises `RESULT_VERSION`.
+ * and what is answered (`outputs`, `keep`). Defaults that depend on the modality are the engine's: whoever
+ * changes those, or anything else that changes results without changing a digest, raises `RESULT_VERSION`.
  */
 import type { GenerateRequest, InputValue } from '../api/generate.ts';
 import { fromBase64 } from '../base64.ts';
+import { itemAt } from '../lookup.ts';
 import { hiddenParts } from '../plan/names.ts';
 import type { RequestPlan } from '../plan/plan.ts';
 import { canonicalJson, sha256 } from './content.ts';
@@ -70,7 +71,8 @@ export interface ResultKey {
 export async function generateKey(
   model: KeyedModel,
   request: GenerateRequest,
-  draw: () => number = () => crypto.getRandomValues(new Uint32Array(1))[0]!,
+  draw: () => number = () =>
+    itemAt(crypto.getRandomValues(new Uint32Array(1)), 0, 'the drawn seed'),
   further: readonly KeyedModel[] = [],
 ): Promise<ResultKey> {
   const named = ({ id, digest }: KeyedModel): KeyedModel => ({ id, digest });
@@ -96,7 +98,7 @@ export async function generateKey(
 }
 
 /** Store keys of a chain's beginnings, the shortest first; none when targets do not follow each other. */
-export async function chainLinks(
+export async function chainKeys(
   request: GenerateRequest,
   plan: RequestPlan,
   seed: number,
@@ -107,13 +109,13 @@ export async function chainLinks(
   let before = await sha256(
     canonicalJson({ version: RESULT_VERSION, task: 'chain', inputs, samples, seed }),
   );
-  const links: string[] = [];
+  const keys: string[] = [];
   for (const { model, targets } of plan.stages) {
     for (const target of targets) {
       const step = { before, model: { id: model.id, digest: model.digest }, target: target.plan };
       before = await sha256(canonicalJson(step));
-      links.push(`chains/${before.slice(0, 2)}/${before}.json`);
+      keys.push(`chains/${before.slice(0, 2)}/${before}.json`);
     }
   }
-  return links;
+  return keys;
 }

@@ -1,11 +1,12 @@
 /** Results in the store, by their key. `keys.ts` says when reuse is correct. */
 import { type GenerateResponse, generateResponseSchema } from '../api/generate.ts';
 import type { Store } from '../store/store.ts';
+import { readStored, writeStored } from './stored.ts';
 
 export interface ResultCache {
-  /** Undefined when nothing is stored, or the store cannot say: a broken cache must not stop work. */
+  /** Undefined when nothing usable is stored, or the store cannot say: a broken cache must not stop work. */
   get(id: string): Promise<GenerateResponse | undefined>;
-  /** True when the result is now in the store. `replace` overwrites an earlier one. */
+  /** True when the result of this key can now be read from the store. `replace` overwrites an earlier one. */
   put(id: string, result: GenerateResponse, replace: boolean): Promise<boolean>;
 }
 
@@ -15,12 +16,12 @@ export const resultKey = (id: string): string => `results/${id.slice(0, 2)}/${id
 export function createResultCache(store: Store, log: (line: string) => void): ResultCache {
   const trouble = (action: string, error: unknown): void =>
     log(`result cache ${action}: ${error instanceof Error ? error.message : error}`);
+  const read = async (id: string) => await readStored(store, resultKey(id), generateResponseSchema);
   return {
     async get(id) {
       try {
-        const found = await store.get(resultKey(id));
-        if (!found) return undefined;
-        return generateResponseSchema.parse(JSON.parse(new TextDecoder().decode(found.body)));
+        const found = await read(id);
+        return found.state === 'found' ? found.value : undefined;
       } catch (error) {
         trouble('get', error);
         return undefined;
@@ -28,10 +29,9 @@ export function createResultCache(store: Store, log: (line: string) => void): Re
     },
     async put(id, result, replace) {
       try {
-        const body = new TextEncoder().encode(JSON.stringify(result));
-        const condition = replace ? {} : { ifNoneMatch: '*' as const };
-        await store.put(resultKey(id), body, { contentType: 'application/json', ...condition });
-        // A failed condition means that another edge stored the same result first.
+        // Another edge may have stored the same result first: then callers have already seen that one.
+        const isThere = !replace && (await read(id)).state === 'found';
+        if (!isThere) await writeStored(store, resultKey(id), result);
         return true;
       } catch (error) {
         trouble('put', error);

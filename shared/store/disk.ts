@@ -1,14 +1,15 @@
 /**
- * A store in a folder of this machine. An object is one file: a line of JSON (content type, etag), then
+ * A store in a folder of this machine. An object is one file: a line of JSON (content type, digest), then
  * the bytes, so that both change together. Writes go to a file aside that is synced and then renamed,
  * or linked where nothing may exist yet, which holds between processes too. `ifMatch` is guarded by a
  * mutex of this process: let one process at a time update objects of a folder conditionally.
  */
-import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { contentEtag, pageOf } from './pages.ts';
-import { assertKey, type PutResult, type Store, type StoredObject } from './store.ts';
+import { isCode, makeFolder, settle, sweep, writeAside } from './diskFiles.ts';
+import { pageOf } from './pages.ts';
+import type { PutConditions, Store } from './store.ts';
+import { createStore, type Log, type Place, type PlacedObject } from './whole.ts';
 
 /** File names are bound to 255 bytes, key segments to 512. */
 const CHUNK = 200;
@@ -20,9 +21,6 @@ const path = (key: string): string =>
     .map((segment) => (segment.match(new RegExp(`.{1,${CHUNK}}`, 'g')) ?? ['']).join('~/'))
     .join('+/');
 const keyOf = (file: string): string => file.replaceAll('~/', '').replaceAll('+/', '/');
-
-const missing = (error: unknown, code = 'ENOENT'): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
 
 /** Full path -> the end of the last write begun on it. */
 const writing = new Map<string, Promise<unknown>>();
@@ -37,25 +35,45 @@ async function alone<T>(file: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function readObject(file: string): Promise<StoredObject | undefined> {
+interface Header {
+  readonly contentType: string;
+  readonly seal: string;
+}
+
+/** The header of a file's bytes; undefined when they have none that can be read. */
+function readHeader(bytes: Uint8Array): { header: Header; end: number } | undefined {
+  const end = bytes.subarray(0, HEADER_LIMIT).indexOf(10);
+  if (end < 0) return undefined;
+  try {
+    const header: unknown = JSON.parse(new TextDecoder().decode(bytes.subarray(0, end)));
+    if (typeof header !== 'object' || header === null) return undefined;
+    const { contentType, seal } = header as Partial<Record<string, unknown>>;
+    if (typeof contentType !== 'string' || typeof seal !== 'string') return undefined;
+    return { header: { contentType, seal }, end };
+  } catch {
+    return undefined;
+  }
+}
+
+async function readObject(file: string): Promise<PlacedObject | undefined> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(file);
   } catch (error) {
-    if (missing(error)) return undefined;
+    if (isCode(error, 'ENOENT')) return undefined;
     throw error;
   }
-  const end = bytes.subarray(0, HEADER_LIMIT).indexOf(10);
-  if (end < 0) throw new Error(`stored file ${file} has no header`);
-  const header: { contentType: string; etag: string } = JSON.parse(
-    new TextDecoder().decode(bytes.subarray(0, end)),
-  );
-  return { body: new Uint8Array(bytes.subarray(end + 1)), ...header };
+  const found = readHeader(bytes);
+  if (!found) {
+    return { body: new Uint8Array(bytes), contentType: '', etag: '"damaged"', seal: undefined };
+  }
+  const { header, end } = found;
+  return { body: new Uint8Array(bytes.subarray(end + 1)), etag: `"${header.seal}"`, ...header };
 }
 
 async function filesUnder(root: string, folder: string): Promise<string[]> {
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error) => {
-    if (missing(error)) return [];
+    if (isCode(error, 'ENOENT')) return [];
     throw error;
   });
   const nested = entries.map((entry) => {
@@ -65,60 +83,46 @@ async function filesUnder(root: string, folder: string): Promise<string[]> {
   return (await Promise.all(nested)).flat();
 }
 
+/** Moves a written file to its place. @returns false when a condition fails */
+async function moveInto(file: string, from: string, conditions: PutConditions): Promise<boolean> {
+  if (conditions.ifMatch !== undefined) {
+    const present = await readObject(file);
+    if (present?.etag !== conditions.ifMatch) return false;
+  }
+  if (!conditions.ifNoneMatch) {
+    await rename(from, file);
+    return true;
+  }
+  try {
+    await link(from, file);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
 /** @throws Error (each operation) with the file system's reason when the folder cannot be used */
-export function createDiskStore(folder: string): Store {
+export function createDiskStore(folder: string, log: Log = () => {}): Store {
   const objects = join(folder, 'objects');
   const aside = join(folder, 'aside');
-  const fileOf = (key: string): string => {
-    assertKey(key);
-    return join(objects, path(key));
-  };
+  const fileOf = (key: string): string => join(objects, path(key));
+  sweep(aside).catch((error: unknown) => log(`store disk: ${aside} cannot be swept: ${error}`));
 
-  async function writeAside(body: Uint8Array, contentType: string, etag: string): Promise<string> {
-    await mkdir(aside, { recursive: true });
-    const file = join(aside, randomUUID());
-    const header = new TextEncoder().encode(`${JSON.stringify({ contentType, etag })}\n`);
-    if (header.length > HEADER_LIMIT) throw new Error('content type is too long to store');
-    const handle = await open(file, 'wx');
-    try {
-      await handle.writev([header, body]);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    return file;
-  }
-
-  const store: Store = {
+  const place: Place = {
     kind: 'disk',
-    get: async (key) => readObject(fileOf(key)),
-    async put(key, given, options = {}): Promise<PutResult> {
+    read: (key) => readObject(fileOf(key)),
+    async write(key, body, { contentType, seal, ...conditions }) {
       const file = fileOf(key);
-      // The caller may reuse its buffer while we write.
-      const body = given.slice();
-      const etag = await contentEtag(body);
-      await mkdir(dirname(file), { recursive: true });
-      const written = await writeAside(
-        body,
-        options.contentType ?? 'application/octet-stream',
-        etag,
-      );
+      const header = new TextEncoder().encode(`${JSON.stringify({ contentType, seal })}\n`);
+      if (header.length > HEADER_LIMIT) throw new Error('content type is too long to store');
+      await makeFolder(dirname(file));
+      const written = await writeAside(aside, [header, body]);
       try {
-        return await alone(file, async () => {
-          if (options.ifMatch !== undefined) {
-            const present = await readObject(file);
-            if (present?.etag !== options.ifMatch)
-              return { ok: false, code: 'precondition_failed' };
-          }
-          if (options.ifNoneMatch) await link(written, file);
-          else await rename(written, file);
-          return { ok: true, etag };
-        });
-      } catch (error) {
-        if (options.ifNoneMatch && missing(error, 'EEXIST')) {
-          return { ok: false, code: 'precondition_failed' };
-        }
-        throw error;
+        const isPlaced = await alone(file, () => moveInto(file, written, conditions));
+        if (!isPlaced) return { ok: false, code: 'precondition_failed' };
+        await settle(file);
+        return { ok: true, etag: `"${seal}"` };
       } finally {
         await rm(written, { force: true });
       }
@@ -134,11 +138,6 @@ export function createDiskStore(folder: string): Store {
       const files = await filesUnder(objects, start);
       return pageOf(files.map(keyOf), prefix, cursor);
     },
-    async check() {
-      const key = 'health/check';
-      const result = await store.put(key, new Uint8Array([1]));
-      if (!result.ok || !(await store.get(key))) throw new Error(`${folder} lost what was written`);
-    },
   };
-  return store;
+  return createStore(place, log);
 }

@@ -1,37 +1,31 @@
 /** A store in this process's memory: for tests and for trying the edge out. Nothing is evicted. */
-import { contentEtag, pageOf } from './pages.ts';
-import { assertKey, type Store, type StoredObject } from './store.ts';
+import { pageOf } from './pages.ts';
+import type { Store } from './store.ts';
+import { createStore, type Log, type Place, type PlacedObject } from './whole.ts';
 
-export function createMemoryStore(): Store {
-  const objects = new Map<string, StoredObject>();
-  return {
+/** @param objects where they lie; a test reaches in to damage them */
+export function createMemoryStore(log?: Log, objects = new Map<string, PlacedObject>()): Store {
+  const place: Place = {
     kind: 'memory',
-    async get(key) {
-      assertKey(key);
+    async read(key) {
       const found = objects.get(key);
       return found && { ...found, body: found.body.slice() };
     },
-    async put(key, body, options = {}) {
-      assertKey(key);
-      const copy = body.slice();
-      const etag = await contentEtag(copy);
-      // No await between the check and the write: this is what makes the conditions atomic.
+    // No await between the check and the write: this is what makes the conditions atomic.
+    async write(key, body, { contentType, seal, ifNoneMatch, ifMatch }) {
       const present = objects.get(key);
-      if (options.ifNoneMatch && present) return { ok: false, code: 'precondition_failed' };
-      if (options.ifMatch !== undefined && present?.etag !== options.ifMatch) {
-        return { ok: false, code: 'precondition_failed' };
-      }
-      const contentType = options.contentType ?? 'application/octet-stream';
-      objects.set(key, { body: copy, contentType, etag });
+      const refused =
+        (ifNoneMatch !== undefined && present !== undefined) ||
+        (ifMatch !== undefined && present?.etag !== ifMatch);
+      if (refused) return { ok: false, code: 'precondition_failed' };
+      const etag = `"${seal}"`;
+      objects.set(key, { body, contentType, etag, seal });
       return { ok: true, etag };
     },
     async delete(key) {
-      assertKey(key);
       objects.delete(key);
     },
-    async list(prefix, cursor) {
-      return pageOf(objects.keys(), prefix, cursor);
-    },
-    async check() {},
+    list: async (prefix, cursor) => pageOf(objects.keys(), prefix, cursor),
   };
+  return createStore(place, log);
 }

@@ -2,7 +2,8 @@
  * A store in an S3 bucket: AWS, R2, Ceph, MinIO. Conditions are the server's own (`If-Match`,
  * `If-None-Match` on PUT), so they hold between machines; a server that does not know them answers an
  * error, which we throw. A retried conditional write whose first answer was lost reports
- * `precondition_failed` although it is stored: treat that as "somebody wrote it".
+ * `precondition_failed` although it is stored: treat that as "somebody wrote it". The digest is an
+ * entry of the object's metadata, so that an object's bytes in the bucket are its bytes.
  */
 import {
   DeleteObjectCommand,
@@ -12,7 +13,9 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
-import { assertKey, type PutResult, type Store } from './store.ts';
+import { present } from '../lookup.ts';
+import type { Store } from './store.ts';
+import { createStore, type Log, type Place } from './whole.ts';
 
 export interface S3Settings {
   readonly endpoint?: string | undefined;
@@ -21,6 +24,9 @@ export interface S3Settings {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
+
+/** Of the object's metadata: `x-amz-meta-4m-seal`. */
+const SEAL = '4m-seal';
 
 /** HTTP status of a failed call, undefined when the server was not reached. */
 const statusOf = (error: unknown): number | undefined =>
@@ -31,8 +37,16 @@ const failed = (action: string, cause: unknown): Error =>
     cause,
   });
 
+/** Whether a write failed by its condition, which is for the caller to decide on. */
+function isConditionFailed(error: unknown, isMatching: boolean): boolean {
+  if (!(error instanceof S3ServiceException)) return false;
+  // 409: another conditional write was under way. NoSuchKey: `If-Match` and nothing is stored.
+  const status = statusOf(error);
+  return status === 412 || status === 409 || (isMatching && error.name === 'NoSuchKey');
+}
+
 /** @throws Error (each operation) naming the S3 action and the server's reason */
-export function createS3Store(settings: S3Settings): Store {
+export function createS3Store(settings: S3Settings, log?: Log): Store {
   const { bucket: Bucket, endpoint, region, accessKeyId, secretAccessKey } = settings;
   const client = new S3Client({
     region,
@@ -45,55 +59,46 @@ export function createS3Store(settings: S3Settings): Store {
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
 
-  const store: Store = {
+  const place: Place = {
     kind: 's3',
-    async get(Key) {
-      assertKey(Key);
+    async read(Key) {
       try {
         const found = await client.send(new GetObjectCommand({ Bucket, Key }));
+        const body = await present(found.Body, `the body of ${Key}`).transformToByteArray();
         return {
-          body: await found.Body!.transformToByteArray(),
+          body: new Uint8Array(body),
           contentType: found.ContentType ?? 'application/octet-stream',
-          etag: found.ETag!,
+          etag: present(found.ETag, `the etag of ${Key}`),
+          seal: found.Metadata?.[SEAL],
         };
       } catch (cause) {
         if (cause instanceof S3ServiceException && cause.name === 'NoSuchKey') return undefined;
         throw failed(`get ${Key}`, cause);
       }
     },
-    async put(Key, Body, options = {}): Promise<PutResult> {
-      assertKey(Key);
+    async write(Key, Body, { contentType, seal, ifNoneMatch, ifMatch }) {
       try {
         const stored = await client.send(
           new PutObjectCommand({
             Bucket,
             Key,
             Body,
-            ContentType: options.contentType ?? 'application/octet-stream',
-            ...(options.ifNoneMatch && { IfNoneMatch: options.ifNoneMatch }),
+            ContentType: contentType,
+            Metadata: { [SEAL]: seal },
+            ...(ifNoneMatch && { IfNoneMatch: ifNoneMatch }),
             // Without quotes, as in the AWS manual's examples: Ceph compares the header as it is.
-            ...(options.ifMatch !== undefined && { IfMatch: options.ifMatch.replaceAll('"', '') }),
+            ...(ifMatch !== undefined && { IfMatch: ifMatch.replaceAll('"', '') }),
           }),
         );
-        return { ok: true, etag: stored.ETag! };
+        return { ok: true, etag: present(stored.ETag, `the etag of ${Key}`) };
       } catch (cause) {
-        const status = statusOf(cause);
-        // 409: another conditional write was under way. 404: `If-Match` and nothing is stored.
-        const nothingThere =
-          options.ifMatch !== undefined &&
-          cause instanceof S3ServiceException &&
-          cause.name === 'NoSuchKey';
-        if (
-          status === 412 ||
-          (status === 409 && cause instanceof S3ServiceException) ||
-          nothingThere
-        )
+        if (isConditionFailed(cause, ifMatch !== undefined)) {
           return { ok: false, code: 'precondition_failed' };
+        }
         throw failed(`put ${Key}`, cause);
       }
     },
     async delete(Key) {
-      assertKey(Key);
       try {
         await client.send(new DeleteObjectCommand({ Bucket, Key }));
       } catch (cause) {
@@ -109,7 +114,7 @@ export function createS3Store(settings: S3Settings): Store {
             ...(cursor !== undefined && { ContinuationToken: cursor }),
           }),
         );
-        const keys = (page.Contents ?? []).map((entry) => entry.Key!);
+        const keys = (page.Contents ?? []).map(({ Key }) => present(Key, 'a listed key'));
         return page.IsTruncated && page.NextContinuationToken !== undefined
           ? { keys, cursor: page.NextContinuationToken }
           : { keys };
@@ -117,11 +122,6 @@ export function createS3Store(settings: S3Settings): Store {
         throw failed(`list ${Prefix}`, cause);
       }
     },
-    async check() {
-      const key = 'health/check';
-      await store.put(key, new Uint8Array([1]));
-      if (!(await store.get(key))) throw new Error(`S3 bucket ${Bucket} lost what was written`);
-    },
   };
-  return store;
+  return createStore(place, log);
 }

@@ -7,7 +7,19 @@ export interface StoreCase {
   readonly name: string;
   readonly skip: string | undefined;
   /** A second store of the same place, as another process would open it. */
-  readonly open: () => Promise<Store>;
+  readonly open: (log?: (line: string) => void) => Promise<Store>;
+  /** The place behind the store, as a failing disk or a careless hand reaches it. */
+  readonly place: () => Promise<PlaceAccess>;
+}
+
+/** Everything that lies under a key, bytes and whatever goes with them. */
+export interface Placed {
+  readonly bytes: Uint8Array;
+  readonly rest: unknown;
+}
+export interface PlaceAccess {
+  read(key: string): Promise<Placed>;
+  write(key: string, placed: Placed): Promise<void>;
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -15,7 +27,18 @@ const say = (body: Uint8Array | undefined): string | undefined =>
   body && new TextDecoder().decode(body);
 const REFUSED = { ok: false, code: 'precondition_failed' } as const;
 
-export function storeContract({ name, skip, open }: StoreCase): void {
+const HURTS: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
+  'cut in half': (bytes) => bytes.slice(0, bytes.length / 2),
+  'cut by a byte': (bytes) => bytes.slice(0, -1),
+  emptied: () => new Uint8Array(0),
+  'one bit of the last byte changed': (bytes) => bytes.with(-1, (bytes.at(-1) ?? 0) ^ 1),
+  'one bit of the first byte changed': (bytes) => bytes.with(0, (bytes[0] ?? 0) ^ 1),
+  'a byte added': (bytes) => Uint8Array.from([...bytes, 32]),
+  'zeroes in its place': (bytes) => new Uint8Array(bytes.length),
+  'other text': () => bytes('{"outputs":{}}'),
+};
+
+export function storeContract({ name, skip, open, place }: StoreCase): void {
   describe(`store contract: ${name}`, { skip: skip ?? false }, () => {
     // Places may outlive a run: keys are this run's own.
     const at = (key: string): string => `contract-${run}/${key}`;
@@ -68,7 +91,7 @@ export function storeContract({ name, skip, open }: StoreCase): void {
     });
 
     it('ifNoneMatch: of writers at once, one wins and its bytes stay', async () => {
-      const stores = await Promise.all(Array.from({ length: 8 }, open));
+      const stores = await Promise.all(Array.from({ length: 8 }, () => open()));
       const results = await Promise.all(
         stores.map((store, i) => store.put(at('race'), bytes(`w${i}`), { ifNoneMatch: '*' })),
       );
@@ -90,7 +113,7 @@ export function storeContract({ name, skip, open }: StoreCase): void {
     });
 
     it('ifMatch: no update of a counter is lost among writers at once', async () => {
-      const writers = await Promise.all(Array.from({ length: 4 }, open));
+      const writers = await Promise.all(Array.from({ length: 4 }, () => open()));
       await writers[0]!.put(at('count'), bytes('0'));
       const increment = async (store: Store): Promise<void> => {
         for (let attempt = 0; attempt < 100; attempt++) {
@@ -143,6 +166,69 @@ export function storeContract({ name, skip, open }: StoreCase): void {
         at('list/1002.json'),
       ]);
       assert.deepEqual(await store.list(at('no-such')), { keys: [] });
+    });
+
+    for (const [what, hurt] of Object.entries(HURTS)) {
+      it(`an object with ${what} is absent, logged, and replaced by the next write`, async () => {
+        const lines: string[] = [];
+        const store = await open((line) => lines.push(line));
+        const places = await place();
+        const key = at(`hurt/${what.replaceAll(' ', '-')}`);
+        const text = JSON.stringify({ answer: 42, text: 'x'.repeat(500) });
+        const damage = async (): Promise<void> => {
+          assert.ok((await store.put(key, bytes(text), { contentType: 'application/json' })).ok);
+          const { bytes: placed, rest } = await places.read(key);
+          await places.write(key, { bytes: hurt(placed), rest });
+        };
+        await damage();
+        assert.equal(await store.get(key), undefined);
+        assert.deepEqual(await store.look(key), { state: 'damaged' });
+        assert.ok(lines.length > 0 && lines.every((line) => line.includes(key)), lines.join());
+        assert.ok((await store.put(key, bytes('anew'))).ok);
+        assert.equal(say((await store.get(key))?.body), 'anew');
+        // A condition that nothing be there must not keep what is damaged.
+        await damage();
+        assert.ok((await store.put(key, bytes('once'), { ifNoneMatch: '*' })).ok);
+        assert.equal(say((await store.get(key))?.body), 'once');
+        assert.deepEqual(await store.put(key, bytes('2'), { ifNoneMatch: '*' }), REFUSED);
+      });
+    }
+
+    it('objects that changed places are absent: the digest names the key', async () => {
+      const store = await open();
+      const places = await place();
+      const [one, two] = [at('swap/one'), at('swap/two')];
+      await store.put(one, bytes('the first'));
+      await store.put(two, bytes('a second'));
+      const [placedOne, placedTwo] = [await places.read(one), await places.read(two)];
+      await places.write(one, placedTwo);
+      await places.write(two, placedOne);
+      for (const key of [one, two]) assert.deepEqual(await store.look(key), { state: 'damaged' });
+      await places.write(one, placedOne);
+      assert.equal(say((await store.get(one))?.body), 'the first');
+    });
+
+    it('writers at once replace what is damaged with one whole object', async () => {
+      const stores = await Promise.all(Array.from({ length: 4 }, () => open()));
+      const places = await place();
+      const first = stores[0] ?? assert.fail();
+      await first.put(at('hurt-race'), bytes('x'));
+      const { rest } = await places.read(at('hurt-race'));
+      await places.write(at('hurt-race'), { bytes: bytes('y'), rest });
+      const results = await Promise.all(
+        stores.map((store, i) => store.put(at('hurt-race'), bytes(`w${i}`), { ifNoneMatch: '*' })),
+      );
+      const winners = results.flatMap((result, i) => (result.ok ? [`w${i}`] : []));
+      assert.equal(winners.length, 1);
+      assert.equal(say((await first.get(at('hurt-race')))?.body), winners[0]);
+    });
+
+    it('says what is absent, and what is whole', async () => {
+      const store = await open();
+      assert.deepEqual(await store.look(at('not-there')), { state: 'absent' });
+      await store.put(at('there'), bytes('x'));
+      const found = await store.look(at('there'));
+      assert.equal(found.state === 'whole' && say(found.object.body), 'x');
     });
 
     it('refuses keys outside the grammar', async () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parseConfig, redacted } from '../../edge/config.ts';
 import { startEdge } from '../../edge/node.ts';
+import { generateResponseSchema } from '../../shared/api/generate.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { problemOf } from './errors.ts';
 import { type Edge, edgeSuite } from './suite.ts';
@@ -17,11 +18,11 @@ const start = async (env: Record<string, string>): Promise<Edge> => {
   return { url: `http://127.0.0.1:${edge.port}`, close: edge.close };
 };
 const body = JSON.stringify({ inputs: { caption: 'x' }, targets: ['depth'] });
-const post = (url: string): Promise<Response> =>
+const post = (url: string, given = body): Promise<Response> =>
   fetch(`${url}/v1/generate`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body,
+    body: given,
   });
 
 edgeSuite({
@@ -44,6 +45,43 @@ test('results outlive the process', async () => {
   const second = await start(env);
   assert.equal((await post(second.url)).headers.get('cache-status'), '4m-edge; hit');
   await second.close();
+  await worker.close();
+});
+
+test('kept tokens that were damaged or deleted are a problem, until they are kept again', async () => {
+  const worker = await startFakeWorker();
+  const stored = join(folder, 'damaged');
+  const edge = await start({
+    FOURM_WORKERS: worker.url,
+    FOURM_WORKER_SECRET: SECRET,
+    FOURM_STORE: 'disk',
+    FOURM_STORE_DIR: stored,
+  });
+  const keeping = JSON.stringify({
+    inputs: { caption: 'x' },
+    targets: ['depth'],
+    keep: true,
+    chained: false,
+  });
+  const keep = async () => {
+    const answer = await post(edge.url, keeping);
+    const result = generateResponseSchema.parse(await answer.json());
+    return {
+      status: answer.headers.get('cache-status'),
+      ref: result.outputs.depth?.[0]?.ref ?? '',
+    };
+  };
+  const { ref } = await keep();
+  assert.equal((await keep()).status, '4m-edge; hit');
+  const file = join(stored, 'objects', 'tokens+', `${ref.slice('sha256:'.length)}.json`);
+  for (const damage of [() => truncate(file, 100), () => truncate(file, 0), () => rm(file)]) {
+    await damage();
+    await problemOf(await fetch(`${edge.url}/v1/tokens/${ref}`), 'unknown_ref');
+    assert.deepEqual(await keep(), { status: '4m-edge; fwd=miss; stored', ref });
+    assert.equal((await fetch(`${edge.url}/v1/tokens/${ref}`)).status, 200);
+    assert.equal((await keep()).status, '4m-edge; hit');
+  }
+  await edge.close();
   await worker.close();
 });
 

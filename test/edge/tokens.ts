@@ -166,6 +166,16 @@ export function tokenTests(f: Fixture): void {
     assert.equal(await reusedBy({ chained: false }), 0, 'nothing leads to anything');
   });
 
+  test('keep without a chain keeps every output and nothing else', async () => {
+    const body = { inputs: { caption: 'apart' }, targets: ['rgb', 'depth'], seed: 43, keep: true };
+    const answer = await post('/v1/generate', { ...body, chained: false });
+    assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    const { outputs } = generateResponseSchema.parse(await answer.json());
+    for (const output of [outputs.rgb?.[0], outputs.depth?.[0]]) {
+      assert.deepEqual((await client().tokens(output?.ref ?? '')).tokens, output?.tokens);
+    }
+  });
+
   test('keep and no-store contradict each other', async () => {
     const body = { inputs: { caption: 'x' }, targets: ['depth'], keep: true };
     const answer = await post('/v1/generate', body, { 'cache-control': 'no-store' });

@@ -1,6 +1,12 @@
 /** The S3 server of the tests, which `infra/s3/start.sh` starts and describes in the environment. */
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import type { S3Settings } from '../../shared/store/s3.ts';
+import type { PlaceAccess } from '../contract/store.ts';
 
 const { env } = process;
 const NEEDED = ['ENDPOINT', 'ACCESS_KEY', 'SECRET_KEY', 'BUCKET'].map((n) => `FOURM_TEST_S3_${n}`);
@@ -13,6 +19,14 @@ export function s3Missing(): string | undefined {
     : `no S3 server: ${absent.join(', ')} not set; run eval "$(bash infra/s3/start.sh)"`;
 }
 
+const clientOf = ({ region, endpoint, accessKeyId, secretAccessKey }: S3Settings): S3Client =>
+  new S3Client({
+    region,
+    ...(endpoint !== undefined && { endpoint }),
+    forcePathStyle: true,
+    credentials: { accessKeyId, secretAccessKey },
+  });
+
 /** Its settings, with the bucket there. @throws Error when `s3Missing()` says so */
 export async function s3Settings(bucket = env.FOURM_TEST_S3_BUCKET!): Promise<S3Settings> {
   const missing = s3Missing();
@@ -24,14 +38,29 @@ export async function s3Settings(bucket = env.FOURM_TEST_S3_BUCKET!): Promise<S3
     accessKeyId: env.FOURM_TEST_S3_ACCESS_KEY!,
     secretAccessKey: env.FOURM_TEST_S3_SECRET_KEY!,
   };
-  const client = new S3Client({
-    region: settings.region,
-    endpoint: settings.endpoint,
-    forcePathStyle: true,
-    credentials: settings,
-  });
+  const client = clientOf(settings);
   // Creating a bucket that is one's own already succeeds in us-east-1.
   await client.send(new CreateBucketCommand({ Bucket: bucket }));
   client.destroy();
   return settings;
+}
+
+/** Objects as they lie in the bucket, with their metadata. */
+export async function s3Place(): Promise<PlaceAccess> {
+  const settings = await s3Settings();
+  const client = clientOf(settings);
+  const Bucket = settings.bucket;
+  return {
+    async read(Key) {
+      const { Body, Metadata, ContentType } = await client.send(
+        new GetObjectCommand({ Bucket, Key }),
+      );
+      const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array(0);
+      return { bytes, rest: { Metadata, ContentType } };
+    },
+    async write(Key, { bytes, rest }) {
+      const headers = rest as { Metadata?: Record<string, string>; ContentType?: string };
+      await client.send(new PutObjectCommand({ Bucket, Key, Body: bytes, ...headers }));
+    },
+  };
 }

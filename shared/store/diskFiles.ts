@@ -1,0 +1,96 @@
+/** Files that are on the disk when a write says so: written in full, synced, and moved into place. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+/** Whether an error is the file system's, of that kind. */
+export const isCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+/** Names what this process writes. A process identifier comes again, so a random part tells them apart. */
+const OWN = `${process.pid}-${randomUUID().slice(0, 8)}`;
+/** No write takes so long: what is older was left by a process that has gone. */
+const LEFT_AFTER_MS = 3_600_000;
+
+/** Makes what a folder lists last: without it, a power cut may forget a file that is itself synced. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a folder that lasts. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) {
+    await syncFolder(dirname(made));
+  }
+}
+
+/** Makes a change within a folder last: a file that was moved into it. */
+export const settle = (file: string): Promise<void> => syncFolder(dirname(file));
+
+/**
+ * Writes parts one after another into a new file of the folder, and syncs it. On failure nothing is left.
+ * @returns the file
+ * @throws Error with the file system's reason: a full disk takes a part of a write before it refuses one
+ */
+export async function writeAside(
+  folder: string,
+  parts: readonly Uint8Array<ArrayBuffer>[],
+): Promise<string> {
+  await makeFolder(folder);
+  const file = join(folder, `${OWN}-${randomUUID()}`);
+  try {
+    const handle = await open(file, 'wx');
+    try {
+      for (const part of parts) {
+        for (let at = 0; at < part.length; ) {
+          const { bytesWritten } = await handle.write(part, at, part.length - at);
+          if (bytesWritten === 0) throw new Error(`${file}: the file system takes no more bytes`);
+          at += bytesWritten;
+        }
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    return file;
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+}
+
+/** False when no process of this machine has the identifier. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !isCode(error, 'ESRCH');
+  }
+}
+
+/** Removes what processes that have ended left in a folder. */
+export async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((error) => {
+    // A folder that is not there, or cannot be, is the first write's to report.
+    if (isCode(error, 'ENOENT') || isCode(error, 'ENOTDIR')) return [];
+    throw error;
+  });
+  for (const name of names) {
+    if (name.startsWith(OWN)) continue;
+    const file = join(folder, name);
+    const pid = Number(/^(\d+)-/.exec(name)?.[1] ?? 0);
+    // An own identifier with another random part is that of a process before this one.
+    const isOthers = pid > 0 && pid !== process.pid && isAlive(pid);
+    const written = isOthers ? (await stat(file).catch(() => undefined))?.mtimeMs : undefined;
+    if (written !== undefined && Date.now() - written < LEFT_AFTER_MS) continue;
+    await rm(file, { force: true });
+  }
+}

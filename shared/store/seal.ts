@@ -1,0 +1,20 @@
+/**
+ * The digest that every stored object carries. It covers the object's key, content type and bytes, so
+ * that a changed byte, a cut file, and two objects that changed places are all found out on reading.
+ */
+const encoder = new TextEncoder();
+const hex = (bytes: ArrayBuffer): string =>
+  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+const sha256 = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
+  hex(await crypto.subtle.digest('SHA-256', bytes));
+
+/** sha256 in hex over what the object is called, what kind it is, and the sha256 of its bytes. */
+export async function sealOf(
+  key: string,
+  contentType: string,
+  body: Uint8Array<ArrayBuffer>,
+): Promise<string> {
+  const sealed = ['4m-object-1', key, contentType, await sha256(body)];
+  return await sha256(encoder.encode(sealed.join('\n')));
+}
