@@ -2,6 +2,7 @@
  * `npm run bench -- NAME [--json]`: prints a readable table; with `--json` the last line is one JSON
  * object of named numbers. Numbers that matter are ratios of two things measured in one run.
  */
+import { bench as abuse } from './abuse.ts';
 import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
 import { bench as generate } from './generate.ts';
@@ -15,6 +16,7 @@ export interface BenchRow {
 }
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
+  abuse,
   engine,
   export: exportBench,
   generate,
