@@ -39,6 +39,9 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
   });
 }
 
+/** Time for running requests when the parent has gone: whoever starts the next one needs the port. */
+const ORPHAN_MS = 2000;
+
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const edge = await startEdge(config);
@@ -46,6 +49,11 @@ async function main(): Promise<void> {
     `edge listens on http://${config.HOST}:${edge.port} ${JSON.stringify(redacted(config))}`,
   );
   const stop = (): void => void edge.close().then(() => process.exit(0));
+  // A parent that keeps a channel open (`npm start`) closes it by dying, in whatever way.
+  process.once('disconnect', () => {
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), ORPHAN_MS).unref();
+    stop();
+  });
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 }

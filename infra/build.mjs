@@ -1,4 +1,5 @@
 // One build for everything: bundle the playground into a module both runtimes can import, then compile.
+import './preflight.mjs';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,20 +1,17 @@
 /**
- * The whole product on one machine: exports the demo model when needed, then runs a worker process and
- * an edge process over a disk store. Used by `npm start`, by the demo's evaluation and by tests.
+ * The whole product on one machine: exports the demo model when needed, then keeps a worker process and an
+ * edge process running over a disk store. Used by `npm start`, by the demo's evaluation and by tests.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { EXPORTER } from '../worker/export/exportCheckpoint.ts';
-import { exportSet } from '../worker/export/exportSet.ts';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { watchHealth } from './health.ts';
+import { repositoryRoot } from './paths.ts';
+import { assertPortIsFree, freePort } from './ports.ts';
+import { supervise } from './supervise.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-/** Root of the repository: this file runs from `dist/infra/`. */
-export const repositoryRoot = join(here, '..', '..');
-export const demoModelFolder = join(repositoryRoot, 'infra', 'demo', 'model');
+export { demoModelFolder, repositoryRoot } from './paths.ts';
+export { freePort } from './ports.ts';
 
 export interface StackOptions {
   /** Port of the edge; 0 takes a free one. */
@@ -24,152 +21,150 @@ export interface StackOptions {
   readonly log?: (line: string) => void;
   /** Further environment of both processes. */
   readonly env?: Readonly<Record<string, string>>;
+  /** File descriptor of what both processes print; standard error when absent. */
+  readonly output?: number;
+  /** Ends everything, at any time. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Stack {
   readonly url: string;
   readonly workerUrl: string;
+  /** Ids of the processes running now. */
+  readonly pids: () => { readonly worker: number | undefined; readonly edge: number | undefined };
   /** Stops taking requests, lets running ones finish within a bound, ends both processes. */
   close(): Promise<void>;
-  /** Resolves with the reason when a process ended that should not have. */
+  /** Resolves with the reason when a process dies again and again. */
   readonly failed: Promise<string>;
 }
 
-/** A port nobody listens on now. */
-export async function freePort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() =>
-        address !== null && typeof address === 'object'
-          ? resolve(address.port)
-          : reject(new Error('no free port')),
-      );
-    });
-  });
+/** Time to become ready at first; large models are read from disk. */
+const READY_MS = 300_000;
+/** Beyond its own time for running requests, a process may take this long to end. */
+const STOP_SECONDS = 10;
+const DRAIN_SECONDS = 10;
+
+function start(script: string, args: string[], options: StackOptions, env: object): ChildProcess {
+  const output = options.output ?? 2;
+  return spawn(
+    process.execPath,
+    ['--enable-source-maps', join(repositoryRoot, 'dist', script), ...args],
+    {
+      cwd: repositoryRoot,
+      env: { ...process.env, ...options.env, ...env },
+      // A process learns from the closed channel that its parent has gone, however that came.
+      stdio: ['ignore', output, output, 'ipc'],
+      // Not in the terminal's process group: Ctrl-C reaches the supervisor alone, which ends all in order.
+      detached: true,
+    },
+  );
 }
 
-async function fingerprint(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  for (const file of (await readdir(folder)).sort()) {
-    hash.update(`${file}\n`).update(await readFile(join(folder, file)));
+/** @throws Error when the export fails; what is wrong was printed */
+async function exportDemo(modelsFolder: string, options: StackOptions): Promise<void> {
+  const child = start('infra/exportDemo.js', [modelsFolder], options, {});
+  const end = (): void => void child.kill('SIGTERM');
+  options.signal?.addEventListener('abort', end);
+  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve));
+  options.signal?.removeEventListener('abort', end);
+  options.signal?.throwIfAborted();
+  if (code !== 0) throw new Error('the demo model could not be exported');
+}
+
+async function untilReady(address: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const answer = await fetch(address, { signal }).catch(() => undefined);
+    if (answer?.status === 200) return;
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  return hash.digest('hex');
-}
-
-/** Exports the demo checkpoints into `modelsFolder` unless that was done from these very files. */
-async function ensureDemoModel(modelsFolder: string, log: (line: string) => void): Promise<void> {
-  const target = join(modelsFolder, '4m-shapes');
-  const stamp = join(modelsFolder, '4m-shapes.source');
-  const source = `${EXPORTER} ${await fingerprint(demoModelFolder)}`;
-  const done = await readFile(stamp, 'utf8').catch(() => '');
-  if (done === source) return;
-  log('exporting the demo model to ONNX ...');
-  await mkdir(modelsFolder, { recursive: true });
-  await rm(target, { recursive: true, force: true });
-  await exportSet(demoModelFolder, target, { id: '4m-shapes', licence: 'Apache-2.0' });
-  await writeFile(stamp, source);
-}
-
-function start(script: string, env: Record<string, string>): ChildProcess {
-  return spawn(process.execPath, ['--enable-source-maps', join(repositoryRoot, 'dist', script)], {
-    cwd: repositoryRoot,
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
-  // A process that does not end by itself within this time is stuck.
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
-  await ended;
-  clearTimeout(timer);
 }
 
 /**
  * Starts everything and resolves once the first request would succeed.
- * @throws Error when a process ends early (its own message is on stderr) or is not ready in 120 s
+ * @throws Error when the port is taken, a process ends early (its own message is on stderr) or is not
+ *   ready in time; the signal's reason when it is aborted
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const log = options.log ?? (() => {});
+  const host = { ...process.env, ...options.env }.HOST ?? '127.0.0.1';
+  if (options.port !== 0) await assertPortIsFree(options.port, host);
   const modelsFolder = join(options.dataFolder, 'models');
-  await ensureDemoModel(modelsFolder, log);
+  await exportDemo(modelsFolder, options);
 
   const port = options.port === 0 ? await freePort() : options.port;
   const workerPort = await freePort();
   const secret = randomBytes(32).toString('hex');
   const url = `http://localhost:${port}`;
   const workerUrl = `http://127.0.0.1:${workerPort}`;
-  let closing = false;
   let fail: (reason: string) => void = () => {};
   const failed = new Promise<string>((resolve) => {
     fail = resolve;
   });
-  const watch = (name: string, child: ChildProcess): ChildProcess => {
-    child.once('exit', (code, signal) => {
-      if (!closing) fail(`the ${name} process ended (${signal ?? `exit code ${code}`})`);
-    });
-    return child;
+  const starting = new AbortController();
+  const drainSeconds = Number(process.env.FOURM_DRAIN_SECONDS ?? DRAIN_SECONDS);
+  const common = {
+    log,
+    stopSeconds: drainSeconds + STOP_SECONDS,
+    onGivenUp: (reason: string) => fail(reason),
+    // The first start does not get better by repeating it.
+    onDeath: (reason: string) => starting.abort(new Error(reason)),
   };
 
   log('starting the worker ...');
-  const worker = watch(
-    'worker',
-    start('worker/main.js', {
-      ...options.env,
-      FOURM_WORKER_PORT: String(workerPort),
-      FOURM_WORKER_HOST: '127.0.0.1',
-      FOURM_MODELS_DIR: modelsFolder,
-      FOURM_WORKER_SECRET: secret,
-    }),
-  );
-  const edge = watch(
-    'edge',
-    start('edge/node.js', {
-      ...options.env,
-      PORT: String(port),
-      FOURM_WORKERS: workerUrl,
-      FOURM_WORKER_SECRET: secret,
-      FOURM_STORE: 'disk',
-      FOURM_STORE_DIR: join(options.dataFolder, 'store'),
-    }),
-  );
+  const health = watchHealth(`${workerUrl}/v2/health/ready`, (reason) => worker.replace(reason));
+  const worker = supervise({
+    ...common,
+    name: 'worker',
+    start: () => {
+      health.reset();
+      return start('worker/main.js', [], options, {
+        FOURM_WORKER_PORT: String(workerPort),
+        FOURM_WORKER_HOST: '127.0.0.1',
+        FOURM_MODELS_DIR: modelsFolder,
+        FOURM_WORKER_SECRET: secret,
+      });
+    },
+  });
+  const edge = supervise({
+    ...common,
+    name: 'edge',
+    start: () =>
+      start('edge/node.js', [], options, {
+        PORT: String(port),
+        FOURM_WORKERS: workerUrl,
+        FOURM_WORKER_SECRET: secret,
+        FOURM_STORE: 'disk',
+        FOURM_STORE_DIR: join(options.dataFolder, 'store'),
+      }),
+  });
   const close = async (): Promise<void> => {
-    closing = true;
-    // The edge first: it still needs the worker for what is running.
-    await stop(edge);
-    await stop(worker);
+    health.stop();
+    // Both at once: the edge takes nothing new and passes on what the worker still answers.
+    await Promise.all([edge.stop(), worker.stop()]);
   };
 
-  const ready = (async () => {
-    const deadline = Date.now() + 120_000;
-    // The worker takes longest; asking the edge before it is there would only fill the log.
-    for (const address of [`${workerUrl}/v2/health/ready`, `${url}/readyz`]) {
-      for (;;) {
-        const answer = await fetch(address).catch(() => undefined);
-        if (answer?.status === 200) break;
-        if (Date.now() > deadline) throw new Error(`${address} is not ready after 120 seconds`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    }
-  })();
+  const signals = [starting.signal, AbortSignal.timeout(READY_MS)];
+  if (options.signal) signals.push(options.signal);
+  const starts = AbortSignal.any(signals);
   try {
-    await Promise.race([
-      ready,
-      failed.then((reason) => {
-        throw new Error(reason);
-      }),
-    ]);
+    // The worker takes longest; asking the edge before it is there would only fill the log.
+    await untilReady(`${workerUrl}/v2/health/ready`, starts);
+    await untilReady(`${url}/readyz`, starts);
   } catch (cause) {
     await close();
-    throw new Error(`4M Edge could not start: ${cause instanceof Error ? cause.message : cause}`, {
-      cause,
-    });
+    options.signal?.throwIfAborted();
+    const { reason } = starts;
+    throw new Error(
+      `4M Edge could not start: ${reason instanceof Error ? reason.message : cause}`,
+      { cause },
+    );
   }
-  return { url, workerUrl, close, failed };
+  return {
+    url,
+    workerUrl,
+    close,
+    failed,
+    pids: () => ({ worker: worker.pid(), edge: edge.pid() }),
+  };
 }

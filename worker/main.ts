@@ -5,9 +5,21 @@ import { startWorker } from './worker.ts';
 
 const log = jsonLog((line) => process.stdout.write(`${line}\n`));
 
+/** Time for what is running when the parent has gone: whoever starts the next one needs the memory. */
+const ORPHAN_MS = 2000;
+let stop = (reason: string): void => {
+  log({ event: 'signal', signal: reason });
+  process.exit(1);
+};
+// A parent that keeps a channel open (`npm start`) closes it by dying, in whatever way.
+process.once('disconnect', () => {
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), ORPHAN_MS).unref();
+  stop('the parent process has gone');
+});
+
 try {
   const worker = await startWorker(parseWorkerConfig(process.env), log);
-  const stop = (signal: string): void => {
+  stop = (signal) => {
     log({ event: 'signal', signal });
     void worker.close().then(
       () => process.exit(0),
@@ -17,8 +29,8 @@ try {
       },
     );
   };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  process.once('SIGTERM', () => stop('SIGTERM'));
+  process.once('SIGINT', () => stop('SIGINT'));
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   if (error instanceof Error && error.cause !== undefined) {
