@@ -6,9 +6,12 @@ import { createApp } from './app.ts';
 import { type Config, parseConfig, redacted } from './config.ts';
 import { createServices } from './services.ts';
 
+/** Longer than a worker gives its own running requests, so that its last answers are passed on. */
+const DRAIN_MS = 15_000;
+
 export interface RunningEdge {
   readonly port: number;
-  /** Stops listening and lets running requests finish, within 10 seconds. */
+  /** Stops listening and lets running requests finish, within a bound. */
   close(): Promise<void>;
 }
 
@@ -26,7 +29,7 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
             const closeAll = (): void => {
               if ('closeAllConnections' in server) server.closeAllConnections();
             };
-            const timer = setTimeout(closeAll, 10_000);
+            const timer = setTimeout(closeAll, DRAIN_MS);
             server.close(() => {
               clearTimeout(timer);
               closed();

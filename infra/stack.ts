@@ -41,7 +41,7 @@ export interface Stack {
 /** Time to become ready at first; large models are read from disk. */
 const READY_MS = 300_000;
 /** Beyond its own time for running requests, a process may take this long to end. */
-const STOP_SECONDS = 10;
+const STOP_SECONDS = 15;
 const DRAIN_SECONDS = 10;
 
 function start(script: string, args: string[], options: StackOptions, env: object): ChildProcess {

@@ -1,9 +1,10 @@
 /**
  * What one caller can take from all others: hostile requests against the running product, the longest
  * stall of each event loop, and the times of an ordinary caller meanwhile. `--only NAME,...` sends some of
- * the attacks; `--profile` prints what ran during each long stall.
+ * the attacks; `--profile` prints what ran during each long stall; `--output FILE` keeps what both
+ * processes print.
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -106,9 +107,11 @@ export async function bench(): Promise<BenchRow[]> {
   const picture = await readFile(join(repositoryRoot, 'examples', 'scene-1.png'));
   const dataFolder = await mkdtemp(join(tmpdir(), '4m-abuse-'));
   const probeFile = join(dataFolder, 'stalls.jsonl');
+  const output = await open(option('--output') ?? join(dataFolder, 'output.log'), 'w');
   const stack = await startStack({
     port: 0,
     dataFolder,
+    output: output.fd,
     env: {
       NODE_OPTIONS: `--import=${join(repositoryRoot, 'dist/test/bench/abuse/loopProbe.js')}`,
       FOURM_BENCH_STALLS: probeFile,
@@ -137,6 +140,7 @@ export async function bench(): Promise<BenchRow[]> {
   } finally {
     await bystander.terminate();
     await stack.close();
+    await output.close();
     await rm(dataFolder, { recursive: true, force: true });
   }
 }

@@ -14,10 +14,14 @@ export interface Product {
 /** Starts on a free port with its data in `dataFolder`; resolves when the script prints its address. */
 export async function startProduct(dataFolder: string): Promise<Product> {
   const port = await freePort();
-  const child = spawn(process.execPath, [join(repositoryRoot, 'dist', 'infra', 'start.js')], {
-    env: { ...process.env, PORT: String(port), FOURM_DATA_DIR: dataFolder },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(repositoryRoot, 'infra', 'start.mjs'), '--no-build'],
+    {
+      env: { ...process.env, PORT: String(port), FOURM_DATA_DIR: dataFolder },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   const url = await new Promise<string>((resolve, reject) => {
     let printed = '';
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {

@@ -16,7 +16,7 @@ export interface Timed {
 
 export const bystanderData = z.object({ url: z.string(), rgb: z.string() });
 
-const EVERY_MS = 100;
+const EVERY_MS = 200;
 const PATIENCE_MS = 60_000;
 const KINDS: readonly Timed['kind'][] = ['stored', 'listed', 'tokenized', 'stored', 'generated'];
 
