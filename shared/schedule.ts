@@ -183,6 +183,9 @@ export function planTarget(
   const fallback = own?.token_schedule ?? (scheme === 'maskgit' ? 'cosine' : 'linear');
   const kind = scheme === 'roar' ? 'linear' : (settings.token_schedule ?? fallback);
   const counts = tokenCounts(kind, steps, tokens);
-  const schedule = settings.temperature_schedule ?? advice.temperature_schedule;
+  // Who asks for temperature 0 asks for the most likely tokens: a recommended schedule, which may end above
+  // 0, does not apply.
+  const recommendedSchedule = settings.temperature === 0 ? 'constant' : advice.temperature_schedule;
+  const schedule = settings.temperature_schedule ?? recommendedSchedule;
   return { ...common, counts, stepTemperatures: temperatures(schedule, temperature, counts) };
 }

@@ -7,6 +7,9 @@
  * samples or unchained targets share are encoded once. Guidance with one scale looks at two states, with
  * weights at one for each weighted input and one without them; a state that counts nothing is left out.
  *
+ * A chain's targets are all emptied before its first step, so that each state holds the opening sentinel of
+ * every sequence that is still to come.
+ *
  * Units: every token that a pass reads or predicts is a token-step, which weighs one for each million
  * parameters of its model (tokenizers included):
  *
@@ -19,7 +22,7 @@
 
 import { matters } from '../schedule.ts';
 import type { PlannedInput } from './inputs.ts';
-import type { RequestPlan, Stage } from './plan.ts';
+import { emptySequences, type RequestPlan, type Stage } from './plan.ts';
 import type { PlannedTarget } from './targets.ts';
 
 export interface Cost {
@@ -38,10 +41,11 @@ const OWN = 'own';
 interface Part {
   readonly origin: string;
   readonly tokens: number;
-  /** Says nothing of the request: what an emptied sequence shows. */
-  readonly empty?: boolean;
 }
 type State = ReadonlyMap<string, Part>;
+
+/** What an emptied sequence shows: one token that says nothing of the request. */
+const EMPTIED: Part = { origin: 'emptied', tokens: 1 };
 
 interface Counted {
   encoderPasses: number;
@@ -67,7 +71,7 @@ const keyOf = (state: State): string =>
 const sizeOf = (state: State): number =>
   [...state.values()].reduce((sum, { tokens }) => sum + tokens, 0);
 const isOwn = (state: State): boolean => [...state.values()].some(({ origin }) => origin === OWN);
-const isConstant = (state: State): boolean => [...state.values()].every(({ empty }) => empty);
+const isConstant = (state: State): boolean => [...state.values()].every((part) => part === EMPTIED);
 
 const without = (state: State, names: readonly string[]): State =>
   new Map([...state].filter(([name]) => !names.includes(name)));
@@ -76,7 +80,7 @@ const without = (state: State, names: readonly string[]): State =>
 function emptied(state: State, conditioning: readonly string[], grids: ReadonlySet<string>): State {
   const entries = [...state].flatMap(([name, part]): [string, Part][] => {
     if (!conditioning.includes(name)) return [[name, part]];
-    return grids.has(name) ? [] : [[name, { origin: 'emptied', tokens: 1, empty: true }]];
+    return grids.has(name) ? [] : [[name, EMPTIED]];
   });
   return new Map(entries);
 }
@@ -174,13 +178,11 @@ function countSequence(
   tally: Tally,
 ): State {
   const { modality, maxTokens } = target.plan;
-  const sentinel: Part = { origin: GIVEN, tokens: 1, empty: true };
-  const state = start.has(modality) ? start : new Map([...start, [modality, sentinel]]);
-  const states = conditions(state, target, conditioning, grids);
+  const states = conditions(start, target, conditioning, grids);
   countStates(tally, states);
   tally.own.decoderPasses += states.length * maxTokens;
   tally.own.tokenSteps += states.length * maxTokens;
-  return new Map([...state, [modality, { origin: OWN, tokens: maxTokens }]]);
+  return new Map([...start, [modality, { origin: OWN, tokens: maxTokens }]]);
 }
 
 const part = (input: PlannedInput, origin: string): [string, Part] => [
@@ -201,7 +203,11 @@ function countStage(stage: Stage, chained: boolean, reused: number): Tally {
     ...inputs.map((input) => part(input, GIVEN)),
     ...made.map((input) => part(input, OWN)),
   ]);
-  let state = start;
+  /** The start with these targets emptied. */
+  const emptyOf = (names: readonly string[]): State =>
+    new Map([...start, ...names.map((name): [string, Part] => [name, EMPTIED])]);
+  const open = emptySequences(stage);
+  let state = emptyOf(open);
   let conditioning = [...inputs, ...made].map(({ modality }) => modality);
   for (const [index, target] of targets.entries()) {
     const { modality, scheme } = target.plan;
@@ -211,8 +217,8 @@ function countStage(stage: Stage, chained: boolean, reused: number): Tally {
       state = new Map([...state, [modality, { origin: OWN, tokens }]]);
     } else {
       const count = sequence ? countSequence : countGrid;
-      const finished = count(target, state, { conditioning, grids }, tally);
-      state = chained ? finished : start;
+      const seen = chained ? state : emptyOf(open.filter((name) => name === modality));
+      state = count(target, seen, { conditioning, grids }, tally);
     }
     if (chained && !sequence) conditioning = [...new Set([...conditioning, modality])];
   }

@@ -107,6 +107,10 @@ function countGrid(
   return { visible: entry.tokens - open, open, partial: open > 0, exact: true };
 }
 
+/** Tokens of a sequence that the encoder sees: one sentinel stands for each run of unknown ones. */
+const visibleTokens = (tokens: readonly (number | null)[]): number =>
+  tokens.filter((id, i) => id !== null || tokens[i - 1] !== null).length;
+
 /**
  * References are tokens by then: whoever has the store puts these in their place first.
  * @param isTarget whether the same modality is also to be generated, which makes of a partly hidden
@@ -144,8 +148,10 @@ export function planInput(
   const base = { name, entry, modality: exact!, form };
   if (entry.type === 'img') return { ...base, ...countGrid(entry, value) };
   const text = textOf(value);
-  const partial = (form === 'text' || form === 'value') && GAP.test(text);
-  const tokens = typeof value === 'object' && 'tokens' in value ? value.tokens.length : undefined;
-  const visible = tokens ?? (entry.type === 'seq' ? textTokens(text, entry.tokens) : entry.tokens);
+  const tokens = typeof value === 'object' && 'tokens' in value ? value.tokens : undefined;
+  const isText = form === 'text' || form === 'value';
+  const partial = tokens ? tokens.includes(null) : isText && GAP.test(text);
+  const priced = entry.type === 'seq' ? textTokens(text, entry.tokens) : entry.tokens;
+  const visible = tokens ? visibleTokens(tokens) : priced;
   return { ...base, visible, open: partial ? entry.tokens : 0, partial, exact: true };
 }

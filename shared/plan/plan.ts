@@ -20,6 +20,20 @@ export interface Stage {
   readonly targets: readonly PlannedTarget[];
 }
 
+/**
+ * Sequence targets of a stage of which nothing is given. In a chain each shows the encoder its opening
+ * sentinel from the first step of the stage on, until its turn comes.
+ * @param from place in the stage of the first target that is looked at
+ * @returns the model's own names
+ */
+export function emptySequences({ inputs, made, targets }: Stage, from = 0): string[] {
+  const given = new Set([...inputs, ...made].map(({ modality }) => modality));
+  return targets
+    .slice(from)
+    .filter(({ plan }) => plan.scheme === 'autoregressive' && !given.has(plan.modality))
+    .map(({ plan }) => plan.modality);
+}
+
 export interface RequestPlan {
   readonly stages: readonly Stage[];
   readonly chained: boolean;

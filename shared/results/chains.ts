@@ -1,8 +1,8 @@
 /**
  * Chains that are remembered: every finished target of a kept chain is stored under what led to it, so
  * that a later chain with the same beginning (inputs, seed, settings of the targets so far, models) goes
- * on from there. Targets are made in their order and depend on nothing that comes later, which is why
- * the result is the same.
+ * on from there. Targets are made in their order. Of later ones they depend only on which texts are still to
+ * come, whose opening sentinels they see: these are part of what led to them, and so the result is the same.
  */
 import { type KnownTarget, knownTargetSchema } from '../api/worker.ts';
 import type { Store } from '../store/store.ts';

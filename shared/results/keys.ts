@@ -9,10 +9,10 @@ import type { GenerateRequest, InputValue } from '../api/generate.ts';
 import { fromBase64 } from '../base64.ts';
 import { itemAt } from '../lookup.ts';
 import { hiddenParts } from '../plan/names.ts';
-import type { RequestPlan } from '../plan/plan.ts';
+import { emptySequences, type RequestPlan } from '../plan/plan.ts';
 import { canonicalJson, sha256 } from './content.ts';
 
-export const RESULT_VERSION = 2;
+export const RESULT_VERSION = 3;
 
 /** What is hidden of a picture, its mask by its bytes. */
 const describeHidden = (value: InputValue): Promise<unknown[]> =>
@@ -97,7 +97,11 @@ export async function generateKey(
   return { id: await sha256(canonicalJson({ ...content, ...answered, seed })), seed };
 }
 
-/** Store keys of a chain's beginnings, the shortest first; none when targets do not follow each other. */
+/**
+ * Store keys of a chain's beginnings, the shortest first; none when targets do not follow each other. A
+ * target sees the opening sentinels of the texts that are still to come, so these are in its key; of what else
+ * comes later it does not depend.
+ */
 export async function chainKeys(
   request: GenerateRequest,
   plan: RequestPlan,
@@ -110,9 +114,11 @@ export async function chainKeys(
     canonicalJson({ version: RESULT_VERSION, task: 'chain', inputs, samples, seed }),
   );
   const keys: string[] = [];
-  for (const { model, targets } of plan.stages) {
-    for (const target of targets) {
-      const step = { before, model: { id: model.id, digest: model.digest }, target: target.plan };
+  for (const stage of plan.stages) {
+    const model = { id: stage.model.id, digest: stage.model.digest };
+    for (const [index, target] of stage.targets.entries()) {
+      const coming = emptySequences(stage, index + 1).sort();
+      const step = { before, model, target: target.plan, coming };
       before = await sha256(canonicalJson(step));
       keys.push(`chains/${before.slice(0, 2)}/${before}.json`);
     }

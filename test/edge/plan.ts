@@ -41,9 +41,10 @@ export function planTests(f: Fixture): void {
       top_p: 0.8,
       guidance: { 'rgb@64': 2 },
     });
-    // Two states a step, with and without rgb; what is predicted from nothing at all is free. The
-    // caption reads rgb, depth and its sentinel, and writes 32. A token-step weighs 1 here.
-    const reads = [16, 18, 24, 30, 2, 8, 14, 33];
+    // Two states a step, with and without rgb, and in each the sentinel of the coming caption; what is
+    // predicted from that alone is free. The caption reads rgb, depth and its sentinel, and writes 32. A
+    // token-step weighs 1 here.
+    const reads = [17, 19, 25, 31, 3, 9, 15, 33];
     const predicts = [16, 14, 14, 8, 8, 2, 2, 32];
     const units = [...reads, ...predicts].reduce((sum, tokens) => sum + tokens, 0);
     assert.equal(told.usage.encoder_passes, 9);

@@ -5,8 +5,8 @@ import { tokenCounts } from '../../shared/schedule.ts';
 import { countPasses } from '../../worker/batching/passes.ts';
 import { plainRunner } from '../../worker/batching/plain.ts';
 import type { ForwardResult, RunRequests } from '../../worker/engine/forward.ts';
-import { type GenerationPlan, generate } from '../../worker/engine/generate.ts';
-import { fullTokens, type TokenState } from '../../worker/engine/tokenState.ts';
+import { type GenerationPlan, generate, generateTargets } from '../../worker/engine/generate.ts';
+import { emptySequence, fullTokens, type TokenState } from '../../worker/engine/tokenState.ts';
 import { arrayModel } from '../support/arrayModel.ts';
 import { FAKE_SPECIALS, fakeEngine, planned, runFake } from '../support/engineRun.ts';
 
@@ -159,7 +159,7 @@ describe('sequences', () => {
     const ended = await run([1, 2, EOS, 10, 11]);
     assert.deepEqual(ended.results[0]!.get('caption'), [1, 2, EOS]);
     const first = ended.requests[0]!;
-    assert.deepEqual(first.conditions[0]!.state.get('caption'), fullTokens([S1]));
+    assert.deepEqual(first.conditions[0]!.state.get('caption'), emptySequence(S1));
     assert.ok(first.kind === 'write');
     assert.deepEqual([first.ids, first.stops], [[S1], [EOS, S2]]);
     const closed = await run([1, 2, S2, 10, 11]);
@@ -244,11 +244,29 @@ describe('chained targets', () => {
     const targets = [planned('depth'), planned('caption', guided), planned('normal', guided)];
     const { requests } = await runFake([generate(fakeEngine(), alone(targets, true), inputs)]);
     const [conditional, emptied] = requests.at(-1)!.conditions;
-    assert.deepEqual([...conditional!.state.keys()], ['note', 'depth', 'caption']);
-    assert.deepEqual([...emptied!.state.keys()], ['note', 'caption']);
+    assert.deepEqual([...conditional!.state.keys()].sort(), ['caption', 'depth', 'note']);
+    assert.deepEqual([...emptied!.state.keys()].sort(), ['caption', 'note']);
     assert.equal(emptied!.state.get('note')!.positions.length, 1);
     const { content } = emptied!.state.get('caption')!;
     assert.deepEqual(content, conditional!.state.get('caption')!.content);
+  });
+
+  test('every text that is still to come shows its opening sentinel, with guidance and without', async () => {
+    const guided = { guidanceScale: 2 };
+    const targets = [planned('depth', guided), planned('caption'), planned('normal', guided)];
+    const { requests } = await runFake([generate(fakeEngine(), alone(targets, true), inputs)]);
+    const shown = requests.map(({ conditions }) =>
+      conditions.map(({ state }) => state.get('caption')),
+    );
+    assert.deepEqual(shown[0], [emptySequence(S1), emptySequence(S1)]);
+    assert.deepEqual(shown[1], [emptySequence(S1)]);
+    assert.equal(shown.at(-1)!.length, 2);
+    for (const caption of shown.at(-1)!) assert.notDeepEqual(caption, emptySequence(S1));
+    // Targets that do not see each other see no sentinels of each other either.
+    const apart = generateTargets(fakeEngine(), alone(targets), inputs);
+    const { rounds } = await runFake(apart);
+    const seen = rounds[0]!.map(({ conditions }) => conditions[0]!.state.has('caption'));
+    assert.deepEqual(seen, [false, true, false]);
   });
 
   test('with weights, a finished target is a condition where it has one', async () => {

@@ -8,8 +8,10 @@ import {
   type TargetSettings,
   targetSchema,
 } from '../../shared/api/generate.ts';
+import { planRequest } from '../../shared/plan/plan.ts';
 import { canonicalJson, sha256 } from '../../shared/results/content.ts';
-import { generateKey } from '../../shared/results/keys.ts';
+import { chainKeys, generateKey } from '../../shared/results/keys.ts';
+import { base } from '../support/describedModels.ts';
 
 const model = { id: 'm', digest: 'abc' };
 const request = (body: object) =>
@@ -45,7 +47,7 @@ test('the key of a known request, written out by hand', async () => {
     hash(
       `{"chained":true,"further":[],"inputs":{"caption":{"kind":"text","sha256":"${hash('x')}"}},` +
         `${answered}"model":{"digest":"abc","id":"m"},"num_samples":1,${answeredLater}${seed}` +
-        '"targets":[{"modality":"depth"},{"modality":"rgb"}],"task":"generate","version":2}',
+        '"targets":[{"modality":"depth"},{"modality":"rgb"}],"task":"generate","version":3}',
     );
   assert.equal(seed, Number.parseInt(written('').slice(0, 8), 16));
   assert.equal(id, written('"keep":false,', '"outputs":"values",', `"seed":${seed},`));
@@ -152,4 +154,20 @@ test('a random seed is drawn, and found again only by the seed that was drawn', 
   assert.equal(drawn.seed, 42);
   assert.notEqual(drawn.id, plain.id);
   assert.equal(drawn.id, await id({ seed: 42 }));
+});
+
+test('a finished target is found again by what led to it, the texts still to come among it', async () => {
+  const links = async (...targets: string[]) => {
+    const chain = request({ inputs: { metadata: 'v1=1' }, targets });
+    return await chainKeys(chain, planRequest(chain, base), 5);
+  };
+  const [depth, caption] = await links('depth', 'caption');
+  const longer = await links('depth', 'caption', 'normal');
+  assert.deepEqual(longer.slice(0, 2), [depth, caption], 'a coming picture shows nothing');
+  const [alone] = await links('depth');
+  assert.notEqual(alone, depth);
+  const [first] = await links('depth', 'caption', 'det');
+  const [swapped] = await links('depth', 'det', 'caption');
+  assert.equal(first, swapped);
+  assert.equal(new Set([alone, depth, first]).size, 3);
 });

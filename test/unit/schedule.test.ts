@@ -86,6 +86,19 @@ test('constant temperatures stay exactly zero, others stop above it', () => {
   assert.deepEqual(temperatures('linear', 0, [3, 1]), [1e-9, 1e-9]);
 });
 
+test('temperature 0 is greedy from the first step to the last, unless a schedule is asked for', () => {
+  const planned = (settings: object) =>
+    planTarget(
+      { modality: 'depth', steps: 2, ...settings },
+      'tok_depth@224',
+      info('tok_depth@224'),
+      [info('caption')],
+    ).stepTemperatures;
+  assert.deepEqual(planned({ temperature: 0 }), [0, 0]);
+  const stated = planned({ temperature: 0, temperature_schedule: 'onex:0.5:0.5' });
+  assert.equal(stated.at(-1), 0.5);
+});
+
 test('recommended settings follow what a target is made from', () => {
   const depth = info('tok_depth@224');
   assert.equal(recommended(depth, [info('rgb@224')]).steps, 1);

@@ -11,7 +11,7 @@ import type { Chance } from './sampling.ts';
 import type { SpecialTokens } from './spans.ts';
 import { generateSequence } from './strategies/autoregressive.ts';
 import { generateImage } from './strategies/image.ts';
-import { idsByPosition, type TokenState } from './tokenState.ts';
+import { emptySequence, idsByPosition, type TokenState, withModality } from './tokenState.ts';
 
 /** What a generation is made with. */
 export interface Engine {
@@ -38,9 +38,27 @@ export interface GenerationPlan {
 export type Generated = Map<string, number[]>;
 
 /**
- * Generates all targets in the order given. When chained, finished pictures join the conditioning and
- * finished sequences only the inputs, as in the reference; with weights in place of a scale, a finished
- * target is a condition of its own where it has a weight.
+ * The state with every target emptied, as the published pipelines begin: a sequence of which nothing is given
+ * shows its opening sentinel, and of a picture nothing is seen.
+ * Source: `init_empty_target_modality` of the reference, for all targets before `GenerationSampler.generate`.
+ */
+const withEmptyTargets = (
+  inputs: TokenState,
+  targets: readonly TargetPlan[],
+  { sentinel }: SpecialTokens,
+): TokenState =>
+  targets
+    .filter(({ modality, scheme }) => scheme === 'autoregressive' && !inputs.has(modality))
+    .reduce(
+      (state, { modality }) => withModality(state, modality, emptySequence(sentinel(1))),
+      inputs,
+    );
+
+/**
+ * Generates all targets in the order given, each from the state in which all of them were emptied first. When
+ * chained, finished pictures join the conditioning and finished sequences only the inputs, as in the
+ * reference; with weights in place of a scale, a finished target is a condition of its own where it has a
+ * weight.
  */
 export function* generate(
   engine: Engine,
@@ -48,7 +66,7 @@ export function* generate(
   inputs: TokenState,
 ): Forward<Generated> {
   const results: Generated = new Map();
-  let state = inputs;
+  let state = withEmptyTargets(inputs, plan.targets, engine.specials);
   let conditioning = plan.conditioning;
   for (const target of plan.targets) {
     const isSequence = target.scheme === 'autoregressive';

@@ -6,8 +6,8 @@ import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { matters } from '../../shared/schedule.ts';
 import type { Condition } from './forward.ts';
 import {
-  fullRows,
-  fullTokens,
+  emptyRows,
+  emptySequence,
   stateKey,
   type TokenState,
   withModality,
@@ -26,14 +26,6 @@ export interface Guidance {
   readonly conditioning: readonly string[];
 }
 
-/** Rows of one zero token, by width: the same array each time, so that states with it are equal. */
-const zeroRows = new Map<number, Float32Array>();
-function zeroRow(width: number): Float32Array {
-  const row = zeroRows.get(width) ?? new Float32Array(width);
-  zeroRows.set(width, row);
-  return row;
-}
-
 /**
  * The state in which the conditioning modalities are empty: pictures vanish, sequences show their first
  * sentinel, embeddings one row of zeros.
@@ -48,11 +40,10 @@ export function unconditionalState(
     const tokens = emptied.get(name);
     if (!tokens) return emptied;
     if (tokens.content.kind === 'rows' && modalities[name]?.type === 'seq_emb') {
-      const { width } = tokens.content;
-      return withModality(emptied, name, fullRows(zeroRow(width), width));
+      return withModality(emptied, name, emptyRows(tokens.content.width));
     }
     return modalities[name]?.type === 'seq'
-      ? withModality(emptied, name, fullTokens([firstSentinel], 'emptied'))
+      ? withModality(emptied, name, emptySequence(firstSentinel))
       : withoutModality(emptied, name);
   }, state);
 }

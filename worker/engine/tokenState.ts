@@ -27,10 +27,34 @@ export const fullTokens = (ids: readonly number[], origin?: string): VisibleToke
 });
 
 /** Rows of floats, one a token. */
-export const fullRows = (rows: Float32Array, width: number): VisibleTokens => ({
+export const fullRows = (rows: Float32Array, width: number, origin?: string): VisibleTokens => ({
   positions: upTo(rows.length / width),
   content: { kind: 'rows', rows, width },
+  ...(origin !== undefined && { origin }),
 });
+
+/** Origin of the one token that an emptied modality shows, which says nothing of the request. */
+const EMPTIED = 'emptied';
+
+/** What an emptied sequence shows: the opening sentinel, which stands for the whole of it. */
+export const emptySequence = (firstSentinel: number): VisibleTokens =>
+  fullTokens([firstSentinel], EMPTIED);
+
+/** Rows of one zero token, by width: the same array each time, so that states with it are equal. */
+const zeroRows = new Map<number, Float32Array>();
+
+/** What emptied embeddings show: one row of zeros. */
+export function emptyRows(width: number): VisibleTokens {
+  const row = zeroRows.get(width) ?? new Float32Array(width);
+  zeroRows.set(width, row);
+  return fullRows(row, width, EMPTIED);
+}
+
+/** True where all that is visible is emptied: what a model predicts from it is the same for all requests. */
+export const isEmptied = (state: TokenState): boolean =>
+  [...state.values()].every(
+    ({ origin, positions }) => origin === EMPTIED || positions.length === 0,
+  );
 
 export function withModality(
   state: TokenState,

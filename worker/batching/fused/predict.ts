@@ -1,15 +1,15 @@
 /** Predictions of several requests, states and modalities in one run without padding. */
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { Predicted, PredictRequest } from '../../engine/forward.ts';
-import { stateKey } from '../../engine/tokenState.ts';
+import { isEmptied, stateKey } from '../../engine/tokenState.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
 import { asDraws, bool, float32, floatsOf, int64, joined, numbersOf } from './feeds.ts';
 import { emptyCaches, type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
-import { type KeptContexts, keepContext, packStates, tokensOf } from './states.ts';
+import { type KeptContexts, keepContext, packStates } from './states.ts';
 
 /**
- * Decoder outputs seen from a state without any token: constants of the model, by modality and positions.
- * Guidance of a one-step target from nothing else asks for the same ones again and again.
+ * Decoder outputs seen from a state in which all is emptied: constants of the model, by modality, positions
+ * and state. Guidance of a target's first step asks for the same ones again and again.
  */
 export type Constants = Map<string, Float32Array>;
 const MOST_CONSTANTS = 16;
@@ -46,7 +46,7 @@ export async function runPredictions(
   const inOrder = [...requests.keys()].sort(
     (a, b) => order.get(requests[a]!.modality)! - order.get(requests[b]!.modality)!,
   );
-  const units = collectUnits(manifest, requests, constants);
+  const units = collectUnits(requests, constants);
   const states = requests.flatMap(({ conditions }) =>
     conditions.flatMap(({ state }) =>
       units.some((unit) => unit.state === stateKey(state)) ? [state] : [],
@@ -139,17 +139,14 @@ export async function runPredictions(
   return results;
 }
 
-function collectUnits(
-  { config }: FmManifest,
-  requests: readonly PredictRequest[],
-  constants: Constants,
-): Unit[] {
+function collectUnits(requests: readonly PredictRequest[], constants: Constants): Unit[] {
   const units = new Map<string, Unit>();
-  for (const { modality, positions, conditions } of requests)
+  for (const { modality, positions, chosenBy, conditions } of requests)
     for (const { state } of conditions) {
       const key = unitKey(modality, positions, stateKey(state));
       if (units.has(key) || constants.has(key)) continue;
-      const constant = tokensOf(state) === 0 && config.num_register_tokens === 0;
+      // Positions that one request chose at random are not asked for again.
+      const constant = chosenBy === undefined && isEmptied(state);
       units.set(key, { key, state: stateKey(state), modality, positions, constant });
     }
   // State after state, so that those of one state are together.

@@ -11,22 +11,21 @@ import { fullTokens, idsByPosition, type TokenState, withModality } from '../tok
 export const TOKENS_A_REQUEST = 64;
 
 /**
- * Generates a sequence target, or the gaps of one that is partly given. A target of which nothing is
- * visible shows its first sentinel to the encoder; one that has no gap is left as it is.
+ * Generates the gaps of a sequence target, each of which a sentinel stands for; an emptied target is one gap.
+ * A target without a gap is left as it is.
  * @returns the state with the merged sequence in place of the target
  */
 export function* generateSequence(
   engine: Engine,
   plan: TargetPlan,
-  start: TokenState,
+  state: TokenState,
   guidance: Guidance,
 ): Forward<TokenState> {
   const { modality, temperature, topK, topP, maxTokens } = plan;
   const { specials } = engine;
-  const given = [...idsByPosition(start, modality).values()];
-  if (given.length > 0 && !given.some(specials.isSentinel)) return start;
-  const visible = given.length > 0 ? given : [specials.sentinel(1)];
-  const state = given.length > 0 ? start : withModality(start, modality, fullTokens(visible));
+  const visible = [...idsByPosition(state, modality).values()];
+  const opening = visible.find(specials.isSentinel);
+  if (opening === undefined) return state;
 
   const conditions = conditionsOf(
     state,
@@ -36,7 +35,7 @@ export function* generateSequence(
     specials.sentinel(1),
   );
   const stops = engine.stopTokens ?? [specials.eos, closingSentinel(visible, specials)];
-  const ids = [visible.find(specials.isSentinel)!];
+  const ids = [opening];
   let cache: DecoderCache | undefined;
   for (let done = 0; done < maxTokens; done = ids.length - 1) {
     const count = Math.min(TOKENS_A_REQUEST, maxTokens - done);
@@ -59,7 +58,7 @@ export function* generateSequence(
     ids.push(...written.ids);
     cache = written.cache;
     engine.onStep?.(modality, ids.length - 1, maxTokens);
-    if (stops.includes(ids.at(-1)!)) break;
+    if (written.ids.some((id) => stops.includes(id))) break;
   }
   const merged = mergeSpans(visible, ids, specials);
   return withModality(state, modality, fullTokens(merged, engine.chance.name));
