@@ -5,5 +5,5 @@ import { startRuntime } from '../../worker/session/runtime.ts';
 
 const [folder, path] = process.argv.slice(2);
 const runtime = startRuntime({});
-await loadModel<Manifest>(runtime, folder!, path!, manifestSchema, ['generate']);
+await loadModel<Manifest>(runtime, folder!, path!, manifestSchema, { names: ['generate'] });
 await runtime.close();

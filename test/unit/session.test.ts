@@ -158,7 +158,8 @@ describe('a graph session', () => {
     const silent = join(folder, 'silent.mjs');
     await writeFile(
       silent,
-      `import { parentPort } from 'node:worker_threads'; parentPort.on('message', () => {});`,
+      `import { parentPort } from 'node:worker_threads';
+       parentPort.on('message', ({ kind }) => { if (kind === 'end') parentPort.close(); });`,
     );
     const closing = startRuntime({}, pathToFileURL(silent));
     const waiting = assert.rejects(

@@ -82,9 +82,13 @@ export type ForwardResult = Predicted | Written;
 /** A computation that yields forward requests. */
 export type Forward<T> = Generator<ForwardRequest, T, ForwardResult>;
 
-/** Answers requests, in their order; all of them may be computed together. */
+/**
+ * Answers requests, in their order; all of them may be computed together. When the signal aborts, its
+ * reason is thrown at once and no further run begins.
+ */
 export type RunRequests = (
   requests: readonly ForwardRequest[],
+  signal?: AbortSignal,
 ) => Promise<readonly ForwardResult[]>;
 
 export function* predict(request: Omit<PredictRequest, 'kind'>): Forward<Predicted> {

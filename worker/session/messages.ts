@@ -1,5 +1,6 @@
 /** What the caller's thread and the runtime's thread say to each other. */
 import type { GraphSignature } from '../../shared/model/signature.ts';
+import type { Device } from './devices.ts';
 import type { Tensor } from './types.ts';
 
 export type ThreadRequest =
@@ -18,20 +19,30 @@ export type ThreadRequest =
       readonly feeds: Readonly<Record<string, Tensor>>;
       readonly outputs: readonly string[];
     }
-  | { readonly id: number; readonly kind: 'release'; readonly graph: string };
+  | { readonly id: number; readonly kind: 'release'; readonly graph: string }
+  /** The thread frees everything and ends. */
+  | { readonly id: number; readonly kind: 'end' };
 
 export type ThreadReply = { readonly id: number } & (
   | { readonly ok: true; readonly result: ThreadResult }
   | { readonly ok: false; readonly error: Error }
 );
 
-/** Each request's own answer: what a loaded graph declares, a run's outputs, nothing for a release. */
+/** Each request's own answer: what a loaded graph declares, a run's outputs, nothing for the others. */
 export type ThreadResult =
   | { readonly kind: 'loaded'; readonly declared: GraphSignature }
-  | { readonly kind: 'outputs'; readonly tensors: Record<string, Tensor> }
-  | { readonly kind: 'released' };
+  | {
+      readonly kind: 'outputs';
+      readonly tensors: Record<string, Tensor>;
+      /** Time of the run itself. */
+      readonly milliseconds: number;
+    }
+  | { readonly kind: 'released' }
+  | { readonly kind: 'ending' };
 
 export interface ThreadOptions {
   /** CPU threads of each operator; the runtime's own choice when left out. */
   readonly threads?: number;
+  /** What graphs run on; the CPU when left out. */
+  readonly device?: Device;
 }

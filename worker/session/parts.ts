@@ -4,6 +4,7 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { valueAt } from '../../shared/lookup.ts';
 import type { GraphContent } from '../onnx/graph.ts';
 import { encodePart, splitGraph } from '../onnx/split.ts';
 import type { Runtime } from './runtime.ts';
@@ -35,7 +36,9 @@ export function openParts(
         });
         await writeFile(file, data);
         await runtime.request({ kind: 'load', graph, file, transient: true });
-        const inputs = Object.fromEntries(part.inputs.map((name) => [name, values.get(name)!]));
+        const inputs = Object.fromEntries(
+          part.inputs.map((name) => [name, valueAt(values, name, `the values before ${graph}`)]),
+        );
         const result = await runtime.request({
           kind: 'run',
           graph,
@@ -47,7 +50,9 @@ export function openParts(
         for (const [name, value] of Object.entries(result.tensors)) values.set(name, value);
         forget(values, parts.slice(i + 1), outputs);
       }
-      return Object.fromEntries(outputs.map((name) => [name, values.get(name)!]));
+      return Object.fromEntries(
+        outputs.map((name) => [name, valueAt(values, name, `the outputs of ${content.name}`)]),
+      );
     },
     close: () => Promise.resolve(),
   };

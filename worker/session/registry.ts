@@ -2,6 +2,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import type * as z from 'zod';
+import { fieldOf } from '../../shared/lookup.ts';
 import {
   type FmManifest,
   fmManifestSchema,
@@ -12,6 +13,7 @@ import {
   tokenizerManifestSchema,
 } from '../../shared/model/manifest.ts';
 import { type GraphName, signaturesOf } from '../../shared/model/signature.ts';
+import { CPU, type Device, precisionProblem } from './devices.ts';
 import type { ThreadOptions } from './messages.ts';
 import { type Runtime, startRuntime } from './runtime.ts';
 import { openGraph } from './session.ts';
@@ -25,6 +27,8 @@ import {
 export interface LoadOptions extends ThreadOptions {
   /** Also loads an FM's `encoder` and `decoder`, whose weights take memory again. */
   readonly plain?: boolean;
+  /** Stops between two graphs; its reason is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -37,20 +41,26 @@ export async function loadModelSet(
   options: LoadOptions = {},
 ): Promise<LoadedModelSet> {
   const set: ModelSet = await readJson(folder, 'set.json', modelSetSchema);
-  const runtime = startRuntime(options);
+  const { threads, device = CPU, signal } = options;
+  const thread = { device, ...(threads !== undefined && { threads }) };
+  const runtime = startRuntime(thread);
   // Of their own, so that a finished target is decoded while the next one is generated.
-  const decoding = startRuntime(options);
+  const decoding = startRuntime(thread);
   const close = async () => {
     await Promise.all([runtime.close(), decoding.close()]);
   };
   try {
     const names = options.plain ? undefined : ['generate'];
-    const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema, names);
+    const how = { device, signal };
+    const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema, {
+      ...how,
+      names,
+    });
     const { generate, encoder, decoder } = fm.graphs;
     const tokenizers: Record<string, LoadedTokenizer> = {};
     for (const [stem, path] of Object.entries(set.tokenizers))
       tokenizers[stem] = asTokenizer(
-        await loadModel<TokenizerManifest>(decoding, folder, path, tokenizerManifestSchema),
+        await loadModel<TokenizerManifest>(decoding, folder, path, tokenizerManifestSchema, how),
       );
     return {
       set,
@@ -59,6 +69,7 @@ export async function loadModelSet(
       generate,
       ...(options.plain && { plain: { encoder, decoder } }),
       textTokenizerFile: await inside(folder, set.text_tokenizer),
+      died: Promise.race([runtime.died, decoding.died]),
       close,
     };
   } catch (error) {
@@ -72,40 +83,48 @@ export interface LoadedModel<M extends Manifest> {
   readonly graphs: Readonly<Record<GraphName<M>, GraphSession>>;
 }
 
+export interface LoadModelOptions {
+  /** The graphs to load, all of them when left out. */
+  readonly names?: readonly string[] | undefined;
+  /** What the thread runs graphs on. */
+  readonly device?: Device;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Loads one exported model of a folder into a thread.
  * @param path sub-folder with a `model.json`, relative to `folder`
- * @param names the graphs to load, all of them when left out
- * @throws SessionError
+ * @throws SessionError; the signal's reason
  */
 export async function loadModel<M extends Manifest>(
   runtime: Runtime,
   folder: string,
   path: string,
   schema: z.ZodType<M>,
-  names?: readonly string[],
+  { names, device = CPU, signal }: LoadModelOptions = {},
 ): Promise<LoadedModel<M>> {
   const home = await inside(folder, path);
   const manifest: M = await readJson(home, 'model.json', schema);
+  const problem = precisionProblem(device, manifest.precision);
+  if (problem !== undefined) throw new SessionError(`${join(home, 'model.json')}: ${problem}`);
   for (const weights of manifest.weights) await inside(home, weights);
   const graphs: Record<string, GraphSession> = {};
   for (const [name, signature] of Object.entries(signaturesOf(manifest))) {
     if (names && !names.includes(name)) continue;
     const files: Readonly<Record<string, { file: string; bytes: number }>> = manifest.graphs;
-    const { file, bytes } = files[name]!;
+    const { file, bytes } = fieldOf(files, name, 'the graphs of model.json');
     const location = await inside(home, file);
     const { size } = await stat(location);
     if (size !== bytes)
       throw new SessionError(`${location}: ${size} bytes, ${bytes} in model.json`);
-    graphs[name] = await openGraph(runtime, `${path}/${name}`, location, signature);
+    graphs[name] = await openGraph(runtime, `${path}/${name}`, location, signature, signal);
   }
   return { manifest, graphs: graphs as Readonly<Record<GraphName<M>, GraphSession>> };
 }
 
 /** The manifest's kind says which graphs there are. */
 function asTokenizer({ manifest, graphs }: LoadedModel<TokenizerManifest>): LoadedTokenizer {
-  const all: Partial<Record<string, GraphSession>> = graphs;
-  const graph = (name: string) => all[name]!;
+  const graph = (name: string) => fieldOf<GraphSession>(graphs, name, `tokenizer ${manifest.id}`);
   if (manifest.kind === 'vqvae')
     return { kind: 'vqvae', manifest, encoder: graph('encoder'), decoder: graph('decoder') };
   return {

@@ -1,22 +1,44 @@
-/** The runtime's thread as seen from outside: requests as promises, and what happens when it dies. */
+/**
+ * The runtime's thread as seen from outside: requests as promises, given to it one at a time, so that one
+ * whose caller has gone is never begun; and what happens when the thread dies.
+ */
 import { Worker } from 'node:worker_threads';
 import type { ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './messages.ts';
-import { SessionError } from './types.ts';
+import { SessionError, ThreadEndedError } from './types.ts';
 
 type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
+type Request = WithoutId<ThreadRequest>;
+
+/** Time that an idle thread has to end by itself. */
+const ENDING_MILLISECONDS = 2_000;
+
+export interface RequestOptions {
+  /** Buffers of the request that are handed over, and not usable here afterwards. */
+  readonly transfer?: readonly ArrayBuffer[];
+  /** Rejects with its reason at once; a request that waits is not begun. */
+  readonly signal?: AbortSignal | undefined;
+}
 
 export interface Runtime {
   /**
-   * Has the thread do one thing; requests are answered in order.
-   * @param transfer buffers of the request that are handed over, and not usable here afterwards
-   * @throws SessionError with the runtime's error, or the thread's end, as `cause`
+   * Has the thread do one thing; requests are done in order.
+   * @throws SessionError with the runtime's error as `cause`; ThreadEndedError; the signal's reason
    */
-  request(
-    request: WithoutId<ThreadRequest>,
-    transfer?: readonly ArrayBuffer[],
-  ): Promise<ThreadResult>;
-  /** Ends the thread and frees the memory of its graphs. Requests still waiting fail. */
+  request(request: Request, options?: RequestOptions): Promise<ThreadResult>;
+  /** Resolves when the thread ends that should not have. */
+  readonly died: Promise<ThreadEndedError>;
+  /**
+   * Ends the thread and frees the memory of its graphs. Requests still waiting fail; what the thread is at
+   * is finished first, since a run that is cut short takes the process with it.
+   */
   close(): Promise<void>;
+}
+
+interface Waiting {
+  readonly request: Request;
+  readonly transfer: readonly ArrayBuffer[];
+  readonly resolve: (result: ThreadResult) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 /**
@@ -31,53 +53,117 @@ export function startRuntime(
   const worker = new Worker(program, { workerData: options });
   // A model that is loaded must not keep the process alive by itself; a request under way does.
   worker.unref();
-  const waiting = new Map<
-    number,
-    { resolve: (result: ThreadResult) => void; reject: (error: Error) => void }
-  >();
+  const queue: Waiting[] = [];
+  let underWay: { readonly id: number; readonly waiting: Waiting } | undefined;
   let nextId = 0;
-  let ended: SessionError | undefined;
+  let ended: ThreadEndedError | undefined;
+  let closing: Promise<void> | undefined;
+  let tellDeath: (error: ThreadEndedError) => void = () => {};
+  const died = new Promise<ThreadEndedError>((resolve) => {
+    tellDeath = resolve;
+  });
+  const gone = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
 
-  const settle = (id: number) => {
-    const pending = waiting.get(id);
-    waiting.delete(id);
-    // While it is being closed the thread stays referenced, or the process could end before it did.
-    if (waiting.size === 0 && !ended) worker.unref();
-    return pending;
-  };
-  const end = (error: SessionError) => {
+  function next(): void {
+    if (underWay) return;
+    const waiting = queue.shift();
+    if (!waiting) {
+      if (!closing) worker.unref();
+      return;
+    }
+    const id = nextId++;
+    underWay = { id, waiting };
+    worker.ref();
+    try {
+      const message = { ...waiting.request, id } as ThreadRequest;
+      worker.postMessage(message, [...waiting.transfer]);
+    } catch (error) {
+      underWay = undefined;
+      waiting.reject(error);
+      next();
+    }
+  }
+
+  function fail(error: ThreadEndedError): void {
     ended ??= error;
-    for (const id of [...waiting.keys()]) settle(id)?.reject(ended);
+    underWay?.waiting.reject(ended);
+    for (const { reject } of queue.splice(0)) reject(ended);
+  }
+
+  const end = (error: ThreadEndedError): void => {
+    if (ended) return;
+    fail(error);
+    tellDeath(error);
   };
 
   worker.on('message', (reply: ThreadReply) => {
-    const pending = settle(reply.id);
-    if (reply.ok) pending?.resolve(reply.result);
-    else pending?.reject(reply.error);
+    if (underWay?.id !== reply.id) return;
+    const { waiting } = underWay;
+    underWay = undefined;
+    if (reply.ok) waiting.resolve(reply.result);
+    else waiting.reject(reply.error);
+    next();
   });
-  worker.on('error', (cause) => end(new SessionError("the runtime's thread failed", { cause })));
-  worker.on('exit', (code) => end(new SessionError(`the runtime's thread ended (code ${code})`)));
+  worker.on('error', (cause) =>
+    end(new ThreadEndedError("the runtime's thread failed", { cause })),
+  );
+  worker.on('exit', (code) =>
+    end(new ThreadEndedError(`the runtime's thread ended (code ${code})`)),
+  );
+
+  const ask = async (
+    request: Request,
+    { transfer = [], signal }: RequestOptions,
+  ): Promise<ThreadResult> => {
+    let leave = (): void => {};
+    try {
+      return await new Promise((resolve, reject) => {
+        const waiting = { request, transfer, resolve, reject };
+        leave = () => {
+          const place = queue.indexOf(waiting);
+          if (place >= 0) queue.splice(place, 1);
+          reject(signal?.reason);
+        };
+        signal?.addEventListener('abort', leave, { once: true });
+        queue.push(waiting);
+        next();
+      });
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
+  };
+
+  async function shut(): Promise<void> {
+    fail(new ThreadEndedError('the model is closed'));
+    worker.ref();
+    const id = nextId++;
+    let timer: NodeJS.Timeout | undefined;
+    worker.on('message', (reply: ThreadReply) => {
+      // It ends by itself when it has nothing left; one that does not is idle, and may be ended.
+      if (reply.id === id) timer = setTimeout(() => void worker.terminate(), ENDING_MILLISECONDS);
+    });
+    worker.postMessage({ id, kind: 'end' } satisfies ThreadRequest);
+    await gone;
+    clearTimeout(timer);
+  }
 
   return {
-    request(request, transfer = []) {
-      if (ended) return Promise.reject(ended);
-      return new Promise<ThreadResult>((resolve, reject) => {
-        const id = nextId++;
-        waiting.set(id, { resolve, reject });
-        worker.ref();
-        worker.postMessage({ ...request, id } satisfies ThreadRequest, [...transfer]);
-      }).catch((cause: unknown) => {
-        if (cause instanceof SessionError) throw cause;
+    died,
+    async request(request, options = {}) {
+      options.signal?.throwIfAborted();
+      if (ended) throw ended;
+      try {
+        return await ask(request, options);
+      } catch (cause) {
+        if (cause instanceof SessionError || options.signal?.aborted) throw cause;
         const what = cause instanceof Error ? cause.message : String(cause);
-        throw new SessionError(`graph ${request.graph}: ${request.kind} failed: ${what}`, {
-          cause,
-        });
-      });
+        const graph = 'graph' in request ? request.graph : '';
+        throw new SessionError(`graph ${graph}: ${request.kind} failed: ${what}`, { cause });
+      }
     },
-    async close() {
-      ended ??= new SessionError('the model is closed');
-      worker.ref();
-      await worker.terminate();
+    close() {
+      closing ??= shut();
+      return closing;
     },
   };
 }

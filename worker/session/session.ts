@@ -1,4 +1,5 @@
 /** One loaded graph, checked against the signature the rest of the code counts on. */
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { Dimension, GraphSignature, TensorSignature } from '../../shared/model/signature.ts';
 import type { Runtime } from './runtime.ts';
 import { type GraphSession, SessionError, type Tensor } from './types.ts';
@@ -7,15 +8,17 @@ import { type GraphSession, SessionError, type Tensor } from './types.ts';
  * Loads a graph into the thread.
  * @param graph name for messages, such as `fm/encoder`
  * @param file the `.onnx` file; its external data lies beside it
- * @throws SessionError where the file cannot be loaded or declares other inputs or outputs than `signature`
+ * @throws SessionError where the file cannot be loaded or declares other inputs or outputs than
+ *   `signature`; the signal's reason
  */
 export async function openGraph(
   runtime: Runtime,
   graph: string,
   file: string,
   signature: GraphSignature,
+  signal?: AbortSignal,
 ): Promise<GraphSession> {
-  const loaded = await runtime.request({ kind: 'load', graph, file });
+  const loaded = await runtime.request({ kind: 'load', graph, file }, { signal });
   if (loaded.kind !== 'loaded') throw new SessionError(`graph ${graph}: unexpected answer`);
   try {
     assertSame(graph, 'input', signature.inputs, loaded.declared.inputs);
@@ -27,13 +30,17 @@ export async function openGraph(
   const allOutputs = signature.outputs.map((output) => output.name);
   return {
     signature,
-    async run(feeds, outputs = allOutputs, consumed = []) {
+    async run(feeds, outputs = allOutputs, { consumed = [], signal, onTime } = {}) {
       assertFeeds(graph, signature, feeds);
       const unknown = outputs.find((name) => !allOutputs.includes(name));
       if (unknown !== undefined) throw new SessionError(`graph ${graph}: no output ${unknown}`);
-      const given = new Set(consumed.map((name) => feeds[name]!.data.buffer as ArrayBuffer));
-      const result = await runtime.request({ kind: 'run', graph, feeds, outputs }, [...given]);
+      const given = new Set(
+        consumed.map((name) => fieldOf(feeds, name, 'the feeds').data.buffer as ArrayBuffer),
+      );
+      const options = { transfer: [...given], signal };
+      const result = await runtime.request({ kind: 'run', graph, feeds, outputs }, options);
       if (result.kind !== 'outputs') throw new SessionError(`graph ${graph}: unexpected answer`);
+      onTime?.(result.milliseconds);
       return result.tensors;
     },
     async close() {
@@ -85,7 +92,7 @@ function assertFeeds(
         `graph ${graph}: input ${input.name} is ${describe(tensor)} but holds ${tensor.data.length} values`,
       );
     input.dims.forEach((dimension, axis) => {
-      const size = tensor.dims[axis]!;
+      const size = itemAt(tensor.dims, axis, `the dimensions of ${input.name}`);
       if (typeof dimension === 'number') {
         if (size !== dimension) throw misfit();
         return;

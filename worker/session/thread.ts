@@ -3,14 +3,15 @@
  * loop that answers requests; one thread serves all graphs of a model set, one run at a time.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
+import { InferenceSession, listSupportedBackends, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import type { Dimension, TensorSignature, TensorType } from '../../shared/model/signature.ts';
+import { CPU, DEVICES, deviceName } from './devices.ts';
 import type { ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './messages.ts';
 import type { Tensor } from './types.ts';
 
 const port = parentPort;
 if (!port) throw new Error('thread.ts has to run in a worker thread');
-const { threads } = workerData as ThreadOptions;
+const { threads, device = CPU } = workerData as ThreadOptions;
 /** Weights stay mapped from their file, neither rearranged nor copied. */
 const TRANSIENT_OPTIONS: InferenceSession.SessionOptions = {
   enableCpuMemArena: false,
@@ -47,12 +48,23 @@ function fromRuntime({ type, data, dims }: RuntimeTensor): Tensor {
   throw new Error(`the graph gave a tensor of ${type}`);
 }
 
+/** @throws Error where the runtime lacks the device: it would take another one and only warn */
+function executionProvider(): InferenceSession.ExecutionProviderConfig {
+  const { provider } = DEVICES[device.kind];
+  const known = listSupportedBackends().map(({ name }) => name);
+  if (!known.includes(provider)) {
+    const has = known.join(', ');
+    throw new Error(`this onnxruntime has no provider for ${deviceName(device)}; it has ${has}`);
+  }
+  return device.kind === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: device.index };
+}
+
 async function answer(request: ThreadRequest): Promise<ThreadResult> {
   switch (request.kind) {
     case 'load': {
       if (sessions.has(request.graph)) throw new Error(`graph ${request.graph} is loaded already`);
       const session = await InferenceSession.create(request.file, {
-        executionProviders: ['cpu'],
+        executionProviders: [executionProvider()],
         // Fatal only: an error comes back to the caller, who decides what to log.
         logSeverityLevel: 4,
         ...(threads !== undefined && { intraOpNumThreads: threads }),
@@ -71,16 +83,23 @@ async function answer(request: ThreadRequest): Promise<ThreadResult> {
       const feeds = Object.fromEntries(
         Object.entries(request.feeds).map(([name, tensor]) => [name, toRuntime(tensor)]),
       );
+      const started = performance.now();
       const results = await sessionOf(request.graph).run(feeds, [...request.outputs]);
+      const milliseconds = performance.now() - started;
       const tensors = Object.fromEntries(
         request.outputs.map((name) => [name, fromRuntime(results[name] as RuntimeTensor)]),
       );
-      return { kind: 'outputs', tensors };
+      return { kind: 'outputs', tensors, milliseconds };
     }
     case 'release': {
       await sessionOf(request.graph).release();
       sessions.delete(request.graph);
       return { kind: 'released' };
+    }
+    case 'end': {
+      for (const session of sessions.values()) await session.release();
+      sessions.clear();
+      return { kind: 'ending' };
     }
   }
 }
@@ -100,6 +119,8 @@ port.on('message', (request: ThreadRequest) => {
         { id: request.id, ok: true, result } satisfies ThreadReply,
         buffersOf(result),
       );
+      // Nothing else keeps the thread: it ends by itself, with no run cut short.
+      if (result.kind === 'ending') port.close();
     } catch (cause) {
       const error = cause instanceof Error ? cause : new Error(String(cause));
       port.postMessage({ id: request.id, ok: false, error } satisfies ThreadReply);

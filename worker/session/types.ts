@@ -28,20 +28,28 @@ export interface BoolTensor {
 }
 export type Tensor = FloatTensor | IntTensor | BoolTensor;
 
+export interface GraphRunOptions {
+  /** Feeds that need not stay usable: large ones are handed over instead of copied. */
+  readonly consumed?: readonly string[];
+  /** Rejects with its reason at once; a run that waits is not begun, one under way is not waited for. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told of the time that the run itself took. */
+  readonly onTime?: (milliseconds: number) => void;
+}
+
 /** One loaded graph. Runs are executed one after the other, in the order of the calls. */
 export interface GraphSession {
   readonly signature: GraphSignature;
   /**
-   * Runs the graph. Feeds are copied, so the caller's arrays stay usable.
+   * Runs the graph. Feeds are copied, so the caller's arrays stay usable; they must not change meanwhile.
    * @param outputs names to bring back; all of the signature's when left out
-   * @param consumed feeds that need not stay usable: large ones are handed over instead of copied
    * @throws SessionError naming the graph and the input that is missing, unknown or misshapen, or with
-   *   the runtime's error as `cause`
+   *   the runtime's error as `cause`; ThreadEndedError; the signal's reason
    */
   run(
     feeds: Readonly<Record<string, Tensor>>,
     outputs?: readonly string[],
-    consumed?: readonly string[],
+    options?: GraphRunOptions,
   ): Promise<Record<string, Tensor>>;
   close(): Promise<void>;
 }
@@ -74,6 +82,8 @@ export interface LoadedModelSet {
   readonly plain?: { readonly encoder: GraphSession; readonly decoder: GraphSession };
   /** Absolute path of the Hugging Face `tokenizer.json`. */
   readonly textTokenizerFile: string;
+  /** Resolves with the cause when a thread of the set ends that should not have: nothing runs any more. */
+  readonly died: Promise<ThreadEndedError>;
   close(): Promise<void>;
 }
 
@@ -81,3 +91,6 @@ export interface LoadedModelSet {
 export class SessionError extends Error {
   override readonly name = 'SessionError';
 }
+
+/** The runtime's thread has ended: everything that it was asked fails, and all that it will be asked. */
+export class ThreadEndedError extends SessionError {}

@@ -34,11 +34,12 @@ export interface PredictRun {
   /** Contexts that are known; those of `wanted` are added by the run. */
   readonly contexts: KeptContexts;
   readonly wanted: ReadonlySet<string>;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** @param requests whose tokens fit one run */
 export async function runPredictions(
-  { manifest, graph, constants, contexts, wanted }: PredictRun,
+  { manifest, graph, constants, contexts, wanted, signal }: PredictRun,
   requests: readonly PredictRequest[],
 ): Promise<Predicted[]> {
   const { config } = manifest;
@@ -105,13 +106,14 @@ export async function runPredictions(
   };
   const keepsConstants = units.some(({ constant }) => constant);
   const keepsContexts = [...packed.encoded.keys()].some((key) => wanted.has(key));
-  const outputs = await graph.run(feeds, [
+  const names = [
     'generated',
     'confidence',
     'likelihood',
     ...(keepsConstants ? ['states'] : []),
     ...(keepsContexts ? ['context'] : []),
-  ]);
+  ];
+  const outputs = await graph.run(feeds, names, { signal });
   if (keepsConstants)
     keepConstants(units, starts, floatsOf(outputs, 'states'), config.dim, constants);
   if (keepsContexts)

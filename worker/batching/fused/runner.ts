@@ -12,9 +12,10 @@ import type {
 } from '../../engine/forward.ts';
 import { stateKey } from '../../engine/tokenState.ts';
 import type { GraphSession } from '../../session/types.ts';
+import { createPace, type Pace, writeInPieces } from './pieces.ts';
 import { type Constants, runPredictions } from './predict.ts';
 import { type KeptContexts, tokensOf } from './states.ts';
-import { runWritings, writeGroup } from './write.ts';
+import { writeGroup } from './write.ts';
 
 /** Tokens in one run, seen and predicted: attention over all of them grows with the square. */
 const TOKENS_A_RUN = 1600;
@@ -24,10 +25,15 @@ const ROWS_A_RUN = 32;
 /**
  * @param manifest the FM's
  * @param graph its `generate`
+ * @param pace what is known of the time that tokens of a sequence take
  */
-export function fusedRunner(manifest: FmManifest, graph: GraphSession): RunRequests {
+export function fusedRunner(
+  manifest: FmManifest,
+  graph: GraphSession,
+  pace: Pace = createPace(),
+): RunRequests {
   const constants: Constants = new Map();
-  return async (requests) => {
+  return async (requests, signal) => {
     const results = new Array<ForwardResult>(requests.length);
     const indices = (kind: ForwardRequest['kind']) =>
       [...requests.keys()].filter((i) => requests[i]!.kind === kind);
@@ -39,13 +45,14 @@ export function fusedRunner(manifest: FmManifest, graph: GraphSession): RunReque
     const contexts: KeptContexts = new Map();
     for (const batch of byTokens(requests, indices('predict'))) {
       const rows = batch.map((i) => requests[i] as PredictRequest);
-      const run = { manifest, graph, constants, contexts, wanted };
+      const run = { manifest, graph, constants, contexts, wanted, signal };
+      signal?.throwIfAborted();
       const answers = await runPredictions(run, rows);
       for (const [i, index] of batch.entries()) results[index] = answers[i]!;
     }
     for (const batch of byGroup(requests, writes)) {
       const rows = batch.map((i) => requests[i] as WriteRequest);
-      const answers = await runWritings({ manifest, graph, contexts }, rows);
+      const answers = await writeInPieces({ manifest, graph, contexts, signal }, rows, pace);
       for (const [i, index] of batch.entries()) results[index] = answers[i]!;
     }
     return results;

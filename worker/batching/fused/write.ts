@@ -20,6 +20,9 @@ export interface WriteRun {
   readonly manifest: FmManifest;
   readonly graph: GraphSession;
   readonly contexts: KeptContexts;
+  readonly signal?: AbortSignal | undefined;
+  /** Told of the time of each run. */
+  readonly onTime?: (milliseconds: number) => void;
 }
 
 /** Requests that can be written together share this. */
@@ -28,7 +31,7 @@ export const writeGroup = ({ modality, ids, draws, cache, isLast }: WriteRequest
 
 /** @param requests of one `writeGroup` */
 export async function runWritings(
-  { manifest, graph, contexts }: WriteRun,
+  { manifest, graph, contexts, signal, onTime }: WriteRun,
   requests: readonly WriteRequest[],
 ): Promise<Written[]> {
   const { config } = manifest;
@@ -103,7 +106,11 @@ export async function runWritings(
     ...(keeps ? caches.map(next) : []),
     ...(keeps && isNew ? ['context'] : []),
   ];
-  const outputs = await graph.run(feeds, wanted, cacheOf(requests[0]!) ? caches : []);
+  const outputs = await graph.run(feeds, wanted, {
+    consumed: cacheOf(requests[0]!) ? caches : [],
+    signal,
+    ...(onTime && { onTime }),
+  });
   if (keeps && isNew)
     for (const [key, places] of packed.encoded)
       known.set(key, keepContext(floatsOf(outputs, 'context'), places, config.dim));
