@@ -1,5 +1,6 @@
 /** The worker's configuration: environment variables, parsed once at the entry. */
 import * as z from 'zod';
+import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
 
 const whole = (fallback: number, minimum: number, maximum: number) =>
   z.coerce.number().int().min(minimum).max(maximum).default(fallback);
@@ -15,6 +16,16 @@ export const workerConfigSchema = z.object({
   FOURM_WORKER_SECRET: z.string().min(16, 'needs at least 16 characters'),
   /** CPU threads of a model; 0 leaves it to the runtime. */
   FOURM_THREADS: whole(0, 0, 1024),
+  /** What graphs run on: cpu, cuda (the first card) or cuda:N. It is never replaced by another one. */
+  FOURM_DEVICE: z
+    .string()
+    .default('cpu')
+    .transform((text, context) => {
+      const device = parseDevice(text);
+      if (device) return device;
+      context.addIssue({ code: 'custom', message: `has to be ${DEVICE_FORM}` });
+      return z.NEVER;
+    }),
   /** Requests worked on at the same time. */
   FOURM_SLOTS: whole(2, 1, 64),
   /** Requests that may wait for a slot; more are refused at once. */
@@ -30,6 +41,7 @@ export interface WorkerConfig {
   readonly secret: string;
   /** Undefined: the runtime's own choice. */
   readonly threads: number | undefined;
+  readonly device: Device;
   readonly slots: number;
   readonly queue: number;
   readonly drainSeconds: number;
@@ -56,6 +68,7 @@ export function parseWorkerConfig(
     modelsFolder: data.FOURM_MODELS_DIR,
     secret: data.FOURM_WORKER_SECRET,
     threads: data.FOURM_THREADS || undefined,
+    device: data.FOURM_DEVICE,
     slots: data.FOURM_SLOTS,
     queue: data.FOURM_QUEUE,
     drainSeconds: data.FOURM_DRAIN_SECONDS,

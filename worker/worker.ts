@@ -1,20 +1,33 @@
-/** A worker from start to end: load the models, warm them up, serve, drain. */
+/** A worker from start to end: listen, load the models, serve, drain. */
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Modality, Model } from '../shared/api/models.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { refusal } from '../shared/api/problem.ts';
 import type { WorkerConfig } from './config.ts';
 import { startServer } from './http/server.ts';
 import { createGate } from './service/gate.ts';
-import { describeError, type Log } from './service/log.ts';
+import type { Log } from './service/log.ts';
+import { createModels } from './service/models.ts';
+import { warmUp } from './service/warmUp.ts';
 import { loadModelSet } from './session/registry.ts';
-import { runGenerate } from './tasks/generate.ts';
-import { type ServedModel, serveModel } from './tasks/servedModel.ts';
+import { serveModel } from './tasks/servedModel.ts';
+import { closeThreads } from './threads/inThread.ts';
 
 export interface Worker {
   readonly url: string;
-  /** Takes no more requests, lets running ones finish within the configured time, frees the models. */
+  /** Resolves when every model is loaded and warm. @throws Error when one cannot be loaded */
+  readonly ready: Promise<void>;
+  /**
+   * Takes no more requests, gives running ones the configured time, ends what remains with a failure that
+   * invites to try elsewhere, and frees the models when nothing runs on them any more.
+   */
   readonly close: () => Promise<void>;
+  /** Ends the time of running requests now. */
+  readonly hurry: () => void;
 }
+
+/** Time for the answers of requests that were ended to reach their callers. */
+const FLUSH_MILLISECONDS = 2_000;
 
 /** Sub-folders of the models folder that hold a `set.json`, in order of name. */
 async function findSets(modelsFolder: string): Promise<string[]> {
@@ -36,85 +49,71 @@ async function findSets(modelsFolder: string): Promise<string[]> {
   return found;
 }
 
-const sharesTokens = (a: Modality, b: Modality): boolean =>
-  a.modalities.some((name) => b.modalities.includes(name));
-
-/** A small request that touches the encoder, the decoder and a tokenizer. */
-async function warmUp(model: ServedModel): Promise<void> {
-  const { modalities }: Model = model.description;
-  const input = modalities.find((entry) => entry.accepts.includes('tokens'));
-  const target = modalities.find(
-    (entry) => entry.output && entry.type === 'img' && (!input || !sharesTokens(entry, input)),
-  );
-  if (!input || !target) return;
-  const tokens = Array.from({ length: input.type === 'img' ? input.tokens : 1 }, () => 0);
-  const request = {
-    inputs: { [input.name]: { tokens } },
-    targets: [{ modality: target.name, steps: 1 }],
-    chained: false,
-    num_samples: 1,
-  };
-  await runGenerate({ id: 'warm-up', seed: 0, request }, model);
-}
-
 /**
- * Starts a worker: it listens at once (alive, not ready) and is ready when this resolves.
- * @throws Error when the address is taken or a model cannot be loaded
+ * Starts a worker, which listens at once (alive, not ready) and loads its models.
+ * @throws Error when there are no models, or the address is taken
  */
 export async function startWorker(config: WorkerConfig, log: Log): Promise<Worker> {
-  const models: ServedModel[] = [];
-  let ready = false;
+  const { threads, device } = config;
+  const models = createModels({
+    folders: await findSets(config.modelsFolder),
+    open: async (folder, signal) => {
+      const options = { device, signal, ...(threads !== undefined && { threads }) };
+      return await serveModel(await loadModelSet(folder, options));
+    },
+    warmUp,
+    log,
+  });
+  const stopped = new AbortController();
+  const hurried = new AbortController();
   let stopping = false;
   const services = {
     secret: config.secret,
     gate: createGate(config.slots, config.queue),
     log,
-    models: () => models,
-    isReady: () => ready,
+    models,
     isStopping: () => stopping,
-    // A model that no longer runs at all (its thread has died) makes the worker unready, so that whoever
-    // runs it sends nothing more and starts another.
-    onModelFailure: (model: ServedModel) => {
-      warmUp(model).catch((error: unknown) => {
-        if (stopping) return;
-        ready = false;
-        log({ event: 'broken', model: model.description.id, error: describeError(error) });
-      });
-    },
+    stopped: stopped.signal,
   };
   const server = await startServer(services, config.host, config.port);
-  const close = async (): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
-    log({ event: 'stopping', running: services.gate.running(), waiting: services.gate.waiting() });
-    await server.drain(config.drainSeconds);
-    await Promise.all(models.map((model) => model.loaded.close()));
-    log({ event: 'stopped' });
-  };
-  try {
-    for (const folder of await findSets(config.modelsFolder)) {
-      const started = performance.now();
-      const { threads } = config;
-      const loaded = await loadModelSet(folder, threads === undefined ? {} : { threads });
-      const model = await serveModel(loaded);
-      const { id, digest } = model.description;
-      const twice = models.some((other) => other.description.id === id);
-      models.push(model);
-      if (twice) throw new Error(`FOURM_MODELS_DIR: two sets have the id ${id}; ${folder} is one`);
-      await warmUp(model);
-      log({
-        event: 'loaded',
-        model: id,
-        digest,
-        milliseconds: Math.round(performance.now() - started),
-      });
-    }
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  ready = true;
   const url = `http://${config.host}:${server.port}`;
-  log({ event: 'ready', url, models: models.map((model) => model.description.id) });
-  return { url, close };
+
+  const load = async (): Promise<void> => {
+    await models.load(stopped.signal);
+    const message = `the worker is ready at ${url}`;
+    log({ event: 'ready', message, url, models: models.descriptions().map(({ id }) => id) });
+  };
+  const ready = load();
+  ready.catch(() => {});
+
+  async function drain(): Promise<void> {
+    stopping = true;
+    const running = services.gate.running();
+    const waiting = services.gate.waiting();
+    const { drainSeconds } = config;
+    const message = `the worker stops; ${running + waiting} requests have ${drainSeconds} s to end`;
+    log({ event: 'stopping', message, running, waiting });
+    const closed = server.stop();
+    const time = sleep(drainSeconds * 1000, undefined, { signal: hurried.signal, ref: false });
+    await Promise.race([closed, time.catch(() => undefined)]);
+    const detail = 'the worker is stopping, and the time that it gives to running requests is over';
+    stopped.abort(refusal('not_ready', detail, undefined, { retryAfterSeconds: 1 }));
+    await Promise.race([closed, sleep(FLUSH_MILLISECONDS, undefined, { ref: false })]);
+    server.destroy();
+    await closed;
+    await ready.catch(() => undefined);
+    await models.close();
+    await closeThreads();
+    log({ event: 'stopped', message: 'the worker has stopped' });
+  }
+  let closing: Promise<void> | undefined;
+  return {
+    url,
+    ready,
+    close: () => {
+      closing ??= drain();
+      return closing;
+    },
+    hurry: () => hurried.abort(),
+  };
 }

@@ -40,11 +40,11 @@ async function startWorkerProcess(modelsFolder: string): Promise<Process> {
       FOURM_SLOTS: '1',
       FOURM_QUEUE: '1',
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
   const entries: Entry[] = [];
   const listeners = new Set<() => void>();
-  createInterface({ input: child.stdout! }).on('line', (line) => {
+  createInterface({ input: child.stderr! }).on('line', (line) => {
     entries.push(JSON.parse(line));
     for (const listener of listeners) listener();
   });

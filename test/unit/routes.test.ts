@@ -6,6 +6,7 @@ import { fmConfigSchema } from '../../shared/model/config.ts';
 import { resolveModalities } from '../../shared/model/modalities.ts';
 import { type RunningServer, startServer } from '../../worker/http/server.ts';
 import { createGate } from '../../worker/service/gate.ts';
+import { createModels } from '../../worker/service/models.ts';
 import type { LoadedModelSet } from '../../worker/session/types.ts';
 import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
 import { REFERENCE_SPECIALS } from '../support/trace.ts';
@@ -30,6 +31,8 @@ const loaded = {
     }),
   },
   tokenizers: {},
+  died: new Promise(() => {}),
+  close: () => Promise.resolve(),
   encoder: fails,
   decoder: fails,
 } as unknown as LoadedModelSet;
@@ -40,23 +43,33 @@ const model: ServedModel = {
   runner: () => Promise.reject(new Error('/secret/path: the thread died')),
 };
 
-let ready = false;
-const failed: ServedModel[] = [];
 const log: Record<string, unknown>[] = [];
+const say = (entry: Readonly<Record<string, unknown>>) => void log.push(entry);
+/** Models that were asked to prove that they run. */
+const checked: ServedModel[] = [];
+const models = createModels({
+  folders: ['broken'],
+  open: async () => model,
+  warmUp: async (one) => void checked.push(one),
+  log: say,
+});
 let server: RunningServer;
 before(async () => {
   const services = {
     secret: SECRET,
     gate: createGate(1, 0),
-    log: (entry: Readonly<Record<string, unknown>>) => void log.push(entry),
-    models: () => [model],
-    isReady: () => ready,
+    log: say,
+    models,
     isStopping: () => false,
-    onModelFailure: (broken: ServedModel) => void failed.push(broken),
+    stopped: new AbortController().signal,
   };
   server = await startServer(services, '127.0.0.1', 0);
 });
-after(() => server.drain(1));
+after(async () => {
+  const stopped = server.stop();
+  server.destroy();
+  await stopped;
+});
 
 const call = async (path: string, body?: string): Promise<Response> => {
   const signed = { method: body === undefined ? 'GET' : 'POST', path };
@@ -70,7 +83,6 @@ const request = { inputs: { caption: 'a cube' }, targets: ['depth'] };
 const body = JSON.stringify({ request_id: 'r', id: 'i', model: 'broken', seed: 1, request });
 
 test('before it is ready a worker lives, and answers nothing else', async () => {
-  ready = false;
   assert.equal((await call('/v2/health/live')).status, 200);
   assert.equal((await call('/v2/health/ready')).status, 503);
   for (const response of [await call('/internal/models'), await call('/internal/generate', body)]) {
@@ -78,18 +90,18 @@ test('before it is ready a worker lives, and answers nothing else', async () => 
   }
 });
 
-test('a failing model is answered without its details, logged with them, and reported', async () => {
-  ready = true;
+test('a failing model is answered without its details, logged with them, and checked', async () => {
+  await models.load(new AbortController().signal);
+  checked.length = 0;
   const response = await call('/internal/generate', body);
   const text = await response.text();
   assert.equal(response.status, 500);
   assert.equal(JSON.parse(text).code, 'internal');
   assert.doesNotMatch(text, /secret|thread/);
-  assert.deepEqual(failed, [model]);
+  assert.deepEqual(checked, [model]);
   assert.ok(log.some(({ error }) => String(error).includes('the thread died')));
 });
 
 test('a slot is free again after a failure', async () => {
-  ready = true;
   for (let i = 0; i < 2; i++) assert.equal((await call('/internal/generate', body)).status, 500);
 });

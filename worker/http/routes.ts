@@ -77,7 +77,7 @@ export async function route(
   try {
     if (path === '/v2/health/live') return sendJson(response, 200, { live: true });
     if (path === '/v2/health/ready') {
-      const ready = services.isReady() && !services.isStopping();
+      const ready = services.models.isReady() && !services.isStopping();
       return sendJson(response, ready ? 200 : 503, { ready });
     }
     const name = path.startsWith(INTERNAL) ? path.slice(INTERNAL.length) : '';
@@ -87,8 +87,7 @@ export async function route(
     allow(response, path, method, kind ? 'POST' : 'GET');
     assertServing(services);
     if (!kind) {
-      const models = services.models().map((model) => model.description);
-      return sendJson(response, 200, { models });
+      return sendJson(response, 200, { models: services.models.descriptions() });
     }
     const signal = callerSignal(response);
     const body = await readSigned(request, signed, BODY_BYTES[kind]);

@@ -1,13 +1,17 @@
-/** The HTTP server of a worker: starts listening at once, becomes ready later, drains when told to. */
+/** The HTTP server of a worker: it listens from the start, and stops taking connections when told to. */
 import { createServer } from 'node:http';
-
 import { type RouteServices, route } from './routes.ts';
 
 export interface RunningServer {
   readonly port: number;
-  /** Stops taking connections and waits for the open ones, at most so long. */
-  readonly drain: (seconds: number) => Promise<void>;
+  /** Takes no more connections; resolves when the open ones have ended. */
+  readonly stop: () => Promise<void>;
+  /** Breaks the connections that are left. */
+  readonly destroy: () => void;
 }
+
+/** How often a stopping server looks for connections on which nothing is under way any more. */
+const IDLE_CHECK_MILLISECONDS = 50;
 
 /** @throws Error when the address cannot be listened on */
 export async function startServer(
@@ -27,12 +31,13 @@ export async function startServer(
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : port,
-    drain: async (seconds) => {
+    stop: async () => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
-      const timer = setTimeout(() => server.closeAllConnections(), seconds * 1000);
+      const timer = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MILLISECONDS);
       await closed;
-      clearTimeout(timer);
+      clearInterval(timer);
     },
+    destroy: () => server.closeAllConnections(),
   };
 }

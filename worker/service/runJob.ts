@@ -3,13 +3,22 @@
  * and logs what became of it. It knows nothing of how the job came or how its outcome is told.
  */
 import type { Progress } from '../../shared/api/generate.ts';
-import { type Failure, FailureError, type Outcome, PROBLEMS } from '../../shared/api/problem.ts';
+import {
+  type Failure,
+  FailureError,
+  type Outcome,
+  PROBLEMS,
+  refusal,
+} from '../../shared/api/problem.ts';
+import { present } from '../../shared/lookup.ts';
+import { ThreadEndedError } from '../session/types.ts';
 import type { ServedModel } from '../tasks/servedModel.ts';
-import { withDeadline } from './deadline.ts';
+import { boundModel } from './boundModel.ts';
 import type { Job, JobKind } from './job.ts';
+import { jobSignal, untilAborted } from './jobSignal.ts';
 import { JOBS, type JobResults } from './jobs.ts';
 import { describeError } from './log.ts';
-import { type JobServices, pickModel } from './services.ts';
+import { assertServing, type JobServices } from './services.ts';
 
 export interface RunJobOptions<K extends JobKind = JobKind> {
   /** Aborts when nobody waits for the outcome any more. */
@@ -28,6 +37,44 @@ export const asFailure = (error: unknown): Failure =>
     ? error.failure
     : { code: 'internal', detail: 'the worker failed; its log says more' };
 
+interface Attempt<K extends JobKind> {
+  readonly services: JobServices;
+  readonly job: Job<K>;
+  readonly signal: AbortSignal;
+  readonly onProgress: RunJobOptions['onProgress'];
+}
+
+/** Runs it on a model; its graphs are bound to the job's signal. */
+async function attempt<K extends JobKind>(
+  { services, job, signal, onProgress }: Attempt<K>,
+  model: ServedModel,
+): Promise<JobResults[K]> {
+  const models = services.models.running().map((one) => boundModel(one, signal));
+  const own = models.find(({ description }) => description === model.description);
+  const bound = present(own, `the model ${model.description.id}`);
+  return await JOBS[job.kind].run(job.request, bound, { signal, models, onProgress });
+}
+
+/** Runs it again, once, when a thread died under it: that was most likely another's doing. */
+async function attemptTwice<K extends JobKind>(
+  given: Attempt<K>,
+  model: ServedModel,
+): Promise<JobResults[K]> {
+  try {
+    return await attempt(given, model);
+  } catch (error) {
+    if (!(error instanceof ThreadEndedError)) throw error;
+  }
+  const { id } = model.description;
+  try {
+    return await attempt(given, await given.services.models.replacement(model));
+  } catch (cause) {
+    if (!(cause instanceof ThreadEndedError)) throw cause;
+    const detail = `the model ${id} stopped working twice under this request; it is loaded again`;
+    throw refusal('not_ready', detail, undefined, { cause, retryAfterSeconds: 5 });
+  }
+}
+
 /**
  * @returns the result, or the failure that the caller is told
  * @throws the signal's reason, when the caller no longer waits for an outcome
@@ -37,36 +84,32 @@ export async function runJob<K extends JobKind>(
   job: Job<K>,
   options: RunJobOptions<K>,
 ): Promise<Outcome<JobResults[K]>> {
-  const { arrived = performance.now() } = options;
+  const { arrived = performance.now(), onProgress } = options;
   const type = JOBS[job.kind];
   const { request_id, model: name } = job.request;
   const entry = { event: job.kind, request_id, model: name, ...type.entry(job.request) };
-  const milliseconds = (): number => Math.round(performance.now() - arrived);
-  const deadline = withDeadline(type.deadline(job.request), arrived, options.signal);
+  const elapsed = (): number => Math.round(performance.now() - arrived);
+  const milliseconds = type.deadline(job.request);
+  const sources = [options.signal, services.stopped];
+  const deadline = milliseconds === undefined ? undefined : { milliseconds, arrived };
+  const { signal, release } = jobSignal(sources, deadline);
   let model: ServedModel | undefined;
   try {
-    model = pickModel(services, name);
-    const leave = await services.gate.enter(deadline.signal);
-    const waited = milliseconds();
-    let result: JobResults[K];
-    try {
-      const { signal } = deadline;
-      const { onProgress } = options;
-      result = await type.run(job.request, model, {
-        signal,
-        models: services.models(),
-        onProgress,
-      });
-    } finally {
-      leave();
-    }
+    assertServing(services);
+    model = services.models.pick(name);
+    const leave = await services.gate.enter(signal);
+    const waited = elapsed();
+    const work = attemptTwice({ services, job, signal, onProgress }, model);
+    // The slot is free when the work has ended, which may be a moment after its caller was answered.
+    void work.then(leave, leave);
+    const result = await untilAborted(work, signal);
     await options.onResult?.(result);
     const usage = type.usage(result);
-    services.log({ ...entry, status: 200, ...usage, milliseconds: milliseconds(), waited });
+    services.log({ ...entry, status: 200, ...usage, milliseconds: elapsed(), waited });
     return { ok: true, value: result };
   } catch (error) {
     if (options.signal.aborted) {
-      services.log({ ...entry, status: 'gone', milliseconds: milliseconds() });
+      services.log({ ...entry, status: 'gone', milliseconds: elapsed() });
       throw options.signal.reason;
     }
     const failure = asFailure(error);
@@ -76,12 +119,12 @@ export async function runJob<K extends JobKind>(
       status: PROBLEMS[failure.code].status,
       code: failure.code,
       detail: failure.detail,
-      milliseconds: milliseconds(),
+      milliseconds: elapsed(),
       ...(isOurs && { error: describeError(error) }),
     });
-    if (isOurs && model) services.onModelFailure(model);
+    if (isOurs && model) services.models.check(model);
     return { ok: false, failure };
   } finally {
-    deadline.clear();
+    release();
   }
 }

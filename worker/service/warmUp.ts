@@ -1,0 +1,25 @@
+/** A small request that touches the encoder, the decoder and a tokenizer: a model that answers it works. */
+import type { Modality } from '../../shared/api/models.ts';
+import { runGenerate } from '../tasks/generate.ts';
+import type { ServedModel } from '../tasks/servedModel.ts';
+
+const sharesTokens = (a: Modality, b: Modality): boolean =>
+  a.modalities.some((name) => b.modalities.includes(name));
+
+/** @throws SessionError when the model does not run; the signal's reason */
+export async function warmUp(model: ServedModel, signal?: AbortSignal): Promise<void> {
+  const { modalities } = model.description;
+  const input = modalities.find((entry) => entry.accepts.includes('tokens'));
+  const target = modalities.find(
+    (entry) => entry.output && entry.type === 'img' && (!input || !sharesTokens(entry, input)),
+  );
+  if (!input || !target) return;
+  const tokens = Array.from({ length: input.type === 'img' ? input.tokens : 1 }, () => 0);
+  const request = {
+    inputs: { [input.name]: { tokens } },
+    targets: [{ modality: target.name, steps: 1 }],
+    chained: false,
+    num_samples: 1,
+  };
+  await runGenerate({ id: 'warm-up', seed: 0, request }, model, signal && { signal });
+}
