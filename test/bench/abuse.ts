@@ -52,6 +52,8 @@ async function attackInTurn(all: readonly Attack[], address: Address): Promise<R
     const sent = await run(address);
     await settled(address);
     rounds.push({ name, sent, span: [from, Date.now()] });
+    const milliseconds = Date.now() - from;
+    console.error(`${name}: ${sent.length} requests, ${milliseconds} ms`);
   }
   return rounds;
 }
