@@ -1,4 +1,5 @@
 /** Reading request bodies within bounds: JSON and multipart form data -> the value to validate. */
+import { type FieldKind, type Form, REQUEST_FIELD } from '../shared/api/form.ts';
 import { pointerTo } from '../shared/api/pointer.ts';
 import { refusal } from '../shared/api/problem.ts';
 
@@ -78,26 +79,15 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Field text -> the JSON value it stands for; what does not fit is left for the schema to refuse. */
-const asText = (text: string): unknown => text;
-const asNumber = (text: string): unknown => (/^\d+$/.test(text) ? Number(text) : text);
-const asFlag = (text: string): unknown =>
-  text === 'true' ? true : text === 'false' ? false : text;
-const SETTINGS: Readonly<Record<string, (text: string) => unknown>> = {
-  model: asText,
-  preset: asText,
-  seed: asNumber,
-  chained: asFlag,
-  num_samples: asNumber,
-  dry_run: asFlag,
-  deadline_ms: asNumber,
-  keep: asFlag,
-  outputs: asText,
-  previews: asFlag,
-};
+function fieldValue(kind: FieldKind, text: string): unknown {
+  if (kind === 'number') return /^\d+$/.test(text) ? Number(text) : text;
+  if (kind === 'flag') return text === 'true' ? true : text === 'false' ? false : text;
+  return text;
+}
 
 /** Fields that are not settings are inputs: files as bytes, text as it is. Fields win over `request`. */
-async function fromForm(form: FormData): Promise<unknown> {
-  const rest = form.get('request');
+async function fromForm(form: FormData, { settings: kinds, lists }: Form): Promise<unknown> {
+  const rest = form.get(REQUEST_FIELD);
   const base = typeof rest === 'string' ? parseJson(rest, 'request', pointerTo('request')) : {};
   if (!isObject(base)) {
     const detail = 'the field `request` holds a JSON object';
@@ -107,11 +97,12 @@ async function fromForm(form: FormData): Promise<unknown> {
   const settings: Record<string, unknown> = {};
   const targets: unknown[] = [];
   for (const [name, value] of form) {
-    if (name === 'request') continue;
+    if (name === REQUEST_FIELD) continue;
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     if (typeof value !== 'string') {
       inputs.set(name, { data: toBase64(new Uint8Array(await value.arrayBuffer())) });
-    } else if (name === 'targets') targets.push(...parseTargets(value));
-    else if (Object.hasOwn(SETTINGS, name)) settings[name] = SETTINGS[name]!(value);
+    } else if (lists.includes(name)) targets.push(...parseTargets(value));
+    else if (kind) settings[name] = fieldValue(kind, value);
     else inputs.set(name, value);
   }
   return {
@@ -126,17 +117,18 @@ async function fromForm(form: FormData): Promise<unknown> {
  * The body as a value that the schema can judge.
  * @throws FailureError too_large, empty_request, unsupported_media_type, invalid_json, invalid_multipart
  */
-export async function readRequest(request: Request, limit: number): Promise<unknown> {
+export async function readRequest(request: Request, limit: number, form?: Form): Promise<unknown> {
   const contentType = request.headers.get('content-type') ?? '';
   const kind = contentType.split(';')[0]!.trim().toLowerCase();
-  if (kind !== '' && kind !== 'application/json' && kind !== 'multipart/form-data') {
-    const detail = `send application/json or multipart/form-data, not ${kind}`;
+  if (kind !== '' && kind !== 'application/json' && (kind !== 'multipart/form-data' || !form)) {
+    const taken = form ? 'application/json or multipart/form-data' : 'application/json';
+    const detail = `send ${taken}, not ${kind}`;
     throw refusal('unsupported_media_type', detail);
   }
   const bytes = await readBytes(request, limit);
   if (bytes.length === 0) throw refusal('empty_request', 'the request has no body');
   if (kind === '') throw refusal('unsupported_media_type', 'the content type is missing');
-  if (kind === 'application/json') {
+  if (kind === 'application/json' || !form) {
     let text: string;
     try {
       text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -145,11 +137,11 @@ export async function readRequest(request: Request, limit: number): Promise<unkn
     }
     return parseJson(text, 'the body');
   }
-  let form: FormData;
+  let fields: FormData;
   try {
-    form = await new Response(bytes, { headers: { 'content-type': contentType } }).formData();
+    fields = await new Response(bytes, { headers: { 'content-type': contentType } }).formData();
   } catch {
     throw refusal('invalid_multipart', 'the form data ends early or has no boundary');
   }
-  return await fromForm(form);
+  return await fromForm(fields, form);
 }

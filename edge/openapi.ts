@@ -1,12 +1,20 @@
 /** The OpenAPI 3.1 document, made from the route table and the zod schemas. */
 import * as z from 'zod';
+import { type Form, INPUTS, REQUEST_FIELD } from '../shared/api/form.ts';
 import { PROBLEMS, problemSchema } from '../shared/api/problem.ts';
-import { ROUTES, type Route } from '../shared/api/routes.ts';
+import {
+  type Parameter,
+  problemsOf,
+  type Representation,
+  ROUTES,
+  type Route,
+  TAGS,
+} from '../shared/api/routes.ts';
 
 /** JSON Schema is open-ended; this says only that it is an object of JSON. */
 export type Json = { readonly [key: string]: unknown };
 
-interface Parameter {
+interface DocumentParameter {
   readonly name: string;
   readonly in: 'query' | 'path';
   readonly description: string;
@@ -16,9 +24,10 @@ interface Parameter {
 
 export interface Operation {
   readonly operationId: string;
+  readonly tags: readonly string[];
   readonly summary: string;
   readonly description?: string;
-  readonly parameters?: readonly Parameter[];
+  readonly parameters?: readonly DocumentParameter[];
   readonly requestBody?: { required: true; content: Json };
   readonly responses: Readonly<Record<string, { description: string; content?: Json }>>;
 }
@@ -26,44 +35,122 @@ export interface Operation {
 export interface OpenApiDocument {
   readonly openapi: '3.1.0';
   readonly info: { title: string; version: string; description: string; license: Json };
+  readonly servers: readonly Json[];
+  /** Empty: no request is authenticated. */
+  readonly security: readonly Json[];
+  readonly tags: readonly Json[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, Json>> };
 }
 
-const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
-  return rest;
-};
+/** Schemas with a name, each of which stands once in the document. */
+type Components = Map<string, Json>;
 
-const FORM: Json = {
-  schema: {
+/** What answers hold may grow, so a reader must not refuse fields that it does not know. */
+function openEnded({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+}
+
+/**
+ * A field with a default may be absent. It is said in words, since generators of clients take a field
+ * that states its default for one that is always there.
+ */
+function tellDefault({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (!('default' in jsonSchema)) return;
+  const { default: value, description } = jsonSchema;
+  delete jsonSchema.default;
+  if (!Array.isArray(value)) jsonSchema.description = `${description}; ${value} when absent`;
+}
+
+/** A schema with its named parts put among the components. @throws Error when a name has two meanings */
+function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: Components): Json {
+  const made = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override: io === 'output' ? openEnded : tellDefault,
+  });
+  const text = JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/');
+  const { $schema: _, $defs = {}, ...rest } = JSON.parse(text);
+  for (const [name, definition] of Object.entries<Json>($defs)) {
+    const known = components.get(name);
+    if (known && JSON.stringify(known) !== JSON.stringify(definition))
+      throw new Error(`the schema ${name} means two things`);
+    components.set(name, definition);
+  }
+  return rest;
+}
+
+/** The same settings as in JSON; whatever else there is are inputs. */
+function formSchema(form: Form, request: z.ZodObject, components: Components): Json {
+  const reference = schemaOf(request, 'input', components);
+  const json = components.get(String(reference.$ref).split('/').at(-1) ?? '') ?? reference;
+  const properties = json.properties as Json;
+  const named = [...form.lists, ...Object.keys(form.settings)];
+  return {
     type: 'object',
     properties: {
-      targets: { type: 'array', items: { type: 'string' } },
-      model: { type: 'string' },
-      seed: { type: 'string' },
-      chained: { type: 'string', enum: ['true', 'false'] },
-      num_samples: { type: 'string' },
-      preset: { type: 'string' },
-      dry_run: { type: 'string', enum: ['true', 'false'] },
-      deadline_ms: { type: 'string' },
-      keep: { type: 'string', enum: ['true', 'false'] },
-      outputs: { type: 'string', enum: ['values', 'tokens'] },
-      previews: { type: 'string', enum: ['true', 'false'] },
-      request: { type: 'string', contentMediaType: 'application/json' },
+      ...Object.fromEntries(named.map((name) => [name, properties[name]])),
+      [REQUEST_FIELD]: {
+        type: 'string',
+        contentMediaType: 'application/json',
+        description: `JSON of what the other fields do not say, such as ${INPUTS} that are tokens`,
+      },
     },
-    additionalProperties: { description: 'An input modality: a file, or text' },
-  },
-};
+    additionalProperties: {
+      type: 'string',
+      format: 'binary',
+      description: 'An input modality: a file, or text',
+    },
+  };
+}
 
-function responses(route: Route): Operation['responses'] {
+const isRepresentation = (answer: z.ZodType | Representation): answer is Representation =>
+  !('_zod' in answer);
+
+/** What a stream of server-sent events holds: each one's name, and the JSON in its data. */
+const eventsSchema = (
+  events: Readonly<Record<string, z.ZodType>>,
+  components: Components,
+): Json => ({
+  type: 'array',
+  items: {
+    oneOf: Object.entries(events).map(([name, data]) => ({
+      type: 'object',
+      description: `The event ${name}`,
+      required: ['event', 'data'],
+      properties: {
+        event: { const: name, description: 'Name of the event' },
+        data: schemaOf(data, 'output', components),
+      },
+    })),
+  },
+});
+
+function answerSchema(
+  type: string,
+  answer: z.ZodType | Representation,
+  components: Components,
+): Json {
+  if (!isRepresentation(answer)) return schemaOf(answer, 'output', components);
+  const { description, text, events } = answer;
+  return {
+    type: 'string',
+    ...(!text && { format: 'binary' }),
+    contentMediaType: type,
+    description,
+    ...(events && { contentSchema: eventsSchema(events, components) }),
+  };
+}
+
+function responses(route: Route, components: Components): Operation['responses'] {
   const content = Object.fromEntries(
-    Object.entries(route.response).map(([type, schema]) => [
+    Object.entries(route.response).map(([type, answer]) => [
       type,
-      schema ? { schema: schemaOf(schema, 'output') } : {},
+      { schema: answerSchema(type, answer, components) },
     ]),
   );
-  const codes = [...route.problems, 'internal' as const];
+  const problem = schemaOf(problemSchema, 'output', components);
+  const codes = problemsOf(route);
   const statuses = [...new Set(codes.map((code) => PROBLEMS[code].status))].sort();
   const problems = statuses.map((status) => [
     String(status),
@@ -72,25 +159,28 @@ function responses(route: Route): Operation['responses'] {
         .filter((code) => PROBLEMS[code].status === status)
         .map((code) => `\`${code}\`: ${PROBLEMS[code].title}`)
         .join('; '),
-      content: {
-        'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
-      },
+      content: { 'application/problem+json': { schema: problem } },
     },
   ]);
   return { 200: { description: route.summary, content }, ...Object.fromEntries(problems) };
 }
 
-function operation(route: Route): Operation {
+function operation(route: Route, components: Components): Operation {
   const { request } = route;
-  const schema = { type: 'string' };
-  const parameters: Parameter[] = [
+  const parameter = ({ name, description, schema }: Parameter) => ({
+    name,
+    description,
+    schema: schemaOf(schema, 'input', components),
+  });
+  const parameters: DocumentParameter[] = [
     ...(route.parameters ?? []).map(
-      (own) => ({ ...own, in: 'path', required: true, schema }) as const,
+      (own) => ({ ...parameter(own), in: 'path', required: true }) as const,
     ),
-    ...(route.query ?? []).map((own) => ({ ...own, in: 'query', schema }) as const),
+    ...(route.query ?? []).map((own) => ({ ...parameter(own), in: 'query' }) as const),
   ];
   return {
     operationId: route.id,
+    tags: [TAGS[route.tag].name],
     summary: route.summary,
     ...(route.description !== undefined && { description: route.description }),
     ...(parameters.length > 0 && { parameters }),
@@ -98,20 +188,24 @@ function operation(route: Route): Operation {
       requestBody: {
         required: true as const,
         content: {
-          'application/json': { schema: schemaOf(request.json, 'input') },
-          ...(request.multipart && { 'multipart/form-data': FORM }),
+          'application/json': { schema: schemaOf(request.json, 'input', components) },
+          ...(request.form && {
+            'multipart/form-data': { schema: formSchema(request.form, request.json, components) },
+          }),
         },
       },
     }),
-    responses: responses(route),
+    responses: responses(route, components),
   };
 }
 
-let made: OpenApiDocument | undefined;
-
-/** Made at the first call; it depends on nothing but the code. */
-export function openApiDocument(): OpenApiDocument {
-  made ??= {
+function makeDocument(): OpenApiDocument {
+  const components: Components = new Map();
+  const paths = Object.values<Route>(ROUTES).map((route) => [
+    route.path,
+    { [route.method.toLowerCase()]: operation(route, components) },
+  ]);
+  return {
     openapi: '3.1.0',
     info: {
       title: '4M Edge',
@@ -119,13 +213,20 @@ export function openApiDocument(): OpenApiDocument {
       description: 'Any-to-any generation with 4M models. Errors are RFC 9457 problem documents.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    paths: Object.fromEntries(
-      Object.values(ROUTES).map((route: Route) => [
-        route.path,
-        { [route.method.toLowerCase()]: operation(route) },
-      ]),
-    ),
-    components: { schemas: { Problem: schemaOf(problemSchema, 'output') } },
+    servers: [{ url: '/', description: 'Where this document comes from' }],
+    security: [],
+    tags: Object.values(TAGS),
+    paths: Object.fromEntries(paths),
+    components: {
+      schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
+    },
   };
+}
+
+let made: OpenApiDocument | undefined;
+
+/** Made at the first call; it depends on nothing but the code. */
+export function openApiDocument(): OpenApiDocument {
+  made ??= makeDocument();
   return made;
 }

@@ -5,6 +5,7 @@
  */
 
 import type * as z from 'zod';
+import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import { type Model, modelsResponseSchema } from '../../shared/api/models.ts';
 import type { Failure, Outcome } from '../../shared/api/problem.ts';
@@ -81,15 +82,15 @@ interface Task<T> {
 }
 
 const GENERATE: Task<WorkerGenerateResponse> = {
-  path: '/internal/generate',
+  path: WORKER_ADDRESSES.generate.path,
   schema: workerGenerateResponseSchema,
 };
 const TOKENIZE: Task<TokenizeResponse> = {
-  path: '/internal/tokenize',
+  path: WORKER_ADDRESSES.tokenize.path,
   schema: tokenizeResponseSchema,
 };
 const DETOKENIZE: Task<DetokenizeResponse> = {
-  path: '/internal/detokenize',
+  path: WORKER_ADDRESSES.detokenize.path,
   schema: detokenizeResponseSchema,
 };
 
@@ -123,7 +124,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       const link = { ...options, timeoutSeconds: Math.min(10, options.timeoutSeconds) };
       const response = await callWorker(
         worker,
-        { path: '/internal/models', accept: 'application/json' },
+        { path: WORKER_ADDRESSES.models.path, accept: 'application/json' },
         link,
       );
       if (!response.ok) {
@@ -219,7 +220,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     async ready() {
       const answers = await Promise.all(
         workers.map((worker) =>
-          fetch(`${worker}/v2/health/ready`, { signal: AbortSignal.timeout(5000) }).then(
+          fetch(`${worker}${WORKER_ADDRESSES.ready.path}`, {
+            signal: AbortSignal.timeout(5000),
+          }).then(
             async (response) => {
               await response.body?.cancel();
               return response.ok;

@@ -10,6 +10,7 @@ import type { Model } from '../../shared/api/models.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { type Outcome, orThrow, refusal, toProblem } from '../../shared/api/problem.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
 import { describePlan } from '../../shared/plan/describe.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
@@ -47,7 +48,11 @@ const isFindable = ({ keep, seed, chained }: GenerateRequest, targets: number): 
   chained && (keep === true || (typeof seed === 'number' && targets > 1));
 
 async function prepare(c: EdgeContext, services: Services): Promise<Work> {
-  const body = await readRequest(c.req.raw, services.config.FOURM_MAX_BODY_BYTES);
+  const body = await readRequest(
+    c.req.raw,
+    services.config.FOURM_MAX_BODY_BYTES,
+    ROUTES.generate.request.form,
+  );
   const parsed = parseBody(generateRequestSchema, body);
   const models = orThrow(await services.dispatcher.models());
   const model = selectModel(parsed.model, models);

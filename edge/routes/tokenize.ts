@@ -1,6 +1,7 @@
 /** `POST /v1/tokenize`: values -> tokens, which can be kept. */
 import { parseBody } from '../../shared/api/parse.ts';
 import { orThrow } from '../../shared/api/problem.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
 import { type TokenizeResponse, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
 import { planInput } from '../../shared/plan/inputs.ts';
 import { findModality, selectModel } from '../../shared/plan/names.ts';
@@ -15,7 +16,11 @@ export function createTokenizeRoute(services: Services) {
   const { dispatcher, tokens } = services;
 
   async function tokenize(c: EdgeContext): Promise<TokenizeResponse> {
-    const body = await readRequest(c.req.raw, services.config.FOURM_MAX_BODY_BYTES);
+    const body = await readRequest(
+      c.req.raw,
+      services.config.FOURM_MAX_BODY_BYTES,
+      ROUTES.tokenize.request.form,
+    );
     const parsed = parseBody(tokenizeRequestSchema, body);
     const model = selectModel(parsed.model, orThrow(await dispatcher.models()));
     const given = await resolveInputs(parsed.inputs, model, tokens);

@@ -2,45 +2,59 @@
 import * as z from 'zod';
 import { presentationSchema, recommendedSchema } from '../model/modalities.ts';
 
-export const modalitySchema = z.object({
-  /** The name callers use. */
-  name: z.string(),
-  /** The model's own names behind it, such as `rgb@64` and `tok_rgb@64`. */
-  modalities: z.array(z.string()),
-  type: z.enum(['img', 'seq', 'seq_emb']),
-  presentation: presentationSchema,
-  input: z.boolean(),
-  output: z.boolean(),
-  vocabulary: z.number().int().nullable(),
-  tokens: z.number().int(),
-  input_size: z.number().int().nullable(),
-  /**
-   * Forms in which an input can be given: a picture (`data`), text, raw `tokens`, JSON (`value`), or an
-   * array `file` (`data`: .npy or .safetensors).
-   */
-  accepts: z.array(z.enum(['image', 'text', 'tokens', 'value', 'file'])),
-  classes: z.array(z.string()).optional(),
-  /** Settings that the checkpoint itself recommends for it as a target. */
-  recommended: recommendedSchema.optional(),
-});
+const count = z.number().int();
+
+export const modalitySchema = z
+  .object({
+    name: z.string().describe('The name that callers use'),
+    modalities: z
+      .array(z.string())
+      .describe("The model's own names behind it, such as rgb@64 and tok_rgb@64"),
+    type: z
+      .enum(['img', 'seq', 'seq_emb'])
+      .describe('img: a grid of tokens; seq: text; seq_emb: rows of a text encoder'),
+    presentation: presentationSchema.describe('How a value is shown and accepted'),
+    input: z.boolean().describe('Whether it can be given'),
+    output: z.boolean().describe('Whether it can be generated'),
+    vocabulary: count.nullable().describe('Ids that its tokens have; null where it has none'),
+    tokens: count.describe('Tokens of a grid, or the most that a sequence has'),
+    input_size: count.nullable().describe('Side of its picture in pixels; null where it is none'),
+    accepts: z
+      .array(z.enum(['image', 'text', 'tokens', 'value', 'file']))
+      .describe('Forms in which it can be given; image and file (.npy, .safetensors) come as data'),
+    classes: z
+      .array(z.string())
+      .optional()
+      .describe('Names of its classes, in the order of their ids'),
+    recommended: recommendedSchema
+      .optional()
+      .describe('Settings that the checkpoint itself recommends for it as a target'),
+  })
+  .meta({ id: 'Modality', description: 'A modality as a model has it' });
 export type Modality = z.infer<typeof modalitySchema>;
 
-export const modelSchema = z.object({
-  id: z.string(),
-  digest: z.string(),
-  licence: z.string(),
-  precision: z.string(),
-  parameters: z.number().int(),
-  /** Stems of the loaded tokenizers, such as `tok_rgb`. */
-  tokenizers: z.array(z.string()).optional(),
-  modalities: z.array(modalitySchema),
-});
+export const modelSchema = z
+  .object({
+    id: z.string().describe('Name of the model, as a request names it'),
+    digest: z.string().describe("Hash of the model's weights and settings"),
+    licence: z.string().describe('Licence of the weights'),
+    precision: z.string().describe('Precision of the weights, such as fp32 or int8'),
+    parameters: count.describe('Number of weights'),
+    tokenizers: z.array(z.string()).optional().describe('The loaded tokenizers, such as tok_rgb'),
+    modalities: z.array(modalitySchema).describe('What it takes and makes'),
+  })
+  .meta({ id: 'Model', description: 'A loaded model' });
 export type Model = z.infer<typeof modelSchema>;
 
-export const modelsResponseSchema = z.object({ models: z.array(modelSchema) });
+export const modelsResponseSchema = z
+  .object({ models: z.array(modelSchema).describe('The loaded models; the first is the default') })
+  .meta({ id: 'ModelsResponse', description: 'The loaded models' });
 export type ModelsResponse = z.infer<typeof modelsResponseSchema>;
-export const modalitiesResponseSchema = z.object({
-  model: z.string(),
-  modalities: z.array(modalitySchema),
-});
+
+export const modalitiesResponseSchema = z
+  .object({
+    model: z.string().describe('The model they are of'),
+    modalities: z.array(modalitySchema).describe('What it takes and makes'),
+  })
+  .meta({ id: 'ModalitiesResponse', description: 'The modalities of one model' });
 export type ModalitiesResponse = z.infer<typeof modalitiesResponseSchema>;

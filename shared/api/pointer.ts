@@ -1,8 +1,10 @@
 /** JSON pointers (RFC 6901): every pointer in an answer is written, extended and read here. */
 
-/** One step as RFC 6901 section 3 writes it. */
+import { shorten } from './shorten.ts';
+
+/** One step as RFC 6901 section 3 writes it, cut where it is longer than any name that the API takes. */
 const escaped = (step: PropertyKey): string =>
-  `/${String(step).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  `/${shorten(String(step)).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 
 /** The pointer of a path inside a document: `pointerTo('inputs', 'a/b', 0)` is `/inputs/a~1b/0`. */
 export const pointerTo = (...path: readonly PropertyKey[]): string => path.map(escaped).join('');

@@ -1,5 +1,6 @@
 /** RFC 9457 problems: every error code the API can answer, and the status each one has. */
 import * as z from 'zod';
+import { shorten } from './shorten.ts';
 
 export const PROBLEMS = {
   invalid_json: { status: 400, title: 'The body is not valid JSON', retryable: false },
@@ -20,6 +21,7 @@ export const PROBLEMS = {
     title: 'None of the accepted types can be answered',
     retryable: false,
   },
+  too_slow: { status: 408, title: 'The body came too slowly', retryable: true },
   too_large: { status: 413, title: 'The request is too large', retryable: false },
   unknown_modality: {
     status: 400,
@@ -71,24 +73,27 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 const codes = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
 
-export const fieldErrorSchema = z.object({
-  detail: z.string(),
-  /** JSON pointer of the field, such as `/targets/0`. */
-  pointer: z.string(),
-});
+export const fieldErrorSchema = z
+  .object({
+    detail: z.string().describe('What is wrong with the field, for people'),
+    pointer: z.string().describe('JSON pointer (RFC 6901) of the field, such as /targets/0'),
+  })
+  .meta({ id: 'FieldError', description: 'A field that does not fit' });
 export type FieldError = z.infer<typeof fieldErrorSchema>;
 
-export const problemSchema = z.object({
-  type: z.string(),
-  title: z.string(),
-  status: z.number().int(),
-  detail: z.string(),
-  instance: z.string().optional(),
-  code: z.enum(codes),
-  retryable: z.boolean(),
-  request_id: z.string(),
-  errors: z.array(fieldErrorSchema).optional(),
-});
+export const problemSchema = z
+  .object({
+    type: z.string().describe('Address of what is written about the code'),
+    title: z.string().describe('What the code means'),
+    status: z.number().int().describe('The HTTP status'),
+    detail: z.string().describe('What went wrong with this request, for people'),
+    instance: z.string().optional().describe('The address that was asked'),
+    code: z.enum(codes).describe('What went wrong; stable'),
+    retryable: z.boolean().describe('Whether the same request may succeed later'),
+    request_id: z.string().describe('Names the request in the logs'),
+    errors: z.array(fieldErrorSchema).optional().describe('Fields that do not fit, at most 16'),
+  })
+  .meta({ id: 'Problem', description: 'What went wrong (RFC 9457)' });
 export type Problem = z.infer<typeof problemSchema>;
 
 /** A failure on which a caller decides: what went wrong, said once, carried as a value. */
@@ -111,6 +116,10 @@ export class FailureError extends Error {
     this.failure = failure;
   }
 }
+
+/** Field errors of a problem at most, and characters of what it says: an answer stays under 64 kB. */
+export const MOST_ERRORS = 16;
+const DETAIL_LENGTH = 1000;
 
 export interface RefusalOptions extends ErrorOptions {
   /** When the same request may succeed. */
@@ -142,15 +151,21 @@ export function orThrow<T>(outcome: Outcome<T>): T {
 /** The body of a problem response for a failure. */
 export function toProblem(failure: Failure, requestId: string, instance?: string): Problem {
   const { status, title, retryable } = PROBLEMS[failure.code];
+  const errors = failure.errors?.slice(0, MOST_ERRORS);
   return {
     type: `/docs#${failure.code}`,
     title,
     status,
-    detail: failure.detail,
-    ...(instance !== undefined && { instance }),
+    detail: shorten(failure.detail, DETAIL_LENGTH),
+    ...(instance !== undefined && { instance: shorten(instance, DETAIL_LENGTH) }),
     code: failure.code,
     retryable,
     request_id: requestId,
-    ...(failure.errors && { errors: [...failure.errors] }),
+    ...(errors && {
+      errors: errors.map(({ detail, pointer }) => ({
+        detail: shorten(detail, DETAIL_LENGTH),
+        pointer: shorten(pointer, DETAIL_LENGTH),
+      })),
+    }),
   };
 }

@@ -1,9 +1,20 @@
-/** The route table: what every address takes and answers, as values. OpenAPI, docs and tests read it. */
+/**
+ * The route table: what every address takes and answers, as values. The edge's routes, the OpenAPI
+ * document, the docs page, the reading of forms and the tests read it.
+ */
 import * as z from 'zod';
-import { dryRunResponseSchema, generateRequestSchema, generateResponseSchema } from './generate.ts';
+import { ADDRESSES } from './addresses.ts';
+import { describeForm, type Form, formOf } from './form.ts';
+import {
+  dryRunResponseSchema,
+  generateRequestSchema,
+  generateResponseSchema,
+  progressSchema,
+} from './generate.ts';
 import { healthSchema, readySchema } from './health.ts';
+import { refSchema } from './inputs.ts';
 import { modalitiesResponseSchema, modelsResponseSchema } from './models.ts';
-import type { ProblemCode } from './problem.ts';
+import { type ProblemCode, problemSchema } from './problem.ts';
 import {
   detokenizeRequestSchema,
   detokenizeResponseSchema,
@@ -12,28 +23,51 @@ import {
   tokenizeResponseSchema,
 } from './tokens.ts';
 
-export interface QueryParameter {
+export interface Parameter {
   readonly name: string;
   readonly description: string;
+  readonly schema: z.ZodType;
 }
+
+/** An answer that is not JSON: what its bytes or text are. */
+export interface Representation {
+  readonly description: string;
+  readonly text: boolean;
+  /** Name of each server-sent event -> its data. */
+  readonly events?: Readonly<Record<string, z.ZodType>>;
+}
+
+export const TAGS = {
+  generate: {
+    name: 'generate',
+    description: 'Values and tokens of modalities: made, read, decoded',
+  },
+  models: { name: 'models', description: 'What is loaded' },
+  service: { name: 'service', description: 'The service itself: health, documents, playground' },
+} as const;
 
 export interface Route {
   readonly id: string;
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  readonly tag: keyof typeof TAGS;
   readonly summary: string;
   readonly description?: string;
-  readonly query?: readonly QueryParameter[];
+  readonly query?: readonly Parameter[];
   /** What stands in braces in the path. */
-  readonly parameters?: readonly QueryParameter[];
-  /** Body: the JSON schema, and whether the same can come as multipart form data. */
-  readonly request?: { readonly json: z.ZodType; readonly multipart: boolean };
-  /** Media type of a 200 answer -> its schema, or null for bytes and text. */
-  readonly response: Readonly<Record<string, z.ZodType | null>>;
-  /** Codes this route can answer besides `internal`. */
+  readonly parameters?: readonly Parameter[];
+  /** Body: the schema of its JSON, and the form in which the same can come. */
+  readonly request?: { readonly json: z.ZodObject; readonly form?: Form };
+  /** Media type of a 200 answer -> what it holds. */
+  readonly response: Readonly<Record<string, z.ZodType | Representation>>;
+  /** Codes this route can answer besides `ANY_PROBLEMS`. */
   readonly problems: readonly ProblemCode[];
 }
 
+/** Codes that every address can answer. */
+export const ANY_PROBLEMS = ['method_not_allowed', 'internal'] as const satisfies ProblemCode[];
+
+/** What is wrong with a body before its fields are looked at. */
 const BODY_PROBLEMS = [
   'invalid_json',
   'invalid_multipart',
@@ -41,131 +75,140 @@ const BODY_PROBLEMS = [
   'empty_request',
   'unsupported_media_type',
   'too_large',
+  'too_slow',
 ] as const;
-/** Of routes that keep tokens, or find kept ones. */
+/** What may be wrong where kept tokens are asked for or kept. */
 const STORE_PROBLEMS = ['unknown_ref', 'store_unavailable'] as const;
+/** What is wrong with values given for modalities. */
+const INPUT_PROBLEMS = [
+  'unknown_modality',
+  'no_tokenizer',
+  ...STORE_PROBLEMS,
+  'invalid_image',
+  'image_too_large',
+  'invalid_input',
+] as const;
 const WORKER_PROBLEMS = ['model_not_loaded', 'overloaded', 'worker_unavailable'] as const;
+
+/** An output as its own bytes. */
+const BYTES = {
+  'image/png': { description: 'The picture of the one output, as PNG', text: false },
+  'application/x-npy': { description: 'The exact values of the one output, as .npy', text: false },
+  'text/plain': { description: 'The text of the one output', text: true },
+} as const;
+const PAGE = { description: 'A page for browsers', text: true } as const;
+
+const documentSchema = z
+  .record(z.string(), z.unknown())
+  .meta({ id: 'OpenApiDocument', description: 'An OpenAPI 3.1 document' });
+
+const generateForm = formOf(generateRequestSchema);
+const tokenizeForm = formOf(tokenizeRequestSchema);
 
 export const ROUTES = {
   generate: {
     id: 'generate',
-    method: 'POST',
-    path: '/v1/generate',
+    ...ADDRESSES.generate,
+    tag: 'generate',
     summary: 'Generate any targets from any inputs',
     description:
-      'JSON, or multipart form data: every field is an input modality (a file, or text), except ' +
-      '`targets` (repeated, or comma-separated names, or JSON objects), `model`, `preset`, `seed`, ' +
-      '`chained`, `num_samples`, `dry_run`, `deadline_ms`, `keep`, `outputs`, `previews`, and ' +
-      '`request` (JSON with the rest). `dry_run` answers the plan, its passes and units, and runs ' +
-      'nothing. A target that only another loaded model has is made by that one, from the inputs and ' +
-      'from what the first one made. `Accept: text/event-stream` answers the ' +
+      `${describeForm(generateForm)} ` +
+      '`dry_run` answers the plan, its passes and units, and runs nothing. A target that only another ' +
+      'loaded model has is made by that one, from the inputs and from what the first one made. ' +
+      '`Accept: text/event-stream` answers the ' +
       'events `progress`, then `result` or `problem`. With one target and one sample, `Accept: ' +
       'image/png`, `text/plain` or the type of the exact values answers those bytes themselves. ' +
       'Equal requests are answered from the store (`Cache-Status`); `Cache-Control: no-cache` ' +
       'computes anew and `no-store` keeps nothing. With `keep`, tokens of inputs and outputs are stored ' +
       'and named by `ref`, and a later chain with the same seed and the same beginning continues ' +
       'what is there (`reused_targets`).',
-    request: { json: generateRequestSchema, multipart: true },
+    request: { json: generateRequestSchema, form: generateForm },
     response: {
       'application/json': z.union([generateResponseSchema, dryRunResponseSchema]),
-      'text/event-stream': null,
-      'image/png': null,
-      'application/x-npy': null,
-      'text/plain': null,
+      'text/event-stream': {
+        description: 'Server-sent events: progress for each step, then result or problem',
+        text: true,
+        events: {
+          progress: progressSchema,
+          result: generateResponseSchema,
+          problem: problemSchema,
+        },
+      },
+      ...BYTES,
     },
     problems: [
-      'invalid_json',
-      'invalid_multipart',
-      'invalid_request',
-      'empty_request',
-      'unsupported_media_type',
+      ...BODY_PROBLEMS,
+      ...INPUT_PROBLEMS,
+      ...WORKER_PROBLEMS,
       'not_acceptable',
-      'too_large',
-      'unknown_modality',
       'unknown_target',
       'input_only',
-      'no_tokenizer',
       'scheme_mismatch',
       'invalid_target',
       'invalid_guidance',
-      ...STORE_PROBLEMS,
       'deadline_exceeded',
-      'invalid_image',
-      'image_too_large',
-      'invalid_input',
-      'model_not_loaded',
-      'overloaded',
-      'worker_unavailable',
     ],
   },
   tokenize: {
     id: 'tokenize',
-    method: 'POST',
-    path: '/v1/tokenize',
+    ...ADDRESSES.tokenize,
+    tag: 'generate',
     summary: 'Turn values into tokens',
     description:
-      'Inputs in every form that `generate` takes, as JSON or as multipart form data -> their tokens. ' +
+      `${describeForm(tokenizeForm)} Inputs in every form that \`generate\` takes become tokens. ` +
       'With `keep` they are stored, and `ref` names them in later requests in place of the input.',
-    request: { json: tokenizeRequestSchema, multipart: true },
+    request: { json: tokenizeRequestSchema, form: tokenizeForm },
     response: { 'application/json': tokenizeResponseSchema },
-    problems: [
-      ...BODY_PROBLEMS,
-      'unknown_modality',
-      'no_tokenizer',
-      ...STORE_PROBLEMS,
-      'invalid_image',
-      'image_too_large',
-      'invalid_input',
-      ...WORKER_PROBLEMS,
-    ],
+    problems: [...BODY_PROBLEMS, ...INPUT_PROBLEMS, ...WORKER_PROBLEMS],
   },
   detokenize: {
     id: 'detokenize',
-    method: 'POST',
-    path: '/v1/detokenize',
+    ...ADDRESSES.detokenize,
+    tag: 'generate',
     summary: 'Turn tokens into what they stand for',
     description:
-      'Tokens, given or named by `ref` -> pictures, texts and values, as `generate` answers them. ' +
-      '`seed` and `steps` are those of diffusion decoders. Of one modality the bytes themselves can be ' +
-      'had, with `Accept: image/png`, `text/plain` or the type of the exact values.',
-    request: { json: detokenizeRequestSchema, multipart: false },
-    response: {
-      'application/json': detokenizeResponseSchema,
-      'image/png': null,
-      'application/x-npy': null,
-      'text/plain': null,
-    },
+      'Tokens, given or named by `ref`, become pictures, texts and values, as `generate` answers them. ' +
+      '`seed` and `steps` are those of diffusion decoders. The bytes themselves of one modality are ' +
+      'answered to `Accept: image/png`, `text/plain` or the type of the exact values.',
+    request: { json: detokenizeRequestSchema },
+    response: { 'application/json': detokenizeResponseSchema, ...BYTES },
     problems: [
       ...BODY_PROBLEMS,
+      ...WORKER_PROBLEMS,
       'not_acceptable',
       'unknown_modality',
       ...STORE_PROBLEMS,
       'invalid_input',
-      ...WORKER_PROBLEMS,
     ],
   },
   tokens: {
     id: 'tokens',
-    method: 'GET',
-    path: '/v1/tokens/{ref}',
+    ...ADDRESSES.tokens,
+    tag: 'generate',
     summary: 'Kept tokens, or the picture, text or values they stand for',
     description:
-      'JSON holds the tokens. `Accept: image/png`, `text/plain` or the type of the exact values has ' +
-      'them decoded, on demand.',
-    parameters: [{ name: 'ref', description: 'As answered where they were kept: `sha256:...`' }],
+      'JSON holds the tokens. They are decoded on demand for `Accept: image/png`, `text/plain` or the ' +
+      'type of the exact values.',
+    parameters: [
+      {
+        name: 'ref',
+        description: 'As answered where they were kept: `sha256:...`',
+        schema: refSchema,
+      },
+    ],
     query: [
       {
         name: 'seed',
         description: 'Of the noise that a diffusion decoder starts from; 0 when absent',
+        schema: detokenizeRequestSchema.shape.seed,
       },
-      { name: 'steps', description: "Denoising steps; the decoder's own number when absent" },
+      {
+        name: 'steps',
+        description: "Denoising steps; the decoder's own number when absent",
+        schema: detokenizeRequestSchema.shape.steps,
+      },
     ],
-    response: {
-      'application/json': keptTokensSchema,
-      'image/png': null,
-      'application/x-npy': null,
-      'text/plain': null,
-    },
+    response: { 'application/json': keptTokensSchema, ...BYTES },
     problems: [
       'invalid_request',
       'not_acceptable',
@@ -176,59 +219,71 @@ export const ROUTES = {
   },
   models: {
     id: 'models',
-    method: 'GET',
-    path: '/v1/models',
+    ...ADDRESSES.models,
+    tag: 'models',
     summary: 'The loaded models, with licence and modalities',
     response: { 'application/json': modelsResponseSchema },
     problems: ['worker_unavailable'],
   },
   modalities: {
     id: 'modalities',
-    method: 'GET',
-    path: '/v1/modalities',
+    ...ADDRESSES.modalities,
+    tag: 'models',
     summary: "One model's modalities, as its own configuration says",
-    query: [{ name: 'model', description: 'The first loaded model when absent' }],
+    query: [
+      {
+        name: 'model',
+        description: 'A loaded model; the first one when absent',
+        schema: generateRequestSchema.shape.model,
+      },
+    ],
     response: { 'application/json': modalitiesResponseSchema },
     problems: ['model_not_loaded', 'worker_unavailable'],
   },
   healthz: {
     id: 'healthz',
-    method: 'GET',
-    path: '/healthz',
+    ...ADDRESSES.healthz,
+    tag: 'service',
     summary: 'The process is alive',
     response: { 'application/json': healthSchema },
     problems: [],
   },
   readyz: {
     id: 'readyz',
-    method: 'GET',
-    path: '/readyz',
+    ...ADDRESSES.readyz,
+    tag: 'service',
     summary: 'The first request would succeed: store, a worker and its models answer',
     response: { 'application/json': readySchema },
     problems: ['not_ready'],
   },
   openapi: {
     id: 'openapi',
-    method: 'GET',
-    path: '/openapi.json',
+    ...ADDRESSES.openapi,
+    tag: 'service',
     summary: 'This API as an OpenAPI 3.1 document',
-    response: { 'application/json': null },
+    response: { 'application/json': documentSchema },
     problems: [],
   },
   docs: {
     id: 'docs',
-    method: 'GET',
-    path: '/docs',
+    ...ADDRESSES.docs,
+    tag: 'service',
     summary: 'This API as a page to read',
-    response: { 'text/html': null },
+    response: { 'text/html': PAGE },
     problems: [],
   },
   playground: {
     id: 'playground',
-    method: 'GET',
-    path: '/',
+    ...ADDRESSES.playground,
+    tag: 'service',
     summary: 'The playground: try the model in a browser',
-    response: { 'text/html': null },
+    response: { 'text/html': PAGE },
     problems: [],
   },
-} as const satisfies Record<string, Route>;
+} as const satisfies Record<keyof typeof ADDRESSES, Route>;
+
+/** Every code that a route can answer. */
+export const problemsOf = ({ problems }: Route): readonly ProblemCode[] => [
+  ...problems,
+  ...ANY_PROBLEMS,
+];

@@ -9,13 +9,15 @@ export const WARNINGS = {
 
 export type WarningCode = keyof typeof WARNINGS;
 
-export const warningSchema = z.object({
-  code: z
-    .enum(Object.keys(WARNINGS) as [WarningCode, ...WarningCode[]])
-    .describe('What kind of warning this is; stable'),
-  detail: z.string().describe('What the warning says of this request, for people'),
-  pointer: z.string().describe('JSON pointer (RFC 6901) of the field, such as /inputs/caption'),
-});
+export const warningSchema = z
+  .object({
+    code: z
+      .enum(Object.keys(WARNINGS) as [WarningCode, ...WarningCode[]])
+      .describe('What kind of warning this is; stable'),
+    detail: z.string().describe('What the warning says of this request, for people'),
+    pointer: z.string().describe('JSON pointer (RFC 6901) of the field, such as /inputs/caption'),
+  })
+  .meta({ id: 'Warning', description: 'A warning about a field' });
 export type Warning = z.infer<typeof warningSchema>;
 
 /** What an answer carries: absent when there is nothing to warn of. */

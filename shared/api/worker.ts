@@ -1,12 +1,11 @@
 /**
- * The internal API between edge and worker:
- *   GET  /v2/health/live, /v2/health/ready   (KServe Open Inference Protocol), not authenticated
- *   GET  /internal/models                    -> ModelsResponse
- *   POST /internal/generate                  WorkerGenerateRequest -> WorkerGenerateResponse, or with
- *        `Accept: text/event-stream`: events `progress` (Progress), then `result` (WorkerGenerateResponse) or
- *        `problem` (Failure)
- *   POST /internal/tokenize                  WorkerTokenizeRequest -> TokenizeResponse
- *   POST /internal/detokenize                WorkerDetokenizeRequest -> DetokenizeResponse
+ * The internal API between edge and worker, at the addresses of `addresses.ts`:
+ *   live, ready   as the KServe Open Inference Protocol has them; not authenticated
+ *   models        -> ModelsResponse
+ *   generate      WorkerGenerateRequest -> WorkerGenerateResponse, or with `Accept: text/event-stream`:
+ *                 events `progress` (Progress), then `result` (WorkerGenerateResponse) or `problem` (Failure)
+ *   tokenize      WorkerTokenizeRequest -> TokenizeResponse
+ *   detokenize    WorkerDetokenizeRequest -> DetokenizeResponse
  * A failure is answered with the code's status and a `Failure` as JSON; a full worker answers 503
  * `overloaded` with Retry-After at once. Requests are signed: see
  * `signing.ts`.

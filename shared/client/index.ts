@@ -2,6 +2,7 @@
  * The client of the public API, for browsers, Workers and Node. It takes its types from `shared/api` and
  * does not validate answers a second time, which keeps zod out of the caller's bundle.
  */
+import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type {
   DryRunResponse,
   GenerateRequestBody,
@@ -27,8 +28,6 @@ export interface ClientOptions {
   readonly baseUrl: string;
   /** Replaces the global `fetch`. */
   readonly fetch?: typeof fetch;
-  /** Sent as `Authorization: Bearer`. */
-  readonly apiKey?: string;
 }
 
 export interface GenerateOptions {
@@ -97,13 +96,10 @@ export function createClient(options: ClientOptions): Client {
   const baseUrl = options.baseUrl.replace(/\/+$/, '');
   // Wrapped, because browsers refuse a `fetch` that is called as a method of another object.
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
-  const authorization: Record<string, string> = options.apiKey
-    ? { authorization: `Bearer ${options.apiKey}` }
-    : {};
 
   const get = async <T>(path: string, signal: AbortSignal | undefined): Promise<T> => {
     const response = await send(baseUrl + path, {
-      headers: { accept: 'application/json', ...authorization },
+      headers: { accept: 'application/json' },
       ...(signal && { signal }),
     });
     await throwIfProblem(response);
@@ -116,7 +112,6 @@ export function createClient(options: ClientOptions): Client {
       headers: {
         'content-type': 'application/json',
         accept: 'application/json',
-        ...authorization,
       },
       body: JSON.stringify(body),
       ...(signal && { signal }),
@@ -127,12 +122,11 @@ export function createClient(options: ClientOptions): Client {
 
   return {
     async generate(request, { signal, onProgress, onHeaders } = {}) {
-      const response = await send(`${baseUrl}/v1/generate`, {
+      const response = await send(baseUrl + ADDRESSES.generate.path, {
         method: 'POST',
         headers: {
           'content-type': 'application/json',
           accept: onProgress ? 'text/event-stream' : 'application/json',
-          ...authorization,
         },
         body: JSON.stringify(request),
         ...(signal && { signal }),
@@ -144,11 +138,12 @@ export function createClient(options: ClientOptions): Client {
         ? await readResult(response, onProgress)
         : ((await response.json()) as GenerateResponse);
     },
-    dryRun: (request, options) => post('/v1/generate', { ...request, dry_run: true }, options),
-    tokenize: (request, options) => post('/v1/tokenize', request, options),
-    detokenize: (request, options) => post('/v1/detokenize', request, options),
-    tokens: (ref, { signal } = {}) => get(`/v1/tokens/${encodeURIComponent(ref)}`, signal),
-    models: ({ signal } = {}) => get('/v1/models', signal),
-    modalities: ({ signal } = {}) => get('/v1/modalities', signal),
+    dryRun: (request, options) =>
+      post(ADDRESSES.generate.path, { ...request, dry_run: true }, options),
+    tokenize: (request, options) => post(ADDRESSES.tokenize.path, request, options),
+    detokenize: (request, options) => post(ADDRESSES.detokenize.path, request, options),
+    tokens: (ref, { signal } = {}) => get(fillPath(ADDRESSES.tokens.path, { ref }), signal),
+    models: ({ signal } = {}) => get(ADDRESSES.models.path, signal),
+    modalities: ({ signal } = {}) => get(ADDRESSES.modalities.path, signal),
   };
 }

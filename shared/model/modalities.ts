@@ -11,20 +11,23 @@ export const presentationSchema = z.enum(PRESENTATIONS);
 /** Generation settings that a model recommends for one of its targets, over the general ones. */
 const recommendedSettingsSchema = z
   .object({
-    scheme: z.enum(['maskgit', 'roar', 'autoregressive']),
-    steps: z.number().int().positive(),
-    token_schedule: z.enum(['cosine', 'linear']),
-    temperature: z.number().min(0),
-    temperature_schedule: z.string(),
-    top_k: z.number().min(0),
-    top_p: z.number().min(0).max(1),
-    guidance_scale: z.number(),
+    scheme: z.enum(['maskgit', 'roar', 'autoregressive']).describe('How tokens are decoded'),
+    steps: z.number().int().positive().describe('Decoding steps'),
+    token_schedule: z.enum(['cosine', 'linear']).describe('How many tokens each step settles'),
+    temperature: z.number().min(0).describe('Of sampling; 0 takes the likeliest'),
+    temperature_schedule: z.string().describe('How the temperature falls over the steps'),
+    top_k: z.number().min(0).describe('0 is off; below 1 a fraction of the vocabulary'),
+    top_p: z.number().min(0).max(1).describe('Nucleus sampling; 0 is off'),
+    guidance_scale: z.number().describe('Guidance towards all inputs together; 1 is none'),
   })
   .partial();
 
 /** By what is given: a picture among the inputs, or none. */
 export const recommendedSchema = z
-  .object({ from_picture: recommendedSettingsSchema, from_text: recommendedSettingsSchema })
+  .object({
+    from_picture: recommendedSettingsSchema.describe('When a picture is among the inputs'),
+    from_text: recommendedSettingsSchema.describe('When none is'),
+  })
   .partial();
 
 export const modalityInfoSchema = z.object({

@@ -34,6 +34,7 @@ export function describePlan(
     chained: plan.chained,
     num_samples: plan.samples,
     plan: plan.stages.flatMap(({ targets }) => targets.map(tell)),
+    outputs: {},
     usage: {
       encoder_passes: encoderPasses,
       decoder_passes: decoderPasses,

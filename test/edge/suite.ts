@@ -1,6 +1,8 @@
 /** What the edge does on every platform: run by `node.test.ts` and, in real workerd, `workerd.test.ts`. */
-import { after, before, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { checkRoutes } from '../support/routeCheck.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { planTests } from './plan.ts';
@@ -59,10 +61,15 @@ export function edgeSuite({ name, skip, start, store }: Platform): void {
         return edge!.url;
       },
     };
+    const check = checkRoutes(() => edge?.url);
     happyTests(fixture);
     errorTests(fixture);
     securityTests(fixture);
     tokenTests(fixture);
     planTests(fixture);
+    test('every answer of the tests before is in the route table', async () => {
+      check.stop();
+      assert.deepEqual(await check.violations(), []);
+    });
   });
 }

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import type { Output } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
@@ -163,7 +164,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? '';
-    if (path === '/v2/health/ready') return json(response, fake.isReady ? 200 : 503, {});
+    if (path === WORKER_ADDRESSES.ready.path) return json(response, fake.isReady ? 200 : 503, {});
     const header = (name: string): string => String(request.headers[name] ?? '');
     const asked = { method: request.method ?? '', path };
     const signed = await verifyInternal(SECRET, asked, header, Date.now() / 1000);
@@ -171,16 +172,16 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     if (!signed || !(await isSignedBody(signed, new TextEncoder().encode(body))))
       return json(response, 401, { code: 'unauthorized', detail: 'bad signature' });
     fake.traces.push(header('traceparent'));
-    if (path === '/internal/models') return json(response, 200, { models: [fake.model] });
-    if (path === '/internal/generate') {
+    if (path === WORKER_ADDRESSES.models.path) return json(response, 200, { models: [fake.model] });
+    if (path === WORKER_ADDRESSES.generate.path) {
       return await generate(body, response, header('accept').includes('event-stream'));
     }
-    if (path === '/internal/tokenize') {
+    if (path === WORKER_ADDRESSES.tokenize.path) {
       const { request } = workerTokenizeRequestSchema.parse(JSON.parse(body));
       fake.tokenAsked.push(JSON.parse(body));
       return json(response, 200, { model: servedBy(fake.model), inputs: tokensOf(request.inputs) });
     }
-    if (path === '/internal/detokenize') {
+    if (path === WORKER_ADDRESSES.detokenize.path) {
       const { request } = workerDetokenizeRequestSchema.parse(JSON.parse(body));
       fake.tokenAsked.push(JSON.parse(body));
       const outputs = Object.entries(request.tokens).map(([name, given]) => [

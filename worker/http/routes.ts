@@ -1,5 +1,6 @@
 /** The internal API: health, models, and jobs. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
 import { isJobKind, type JobKind } from '../service/job.ts';
@@ -15,7 +16,6 @@ export interface RouteServices extends JobServices {
   readonly secret: string;
 }
 
-const INTERNAL = '/internal/';
 const MEBIBYTE = 1024 * 1024;
 
 /** Bytes of a body at most: files come in base64, tokens as numbers. */
@@ -75,12 +75,12 @@ export async function route(
   const method = request.method ?? 'GET';
   const path = new URL(request.url ?? '/', 'http://worker').pathname;
   try {
-    if (path === '/v2/health/live') return sendJson(response, 200, { live: true });
-    if (path === '/v2/health/ready') {
+    if (path === WORKER_ADDRESSES.live.path) return sendJson(response, 200, { live: true });
+    if (path === WORKER_ADDRESSES.ready.path) {
       const ready = services.models.isReady() && !services.isStopping();
       return sendJson(response, ready ? 200 : 503, { ready });
     }
-    const name = path.startsWith(INTERNAL) ? path.slice(INTERNAL.length) : '';
+    const [name = ''] = Object.entries(WORKER_ADDRESSES).find(([, own]) => own.path === path) ?? [];
     const kind = isJobKind(name) ? name : undefined;
     if (name !== 'models' && !kind) throw refusal('not_found', `there is nothing at ${path}`);
     const signed = await authenticate(request, path, services.secret);

@@ -1,0 +1,37 @@
+/**
+ * Every address of the public API and of the workers, once. The route table, the client, the dispatcher
+ * and the worker's server read it. It holds no schemas, so that the client can do without zod.
+ */
+
+/** The public API; `{name}` stands for one step of the path. */
+export const ADDRESSES = {
+  generate: { method: 'POST', path: '/v1/generate' },
+  tokenize: { method: 'POST', path: '/v1/tokenize' },
+  detokenize: { method: 'POST', path: '/v1/detokenize' },
+  tokens: { method: 'GET', path: '/v1/tokens/{ref}' },
+  models: { method: 'GET', path: '/v1/models' },
+  modalities: { method: 'GET', path: '/v1/modalities' },
+  healthz: { method: 'GET', path: '/healthz' },
+  readyz: { method: 'GET', path: '/readyz' },
+  openapi: { method: 'GET', path: '/openapi.json' },
+  docs: { method: 'GET', path: '/docs' },
+  playground: { method: 'GET', path: '/' },
+} as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;
+
+/** What a worker answers; `worker.ts` says what each one takes. */
+export const WORKER_ADDRESSES = {
+  live: { method: 'GET', path: '/v2/health/live' },
+  ready: { method: 'GET', path: '/v2/health/ready' },
+  models: { method: 'GET', path: '/internal/models' },
+  generate: { method: 'POST', path: '/internal/generate' },
+  tokenize: { method: 'POST', path: '/internal/tokenize' },
+  detokenize: { method: 'POST', path: '/internal/detokenize' },
+} as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;
+
+/** `/v1/tokens/{ref}` with its steps filled in and escaped. @throws Error when one is not given */
+export const fillPath = (path: string, steps: Readonly<Record<string, string>>): string =>
+  path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const step = steps[name];
+    if (step === undefined) throw new Error(`the address ${path} needs ${name}`);
+    return encodeURIComponent(step);
+  });
