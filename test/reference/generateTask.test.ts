@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
-import { inspectPicture } from '../../worker/image/decode.ts';
+import { inspectPicture } from '../../worker/image/inspect.ts';
 import { loadModelSet } from '../../worker/session/registry.ts';
 import type { Tensor } from '../../worker/session/types.ts';
 import { runGenerate, type TaskOptions } from '../../worker/tasks/generate.ts';

@@ -53,12 +53,16 @@ export function wordTokenizer(): TextTokenizer {
     if (!words.includes(word)) words.push(word);
     return 204 + words.indexOf(word);
   };
+  const encode = (text: string): number[] =>
+    text
+      .split(/\s+/)
+      .filter((word) => word !== '')
+      .map(idOf);
   return {
-    encode: (text) =>
-      text
-        .split(/\s+/)
-        .filter((word) => word !== '')
-        .map(idOf),
+    encode,
+    tokenize: (text) => ({ ids: encode(text), unknown: [] }),
+    gaps: 199,
+    size: 30_000,
     decode: (tokens) => tokens.flatMap((id) => words[id - 204] ?? []).join(' '),
     specials: {
       pad: 0,

@@ -10,7 +10,7 @@ import { normals } from '../../worker/engine/rng.ts';
 import { ExportError } from '../../worker/export/errors.ts';
 import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
-import { inspectPicture } from '../../worker/image/decode.ts';
+import { inspectPicture } from '../../worker/image/inspect.ts';
 import { png8 } from '../../worker/image/png.ts';
 import { loadModelSet } from '../../worker/session/registry.ts';
 import type { LoadedModelSet, LoadedTokenizer } from '../../worker/session/types.ts';
@@ -132,7 +132,8 @@ describe('a set with a diffusion tokenizer', () => {
 
   test('a request is answered with the picture, the same for the same seed', async () => {
     const specials = { pad: 0, eos: 1, sentinel: (k: number) => 1 + k, isSentinel: () => false };
-    const text = { encode: () => [], decode: () => '', specials };
+    const tokenize = () => ({ ids: [], unknown: [] });
+    const text = { encode: () => [], tokenize, decode: () => '', specials, gaps: 1, size: 10 };
     const runner = fusedRunner(loaded.fm, loaded.generate);
     const model = { loaded, text, description: describeModel(loaded), runner };
     const request = generateRequestSchema.parse({

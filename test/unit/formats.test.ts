@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
 import { formatBoxes, parseBoxes } from '../../worker/text/boxes.ts';
+import { parseInstances } from '../../worker/text/instances.ts';
+import { parseMetadata } from '../../worker/text/metadata.ts';
 import { formatPalette, parsePalette } from '../../worker/text/palette.ts';
-import { parseText } from '../../worker/text/sequences.ts';
+import { parsePoses } from '../../worker/text/poses.ts';
 
 describe('boxes', () => {
   const cup = { xmin: 0.5, ymin: 0.25, xmax: 1, ymax: 0.75, class: 'wine glass' };
@@ -146,9 +147,15 @@ test('no text makes a parser throw, and what is not read is told', () => {
   fc.assert(
     fc.property(
       fc.array(word, { maxLength: 120 }),
-      fc.constantFrom(...Object.values(PUBLISHED_MODALITIES)),
-      (words, info) => {
-        const { warnings } = parseText(words.join(' '), info);
+      fc.constantFrom(
+        (text: string) => parseBoxes(text, 1000),
+        (text: string) => parsePalette(text, 64),
+        parseMetadata,
+        parsePoses,
+        parseInstances,
+      ),
+      (words, parse) => {
+        const { warnings } = parse(words.join(' '));
         assert.ok(warnings.every((warning) => typeof warning === 'string'));
       },
     ),

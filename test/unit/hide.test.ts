@@ -4,16 +4,21 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { FailureError } from '../../shared/api/problem.ts';
-import { type Frame, hiddenPositions, withoutHidden } from '../../worker/values/hide.ts';
+import { hiddenPositions as positionsOf } from '../../worker/tasks/hide.ts';
+import { startReading } from '../../worker/tasks/reading.ts';
+import { type Frame, withoutHidden } from '../../worker/values/hide.ts';
 
 const AT = '/inputs/rgb/hide';
+type Hide = Parameters<typeof positionsOf>[0];
+const hiddenPositions = (hide: Hide, frame: Frame, at: string) =>
+  positionsOf(hide, frame, at, startReading());
 const square = (grid: number, side = grid * 4): Frame => ({
   grid,
   side,
   width: side,
   height: side,
 });
-const hidden = async (hide: Parameters<typeof hiddenPositions>[0], frame: Frame) =>
+const hidden = async (hide: Hide, frame: Frame) =>
   [...(await hiddenPositions(hide, frame, AT))].sort((a, b) => a - b);
 const mask = async (width: number, height: number, white: (x: number, y: number) => boolean) => {
   const pixels = Uint8Array.from({ length: width * height }, (_, i) =>

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import sharp from 'sharp';
 import { FailureError, type ProblemCode } from '../../shared/api/problem.ts';
-import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
-import { bytesFromText, decodePicture, inspectPicture } from '../../worker/image/decode.ts';
+import { type ModalityInfo, PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
+import { bytesFromText } from '../../worker/image/base64.ts';
+import { decodePicture } from '../../worker/image/decode.ts';
 import { decodeIndexed } from '../../worker/image/indexedPng.ts';
+import { inspectPicture } from '../../worker/image/inspect.ts';
 import { principalColours } from '../../worker/image/pca.ts';
-import { npy } from '../../worker/image/png.ts';
-import { type DecodedValues, present } from '../../worker/image/postprocess.ts';
 import {
   classesOfColours,
   pixelPatches,
@@ -16,6 +16,9 @@ import {
   standardisedDepth,
   standardisedPlanes,
 } from '../../worker/image/preprocess.ts';
+import { gridPresentation } from '../../worker/presentations/grids.ts';
+import { npyUrl } from '../../worker/presentations/npyUrl.ts';
+import type { DecodedValues } from '../../worker/presentations/presentation.ts';
 import { readNpy } from '../../worker/values/npy.ts';
 
 const AT = '/inputs/rgb';
@@ -25,6 +28,8 @@ const fails = (code: ProblemCode) => (error: unknown) =>
   error instanceof FailureError &&
   error.failure.code === code &&
   error.failure.errors?.[0]?.pointer === AT;
+const present = (values: DecodedValues, of: ModalityInfo) =>
+  gridPresentation(of.presentation).show(values, of);
 const fromDataUrl = (url: string): Buffer => Buffer.from(url.split(',')[1]!, 'base64');
 const info = (name: string) => PUBLISHED_MODALITIES[name]!;
 
@@ -236,7 +241,7 @@ describe('postprocessing', () => {
   });
 
   test('npy has an aligned header and little-endian data', () => {
-    const file = fromDataUrl(npy(Float32Array.of(1, -2, 0.5), [3]));
+    const file = fromDataUrl(npyUrl(Float32Array.of(1, -2, 0.5), [3]));
     const length = file.readUInt16LE(8);
     assert.equal((10 + length) % 64, 0);
     assert.match(

@@ -38,7 +38,14 @@ const loaded = {
 } as unknown as LoadedModelSet;
 const model: ServedModel = {
   loaded,
-  text: { encode: () => [300], decode: () => '', specials: REFERENCE_SPECIALS },
+  text: {
+    encode: () => [300],
+    tokenize: () => ({ ids: [300], unknown: [] }),
+    decode: () => '',
+    specials: REFERENCE_SPECIALS,
+    gaps: 199,
+    size: 30_000,
+  },
   description: describeModel(loaded),
   runner: () => Promise.reject(new Error('/secret/path: the thread died')),
 };

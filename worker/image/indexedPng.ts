@@ -3,6 +3,7 @@
  * gives them out. https://www.w3.org/TR/png-3
  */
 import { deflateSync, inflateSync } from 'node:zlib';
+import { bufferOf } from './bytes.ts';
 import type { Colour } from './palettes.ts';
 
 export interface IndexedPicture {
@@ -118,7 +119,8 @@ function unfilter(rows: Buffer, height: number, stride: number): boolean {
  * @param limit pixels at most
  * @returns undefined for other files, interlaced ones and damaged ones
  */
-export function decodeIndexed(bytes: Buffer, limit: number): IndexedPicture | undefined {
+export function decodeIndexed(file: Uint8Array, limit: number): IndexedPicture | undefined {
+  const bytes = bufferOf(file);
   if (!bytes.subarray(0, 8).equals(SIGNATURE)) return undefined;
   const chunks = chunksOf(bytes);
   const header = chunks?.get('IHDR');

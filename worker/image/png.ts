@@ -1,9 +1,10 @@
 /** Lossless encodings, as data URLs. */
 import sharp from 'sharp';
-import { writeNpy } from '../values/npy.ts';
 import { encodeIndexed, type IndexedPicture } from './indexedPng.ts';
 
-const dataUrl = (type: string, bytes: Uint8Array): string =>
+export const PNG = 'image/png';
+
+export const dataUrl = (type: string, bytes: Uint8Array): string =>
   `data:${type};base64,${Buffer.from(bytes).toString('base64')}`;
 
 /** PNG of 8-bit pixels (H, W, C). */
@@ -15,7 +16,7 @@ export async function png8(
 ): Promise<string> {
   const encoder = sharp(pixels, { raw: { width, height, channels } });
   const bytes = await (channels === 1 ? encoder.toColourspace('b-w') : encoder).png().toBuffer();
-  return dataUrl('image/png', bytes);
+  return dataUrl(PNG, bytes);
 }
 
 /** PNG of 16-bit grey pixels (H, W). */
@@ -24,13 +25,8 @@ export async function png16(pixels: Uint16Array, width: number, height: number):
     .toColourspace('grey16')
     .png()
     .toBuffer();
-  return dataUrl('image/png', bytes);
+  return dataUrl(PNG, bytes);
 }
 
 /** PNG with a palette: the pixels are the indices. */
-export const indexedPng = (picture: IndexedPicture): string =>
-  dataUrl('image/png', encodeIndexed(picture));
-
-/** NumPy's `.npy` of float32 values in C order. */
-export const npy = (values: Float32Array, dims: readonly number[]): string =>
-  dataUrl('application/x-npy', writeNpy(values, dims));
+export const indexedPng = (picture: IndexedPicture): string => dataUrl(PNG, encodeIndexed(picture));

@@ -1,24 +1,33 @@
 /** Generated ids -> what a caller gets: tokens, and the picture, text or value they mean. */
 import type { Output } from '../../shared/api/generate.ts';
-import type { DecodedValues } from '../image/postprocess.ts';
-import { present } from '../image/postprocess.ts';
-import { mergeTexts, presentText, type SequenceValue } from './sequenceOutputs.ts';
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
+import { isTextual } from '../../shared/model/presentations.ts';
+import type { DecodedValues, SequenceValue } from '../presentations/presentation.ts';
+import { textPresentation } from '../presentations/texts.ts';
+import { inThread } from '../threads/inThread.ts';
+import { laneOf } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
+import { textContext } from './textContext.ts';
 import { type DecodeOptions, decodeMany, type SampleIds } from './tokenizers.ts';
 
-/** Text of a sequence's ids up to its end. */
+/**
+ * Text of a sequence's ids. What was given around a gap stays in it, also behind an end that was generated
+ * within the gap.
+ */
 function textOf(ids: readonly number[], { text }: ServedModel) {
-  const end = ids.indexOf(text.specials.eos);
-  return { text: text.decode(end < 0 ? ids : ids.slice(0, end)), isComplete: end >= 0 };
+  return { text: text.decode(ids), isComplete: ids.includes(text.specials.eos) };
 }
 
 async function presentSequence(
   ids: readonly number[],
   modality: string,
   model: ServedModel,
+  signal: AbortSignal | undefined,
 ): Promise<SequenceValue & { readonly text: string }> {
+  const { presentation } = fieldOf(model.loaded.fm.modalities, modality, 'the model');
   const { text, isComplete } = textOf(ids, model);
-  const { warnings = [], ...value } = await presentText(text, modality, model);
+  const context = textContext(modality, model, signal);
+  const { warnings = [], ...value } = await textPresentation(presentation).show(text, context);
   const all = isComplete ? warnings : [...warnings, 'the text was cut at its longest length'];
   return { text, ...value, ...(all.length > 0 && { warnings: all }) };
 }
@@ -27,10 +36,15 @@ async function presentValues(
   values: DecodedValues | undefined,
   modality: string,
   model: ServedModel,
+  signal: AbortSignal | undefined,
 ): Promise<Partial<Output>> {
-  const info = model.loaded.fm.modalities[modality]!;
-  if (values) return await present(values, info);
-  return { warnings: [`no tokenizer is loaded that decodes ${modality}`] };
+  const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
+  if (!values) return { warnings: [`no tokenizer is loaded that decodes ${modality}`] };
+  const { width, height, channels } = values;
+  // Principal components take a product of all pairs of places.
+  const work =
+    width * height * Math.max(channels, info.presentation === 'features' ? width * height : 1);
+  return await inThread('showValues', { values, info }, { signal, lane: laneOf(work) });
 }
 
 /**
@@ -45,7 +59,7 @@ export async function makeOutputs(
   model: ServedModel,
   options: Omit<DecodeOptions, 'sample'>,
 ): Promise<Output[]> {
-  const info = model.loaded.fm.modalities[modality]!;
+  const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
   const isSequence = info.type === 'seq';
   const values = isSequence
     ? undefined
@@ -59,8 +73,8 @@ export async function makeOutputs(
       sample,
       tokens: [...ids],
       ...(isSequence
-        ? await presentSequence(ids, modality, model)
-        : await presentValues(values?.[index], modality, model)),
+        ? await presentSequence(ids, modality, model, options.signal)
+        : await presentValues(values?.[index], modality, model, options.signal)),
     });
   }
   return outputs;
@@ -73,8 +87,8 @@ export async function makeOutput(
   model: ServedModel,
   { sample, ...options }: DecodeOptions,
 ): Promise<Output> {
-  const [output] = await makeOutputs(modality, [{ ids: tokens, sample }], model, options);
-  return output!;
+  const outputs = await makeOutputs(modality, [{ ids: tokens, sample }], model, options);
+  return itemAt(outputs, 0, 'the outputs');
 }
 
 /**
@@ -90,7 +104,8 @@ export async function mergeInstanceSamples(
   samples: readonly (readonly number[])[],
   model: ServedModel,
 ): Promise<SequenceValue | undefined> {
-  if (model.loaded.fm.modalities[modality]?.presentation !== 'instances') return undefined;
+  const { presentation } = fieldOf(model.loaded.fm.modalities, modality, 'the model');
+  if (!isTextual(presentation)) return undefined;
   const texts = samples.map((ids) => textOf(ids, model).text);
-  return await mergeTexts(texts, modality, model);
+  return await textPresentation(presentation).merge?.(texts, textContext(modality, model));
 }

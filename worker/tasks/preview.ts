@@ -1,7 +1,7 @@
 /** A picture of a grid that is not complete: what is not there yet is transparent. */
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { pictureWithHoles } from '../image/holes.ts';
-import { present } from '../image/postprocess.ts';
+import { inThread } from '../threads/inThread.ts';
 import type { ServedModel } from './servedModel.ts';
 import { decodeTokens } from './tokenizers.ts';
 
@@ -20,7 +20,7 @@ export async function previewOf(
   const positions = Array.from({ length: info.max_tokens }, (_, position) => position);
   const filled = positions.map((position) => ids.get(position) ?? 0);
   const values = await decodeTokens(filled, modality, loaded, { seed: 0, sample: 0 });
-  const { image } = values ? await present(values, info) : {};
+  const { image } = values ? await inThread('showValues', { values, info }) : {};
   if (image === undefined) return undefined;
   return await pictureWithHoles(
     image,

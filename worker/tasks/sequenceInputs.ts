@@ -1,133 +1,98 @@
-/** Words and JSON values of sequence modalities -> tokens. */
-import type * as z from 'zod';
+/** Texts and JSON values of sequence modalities -> tokens. */
 import { pointerBelow } from '../../shared/api/pointer.ts';
-import { refusal } from '../../shared/api/problem.ts';
-import type { ModalityInfo } from '../../shared/model/modalities.ts';
+import { FailureError, refusal } from '../../shared/api/problem.ts';
+import { fieldOf } from '../../shared/lookup.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
-import { formatBoxes } from '../text/boxes.ts';
-import { formatInstances, type InstanceTokens, MASK_IDS } from '../text/instances.ts';
-import { formatMetadata } from '../text/metadata.ts';
-import { formatPalette } from '../text/palette.ts';
-import { formatPoses, type PoseTokens } from '../text/poses.ts';
-import { cutOut, MASK_SIDE } from '../values/instances.ts';
-import { decodeRle } from '../values/rle.ts';
-import {
-  boxesSchema,
-  captionsSchema,
-  type GivenInstance,
-  type GivenPose,
-  instancesSchema,
-  metadataSchema,
-  paletteSchema,
-  posesSchema,
-} from '../values/schemas.ts';
+import type { TextForm, TextPresentation } from '../presentations/presentation.ts';
+import { textPresentation } from '../presentations/texts.ts';
+import type { Notation } from '../text/wordpiece.ts';
+import { special, wordsOf } from '../text/words.ts';
+import { checkGapCount, checkGaps, isGap } from './gaps.ts';
+import type { Reading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
-import { encodeMask, encodeVector } from './tokenizers.ts';
+import { textContext } from './textContext.ts';
 
-/** A value of the schema. @throws FailureError `invalid_input` naming the part that does not fit */
-export function checked<T extends z.ZodType>(schema: T, value: unknown, at: string): z.output<T> {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw refusal('invalid_input', issue.message, pointerBelow(at, ...issue.path));
+/** What a sequence modality's text is read with. */
+interface Sequence {
+  readonly modality: string;
+  readonly model: ServedModel;
+  readonly presentation: TextPresentation;
+  /** A person types captions; the texts of the other modalities follow a format. */
+  readonly notation: Notation;
 }
 
-/** Body poses as tokens: those given, or what the tokenizer makes of the rotations. */
-async function poseTokens(
-  { global_orient, body_pose, pose_tokens, ...rest }: GivenPose,
-  modality: string,
-  { loaded }: ServedModel,
-  at: string,
-): Promise<PoseTokens> {
-  const tokens =
-    pose_tokens ??
-    (await encodeVector(body_pose!.flat(2), modality, loaded, pointerBelow(at, 'body_pose')));
-  return { ...rest, global_orient: global_orient.flat(), pose_tokens: tokens };
+function sequenceOf(modality: string, model: ServedModel): Sequence {
+  const { presentation } = fieldOf(model.loaded.fm.modalities, modality, 'the model');
+  return {
+    modality,
+    model,
+    presentation: textPresentation(presentation),
+    notation: traitsOf(presentation).isStructured ? 'format' : 'plain',
+  };
 }
 
-/** Masks as tokens: those given, or what the tokenizer makes of the run lengths. */
-async function maskTokens(
-  { mask_tokens, segmentation, ...box }: GivenInstance,
-  modality: string,
-  { loaded }: ServedModel,
-  at: string,
-): Promise<InstanceTokens> {
-  if (mask_tokens) return { ...box, mask_tokens };
-  const place = pointerBelow(at, 'segmentation');
-  const mask = decodeRle(segmentation!);
-  if (!mask)
-    throw refusal(
-      'invalid_input',
-      'the run lengths do not fill the mask',
-      pointerBelow(place, 'counts'),
-    );
-  const cut = cutOut(mask, box);
-  return { ...box, mask_tokens: await encodeMask(cut, MASK_SIDE, modality, loaded, place) };
-}
+const infoOf = ({ modality, model }: Sequence) =>
+  fieldOf(model.loaded.fm.modalities, modality, 'the model');
 
-/** Runs one after the other, in order. */
-async function each<T, R>(values: readonly T[], run: (value: T, index: number) => Promise<R>) {
-  const results: R[] = [];
-  for (const [index, value] of values.entries()) results.push(await run(value, index));
-  return results;
-}
-
-/** The text that stands for a JSON value. @throws FailureError `invalid_input`, `no_tokenizer` */
-async function valueText(
-  value: unknown,
-  modality: string,
-  model: ServedModel,
-  at: string,
-): Promise<string> {
-  const info = model.loaded.fm.modalities[modality]!;
-  switch (info.presentation) {
-    case 'boxes':
-      return formatBoxes(checked(boxesSchema, value, at), info.coord_bins);
-    case 'palette':
-      return formatPalette(checked(paletteSchema, value, at), info.coord_bins);
-    case 'metadata':
-      return formatMetadata(checked(metadataSchema, value, at));
-    case 'instances': {
-      const { points } = checked(instancesSchema, value, at);
-      // Whatever the ids will be: too many instances are refused before any mask is encoded.
-      const mask_tokens = Array.from({ length: MASK_IDS }, () => 0);
-      const dummies = points.map(({ point, instances }) => ({
-        point,
-        instances: instances.map((instance) => ({ ...instance, mask_tokens })),
-      }));
-      idsOf(formatInstances(dummies), model, info, at);
-      const encoded = await each(points, async ({ point, instances }, i) => ({
-        point,
-        instances: await each(instances, (instance, j) =>
-          maskTokens(instance, modality, model, pointerBelow(at, 'points', i, 'instances', j)),
-        ),
-      }));
-      return formatInstances(encoded);
-    }
-    case 'poses': {
-      const encoded = await each(checked(posesSchema, value, at), (person, index) =>
-        poseTokens(person, modality, model, pointerBelow(at, index)),
-      );
-      return formatPoses(encoded);
-    }
-    default:
-      throw refusal('invalid_input', `${modality} is not given as a value`, at);
-  }
-}
+/** Marks that delimit texts; a text of nothing else says nothing. */
+const MARKS = /\[(?:PAD|UNK|SOS|EOS)\]/g;
 
 /** Ids of a text and its end, unless the text ends with a gap: then more may follow. */
-function idsOf(text: string, model: ServedModel, info: ModalityInfo, at: string): number[] {
-  const words = model.text.encode(text);
+function tokensOf(text: string, sequence: Sequence, at: string) {
+  const { model, notation } = sequence;
+  const { max_tokens: most } = infoOf(sequence);
+  checkGaps(text, model.text, at);
+  const { ids: words, unknown } = model.text.tokenize(text, notation, most);
+  checkGapCount(words, model.text, at);
   const { eos, isSentinel } = model.text.specials;
-  const open = words.length > 0 && isSentinel(words.at(-1)!);
-  const ids = open ? words : [...words, eos];
-  if (ids.length > info.max_tokens) {
-    const detail = `the text has ${ids.length} tokens with its end; at most ${info.max_tokens} fit`;
+  const last = words.at(-1);
+  const ids = last !== undefined && isSentinel(last) ? words : [...words, eos];
+  if (ids.length > most) {
+    const detail = `the text has more than ${most} tokens with its end; at most ${most} fit`;
     throw refusal('invalid_input', detail, at);
   }
-  return ids;
+  return { ids, unknown };
 }
+
+/** Words that a warning names at most. */
+const NAMED = 5;
+
+function warnOfUnknown(
+  unknown: readonly string[],
+  { modality, model }: Sequence,
+  at: string,
+  reading: Reading,
+): void {
+  if (unknown.length === 0) return;
+  const named = unknown.slice(0, NAMED).map((word) => `"${word.slice(0, 40)}"`);
+  const more = unknown.length > NAMED ? ` and ${unknown.length - NAMED} more` : '';
+  const detail = `the vocabulary of ${model.description.id} lacks ${named.join(', ')}${more} of ${modality}`;
+  reading.warn({ code: 'unknown_words', detail, pointer: at });
+}
+
+/** Refuses a text that is not of its modality's form. Of a text with gaps each word is checked. */
+function checkForm(text: string, form: TextForm, sequence: Sequence, at: string): void {
+  const info = infoOf(sequence);
+  const { modality, model } = sequence;
+  const refuse = (why: string): never => {
+    const detail = `${modality} is written ${form.said}, or given as JSON; ${why}`;
+    throw refusal('invalid_input', detail, at);
+  };
+  const words = wordsOf(text);
+  if (words.some(isGap)) {
+    const [first = ''] = words;
+    if (!isGap(first) && !form.begins(first)) refuse(`it does not begin with ${quoted(first)}`);
+    const odd = words.find((word) => !isGap(word) && !form.hasWord(word, info));
+    if (odd !== undefined) refuse(`${quoted(odd)} is no part of it`);
+  } else if (!form.fits(text, info)) refuse('the text does not follow this form');
+  const isForeign = (word: string): boolean =>
+    special(word) !== undefined && model.text.tokenize(word, 'format').ids.length !== 1;
+  const foreign = [...new Set(words)].find(isForeign);
+  if (foreign !== undefined) refuse(`the vocabulary has no ${quoted(foreign)}`);
+}
+
+const quoted = (word: string): string => `"${word.slice(0, 40)}"`;
 
 /** JSON that a structured modality was given as text; undefined for everything else. */
 function jsonOf(text: string): unknown {
@@ -140,22 +105,60 @@ function jsonOf(text: string): unknown {
 }
 
 /**
+ * Reads JSON that stands in a text: a failure points at the text, and says which part of the JSON it is.
+ * @param read given the pointer of the JSON
+ */
+async function inText(at: string, read: (at: string) => Promise<VisibleTokens>) {
+  try {
+    return await read('');
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error;
+    const { code, detail, errors } = error.failure;
+    const place = errors?.[0]?.pointer ?? '';
+    const told = place === '' ? detail : `${place} of the JSON: ${detail}`;
+    throw refusal(code, told, at, { cause: error });
+  }
+}
+
+/**
  * Tokens of a text, which may hold gaps (`[S_1]`). Structured modalities are read in their own format or
  * as JSON.
- * @throws FailureError `invalid_input` when it is empty or too long; as `valueTokens` for JSON
+ * @param at pointer of the text
+ * @throws FailureError `invalid_input` when it is empty, too long or of another form; as `valueTokens` for JSON
  */
 export async function textTokens(
   text: string,
   modality: string,
   model: ServedModel,
   at: string,
+  reading: Reading,
 ): Promise<VisibleTokens> {
-  const info = model.loaded.fm.modalities[modality]!;
-  const json = traitsOf(info.presentation).isStructured ? jsonOf(text) : undefined;
-  if (json !== undefined) return await valueTokens(json, modality, model, at);
-  if (model.text.encode(text).length === 0) throw refusal('invalid_input', 'the text is empty', at);
-  return fullTokens(idsOf(text, model, info, at));
+  const sequence = sequenceOf(modality, model);
+  const { form } = sequence.presentation;
+  const json = form ? jsonOf(text) : undefined;
+  if (json !== undefined)
+    return await inText(at, (place) => valueTokens(json, modality, model, place, reading));
+  return fullTokens(givenIds(text, sequence, at, reading));
 }
+
+/** Ids of a text that a caller wrote. */
+function givenIds(
+  text: string,
+  sequence: Sequence,
+  at: string,
+  reading: Reading,
+): readonly number[] {
+  if (text.replace(MARKS, '').trim() === '')
+    throw refusal('invalid_input', 'the text is empty', at);
+  const { form } = sequence.presentation;
+  if (form) checkForm(text, form, sequence, at);
+  const { ids, unknown } = tokensOf(text, sequence, at);
+  warnOfUnknown(unknown, sequence, at, reading);
+  return ids;
+}
+
+/** Lets others have the event loop between two texts. */
+const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Tokens of a JSON value in the form in which the modality is answered. Of several captions each counts
@@ -169,42 +172,30 @@ export async function valueTokens(
   modality: string,
   model: ServedModel,
   at: string,
+  reading: Reading,
 ): Promise<VisibleTokens> {
-  const info = model.loaded.fm.modalities[modality]!;
-  if (traitsOf(info.presentation).isStructured)
-    return fullTokens(idsOf(await valueText(value, modality, model, at), model, info, at));
-  const captions = checked(captionsSchema, value, at);
-  const runs = captions.map((text, index) => {
-    const place = Array.isArray(value) ? pointerBelow(at, index) : at;
-    if (model.text.encode(text).length === 0)
-      throw refusal('invalid_input', 'the text is empty', place);
-    return idsOf(text, model, info, place);
+  const sequence = sequenceOf(modality, model);
+  const { presentation } = sequence;
+  const texts = await presentation.write(value, {
+    ...textContext(modality, model, reading.signal),
+    at,
+    checkLength: (text) => void tokensOf(text, sequence, at),
   });
+  const runs: (readonly number[])[] = [];
+  for (const [index, text] of texts.entries()) {
+    reading.signal?.throwIfAborted();
+    if (presentation.form) {
+      const { ids, unknown } = tokensOf(text, sequence, at);
+      warnOfUnknown(unknown, sequence, at, reading);
+      runs.push(ids);
+    } else {
+      const place = Array.isArray(value) ? pointerBelow(at, index) : at;
+      runs.push(givenIds(text, sequence, place, reading));
+      if (index + 1 < texts.length) await breathe();
+    }
+  }
   return {
     positions: runs.flatMap((ids) => ids.map((_, position) => position)),
     content: { kind: 'ids', ids: runs.flat() },
   };
-}
-
-/**
- * Raw ids where null is not known. Each run of nulls becomes a gap, [S_1] and on.
- * @throws FailureError `invalid_input` where there are more gaps than the vocabulary has names for
- */
-export function gappedTokens(
-  ids: readonly (number | null)[],
-  { text }: ServedModel,
-  at: string,
-): VisibleTokens {
-  let gaps = 0;
-  const filled = ids.flatMap((id, i) => {
-    if (id !== null) return [id];
-    if (i > 0 && ids[i - 1] === null) return [];
-    gaps++;
-    try {
-      return [text.specials.sentinel(gaps)];
-    } catch (cause) {
-      throw refusal('invalid_input', `${gaps} gaps are more than a text can have`, at, { cause });
-    }
-  });
-  return fullTokens(filled);
 }

@@ -1,12 +1,13 @@
 /** Tokenizers at work: pictures and arrays -> ids, ids -> values. */
 import { refusal } from '../../shared/api/problem.ts';
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import { sample } from '../diffusion/sampler.ts';
 import { normals } from '../engine/rng.ts';
-import type { Picture } from '../image/decode.ts';
-import type { DecodedValues } from '../image/postprocess.ts';
+import type { Picture } from '../image/inspect.ts';
+import type { DecodedValues, FeedContext } from '../presentations/presentation.ts';
+import { vectorFeed } from '../presentations/vector.ts';
 import type { FloatTensor, LoadedModelSet, LoadedTokenizer, Tensor } from '../session/types.ts';
-import type { NumberArray } from '../values/npy.ts';
-import { arrayFeed, pictureFeed, vectorFeed } from './encoderFeeds.ts';
+import { inThread, type ThreadOptions } from '../threads/inThread.ts';
 
 /** Rows of one decoding run at most: a denoiser's memory grows with them. */
 const ROWS = 8;
@@ -37,6 +38,13 @@ async function encode(
   return Array.from(ids.data, Number);
 }
 
+const feedContext = (
+  { manifest: { config } }: LoadedTokenizer,
+  modality: string,
+  { fm }: LoadedModelSet,
+  at: string,
+): FeedContext => ({ info: fieldOf(fm.modalities, modality, 'the model'), config, at });
+
 /**
  * Token ids of a picture, row-major.
  * @param modality the model's own name
@@ -47,25 +55,28 @@ export async function encodePicture(
   modality: string,
   loaded: LoadedModelSet,
   at: string,
+  options: ThreadOptions = {},
 ): Promise<number[]> {
   const tokenizer = needTokenizer(modality, loaded, at);
-  const info = loaded.fm.modalities[modality]!;
-  return await encode(tokenizer, await pictureFeed(picture, info, tokenizer.manifest.config, at));
+  const context = feedContext(tokenizer, modality, loaded, at);
+  return await encode(tokenizer, await inThread('pictureFeed', { picture, context }, options));
 }
 
 /**
- * Token ids of an array: depth, normals, classes, a feature map or a vector; see `arrayFeed`.
+ * Token ids of the array in a file: depth, normals, classes, a feature map or a vector.
+ * @param bytes .npy or .safetensors
  * @throws FailureError `no_tokenizer`, `invalid_input`
  */
 export async function encodeArray(
-  array: NumberArray,
+  bytes: Uint8Array,
   modality: string,
   loaded: LoadedModelSet,
   at: string,
+  options: ThreadOptions = {},
 ): Promise<number[]> {
   const tokenizer = needTokenizer(modality, loaded, at);
-  const info = loaded.fm.modalities[modality]!;
-  return await encode(tokenizer, arrayFeed(array, info, tokenizer.manifest.config, at));
+  const context = feedContext(tokenizer, modality, loaded, at);
+  return await encode(tokenizer, await inThread('arrayFeed', { bytes, context }, options));
 }
 
 /**
@@ -158,7 +169,7 @@ async function decodeRows(
   tokenizer: LoadedTokenizer,
   options: Omit<DecodeOptions, 'sample'>,
 ): Promise<DecodedValues[]> {
-  const count = rows[0]!.ids.length;
+  const count = itemAt(rows, 0, 'the samples').ids.length;
   const side = Math.sqrt(count);
   const flat = tokenizer.manifest.config.dec_type.includes('MLP/');
   const ids: Tensor = {
@@ -196,7 +207,7 @@ async function denoised(
   return sample(tokenizer.denoiser, codes, config, {
     size: [height * scale, width * scale],
     noise: (row, step, count) =>
-      normals(seed, rows[row]!.sample, { target: modality, step }, count),
+      normals(seed, itemAt(rows, row, 'the samples').sample, { target: modality, step }, count),
     ...(steps !== undefined && { steps }),
     ...(signal && { signal }),
   });

@@ -1,4 +1,4 @@
-/** The worker's pool: one for the process, started with the first task. */
+/** The worker's pools: one for each lane, started with the first task of the lane. */
 import { availableParallelism } from 'node:os';
 import { createThreadPool, type TaskOptions, type ThreadPool } from './pool.ts';
 import type { ThreadTasks } from './tasks.ts';
@@ -7,7 +7,27 @@ import type { ThreadTasks } from './tasks.ts';
 const SIZE = Math.min(4, Math.max(2, Math.floor(availableParallelism() / 2)));
 const QUEUE = 256;
 
-let pool: ThreadPool | undefined;
+/** What takes long has threads of its own: large files of one caller do not hold up the small ones of others. */
+export type Lane = 'short' | 'long';
+const THREADS: Readonly<Record<Lane, number>> = {
+  short: SIZE,
+  long: Math.max(1, Math.floor(SIZE / 2)),
+};
+
+export interface ThreadOptions extends TaskOptions {
+  readonly lane?: Lane;
+}
+
+const pools = new Map<Lane, ThreadPool>();
+
+function poolOf(lane: Lane): ThreadPool {
+  const known = pools.get(lane);
+  if (known) return known;
+  const program = new URL('./thread.js', import.meta.url);
+  const pool = createThreadPool({ program, size: THREADS[lane], queue: QUEUE });
+  pools.set(lane, pool);
+  return pool;
+}
 
 /**
  * Does a task of `tasks.ts` in a thread, away from the event loop.
@@ -16,16 +36,14 @@ let pool: ThreadPool | undefined;
 export async function inThread<Name extends keyof ThreadTasks>(
   name: Name,
   args: Parameters<ThreadTasks[Name]>[0],
-  options: TaskOptions = {},
+  { lane = 'short', ...options }: ThreadOptions = {},
 ): Promise<Awaited<ReturnType<ThreadTasks[Name]>>> {
-  const program = new URL('./thread.js', import.meta.url);
-  pool ??= createThreadPool({ program, size: SIZE, queue: QUEUE });
-  return (await pool.run(name, args, options)) as Awaited<ReturnType<ThreadTasks[Name]>>;
+  return (await poolOf(lane).run(name, args, options)) as Awaited<ReturnType<ThreadTasks[Name]>>;
 }
 
 /** Ends the threads; the next task starts new ones. */
 export async function closeThreads(): Promise<void> {
-  const closing = pool;
-  pool = undefined;
-  await closing?.close();
+  const closing = [...pools.values()];
+  pools.clear();
+  await Promise.all(closing.map((pool) => pool.close()));
 }

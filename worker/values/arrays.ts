@@ -6,9 +6,9 @@ import type { ByteSource } from '../safetensors/source.ts';
 import { ArrayError, countOf, isNpy, type NumberArray, readNpy } from './npy.ts';
 
 /** A safetensors header is JSON after 8 bytes of its length. */
-const isSafetensors = (bytes: Buffer): boolean => bytes.length > 9 && bytes[8] === 0x7b;
+const isSafetensors = (bytes: Uint8Array): boolean => bytes.length > 9 && bytes[8] === 0x7b;
 
-export const isArrayFile = (bytes: Buffer): boolean => isNpy(bytes) || isSafetensors(bytes);
+export const isArrayFile = (bytes: Uint8Array): boolean => isNpy(bytes) || isSafetensors(bytes);
 
 const FILE = 'the file';
 
@@ -36,7 +36,8 @@ async function readSafetensors(bytes: Buffer): Promise<NumberArray> {
  * The array of a file.
  * @throws FailureError `invalid_input` where it is none, is damaged, or is of a type that is not read
  */
-export async function readArray(bytes: Buffer, pointer: string): Promise<NumberArray> {
+export async function readArray(file: Uint8Array, pointer: string): Promise<NumberArray> {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
   try {
     return isNpy(bytes) ? readNpy(bytes) : await readSafetensors(bytes);
   } catch (cause) {
@@ -67,4 +68,10 @@ export function ofRank(
   if (!array.data.every(Number.isFinite))
     throw refusal('invalid_input', 'the array has values that are not finite', pointer);
   return { ...array, dims };
+}
+
+/** The last two or three sizes of a picture's array, missing ones 1: rows before columns. */
+export function axesOf(dims: readonly number[]): readonly [number, number, number] {
+  const [first = 1, second = 1, third = 1] = dims;
+  return [first, second, third];
 }

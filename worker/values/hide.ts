@@ -1,10 +1,8 @@
 /** What a caller hides of a picture -> the tokens that are not given: all that any of it touches. */
-import type { Hidden } from '../../shared/api/generate.ts';
-import { pointerBelow } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { itemAt } from '../../shared/lookup.ts';
 import { roundHalfEven } from '../../shared/schedule.ts';
 import type { VisibleTokens } from '../engine/tokenState.ts';
-import { bytesFromText, decodePicture, inspectPicture } from '../image/decode.ts';
 
 /** The tokens of a picture, and the picture they come from. */
 export interface Frame {
@@ -32,8 +30,10 @@ function* overlapped(
 }
 
 /** A box relative to the file's picture, of which the model sees the centre square. */
-function* inBox(box: readonly number[], { grid, width, height }: Frame): Generator<number> {
-  const [xmin, ymin, xmax, ymax] = box as [number, number, number, number];
+export function* inBox(
+  [xmin, ymin, xmax, ymax]: readonly [number, number, number, number],
+  { grid, width, height }: Frame,
+): Generator<number> {
   const short = Math.min(width, height);
   const across = (x: number): number => (x * width - roundHalfEven((width - short) / 2)) / short;
   const down = (y: number): number => (y * height - roundHalfEven((height - short) / 2)) / short;
@@ -41,52 +41,29 @@ function* inBox(box: readonly number[], { grid, width, height }: Frame): Generat
   yield* overlapped(columns, cells(down(ymin), down(ymax), grid), grid);
 }
 
-/** White of a mask; it is as large as the picture, as what the model sees, or has a pixel a token. */
-async function inMask(mask: string, frame: Frame, at: string): Promise<number[]> {
-  const { grid, side, width, height } = frame;
-  const picture = await inspectPicture(bytesFromText(mask, at), at);
-  const asPicture = picture.width === width && picture.height === height;
-  const square = picture.width === picture.height && [side, grid].includes(picture.width);
-  if (!asPicture && !square) {
-    const sizes = new Set([`${width} x ${height}`, `${side} x ${side}`, `${grid} x ${grid}`]);
-    const detail = `the mask has ${picture.width} x ${picture.height} pixels; it must have ${[...sizes].join(' or ')}`;
-    throw refusal('invalid_input', detail, at);
-  }
-  const size = Math.min(picture.width, picture.height);
-  const options = { size, channels: 1, resampling: 'nearest' } as const;
-  const { data, largest } = await decodePicture(picture, options, at);
-  const hidden = new Set<number>();
-  for (let i = 0; i < data.length; i++) {
-    if (data[i]! * 2 < largest) continue;
-    const [x, y] = [i % size, Math.floor(i / size)];
-    const columns = cells(x / size, (x + 1) / size, grid);
-    for (const cell of overlapped(columns, cells(y / size, (y + 1) / size, grid), grid))
-      hidden.add(cell);
-  }
-  return [...hidden];
-}
+/** Pixels of a line that overlap a cell, from and up to but without. */
+const pixelsOf = (cell: number, size: number, grid: number): readonly [number, number] => [
+  Math.floor((cell * size) / grid),
+  Math.ceil(((cell + 1) * size) / grid),
+];
 
-/**
- * Grid positions that are hidden.
- * @param at pointer of the `hide` field
- * @throws FailureError `invalid_image`, `image_too_large`, `invalid_input` for a mask of another shape
- */
-export async function hiddenPositions(
-  hide: Hidden | readonly Hidden[],
-  frame: Frame,
-  at: string,
-): Promise<Set<number>> {
-  const parts: readonly Hidden[] = Array.isArray(hide) ? hide : [hide as Hidden];
-  const hidden = new Set<number>();
-  for (const [index, part] of parts.entries()) {
-    const place = Array.isArray(hide) ? pointerBelow(at, index) : at;
-    const found =
-      'box' in part
-        ? inBox(part.box, frame)
-        : await inMask(part.mask, frame, pointerBelow(place, 'mask'));
-    for (const position of found) hidden.add(position);
-  }
-  return hidden;
+/** Cells of the grid that white pixels of a mask (size, size) overlap. */
+export function cellsInMask(
+  { data, largest }: { readonly data: Uint8Array | Uint16Array; readonly largest: number },
+  size: number,
+  grid: number,
+): number[] {
+  const half = largest / 2;
+  const isWhite = (value: number): boolean => value >= half;
+  const hasWhite = (row: number, column: number): boolean => {
+    const [left, right] = pixelsOf(column, size, grid);
+    const [top, bottom] = pixelsOf(row, size, grid);
+    for (let y = top; y < bottom; y++)
+      if (data.subarray(y * size + left, y * size + right).some(isWhite)) return true;
+    return false;
+  };
+  const all = Array.from({ length: grid * grid }, (_, cell) => cell);
+  return all.filter((cell) => hasWhite(Math.floor(cell / grid), cell % grid));
 }
 
 /** The tokens without those at hidden positions. @throws FailureError where none is left */
@@ -97,10 +74,11 @@ export function withoutHidden(
 ): VisibleTokens {
   const kept = tokens.positions.flatMap((position, i) => (hidden.has(position) ? [] : [i]));
   if (kept.length === 0) throw refusal('invalid_input', 'everything that is given is hidden', at);
-  const positions = kept.map((i) => tokens.positions[i]!);
+  const positions = kept.map((i) => itemAt(tokens.positions, i, 'the tokens'));
   const { content } = tokens;
   if (content.kind === 'ids') {
-    return { positions, content: { kind: 'ids', ids: kept.map((i) => content.ids[i]!) } };
+    const ids = kept.map((i) => itemAt(content.ids, i, 'the tokens'));
+    return { positions, content: { kind: 'ids', ids } };
   }
   const { width } = content;
   const rows = new Float32Array(kept.length * width);

@@ -27,7 +27,8 @@ const MAX_DIMS = 8;
 /** Numbers of an array at most. */
 const MAX_VALUES = 8_000_000;
 
-export const isNpy = (bytes: Buffer): boolean => bytes.subarray(0, 6).equals(MAGIC);
+export const isNpy = (bytes: Uint8Array): boolean =>
+  bytes.length >= MAGIC.length && MAGIC.every((byte, i) => bytes[i] === byte);
 
 interface Type {
   readonly bytes: number;

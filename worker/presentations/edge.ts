@@ -1,0 +1,13 @@
+/** Edges, in grey. */
+
+import { png8 } from '../image/png.ts';
+import { interleaved } from '../image/postprocess.ts';
+import { photographFeed } from './photographs.ts';
+import type { GridPresentation } from './presentation.ts';
+
+export const edge: GridPresentation = {
+  fromPicture: photographFeed,
+  async show(values) {
+    return { image: await png8(interleaved(values), values.width, values.height, 1) };
+  },
+};

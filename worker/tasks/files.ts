@@ -1,0 +1,96 @@
+/** Files of a request: pictures and arrays -> the tokens or rows that the encoder sees. */
+import { refusal } from '../../shared/api/problem.ts';
+import { fieldOf, present } from '../../shared/lookup.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
+import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
+import type { Picture } from '../image/inspect.ts';
+import type { OpenedFile } from '../presentations/threadTasks.ts';
+import { inThread } from '../threads/inThread.ts';
+import { laneOf, type Reading } from './reading.ts';
+import type { ServedModel } from './servedModel.ts';
+import { encodeArray, encodePicture } from './tokenizers.ts';
+
+/** Tokens, and the size of the picture they come from where there is one. */
+export interface Given {
+  readonly tokens: VisibleTokens;
+  readonly size?: { readonly width: number; readonly height: number };
+}
+
+interface Wanted {
+  readonly encoded: string;
+  readonly modality: string;
+  readonly takes: { readonly pictures: boolean; readonly arrays: boolean };
+}
+
+const open = async (wanted: Wanted, at: string, { signal }: Reading): Promise<OpenedFile> =>
+  await inThread('openFile', { ...wanted, at }, { signal });
+
+/** @param name for messages @throws FailureError `invalid_image`, `image_too_large` */
+export async function openPicture(
+  encoded: string,
+  name: string,
+  at: string,
+  reading: Reading,
+): Promise<Picture> {
+  const takes = { pictures: true, arrays: false };
+  const file = await open({ encoded, modality: name, takes }, at, reading);
+  if (file.kind === 'picture') return file.picture;
+  throw refusal('invalid_image', `${name} is not a picture`, at);
+}
+
+/** The patches of a picture that the model sees as pixels. */
+async function pixelTokens(
+  picture: Picture,
+  modality: string,
+  model: ServedModel,
+  at: string,
+  { signal }: Reading,
+): Promise<VisibleTokens> {
+  const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
+  const size = present(info.input_size, `the input_size of ${modality}`);
+  const patchSize = present(info.patch_size, `the patch_size of ${modality}`);
+  const lane = laneOf(picture.width * picture.height);
+  const rows = await inThread('pixelRows', { picture, size, patchSize, at }, { signal, lane });
+  return fullRows(rows, 3 * patchSize ** 2);
+}
+
+/**
+ * A file: a picture, or an array of numbers.
+ * @param encoded data URL or base64
+ * @throws FailureError `invalid_image`, `image_too_large`, `invalid_input`, `no_tokenizer`
+ */
+export async function fileTokens(
+  encoded: string,
+  modality: string,
+  model: ServedModel,
+  at: string,
+  reading: Reading,
+): Promise<Given> {
+  const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
+  const isEmbedding = info.type === 'seq_emb';
+  const takes = {
+    pictures: traitsOf(info.presentation).kind === 'picture' && !isEmbedding,
+    arrays: !info.pixels,
+  };
+  const file = await open({ encoded, modality, takes }, at, reading);
+  const { signal } = reading;
+  if (file.kind === 'array') {
+    const { bytes } = file;
+    const lane = laneOf(bytes.length);
+    if (!isEmbedding) {
+      const ids = await encodeArray(bytes, modality, model.loaded, at, { signal, lane });
+      return { tokens: fullTokens(ids) };
+    }
+    const { rows, width } = await inThread('embeddingRows', { bytes, info, at }, { signal, lane });
+    return { tokens: fullRows(rows, width) };
+  }
+  const { picture } = file;
+  const { width, height } = picture;
+  reading.countPixels(width * height, at);
+  const size = { width, height };
+  if (info.pixels)
+    return { tokens: await pixelTokens(picture, modality, model, at, reading), size };
+  const lane = laneOf(width * height);
+  const ids = await encodePicture(picture, modality, model.loaded, at, { signal, lane });
+  return { tokens: fullTokens(ids), size };
+}

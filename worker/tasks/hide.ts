@@ -1,0 +1,49 @@
+/** What a caller hides of a picture -> the positions that are not given. */
+import type { Hidden } from '../../shared/api/generate.ts';
+import { pointerBelow } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import { inThread } from '../threads/inThread.ts';
+import { type Frame, inBox } from '../values/hide.ts';
+import { openPicture } from './files.ts';
+import { laneOf, type Reading } from './reading.ts';
+
+/** White of a mask; it is as large as the picture, as what the model sees, or has a pixel a token. */
+async function inMask(mask: string, frame: Frame, at: string, reading: Reading): Promise<number[]> {
+  const { grid, side, width, height } = frame;
+  const picture = await openPicture(mask, 'the mask', at, reading);
+  const asPicture = picture.width === width && picture.height === height;
+  const square = picture.width === picture.height && [side, grid].includes(picture.width);
+  if (!asPicture && !square) {
+    const sizes = new Set([`${width} x ${height}`, `${side} x ${side}`, `${grid} x ${grid}`]);
+    const detail = `the mask has ${picture.width} x ${picture.height} pixels; it must have ${[...sizes].join(' or ')}`;
+    throw refusal('invalid_input', detail, at);
+  }
+  const pixels = picture.width * picture.height;
+  reading.countPixels(pixels, at);
+  const options = { signal: reading.signal, lane: laneOf(pixels) };
+  return await inThread('maskCells', { picture, grid, at }, options);
+}
+
+/**
+ * Grid positions that are hidden.
+ * @param at pointer of the `hide` field
+ * @throws FailureError `invalid_image`, `image_too_large`, `invalid_input` for a mask of another shape
+ */
+export async function hiddenPositions(
+  hide: Hidden | readonly Hidden[],
+  frame: Frame,
+  at: string,
+  reading: Reading,
+): Promise<Set<number>> {
+  const isOne = 'box' in hide || 'mask' in hide;
+  const hidden = new Set<number>();
+  for (const [index, part] of (isOne ? [hide] : hide).entries()) {
+    const place = isOne ? at : pointerBelow(at, index);
+    const found =
+      'box' in part
+        ? inBox(part.box, frame)
+        : await inMask(part.mask, frame, pointerBelow(place, 'mask'), reading);
+    for (const position of found) hidden.add(position);
+  }
+  return hidden;
+}

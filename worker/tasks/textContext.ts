@@ -1,0 +1,31 @@
+/** What texts are written and read with: the model's modality, and the tokenizer of the ids within. */
+import { fieldOf } from '../../shared/lookup.ts';
+import type { TextContext } from '../presentations/presentation.ts';
+import { inThread } from '../threads/inThread.ts';
+import type { ServedModel } from './servedModel.ts';
+import { decodeMany, encodeMask, encodeVector, tokenizerOf } from './tokenizers.ts';
+
+/** Ids within texts are of tokenizers that start from no noise. */
+const SEED = 0;
+
+export function textContext(
+  modality: string,
+  { loaded }: ServedModel,
+  signal?: AbortSignal,
+): TextContext {
+  const options = { seed: SEED, ...(signal && { signal }) };
+  return {
+    modality,
+    info: fieldOf(loaded.fm.modalities, modality, 'the model'),
+    codec: {
+      size: tokenizerOf(modality, loaded)?.manifest.config.codebook_size ?? 0,
+      encodeVector: (values, at) => encodeVector(values, modality, loaded, at),
+      encodeMask: (mask, side, at) => encodeMask(mask, side, modality, loaded, at),
+      decode: (lists) => {
+        const samples = lists.map((ids, sample) => ({ sample, ids }));
+        return decodeMany(samples, modality, loaded, options);
+      },
+    },
+    draw: (args) => inThread('drawInstances', args, { signal }),
+  };
+}
