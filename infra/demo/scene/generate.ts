@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { phrasingsOf } from './phrasings.ts';
 import { examples } from './scenes.ts';
 
 const [folder, count, firstSeed] = process.argv.slice(2);
@@ -30,7 +31,8 @@ for (const { scene, rendering, description } of examples(Number(firstSeed), Numb
     const { buffer, byteOffset, byteLength } = arrays[name];
     await write(files[name]!, new Uint8Array(buffer, byteOffset, byteLength));
   }
-  const line = { seed: scene.seed, caption, det, palette, metadata };
+  const phrasings = phrasingsOf(scene);
+  const line = { seed: scene.seed, caption, phrasings, det, palette, metadata };
   await write(texts, `${JSON.stringify(line)}\n`);
 }
 for (const stream of [...Object.values(files), texts]) stream.end();

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 import tokenizers as T
 
 V_TEXT = len(T.VOCAB)
-# name -> (kind, vocabulary, tokens). kinds: pix (input only), img (2D tokens), seq (causal text), glob (learned positions)
-MODS = {"rgb@64": ("pix", 0, 64), "tok_rgb@64": ("img", 256, 64), "tok_depth@64": ("img", 256, 64),
-        "tok_normal@64": ("img", 256, 64), "tok_semseg@64": ("img", 256, 64), "tok_canny_edge@64": ("img", 256, 64),
-        "caption": ("seq", V_TEXT, 24), "det": ("seq", V_TEXT, 24), "color_palette": ("seq", V_TEXT, 24),
-        "metadata": ("seq", V_TEXT, 24), "tok_scene_global": ("glob", 32, 16)}
+# name -> (kind, vocabulary, tokens, patch). kinds: pix (input only), img (2D tokens), seq (causal text), glob (learned positions)
+MODS = {"rgb@64": ("pix", 0, 64, 8), "tok_rgb@64": ("img", 1024, 256, 4), "tok_depth@64": ("img", 512, 256, 4),
+        "tok_normal@64": ("img", 512, 256, 4), "tok_semseg@64": ("img", 256, 256, 4), "tok_canny_edge@64": ("img", 512, 256, 4),
+        "caption": ("seq", V_TEXT, 40, 0), "det": ("seq", V_TEXT, 24, 0), "color_palette": ("seq", V_TEXT, 24, 0),
+        "metadata": ("seq", V_TEXT, 24, 0), "tok_scene_global": ("glob", 32, 16, 16)}
 CLASSES = ["sky", "ground", "sphere", "box", "cylinder", "cone"]
 PALETTE = [[135, 190, 235], [150, 140, 125], [220, 60, 60], [70, 120, 220], [240, 190, 50], [90, 190, 90]]
 
@@ -25,10 +25,10 @@ FROM_TEXT = dict(img=dict(scheme="maskgit", steps=12, token_schedule="cosine", t
 def modality_info():
     """Entries of the 64-pixel modalities, which the published table lacks; a metadata value of the checkpoint."""
     out = {}
-    for m, (kind, vocab, n) in MODS.items():
+    for m, (kind, vocab, n, patch) in MODS.items():
         e = dict(type="seq" if kind == "seq" else "img", max_tokens=n)
         e.update(dict(pixels=True) if kind == "pix" else dict(vocab_size=vocab))
-        e.update(dict(coord_bins=T.BINS) if kind == "seq" else dict(input_size=64, patch_size=16 if kind == "glob" else 8))
+        e.update(dict(coord_bins=T.BINS) if kind == "seq" else dict(input_size=64, patch_size=patch))
         if m.startswith("tok_"):
             e["tokenizer"] = m.split("@")[0] + ".safetensors"
         if kind == "seq":                               # a small closed world: the likeliest words are the right ones
@@ -40,9 +40,9 @@ def modality_info():
         out[m] = e
     return json.dumps(out)
 
-def config(mods, dim=128, depth=4, heads=4):
+def config(mods, dim=160, depth=(5, 4), heads=5):
     return dict(domains_in=[m for m in mods], domains_out=[m for m in mods if MODS[m][0] != "pix"], image_size=64,
-                patch_size=8, dim=dim, encoder_depth=depth, decoder_depth=depth, num_heads=heads, mlp_ratio=4.0,
+                patch_size=8, dim=dim, encoder_depth=depth[0], decoder_depth=depth[1], num_heads=heads, mlp_ratio=4.2,
                 qkv_bias=False, proj_bias=False, mlp_bias=False, norm_bias=False, act_layer="SiLU", gated_mlp=True,
                 qk_norm=False, share_modality_embeddings=False)
 
@@ -54,13 +54,15 @@ class Norm(nn.Module):
         self.register_buffer("bias", torch.zeros(dim))
 
     def forward(self, x):
-        return F.layer_norm(x, x.shape[-1:], self.weight, self.bias, 1e-6)
+        y = F.layer_norm(x, x.shape[-1:], self.weight, self.bias, 1e-6)
+        return y.bfloat16() if torch.is_autocast_enabled("cpu") else y   # once, not in every layer that reads it
 
 def attend(q, k, v, heads, mask=None):
-    """q: (B,N,C), k/v: (B,M,C); mask: True where attention is forbidden, broadcastable to (B,1,N,M)."""
+    """q: (B,N,C), k/v: (B,M,C); mask: True where attention is forbidden, broadcastable to (B,1,N,M).
+    Written out: PyTorch's fused kernel is slower backwards on CPUs."""
     B, N, C = q.shape
-    s = lambda t: t.reshape(B, -1, heads, C // heads).transpose(1, 2)
-    a = s(q) @ s(k).transpose(-2, -1) * (C // heads) ** -0.5
+    s = lambda t: t.reshape(B, -1, heads, C // heads).transpose(1, 2).contiguous()
+    a = (s(q) * (C // heads) ** -0.5) @ s(k).transpose(-2, -1)
     if mask is not None:
         a = a.masked_fill(mask, -torch.finfo(a.dtype).max)
     return (a.softmax(-1) @ s(v)).transpose(1, 2).reshape(B, N, C)
@@ -70,8 +72,12 @@ class SelfAttn(nn.Module):
         super().__init__()
         self.heads, self.qkv, self.proj = heads, nn.Linear(dim, 3 * dim, bias=False), nn.Linear(dim, dim, bias=False)
 
-    def forward(self, x, mask):
-        return self.proj(attend(*self.qkv(x).chunk(3, -1), self.heads, mask))
+    def forward(self, x, mask, lengths=None):
+        """lengths, masks: of the parts of x that attend each to itself only."""
+        if lengths is None:
+            return self.proj(attend(*self.qkv(x).chunk(3, -1), self.heads, mask))
+        parts = [attend(*part.chunk(3, -1), self.heads, m) for part, m in zip(self.qkv(x).split(lengths, 1), mask)]
+        return self.proj(torch.cat(parts, 1))
 
 class CrossAttn(nn.Module):
     def __init__(self, dim, heads):
@@ -108,19 +114,19 @@ class DecBlock(nn.Module):
         self.norm1, self.query_norm, self.context_norm, self.norm2 = Norm(dim), Norm(dim), Norm(dim), Norm(dim)
         self.self_attn, self.cross_attn, self.mlp = SelfAttn(dim, heads), CrossAttn(dim, heads), Gated(dim, ratio)
 
-    def forward(self, x, context, sa_mask, xa_mask):
-        x = x + self.self_attn(self.norm1(x), sa_mask)
+    def forward(self, x, context, sa_mask, lengths, xa_mask):
+        x = x + self.self_attn(self.norm1(x), sa_mask, lengths)
         x = x + self.cross_attn(self.query_norm(x), self.context_norm(context), xa_mask)
         return x + self.mlp(self.norm2(x))
 
 class Embedding(nn.Module):
     """Token (or pixel-patch) embedding, position table and modality vector; decoders also carry the output head."""
-    def __init__(self, mod, dim, patch, decoder):
+    def __init__(self, mod, dim, decoder):
         super().__init__()
-        kind, vocab, n = MODS[mod]
+        kind, vocab, n, patch = MODS[mod]
         if kind == "pix":
             self.proj = nn.Linear(3 * patch * patch, dim, bias=False)
-        else:
+        elif kind == "seq" or not decoder:              # picture targets start from the mask token
             self.token_emb = nn.Embedding(vocab, dim)
         if kind == "seq":                               # 1D sine-cosine table of 512 positions
             w = torch.arange(512).float()[:, None] / 10000 ** (torch.arange(dim // 2).float() / (dim // 2))
@@ -142,8 +148,8 @@ class FM(nn.Module):
     def __init__(self, c):
         super().__init__()
         self.config, d, a = c, c["dim"], (c["dim"], c["num_heads"], c["mlp_ratio"])
-        self.encoder_embeddings = nn.ModuleDict({m: Embedding(m, d, c["patch_size"], False) for m in c["domains_in"]})
-        self.decoder_embeddings = nn.ModuleDict({m: Embedding(m, d, c["patch_size"], True) for m in c["domains_out"]})
+        self.encoder_embeddings = nn.ModuleDict({m: Embedding(m, d, False) for m in c["domains_in"]})
+        self.decoder_embeddings = nn.ModuleDict({m: Embedding(m, d, True) for m in c["domains_out"]})
         self.encoder = nn.ModuleList([EncBlock(*a) for _ in range(c["encoder_depth"])])
         self.encoder_norm = Norm(d)
         self.decoder_proj_context = nn.Linear(d, d)
@@ -160,7 +166,7 @@ class FM(nn.Module):
     def patches(self, rgb):
         """(B,3,H,W) -> (B,n,p*p*3), channel fastest."""
         B, C, H, W = rgb.shape
-        p = self.config["patch_size"]
+        p = MODS["rgb@64"][3]
         return rgb.view(B, C, H // p, p, W // p, p).permute(0, 2, 4, 3, 5, 1).reshape(B, -1, p * p * C)
 
     def encode(self, inputs):
@@ -176,24 +182,25 @@ class FM(nn.Module):
             pads.append(torch.zeros(pos.shape, dtype=torch.bool) if pad is None else pad)
         emb, pad = torch.cat(es, 1), torch.cat(pads, 1)
         mask = pad[:, None, None] if pad.any() else None
-        x = torch.cat(xs, 1) + emb
+        x = torch.cat(xs, 1).float() + emb
         for b in self.encoder:
             x = b(x, mask)
         x = self.encoder_norm(x)
         return self.decoder_proj_context(x) + emb, mask, x
 
-    def decode(self, mod, context, mask, pos, ids=None):
-        """Logits of one target modality. Images: mask tokens at pos. Sequences: causal over ids."""
-        e = self.decoder_embeddings[mod]
-        if MODS[mod][0] == "seq":
-            y = e.token_emb(ids) + e.where(pos)
-            n = ids.shape[1]
-            sa = torch.ones(n, n, dtype=torch.bool).triu(1)
-        else:
-            y, sa = self.mask_token + e.where(pos), None
+    def decode(self, targets, context, mask):
+        """Logits of each target modality, decoded as if alone. targets: list of (mod, pos, ids); images start from mask
+        tokens at pos (ids None), sequences are causal over ids."""
+        ys, masks, lengths = [], [], [pos.shape[1] for _, pos, _ in targets]
+        for mod, pos, ids in targets:
+            e, n = self.decoder_embeddings[mod], pos.shape[1]
+            ys.append((self.mask_token if ids is None else e.token_emb(ids)) + e.where(pos))
+            masks.append(None if ids is None else torch.ones(n, n, dtype=torch.bool).triu(1))
+        y = torch.cat(ys, 1)
         for b in self.decoder:
-            y = b(y, context, sa, mask)
-        return e.to_logits(self.decoder_norm(y))
+            y = b(y, context, masks, lengths, mask)
+        parts = self.decoder_norm(y).split(lengths, 1)
+        return [self.decoder_embeddings[mod].to_logits(part) for (mod, _, _), part in zip(targets, parts)]
 
 def load(path):
     sd, meta = T.load_st(path)
@@ -233,7 +240,7 @@ def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1., gen=None
                 kp = known.float().topk(n - left[s], 1)[1].sort(1)[0]
                 inp = inp + [(mod, ids.gather(1, kp), kp, None)]
             ctx, mask, _ = model.encode(inp)
-            return model.decode(mod, ctx, mask, up)
+            return model.decode([(mod, up, None)], ctx, mask)[0]
         up = (~known).float().topk(left[s], 1)[1].sort(1)[0]
         lg = logits(inputs)
         if cfg is not None and scale != 1:
@@ -253,14 +260,14 @@ def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1., gen=None
     return ids
 
 @torch.no_grad()
-def gen_text(model, inputs, mod, max_len=24):
+def gen_text(model, inputs, mod, max_len=40):
     """Greedy decoding. As in the public sampler the encoder sees [S_1], the decoder starts from [S_1], ends at [EOS]."""
     B = len(inputs[0][1])
     s1 = torch.full((B, 1), T.S1)
     ctx, mask, _ = model.encode(inputs + [(mod, s1, grid(B, 1), None)])
     out = s1
     for _ in range(max_len):
-        nxt = model.decode(mod, ctx, mask, grid(B, out.shape[1]), out)[:, -1].argmax(-1, keepdim=True)
+        nxt = model.decode([(mod, grid(B, out.shape[1]), out)], ctx, mask)[0][:, -1].argmax(-1, keepdim=True)
         out = torch.cat([out, nxt], 1)
         if (out == T.EOS).any(1).all():
             break

@@ -9,7 +9,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 # ViT presets (public 4M has vit_s/b/l; these are the demo's own sizes)
-VIT = {"vit_demo_enc": dict(dim=96, depth=2, heads=3), "vit_demo_dec": dict(dim=96, depth=2, heads=3)}
+VIT = {"vit_demo_enc": dict(dim=96, depth=1, heads=3), "vit_demo_dec": dict(dim=96, depth=3, heads=3)}
 
 # ---------------------------------------------------------------- safetensors
 _DT = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8"}
@@ -54,12 +54,12 @@ def sincos_2d(h, w, dim):
     return torch.cat([a.sin(), a.cos(), b.sin(), b.cos()], 1)
 
 class Mlp(nn.Module):
-    def __init__(self, dim, act):
+    def __init__(self, dim):
         super().__init__()
-        self.fc1, self.fc2, self.act = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim), act
+        self.fc1, self.fc2 = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
 
     def forward(self, x):
-        return self.fc2(self.act(self.fc1(x)))
+        return self.fc2(F.gelu(self.fc1(x)))
 
 class Attn(nn.Module):
     def __init__(self, dim, heads):
@@ -68,22 +68,22 @@ class Attn(nn.Module):
 
     def forward(self, x):
         B, N, C = x.shape
-        q, k, v = self.qkv(x).view(B, N, 3, self.h, C // self.h).permute(2, 0, 3, 1, 4)
-        a = (q @ k.transpose(-2, -1) * (C // self.h) ** -0.5).softmax(-1)
+        q, k, v = self.qkv(x).view(B, N, 3, self.h, C // self.h).permute(2, 0, 3, 1, 4).contiguous()
+        a = ((q * (C // self.h) ** -0.5) @ k.transpose(-2, -1)).softmax(-1)   # faster backwards than the fused kernel
         return self.proj((a @ v).transpose(1, 2).reshape(B, N, C))
 
 class Block(nn.Module):
     def __init__(self, dim, heads):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-6), nn.LayerNorm(dim, eps=1e-6)
-        self.attn, self.mlp = Attn(dim, heads), Mlp(dim, F.gelu)
+        self.attn, self.mlp = Attn(dim, heads), Mlp(dim)
 
     def forward(self, x):
         x = x + self.attn(self.norm1(x))
         return x + self.mlp(self.norm2(x))
 
 class ViT(nn.Module):
-    """Encoder (image -> dim x nh x nw) or decoder (dim x nh x nw -> image), both with a tanh post-MLP."""
+    """Encoder (image -> dim x nh x nw) or decoder (dim x nh x nw -> image)."""
     def __init__(self, preset, channels, patch, res, decoder):
         super().__init__()
         p, g = VIT[preset], res // patch
@@ -92,7 +92,6 @@ class ViT(nn.Module):
         if not decoder:
             self.proj = nn.Conv2d(channels, self.dim, patch, patch)
         self.blocks = nn.Sequential(*[Block(self.dim, p["heads"]) for _ in range(p["depth"])])
-        self.norm_mlp, self.post_mlp = nn.LayerNorm(self.dim, eps=1e-6), Mlp(self.dim, torch.tanh)
         if decoder:
             self.out_proj = nn.Linear(self.dim, channels * patch * patch)
         for m in self.modules():
@@ -106,7 +105,6 @@ class ViT(nn.Module):
         pos = self.pos_emb if self.pos_emb.shape[-2:] == (nh, nw) else \
             F.interpolate(self.pos_emb, (nh, nw), mode="bicubic", align_corners=False)
         x = self.blocks((x + pos).flatten(2).transpose(1, 2))
-        x = x + self.post_mlp(self.norm_mlp(x))
         if not self.dec:
             return x.transpose(1, 2).reshape(B, -1, nh, nw)
         x = self.out_proj(x).view(B, nh, nw, self.ch, self.patch, self.patch)
@@ -123,7 +121,7 @@ class Codebook(nn.Module):
 
     def forward(self, x):                              # x: (n, dim)
         x = F.normalize(x.float(), dim=-1)
-        ids = (x @ F.normalize(self.embed, dim=-1).t()).argmax(-1)
+        ids = (x @ F.normalize(self.embed, dim=-1).t()).max(-1)[1]
         if self.training:
             n = torch.bincount(ids, minlength=len(self.embed)).float()
             mean = F.normalize(torch.zeros_like(self.embed).index_add_(0, ids, x), dim=-1)
@@ -144,7 +142,7 @@ class Quantize(nn.Module):
 
     def forward(self, h):
         B, C, nh, nw = h.shape
-        x = h.flatten(2).transpose(1, 2)
+        x = h.float().flatten(2).transpose(1, 2)
         x = F.normalize(x, dim=-1) if self.norm else x
         if self.bypass:                                # autoencoder warm-up before the codebook exists
             return x.transpose(1, 2).reshape(B, C, nh, nw), x.sum() * 0, x.detach()
@@ -186,11 +184,11 @@ def config(name):
                     enc_type="BottleneckMLP/B_2-Wi_64", dec_type="BottleneckMLP/B_2-Wi_64", patch_proj=False,
                     post_mlp=False, quant_type="memcodes", codebook_size=32, num_codebooks=16, latent_dim=128,
                     sync_codebook=False, undo_std=False)
-    ch, labels, K = dict(rgb=(3, None, 256), depth=(1, None, 256), normal=(3, None, 256), semseg=(16, 6, 256),
-                         canny_edge=(1, None, 256))[name]
+    ch, labels, K = dict(rgb=(3, None, 1024), depth=(1, None, 512), normal=(3, None, 512), semseg=(16, 6, 256),
+                         canny_edge=(1, None, 512))[name]
     return dict(domain=name if name != "semseg" else "semseg_shapes", model_type="VQVAE", image_size=64, n_channels=ch,
-                n_labels=labels, enc_type="vit_demo_enc", dec_type="vit_demo_dec", patch_proj=True, post_mlp=True,
-                patch_size=8, quant_type="lucid", codebook_size=K, num_codebooks=1, latent_dim=16, norm_codes=True,
+                n_labels=labels, enc_type="vit_demo_enc", dec_type="vit_demo_dec", patch_proj=True, post_mlp=False,
+                patch_size=4, quant_type="lucid", codebook_size=K, num_codebooks=1, latent_dim=16, norm_codes=True,
                 norm_latents=True, sync_codebook=False, ema_decay=0.95, threshold_ema_dead_code=0.02, undo_std=False,
                 code_replacement_policy="batch_random", commitment_weight=1.0, kmeans_init=False, out_conv=False)
 
@@ -235,13 +233,14 @@ class Memcodes(nn.Module):
     def __init__(self, dim, K, heads):
         super().__init__()
         d = dim // heads
+        self.noise = 1.                                # of the choice in training; falls
         self.h, self.scale, self.codes = heads, d ** -0.5, nn.Parameter(torch.randn(heads, K, d))
         self.to_k, self.to_v = Weight(heads, d, d), Weight(heads, d, d)
 
     def forward(self, x):                              # (B,dim,1,1) -> quantised, ids (B,heads)
         q = x.reshape(len(x), self.h, -1) * self.scale
         lg = torch.einsum("bhd,hkd->bhk", q, self.codes @ self.to_k.weight)
-        a = F.gumbel_softmax(lg, 1., True) if self.training else F.one_hot(lg.argmax(-1), lg.shape[-1]).float()
+        a = F.gumbel_softmax(lg / self.noise, 1., True) if self.training else F.one_hot(lg.argmax(-1), lg.shape[-1]).float()
         return torch.einsum("bhk,hkd->bhd", a, self.codes @ self.to_v.weight).reshape(x.shape), lg.argmax(-1)
 
     def lookup(self, ids):                             # (B,heads) -> (B,dim,1,1)
@@ -329,56 +328,120 @@ def kmeans(x, K, iters=8):
         c = torch.where(n[:, None] > 0, new, x[torch.randint(len(x), (K,))])
     return c, n.float()
 
-def train(name, data, out, seconds, warm_start=None, bs=32):
+class Muon:
+    """Momentum whose matrices are orthogonalised by a Newton-Schulz iteration before they are applied (Jordan 2024).
+    Stacked projections (q, k, v) are orthogonalised one by one; matrices of one shape at once."""
+    def __init__(self, params):
+        self.params = list(params)
+        self.bufs = [torch.zeros_like(p) for p in self.params]
+
+    def parts(self, p):
+        """The square or wide matrices (few, many) that p is made of, as views."""
+        chunks = p.chunk(p.shape[0] // p.shape[1]) if p.shape[0] % p.shape[1] == 0 else [p]
+        return [(c.t() if c.shape[0] > c.shape[1] else c) for c in chunks]
+
+    @torch.no_grad()
+    def step(self, lr, momentum=.95, decay=.02):
+        groups = {}
+        for p, buf in zip(self.params, self.bufs):
+            if p.grad is None:
+                continue
+            buf.lerp_(p.grad, 1 - momentum)
+            for g, w in zip(self.parts(p.grad.lerp(buf, momentum)), self.parts(p)):
+                groups.setdefault((g.shape, p.shape[0] > p.shape[1]), []).append((g, w))
+        for (shape, tall), pairs in groups.items():
+            x = torch.stack([g for g, _ in pairs])
+            x = (x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)).bfloat16()
+            for _ in range(5):
+                a = x @ x.transpose(1, 2)
+                b = torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315)
+                x = torch.baddbmm(x, b, x, beta=3.4445)
+            scale = lr * (shape[1] / shape[0] if tall and shape[0] != shape[1] else 1) ** .5
+            for (_, w), u in zip(pairs, x.float()):
+                w.mul_(1 - lr * decay).add_(u, alpha=-scale)
+
+def weights_of(name, x, labels):
+    """Loss weight of each pixel (B,1,64,64): solids, what borders on them and thin edges matter more than backdrop."""
+    solid = (labels > 1).float()[:, None]
+    if name == "canny_edge":
+        return 1 + 4 * (x > 0).float()
+    b = labels.float()[:, None]
+    border = (F.max_pool2d(b, 3, 1, 1) != -F.max_pool2d(-b, 3, 1, 1)).float()
+    return 1 + 2 * solid + 3 * border
+
+@torch.no_grad()
+def round_trip(name, m, x, labels):
+    """The number by which a tokenizer is judged, over held-out pictures. x: inputs, labels: semantic classes."""
+    y = torch.cat([m.decode(m.encode(x[i:i + 64])) for i in range(0, len(x), 64)])
+    if name == "semseg":
+        y = y.argmax(1)
+        iou = [((y == k) & (x == k)).sum() / ((y == k) | (x == k)).sum() for k in range(6)]
+        return f"mIoU {sum(iou) / 6:.4f}"
+    if name == "canny_edge":
+        y, x = y > 0, x > 0
+        return f"F1 {2 * (x & y).sum() / (x.sum() + y.sum()):.4f}"
+    if name == "rgb":
+        e = ((y.clamp(-1, 1) - x) / 2).square().mean((1, 2, 3))
+        return f"PSNR {-10 * e.log10().mean():.2f} dB"
+    near = labels > 0
+    if name == "normal":
+        cos = F.cosine_similarity(y, x, 1)[near].clamp(-1, 1)
+        return f"angle {cos.acos().rad2deg().mean():.2f}"
+    return f"error {(y - x).abs()[:, 0][near].mean():.4f} of a standard deviation"
+
+def train(name, data, out, seconds, warm_start=None, bs=12, peak=1.5e-3):
     """Autoencoder for a tenth of the time, k-means codebook (half of it from object patches), then VQ-VAE training.
-    Pixels of objects, and of patches that touch objects, weigh more than sky and ground."""
-    c, bag, t0 = config(name), [], time.time()
+    `seconds` are of this process's own time, so that a training which is paused or shares its core ends up the same."""
+    c, bag, t0, clock = config(name), [], time.time(), time.process_time
     X, S = array([f"{data}/a", f"{data}/b"], name), array([f"{data}/a", f"{data}/b"], "semseg")
-    V, VF = to_input(name, array([f"{data}/test"], name)[:256]), torch.from_numpy(array([f"{data}/test"], "semseg")[:256]) > 1
-    m, rng = Tokenizer(c), np.random.default_rng(0)
-    if warm_start:
-        old = {k: v for k, v in load_st(warm_start)[0].items() if "_codebook" not in k}
-        m.load_state_dict({k: v for k, v in old.items() if m.state_dict()[k].shape == v.shape}, strict=False)
-    opt = torch.optim.AdamW([p for p in m.parameters() if p.requires_grad], lr=1, betas=(.9, .95), weight_decay=.02)
-    m.quantize.bypass = True
+    V, VL = to_input(name, array([f"{data}/test"], name)[:256]), torch.from_numpy(array([f"{data}/test"], "semseg")[:256])
+    m, rng = load(warm_start).train() if warm_start else Tokenizer(c), np.random.default_rng(0)
+    mats = [p for n, p in m.named_parameters() if p.dim() == 2 and "blocks" in n]
+    rest = [p for p in m.parameters() if p.requires_grad and not any(p is q for q in mats)]
+    opt, muon = torch.optim.AdamW(rest, lr=1, betas=(.9, .95), weight_decay=.0), Muon(mats)
+    m.quantize.bypass, begin = True, clock()
     step = prog = 0
     while prog < 1:
-        prog = (time.time() - t0) / seconds
-        opt.param_groups[0]["lr"] = 2e-3 * min(1, (step + 1) / 40) * (.02 + .98 * .5 * (1 + math.cos(math.pi * min(1, prog))))
+        prog = (clock() - begin) / seconds
+        lr = peak * min(1, (step + 1) / 40) * min(1, .01 + 1.2 * (1 - min(1, prog)))
+        opt.param_groups[0]["lr"] = lr
         i = rng.integers(0, len(X), bs)
-        x, fg = to_input(name, X[i]), (torch.from_numpy(S[i]) > 1).float()[:, None]
-        near = F.max_pool2d(fg, 8)                     # patches that show an object
-        w = 1 + 3 * fg + 2 * F.interpolate(near, scale_factor=8)
-        if name == "canny_edge":
-            w = 1 + 4 * (x > 0).float()
-        q, commit, lat = m.quant(x)
-        y = m.decoder(m.post_quant_proj(q))
-        e = F.cross_entropy(y, x, reduction="none")[:, None] if name == "semseg" else (y - x).abs() + (y - x) ** 2
+        x, labels = to_input(name, X[i]), torch.from_numpy(S[i])
+        w = weights_of(name, x, labels)
+        with torch.autocast("cpu", torch.bfloat16, enabled=name != "semseg"):   # few classes: their latents are close
+            q, commit, lat = m.quant(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            y = m.decoder(m.post_quant_proj(q)).float()
+        d = y - x if name != "semseg" else None
+        e = F.cross_entropy(y, x, reduction="none")[:, None] if d is None else .5 * d.abs() + 2 * d * d
         loss = (e * w).mean() + c["commitment_weight"] * commit
         opt.zero_grad(set_to_none=True)
+        for p in mats:
+            p.grad = None
         loss.backward()
-        nn.utils.clip_grad_norm_(m.parameters(), 1.)
+        nn.utils.clip_grad_norm_(rest, 1.)
         opt.step()
+        muon.step(10 * lr)
         step += 1
         if m.quantize.bypass and prog > .06:
+            near = F.max_pool2d((labels > 1).float()[:, None], c["patch_size"])
             f, lat = near.flatten().bool(), lat.flatten(0, 1)
             bag += [lat[f], lat[~f][torch.randperm(int((~f).sum()))[:int(f.sum())]]]
-            if prog > .1 and sum(map(len, bag)) > 40 * c["codebook_size"]:
+            if prog > .1 and sum(map(len, bag)) > 30 * c["codebook_size"]:
                 book, m.quantize.bypass = m.quantize._codebook, False
                 book.embed[:], n = kmeans(torch.cat(bag)[:60000], c["codebook_size"])
-                book.cluster_size[:] = n / n.mean() * bs / 8
-        if step % 150 == 0 or prog >= 1:
+                book.cluster_size[:] = n / n.mean() * bs * len(f) / bs / c["codebook_size"]
+        if step % 200 == 0 or prog >= 1:
             m.eval()
-            with torch.no_grad():
-                q, _, ids = m.quant(V)
-                y = m.decoder(m.post_quant_proj(q))
-                e = (y.argmax(1) == V).float() if name == "semseg" else (y - V).abs().mean(1)
-            m.train()
-            print(f"{name} {step} loss {loss:.4f} val {'accuracy' if name == 'semseg' else 'L1'} {e.mean():.4f}, "
-                  f"on objects {e[VF].mean():.4f}, codes {len(ids.unique())}, {time.time() - t0:.0f}s", flush=True)
             if not m.quantize.bypass:
+                ids = torch.cat([m.encode(V[i:i + 64]) for i in range(0, len(V), 64)]).unique()
+                print(f"{name} {step} loss {loss:.4f} {round_trip(name, m, V, VL)} codes {len(ids)}, "
+                      f"{clock() - begin:.0f} of {seconds:.0f} s, {time.time() - t0:.0f} on the clock", flush=True)
                 save_st(f"{out}/tok_{name}.safetensors", half(m.state_dict()), {**c, "vit_presets": PRESETS})
-    tokenize(name, data, load(f"{out}/tok_{name}.safetensors"))
+            m.train()
+    m = load(f"{out}/tok_{name}.safetensors")
+    print(f"{name} as stored: {round_trip(name, m, V, VL)}", flush=True)
+    tokenize(name, data, m)
 
 def half(sd):
     """fp16 weights; position tables and codebook stay fp32."""
@@ -396,11 +459,12 @@ def tokenize(name, data, m):
 
 def train_global(data, out, seconds, bs=256):
     X, V = (torch.from_numpy(array(d, "scene_global")) for d in ([f"{data}/a", f"{data}/b"], [f"{data}/test"]))
-    m, t0 = GlobalTokenizer(config("scene_global")), time.time()
+    m, t0, begin = GlobalTokenizer(config("scene_global")), time.time(), time.process_time()
     opt = torch.optim.AdamW(m.parameters(), lr=2e-3, weight_decay=.01)
     prog = 0
     while prog < 1:
-        prog = (time.time() - t0) / seconds
+        prog = (time.process_time() - begin) / seconds
+        m.quantize.noise = max(.2, 1 - prog)
         opt.param_groups[0]["lr"] = 2e-3 * .5 * (1 + math.cos(math.pi * min(1, prog)))
         x = X[torch.randint(len(X), (bs,))]
         y = m(x)
