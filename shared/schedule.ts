@@ -147,7 +147,9 @@ export function recommended(
   preset?: PresetName,
 ): Recommendation {
   const own = target.recommended?.[isFromPicture(inputs) ? 'from_picture' : 'from_text'];
-  const set = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);
+  const set = Object.entries(own ?? {}).filter(
+    ([key, value]) => key !== 'via' && value !== undefined,
+  );
   const table = preset ? presetSettings(preset, target) : generalSettings(target, inputs);
   return { ...table, ...Object.fromEntries(set) };
 }

@@ -14,6 +14,7 @@ import { ROUTES } from '../../shared/api/routes.ts';
 import { describePlan } from '../../shared/plan/describe.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
+import { followRecommended, type Recommended } from '../../shared/plan/via.ts';
 import { sha256 } from '../../shared/results/content.ts';
 import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
 import { chainKeys, generateKey, type ResultKey } from '../../shared/results/keys.ts';
@@ -30,6 +31,9 @@ interface Work {
   readonly model: Model;
   readonly request: GenerateRequest;
   readonly plan: RequestPlan;
+  readonly via: Recommended['via'];
+  /** The one target that was asked for, when its bytes may be the answer. */
+  readonly single: string | undefined;
   readonly wanted: Wanted;
   /** Store keys of what the chain's beginnings made; none when nothing of it is looked up or kept. */
   readonly chain: readonly string[];
@@ -56,17 +60,20 @@ async function prepare(c: EdgeContext, services: Services): Promise<Work> {
   const parsed = parseBody(generateRequestSchema, body);
   const models = orThrow(await services.dispatcher.models());
   const model = selectModel(parsed.model, models);
-  const resolved = {
+  const stated = {
     ...parsed,
     inputs: await resolveInputs(parsed.inputs, model, services.tokens),
   };
+  // Problems point at the targets as they were stated, so these are planned for themselves first.
+  const asked = planRequest(stated, model, models).stages.flatMap((stage) => stage.targets);
+  const { request: resolved, via } = followRecommended(stated, model);
   const plan = planRequest(resolved, model, models);
   const request = { ...resolved, inputs: normaliseInputs(resolved.inputs, model) };
   const targets = plan.stages.flatMap((stage) => stage.targets);
   const isSingle =
-    targets.length === 1 && plan.samples === 1 && request.outputs !== 'tokens' && !request.dry_run;
-  const single = isSingle ? targets[0]!.entry : undefined;
-  const wanted = negotiate(c.req.header('accept'), single, !request.dry_run);
+    asked.length === 1 && plan.samples === 1 && request.outputs !== 'tokens' && !request.dry_run;
+  const single = isSingle ? asked[0] : undefined;
+  const wanted = negotiate(c.req.header('accept'), single?.entry, !request.dry_run);
   const control = (c.req.header('cache-control') ?? '').toLowerCase();
   const mayStore = !/\bno-store\b/.test(control);
   if (request.keep && !mayStore) {
@@ -80,6 +87,8 @@ async function prepare(c: EdgeContext, services: Services): Promise<Work> {
     model,
     request,
     plan,
+    via,
+    single: single?.name,
     wanted,
     chain: isFindable(request, targets.length) ? await chainKeys(request, plan, key.seed) : [],
     mayReuse: mayStore && !/\bno-cache\b/.test(control),
@@ -136,7 +145,7 @@ export function createGenerateRoute(services: Services) {
     const { key, model, plan } = work;
     const reused = (await known(work)).length;
     c.header('cache-control', 'no-store');
-    return c.json(describePlan(plan, { ...key, model: model.id, reused }));
+    return c.json(withVia(describePlan(plan, { ...key, model: model.id, reused }), work));
   }
 
   async function lookUp(work: Work): Promise<Answer | undefined> {
@@ -176,7 +185,7 @@ export function createGenerateRoute(services: Services) {
         const outcome: Outcome<Answer> = found
           ? { ok: true, value: found }
           : await compute(c, work, { onProgress, signal: left.signal });
-        if (outcome.ok) await send('result', outcome.value.result);
+        if (outcome.ok) await send('result', withVia(outcome.value.result, work));
         else await send('problem', toProblem(outcome.failure, c.get('requestId'), c.req.path));
       } catch (error) {
         const failure = failureOf(error, services, c.get('requestId'));
@@ -191,7 +200,8 @@ export function createGenerateRoute(services: Services) {
       if (work.request.dry_run) return await dryRun(c, work);
       if (work.wanted.kind === 'events') return await answerEvents(c, work);
       const { result, cacheStatus } = await answer(c, work);
-      const { body, contentType } = represent(result, onlyOutput(result), work.wanted);
+      const only = work.single === undefined ? undefined : result.outputs[work.single]?.[0];
+      const { body, contentType } = represent(withVia(result, work), only, work.wanted);
       const etag = `"${await sha256(body)}"`;
       const headers = {
         'cache-status': cacheStatus,
@@ -210,7 +220,9 @@ export function createGenerateRoute(services: Services) {
   };
 }
 
-const onlyOutput = ({ outputs }: GenerateResponse) => Object.values(outputs)[0]?.[0];
+/** Not stored: the request that names the same targets itself has the same result. */
+const withVia = <T extends object>(answer: T, { via }: Work): T =>
+  Object.keys(via).length > 0 ? { ...answer, via } : answer;
 
 /** In Workers, work that others wait for must survive the caller that began it. */
 function keepAlive(c: EdgeContext, work: Promise<unknown>): void {

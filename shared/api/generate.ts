@@ -94,6 +94,12 @@ export type GenerateRequest = z.output<typeof generateRequestSchema>;
 
 const outputsSchema = z.record(z.string(), z.array(outputSchema));
 
+/** The recommended ways that a request was led; see `shared/plan/via.ts`. */
+const viaSchema = z
+  .record(z.string(), z.array(z.string()))
+  .optional()
+  .describe('Target -> targets that the model recommends to make first, which were added');
+
 export const generateResponseSchema = z
   .object({
     dry_run: z.literal(false).optional().describe('True only in the answer to a dry run'),
@@ -112,6 +118,7 @@ export const generateResponseSchema = z
     reused_targets: count
       .optional()
       .describe('Targets that an earlier request with the same beginning had made'),
+    via: viaSchema,
     further_models: z
       .array(servedBySchema)
       .optional()
@@ -158,6 +165,7 @@ export const dryRunResponseSchema = z
     chained: z.boolean().describe('Whether a finished target becomes an input of the next ones'),
     num_samples: count.describe('Results of each target'),
     plan: z.array(plannedTargetSchema).describe('The targets, in the order in which they are made'),
+    via: viaSchema,
     outputs: outputsSchema.describe('Empty, since nothing is run'),
     usage: z
       .object({

@@ -26,7 +26,14 @@ const recommendedSettingsSchema = z
 export const recommendedSchema = z
   .object({
     from_picture: recommendedSettingsSchema.describe('When a picture is among the inputs'),
-    from_text: recommendedSettingsSchema.describe('When none is'),
+    from_text: recommendedSettingsSchema
+      .extend({
+        via: z
+          .array(z.string())
+          .optional()
+          .describe('Targets to make first, in this order, by public names; each conditions the next'),
+      })
+      .describe('When none is'),
   })
   .partial();
 
