@@ -1,7 +1,7 @@
 /**
- * `npm run demo:eval [-- --json] [-- --scenes N]`: the demo model's quality on scenes never trained on,
- * measured through a running server like any caller's. Prints a table; with `--json` the last line is one
- * JSON object.
+ * `npm run demo:eval [-- --json] [-- --scenes N] [-- --painted N]`: the demo model's quality on scenes never
+ * trained on, measured through a running server like any caller's. Prints a table; with `--json` the last
+ * line of standard output is one JSON object. All else that is printed goes to standard error.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,30 +9,39 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClient } from '../../shared/client/index.ts';
 import { startStack } from '../stack.ts';
-import { evaluate } from './evaluate/evaluate.ts';
+import { evaluate, table } from './evaluate/evaluate.ts';
 import { examples, FIRST_HELD_OUT_SEED } from './scene/scenes.ts';
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean' }, scenes: { type: 'string', default: '500' } },
+  options: {
+    json: { type: 'boolean' },
+    scenes: { type: 'string', default: '500' },
+    painted: { type: 'string' },
+  },
 });
-const count = Number(values.scenes);
-if (!Number.isInteger(count) || count < 1) {
-  console.error('--scenes must be a whole number of at least 1');
+
+/** Ends the program where the option is not a count. */
+function countFrom(option: string, text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1) return count;
+  console.error(`--${option} must be a whole number of at least 1`);
   process.exit(2);
 }
+const count = countFrom('scenes', values.scenes);
+const painted = countFrom('painted', values.painted ?? values.scenes);
 
 const dataFolder = await mkdtemp(join(tmpdir(), '4m-eval-'));
 const stack = await startStack({ port: 0, dataFolder });
 try {
   const client = createClient({ baseUrl: stack.url });
-  const rows = await evaluate(client, [...examples(FIRST_HELD_OUT_SEED, count)], (done) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${count} scenes`);
+  const rows = await evaluate(client, [...examples(FIRST_HELD_OUT_SEED, count)], {
+    painted,
+    onProgress: (done, of) => {
+      if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${of} tasks`);
+    },
   });
   if (process.stderr.isTTY) process.stderr.write('\n');
-  console.log(`\n| task | measure | goal | ${count} held-out scenes |\n|---|---|---|---|`);
-  for (const { task, measure, goal, shown } of rows) {
-    console.log(`| ${task} | ${measure} | ${goal} | ${shown} |`);
-  }
+  console.log(table(rows));
   if (values.json) {
     console.log(JSON.stringify(Object.fromEntries(rows.map((row) => [row.name, row.value]))));
   }

@@ -1,5 +1,7 @@
 /** The numbers of the quality table, each as a pure function of predictions and ground truth. */
 
+import type { Counts } from './row.ts';
+
 /**
  * Mean |d' - d| / d over the pixels where `valid`, after the per-picture least-squares scale and shift of
  * the prediction (4M's depth is relative: it is standardised per picture).
@@ -59,6 +61,20 @@ export function meanAngle(
     count++;
   }
   return { sum, count };
+}
+
+/** Pixels of an edge map (0 or more than half of the largest level), each at its very place. */
+export function edgeCounts(predicted: ArrayLike<number>, truth: ArrayLike<number>): Counts {
+  const largest = Math.max(1, ...Array.from(predicted));
+  let [both, told, real] = [0, 0, 0];
+  for (let i = 0; i < truth.length; i++) {
+    const isTold = (predicted[i] ?? 0) * 2 > largest;
+    const isReal = (truth[i] ?? 0) > 0;
+    if (isTold) told++;
+    if (isReal) real++;
+    if (isTold && isReal) both++;
+  }
+  return { both, predicted: told, true: real };
 }
 
 /** Intersections and unions per class, summed over pictures. */
@@ -128,6 +144,17 @@ export function namedObjects(caption: string): string {
     )
     .sort()
     .join(', ');
+}
+
+/** The pairs from left to right, as the caption orders them; a caption that does not has them as it says them. */
+export function orderedObjects(caption: string): string {
+  const words = caption.toLowerCase().match(/[a-z]+/g) ?? [];
+  const pairs = words.flatMap((word, i) =>
+    COLOURS.includes(word) && SHAPES.includes(words[i + 1] ?? '')
+      ? [`${word} ${words[i + 1]}`]
+      : [],
+  );
+  return (/\bright of\b/.test(caption) ? pairs.reverse() : pairs).join(', ');
 }
 
 /** Cosine of two vectors. */

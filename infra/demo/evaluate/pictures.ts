@@ -18,6 +18,20 @@ export const encodeRgb = async (pixels: Uint8Array, size: number): Promise<Buffe
     .png()
     .toBuffer();
 
+/** (64, 64) numbers of 16 bits -> grey PNG. */
+export const encodeGrey16 = async (values: Uint16Array, size: number): Promise<Buffer> =>
+  await sharp(values, { raw: { width: size, height: size, channels: 1 } })
+    .toColourspace('grey16')
+    .png()
+    .toBuffer();
+
+/** (64, 64) class ids -> grey PNG, which a class picture may be. */
+export const encodeLabels = async (labels: Uint8Array, size: number): Promise<Buffer> =>
+  await sharp(labels, { raw: { width: size, height: size, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toBuffer();
+
 /** A picture as (H, W, 3) bytes. */
 export const decodeRgb = async (dataUrl: string): Promise<Uint8Array> =>
   await sharp(bytesOf(dataUrl)).removeAlpha().toColourspace('srgb').raw().toBuffer();

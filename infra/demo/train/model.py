@@ -40,9 +40,9 @@ def modality_info():
         out[m] = e
     return json.dumps(out)
 
-def config(mods, dim=160, depth=(5, 4), heads=5):
+def config(mods, dim=128, depth=(5, 5), heads=4):
     return dict(domains_in=[m for m in mods], domains_out=[m for m in mods if MODS[m][0] != "pix"], image_size=64,
-                patch_size=8, dim=dim, encoder_depth=depth[0], decoder_depth=depth[1], num_heads=heads, mlp_ratio=4.2,
+                patch_size=8, dim=dim, encoder_depth=depth[0], decoder_depth=depth[1], num_heads=heads, mlp_ratio=4.125,
                 qkv_bias=False, proj_bias=False, mlp_bias=False, norm_bias=False, act_layer="SiLU", gated_mlp=True,
                 qk_norm=False, share_modality_embeddings=False)
 

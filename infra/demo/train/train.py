@@ -1,20 +1,20 @@
 """4M training of the shapes model: random mixes of input and target modalities and token budgets.
 
-  python train.py DATA OUT SECONDS BATCH WORKERS [PEAK]      needs the tokenizers' ids, see tokenizers.py
+  python train.py DATA OUT SECONDS BATCH WORKERS [PEAK [WARM]]      needs the tokenizers' ids, see tokenizers.py
 
 SECONDS are processor time of one worker, so a training that is paused or shares its cores ends up the same. A number
-written to OUT/seconds while it runs replaces them. It goes on from OUT/resume.pt where there is one.
+written to OUT/seconds while it runs replaces them. It goes on from OUT/resume.pt where there is one. WARM is an
+earlier model of the same width to begin from, narrower feed-forward layers and fewer blocks included.
 """
 import os, sys, time
 import torch
 import torch.nn.functional as F
 import torch.multiprocessing as mp
 import data as D, tokenizers as T, model as M
-from check import check
 
 WEIGHT = {"caption": 1.5, "det": 1.3, "metadata": .6, "color_palette": .8}
 EXCHANGE = 16           # steps between averages of the workers' weights
-SAVE = 240              # seconds between checkpoints
+SAVE = 240              # seconds between checkpoints; check.py tells what they can do, in a process of its own
 
 def losses(m, dense, data, plan):
     """-> loss of a batch, and the cross-entropy of every target."""
@@ -36,7 +36,31 @@ def losses(m, dense, data, plan):
         at += val.shape[1]
     return loss, seen
 
-def worker(rank, folder, out, seconds, B, peak, shared, stop, bar):
+KEPT_IDS = ("tok_scene_global",)        # tokenizers whose ids mean the same as in the warm start
+
+@torch.no_grad()
+def warm(m, path):
+    """Takes over an earlier model's weights so that the function stays the same: what is new in a feed-forward layer or
+    as a block adds nothing at first. Ids of retrained tokenizers mean something else now, so their tables are new."""
+    old, taken = T.load_st(path)[0], 0
+    for k, v in m.state_dict().items():
+        is_table = "embeddings.tok_" in k and ("token_emb" in k or "to_logits" in k)
+        if k not in old or "pos_emb" in k and v.shape != old[k].shape or is_table and not any(i in k for i in KEPT_IDS):
+            if k not in old and k.endswith(("proj.weight", "fc2.weight")) and "coder." in k:
+                v.zero_()
+            continue
+        o = old[k]
+        if v.shape != o.shape:                          # wider feed-forward layer: the new inner units are not read
+            assert ".mlp." in k, k
+            if "fc2" in k:
+                v.zero_()
+            v[tuple(map(slice, o.shape))] = o
+        else:
+            v.copy_(o)
+        taken += 1
+    return taken
+
+def worker(rank, folder, out, seconds, B, peak, warm_start, shared, stop, bar):
     """One of the data-parallel workers (one thread each), whose weights are averaged every EXCHANGE steps."""
     os.setsid()
     torch.set_num_threads(1)
@@ -54,6 +78,8 @@ def worker(rank, folder, out, seconds, B, peak, shared, stop, bar):
         m.load_state_dict(old["model"]); dense.load_state_dict(old["dense"]); opt.load_state_dict(old["opt"])
         muon.bufs = old["muon"]
         step, before = old["step"], old["seconds"]
+    elif warm_start:
+        print(f"took over {warm(m, warm_start)} of {len(m.state_dict())} tensors", flush=True)
     data = D.Data(folder, 1000 * rank + step)
     begin, t0, first = time.process_time(), time.time(), step
     while not stop[0]:
@@ -91,7 +117,6 @@ def worker(rank, folder, out, seconds, B, peak, shared, stop, bar):
                 T.save_st(f"{out}/fm.tmp", T.half(m.state_dict()), {**m.config, "modality_info": M.modality_info()})
                 os.rename(f"{out}/fm.tmp", f"{out}/fm.safetensors")
                 save(state, m, dense, opt, muon, step, used)
-                print(f"{step} held out: {check(m, folder)}", flush=True)
             bar.wait()
 
 def save(path, m, dense, opt, muon, step, seconds):
@@ -99,15 +124,15 @@ def save(path, m, dense, opt, muon, step, seconds):
                     seconds=seconds), path + ".tmp")
     os.rename(path + ".tmp", path)
 
-def train(folder, out, seconds, B, workers, peak=1.5e-3):
+def train(folder, out, seconds, B, workers, peak=1.5e-3, warm_start=None):
     D.prepare(folder, out)
     c = M.config(list(M.MODS))
     n = sum(p.numel() for p in M.FM(c).parameters()) + (c["dim"] + 1) * 64 * 6
     t = lambda *s: torch.zeros(*s).share_memory_()
     bar = mp.get_context("spawn").Barrier(workers)
-    mp.spawn(worker, (folder, out, seconds, B, peak, t(workers, n), t(1), bar), nprocs=workers)
+    mp.spawn(worker, (folder, out, seconds, B, peak, warm_start, t(workers, n), t(1), bar), nprocs=workers)
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     folder, out, seconds, B, workers = sys.argv[1:6]
-    train(folder, out, float(seconds), int(B), int(workers), float((sys.argv[6:7] or ["1.5e-3"])[0]))
+    train(folder, out, float(seconds), int(B), int(workers), float((sys.argv[6:7] or ["1.5e-3"])[0]), *sys.argv[7:8])
