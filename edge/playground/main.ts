@@ -88,6 +88,9 @@ function summary(
   return [
     `Done in ${seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`}`,
     cacheWord(headers),
+    ...Object.entries(response.via ?? {}).map(
+      ([target, names]) => `${titleOf(target)} by way of ${names.map(titleOf).join(', ')}`,
+    ),
     `seed ${response.seed}`,
     `${encoder_passes} encoder and ${decoder_passes} decoder passes, ${generated_tokens} tokens`,
   ]
