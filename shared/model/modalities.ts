@@ -31,7 +31,9 @@ export const recommendedSchema = z
         via: z
           .array(z.string())
           .optional()
-          .describe('Targets to make first, in this order, by public names; each conditions the next'),
+          .describe(
+            'Targets to make first, in this order, by public names; each conditions the next',
+          ),
       })
       .describe('When none is'),
   })
