@@ -177,6 +177,21 @@ export function presentationOf(modality: string): Presentation {
 }
 
 /**
+ * An entry as the public code has it: keys that do not apply are null there, and a picture's tokens follow
+ * from its sizes.
+ */
+function completed(entry: object): Record<string, unknown> {
+  const given: Record<string, unknown> = Object.fromEntries(
+    Object.entries(entry).filter(([, value]) => value !== null),
+  );
+  const { type, max_tokens, input_size, patch_size } = given;
+  const isSized = typeof input_size === 'number' && typeof patch_size === 'number';
+  return type === 'img' && max_tokens === undefined && isSized
+    ? { ...given, max_tokens: Math.floor(input_size / patch_size) ** 2 }
+    : given;
+}
+
+/**
  * Entries for the given modality names: the checkpoint's own `modality_info` first, then the published
  * table.
  * @throws Error naming the modality that neither describes, or the malformed entry
@@ -189,8 +204,10 @@ export function resolveModalities(
   for (const name of names) {
     const own = checkpointInfo[name];
     if (own !== undefined && own !== null && typeof own === 'object') {
-      const withPresentation = { presentation: presentationOf(name), ...own };
-      const parsed = modalityInfoSchema.safeParse(withPresentation);
+      const parsed = modalityInfoSchema.safeParse({
+        presentation: presentationOf(name),
+        ...completed(own),
+      });
       if (!parsed.success) {
         const issue = parsed.error.issues[0];
         throw new Error(`modality_info.${name}.${issue?.path.join('.')}: ${issue?.message}`);

@@ -29,7 +29,11 @@ const named = (shapes: Record<string, readonly number[]>): Tensors =>
 
 export const TINY_DIM = 8;
 export const TINY_HIDDEN = 32;
+export const TINY_TOKENS = 6;
 const VOCABULARY = 11;
+export const TINY_MODALITIES = {
+  caption: { type: 'seq', vocab_size: VOCABULARY, max_tokens: TINY_TOKENS },
+} as const;
 
 /** An FM that knows and predicts captions: one block each, ungated GELU MLPs, biases everywhere. */
 export function tinyFm(): TinyCheckpoint {
@@ -46,7 +50,7 @@ export function tinyFm(): TinyCheckpoint {
   });
   const embedding = (side: string) => ({
     [`${side}_embeddings.caption.token_emb.weight`]: [VOCABULARY, d],
-    [`${side}_embeddings.caption.pos_emb`]: [1, 6, d],
+    [`${side}_embeddings.caption.pos_emb`]: [1, TINY_TOKENS, d],
   });
   return {
     metadata: {
@@ -65,6 +69,7 @@ export function tinyFm(): TinyCheckpoint {
       norm_bias: 'True',
       share_modality_embeddings: 'True',
       licence: 'CC0-1.0',
+      modality_info: JSON.stringify(TINY_MODALITIES),
     },
     tensors: named({
       mask_token: [1, 1, d],

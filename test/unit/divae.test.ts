@@ -20,7 +20,7 @@ import { decodeTokens, encodePicture } from '../../worker/tasks/tokenizers.ts';
 import { temporaryFolder } from '../support/exported.ts';
 import { f32 } from '../support/safetensors.ts';
 import { TINY_CODES, tinyDivae } from '../support/tinyDivae.ts';
-import { filled, TINY_DIM, tinyFm, writeTiny } from '../support/tinyModel.ts';
+import { filled, TINY_DIM, TINY_MODALITIES, tinyFm, writeTiny } from '../support/tinyModel.ts';
 
 const DEPTH = 'tok_depth@16';
 const IDS = [3, 0, 6, 2];
@@ -49,7 +49,7 @@ function depthFm() {
       ...metadata,
       share_modality_embeddings: 'False',
       domains_out: `['caption', '${DEPTH}']`,
-      modality_info: JSON.stringify({ [DEPTH]: info }),
+      modality_info: JSON.stringify({ ...TINY_MODALITIES, [DEPTH]: info }),
     },
     tensors: {
       ...tensors,

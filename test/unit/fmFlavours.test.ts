@@ -30,7 +30,7 @@ function withEmbeddings(projection: Readonly<Record<string, TensorToWrite>>): Ti
     metadata: { ...metadata, domains_in: "['caption', 't5_caption']" },
     tensors: {
       ...tensors,
-      [at('pos_emb')]: filled('t5 positions', [1, 6, TINY_DIM]),
+      [at('pos_emb')]: filled('t5 positions', [1, 77, TINY_DIM]),
       [at('mod_emb')]: filled('t5', [1, 1, TINY_DIM]),
       ...Object.fromEntries(Object.entries(projection).map(([name, value]) => [at(name), value])),
     },

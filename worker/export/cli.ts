@@ -1,29 +1,33 @@
 /** `npm run export -- CHECKPOINT OUT`, for one checkpoint or a folder of them. */
-import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import type { Manifest } from '../../shared/model/manifest.ts';
 import { SafetensorsError } from '../safetensors/errors.ts';
 import { SessionError } from '../session/types.ts';
+import { findCheckpoint } from './checkpointFolder.ts';
 import { ExportError } from './errors.ts';
 import { type ExportOptions, exportCheckpoint, exportedBytes } from './exportCheckpoint.ts';
-import { exportSet, FM_FILE } from './exportSet.ts';
+import { exportSet } from './exportSet.ts';
 import { exists, removeUnfinishedOnSignals } from './files.ts';
 import { PRECISIONS } from './precision/precision.ts';
 import { reportProgress } from './progress.ts';
 
 const USAGE = `usage: npm run export -- CHECKPOINT OUT [options]
 
-  CHECKPOINT    a .safetensors file, the .safetensors.index.json of a sharded one, a folder with
-                model.safetensors (and config.json), or a folder with fm.safetensors,
-                tok_*.safetensors and tokenizer.json, exported as one set
-  OUT           the folder to write, which must not exist
+  CHECKPOINT    a .safetensors file, the .safetensors.index.json of a sharded one, a folder with one
+                of them and config.json, a folder of the hub's cache (models--OWNER--NAME), or a
+                folder with fm.safetensors, tok_*.safetensors and tokenizer.json: a set
+  OUT           the folder to write, which must not exist; what lies in .data/models is served by
+                npm start
   --precision   fp32 (default: the weights stay in the checkpoint's file), fp16, int8 or int4
-  --name        id of the model, by default the name of the file or folder
+  --name        id of the model, by default the name of its folder, or of its file where that says more
   --licence     SPDX id of the weights' licence, by default what the checkpoint says
   --backbone    of an FM: its encoder alone, for features
-  --head FILE   a .safetensors file with output_head.*, for classes; implies --backbone`;
+  --head FILE   a .safetensors file with output_head.*, for classes; implies --backbone
+  --strip-prefix PREFIX
+                of tensors named PREFIX.encoder.0... and so on; module., _orig_mod. and model. are
+                stripped by themselves`;
 
 const optionsSchema = z.object({
   precision: z
@@ -54,18 +58,6 @@ async function summary(folder: string, manifest: Manifest): Promise<string> {
   ].join('\n');
 }
 
-/** A folder with one checkpoint in it: whole, or sharded under an index. */
-async function checkpointIn(folder: string): Promise<string> {
-  const whole = join(folder, 'model.safetensors');
-  if (await exists(whole)) return whole;
-  const index = (await readdir(folder)).find((name) => name.endsWith('.safetensors.index.json'));
-  if (index) return join(folder, index);
-  throw new ExportError(
-    'not_a_checkpoint',
-    `${folder}: holds neither ${FM_FILE}, nor model.safetensors, nor an index of shards`,
-  );
-}
-
 async function main(args: readonly string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -76,6 +68,7 @@ async function main(args: readonly string[]): Promise<number> {
       licence: { type: 'string' },
       backbone: { type: 'boolean' },
       head: { type: 'string' },
+      'strip-prefix': { type: 'string' },
     },
   });
   const [checkpoint, out, ...extra] = positionals;
@@ -87,26 +80,27 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
   const progress = reportProgress(process.stderr);
-  const options: ExportOptions = {
+  const given: ExportOptions = {
     precision: parsed.data.precision,
     onProgress: progress.report,
     ...(values.name !== undefined && { id: values.name }),
     ...(values.licence !== undefined && { licence: values.licence }),
     ...(values.backbone && { backbone: true }),
     ...(values.head !== undefined && { head: values.head }),
+    ...(values['strip-prefix'] !== undefined && { stripPrefix: values['strip-prefix'] }),
   };
   try {
-    const isFolder = (await stat(checkpoint)).isDirectory();
-    if (isFolder && (await exists(join(checkpoint, FM_FILE)))) {
-      const { set, members } = await exportSet(checkpoint, out, options);
+    const found = await findCheckpoint(checkpoint);
+    const options = { id: found.id, ...given };
+    if (found.kind === 'set') {
+      const { set, members } = await exportSet(found.folder, out, options);
       progress.done();
       for (const [stem, manifest] of Object.entries(members))
         console.log(await summary(join(out, stem), manifest));
       console.log(`${out}  set ${set.id}, digest ${set.digest}`);
       return 0;
     }
-    const file = isFolder ? await checkpointIn(checkpoint) : checkpoint;
-    const manifest = await exportCheckpoint(file, out, options);
+    const manifest = await exportCheckpoint(found.file, out, options);
     progress.done();
     console.log(await summary(out, manifest));
     if (manifest.kind === 'fm' && !(await exists(join(out, 'set.json'))))

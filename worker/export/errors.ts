@@ -16,6 +16,8 @@ export type ExportProblem =
   | 'missing_tensor'
   | 'wrong_shape'
   | 'unused_tensor'
+  | 'not_finite'
+  | 'vocabulary'
   | 'output_exists'
   | 'disk_full'
   | 'cannot_write'

@@ -2,19 +2,22 @@
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
-import { type Checkpoint, openCheckpoint } from '../safetensors/checkpoint.ts';
-import { pickleProblem } from '../safetensors/foreign.ts';
+import type { Checkpoint } from '../safetensors/checkpoint.ts';
+import type { StoredTensor } from '../safetensors/header.ts';
 import { startRuntime } from '../session/runtime.ts';
 import type { GraphSession } from '../session/types.ts';
 import { measureAgreement } from './agreement/agreement.ts';
 import { checkExport } from './check.ts';
+import { fileId, refuseOtherFormats } from './checkpointFolder.ts';
 import type { CheckpointExtras } from './describe/checkpointConfig.ts';
 import { type Described, describeCheckpoint } from './describe/describe.ts';
-import { ExportError } from './errors.ts';
-import { assertSpace, digestFiles, exists, linkOrCopy, writeFolder } from './files.ts';
+import { assertSpace, digestFiles, linkOrCopy, writeFolder } from './files.ts';
+import { type FiniteCheck, finiteCheck } from './finiteCheck.ts';
 import { buildGraphs, type Graphs } from './graphs.ts';
 import { isLarge, openForCheck } from './openForCheck.ts';
+import { openModel } from './openModel.ts';
 import type { Precision } from './precision/precision.ts';
+import { assertVocabulary, findTextTokenizer } from './textTokenizer.ts';
 import {
   ENCODED_FILE,
   type LinkedFile,
@@ -23,7 +26,7 @@ import {
   planWritten,
 } from './weightPlan.ts';
 import { openWeights } from './weights.ts';
-import { TEXT_TOKENIZER_FILE, writeSet } from './writeSet.ts';
+import { writeSet } from './writeSet.ts';
 import { writeWeights } from './writeWeights.ts';
 
 export const EXPORTER = '4m-edge 0.3.0';
@@ -31,7 +34,7 @@ export const EXPORTER = '4m-edge 0.3.0';
 export type ExportStage = 'weights' | 'digest' | 'check' | 'agreement';
 
 export interface ExportOptions extends CheckpointExtras {
-  /** Defaults to the checkpoint's file name without its ending. */
+  /** Defaults to the name of the checkpoint's file, or of its folder where the file's says nothing. */
   readonly id?: string;
   /** Defaults to the checkpoint's metadata key `licence` or `license`, else `unknown`. */
   readonly licence?: string;
@@ -41,6 +44,8 @@ export interface ExportOptions extends CheckpointExtras {
   readonly backbone?: boolean;
   /** A checkpoint with the tensors of a head for the backbone, `output_head.*`; implies `backbone`. */
   readonly head?: string;
+  /** Takes the tensors whose names begin with this, without it; see `openModel`. */
+  readonly stripPrefix?: string;
   /** Part of a set: does not become one by itself. */
   readonly isMember?: boolean;
   /** Told at the start of each stage, and along it. */
@@ -67,21 +72,14 @@ export async function exportCheckpoint(
   return writeFolder(resolve(folder), async (partial) => {
     const opened: Checkpoint[] = [];
     try {
-      const checkpoint = await openCheckpoint(source);
+      const checkpoint = await openModel(source, options);
       opened.push(checkpoint);
-      if (head) opened.push(await openCheckpoint(head));
+      if (head) opened.push(await openModel(head));
       return await exportOpened({ checkpoint, head: opened[1], options, partial });
     } finally {
       for (const checkpoint of opened) await checkpoint.close();
     }
   });
-}
-
-function refuseOtherFormats(file: string): void {
-  if (/\.(pth?|bin|ckpt|pkl)$/i.test(file))
-    throw new ExportError('pickle', `${file}: ${pickleProblem(file)}`);
-  if (!/\.safetensors(\.index\.json)?$/.test(file))
-    throw new ExportError('not_a_checkpoint', `${file}: a .safetensors file is expected`);
 }
 
 interface OpenedExport {
@@ -97,6 +95,8 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
   const precision = options.precision ?? 'fp32';
   const backbone = options.backbone || head ? { ...(head && { head }) } : undefined;
   const described = await describeCheckpoint(checkpoint, options, backbone);
+  const textTokenizer = await findTextTokenizer(dirname(checkpoint.file));
+  if (textTokenizer !== undefined) await assertVocabulary(textTokenizer, described);
   const checkpoints = head ? [checkpoint, head] : [checkpoint];
   const files = linkedFiles(checkpoints);
 
@@ -114,16 +114,19 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
 
   const sizes = await writeGraphs(graphs, partial);
   progress('digest', 0);
+  // Weights that are written anew have been looked at on the way.
+  const looks = written ? undefined : finiteChecks(files, weights.used());
   const digested = [...Object.keys(sizes).map((name) => `${name}.onnx`), ...weightFiles];
   const { licence, license } = checkpoint.metadata;
   const draft = manifestSchema.parse({
     format: 1,
-    id: options.id ?? basename(checkpoint.file).replace(/\.safetensors(\.index\.json)?$/, ''),
+    id: options.id ?? fileId(checkpoint.file),
     licence: options.licence ?? licence ?? license ?? 'unknown',
     precision,
     digest: await digestFiles(
       digested.map((file) => join(partial, file)),
       (share) => progress('digest', share),
+      looks ? (file, position, piece) => looks.get(basename(file))?.(position, piece) : undefined,
     ),
     exporter: EXPORTER,
     parameters: weights.parameters(),
@@ -145,25 +148,29 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
       written && (await agreementWithFp32(opened, described, checkpoints, draft, sessions));
     const manifest = { ...draft, check, ...(agreement && { agreement }) };
     await writeManifest(partial, manifest);
-    if (manifest.kind === 'fm' && !options.isMember)
-      await writeOwnSet(checkpoint, partial, manifest);
+    // A model with its text tokenizer beside it can be served as it is, its other modalities as tokens.
+    if (manifest.kind === 'fm' && !options.isMember && textTokenizer !== undefined) {
+      const { id, licence, digest } = manifest;
+      const members = { id, licence, fm: '.', tokenizers: {}, digests: [digest] };
+      await writeSet(partial, textTokenizer, members);
+    }
     return manifest;
   } finally {
     await runtime.close();
   }
 }
 
-/** A model with its text tokenizer beside it can be served as it is, its other modalities as tokens. */
-async function writeOwnSet(
-  checkpoint: Checkpoint,
-  folder: string,
-  { id, licence, digest }: Manifest,
-): Promise<void> {
-  const textTokenizer = join(dirname(checkpoint.file), TEXT_TOKENIZER_FILE);
-  if (!(await exists(textTokenizer))) return;
-  const members = { id, licence, fm: '.', tokenizers: {}, digests: [digest] };
-  await writeSet(folder, textTokenizer, members);
-}
+/** One check for each linked file, of the tensors that the graphs read. */
+const finiteChecks = (
+  files: readonly LinkedFile[],
+  used: readonly StoredTensor[],
+): ReadonlyMap<string, FiniteCheck> =>
+  new Map(
+    files.map(({ source, name }) => [
+      name,
+      finiteCheck(used.filter(({ file }) => file === source)),
+    ]),
+  );
 
 const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>
   writeFile(join(folder, 'model.json'), `${JSON.stringify(manifest, null, 2)}\n`);

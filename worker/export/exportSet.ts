@@ -1,13 +1,15 @@
 /** A folder of checkpoints that belong together -> a folder that a worker loads as one model set. */
 import { readdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import type { Manifest, ModelSet } from '../../shared/model/manifest.ts';
+import { join, resolve } from 'node:path';
+import { valueAt } from '../../shared/lookup.ts';
+import type { Manifest, ModelSet, TokenizerManifest } from '../../shared/model/manifest.ts';
+import { codebookProblem } from '../../shared/model/vocabulary.ts';
+import { folderId, setMembers } from './checkpointFolder.ts';
 import { ExportError } from './errors.ts';
 import { type ExportOptions, exportCheckpoint } from './exportCheckpoint.ts';
-import { exists, writeFolder } from './files.ts';
-import { TEXT_TOKENIZER_FILE, writeSet } from './writeSet.ts';
-
-export const FM_FILE = 'fm.safetensors';
+import { writeFolder } from './files.ts';
+import { findTextTokenizer, TEXT_TOKENIZER_FILE } from './textTokenizer.ts';
+import { writeSet } from './writeSet.ts';
 
 export interface ExportedSet {
   readonly set: ModelSet;
@@ -15,11 +17,12 @@ export interface ExportedSet {
   readonly members: Readonly<Record<string, Manifest>>;
 }
 
-const isTokenizer = (manifest: Manifest | undefined): boolean =>
+const isTokenizer = (manifest: Manifest | undefined): manifest is TokenizerManifest =>
   manifest?.kind === 'vqvae' || manifest?.kind === 'divae';
 
 /**
- * Exports `fm.safetensors`, every `tok_*.safetensors` and `tokenizer.json` of a folder.
+ * Exports `fm.safetensors`, every `tok_*.safetensors` and the text tokenizer of a folder. Each may be
+ * sharded, as `STEM.safetensors.index.json` beside its shards.
  * @param folder must not exist; appears only when everything in it is complete
  * @param options the id and licence of the set, which its members inherit
  * @throws ExportError, SafetensorsError, SessionError: each names the file and what is wrong with it
@@ -35,28 +38,32 @@ export async function exportSet(
       `${sourceFolder}: a set is served whole; a backbone is exported from one checkpoint`,
     );
   const source = resolve(sourceFolder);
-  for (const file of [FM_FILE, TEXT_TOKENIZER_FILE])
-    if (!(await exists(join(source, file))))
-      throw new ExportError('not_a_checkpoint', `${source}: ${file} is missing`);
-  const stems = (await readdir(source))
-    .filter((file) => /^tok_.*\.safetensors$/.test(file))
-    .map((file) => basename(file, '.safetensors'))
-    .sort();
-  const id = options.id ?? basename(source);
+  const files = setMembers(await readdir(source));
+  if (!files.has('fm'))
+    throw new ExportError('not_a_checkpoint', `${source}: fm.safetensors is missing`);
+  const textTokenizer = await findTextTokenizer(source);
+  if (textTokenizer === undefined)
+    throw new ExportError('not_a_checkpoint', `${source}: ${TEXT_TOKENIZER_FILE} is missing`);
+  const stems = [...files.keys()].filter((stem) => stem !== 'fm');
+  const place = (stem: string) => join(source, valueAt(files, stem, source));
+  const id = options.id ?? folderId(source);
   return writeFolder(resolve(folder), async (partial) => {
     const members: Record<string, Manifest> = {};
     for (const stem of ['fm', ...stems])
-      members[stem] = await exportCheckpoint(
-        join(source, `${stem}.safetensors`),
-        join(partial, stem),
-        { ...options, id: `${id}/${stem}`, isMember: true },
-      );
+      members[stem] = await exportCheckpoint(place(stem), join(partial, stem), {
+        ...options,
+        id: `${id}/${stem}`,
+        isMember: true,
+      });
     if (members.fm?.kind !== 'fm')
-      throw new ExportError('config', `${join(source, FM_FILE)}: not an FM checkpoint`);
-    const misplaced = stems.find((stem) => !isTokenizer(members[stem]));
-    if (misplaced !== undefined)
-      throw new ExportError('config', `${join(source, misplaced)}.safetensors: not a tokenizer`);
-    const set = await writeSet(partial, join(source, TEXT_TOKENIZER_FILE), {
+      throw new ExportError('config', `${place('fm')}: not an FM checkpoint`);
+    for (const stem of stems) {
+      const member = members[stem];
+      if (!isTokenizer(member)) throw new ExportError('config', `${place(stem)}: not a tokenizer`);
+      const problem = codebookProblem(stem, member.config, members.fm.modalities);
+      if (problem) throw new ExportError('vocabulary', `${place(stem)}: ${problem}`);
+    }
+    const set = await writeSet(partial, textTokenizer, {
       id,
       licence: options.licence ?? members.fm.licence,
       fm: 'fm',

@@ -1,8 +1,20 @@
 /** File work of an export: written aside and renamed, so that a folder is either whole or not there. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, rmdirSync, rmSync, type StatsFs } from 'node:fs';
-import { copyFile, link, lstat, mkdir, rename, stat, statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import {
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  statfs,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { hasEnded, ownMark } from '../owner.ts';
 import { ExportError } from './errors.ts';
 import { asGiven, codeOf, writingError } from './writingError.ts';
 
@@ -15,9 +27,12 @@ export const exists = (path: string): Promise<boolean> =>
 /** What to do, in order, so that nothing half-written is left of the folders being written now. */
 const unfinished = new Set<() => void>();
 
+/** Marks a folder that is being written: after its name come the writer's mark and a random number. */
+const PARTIAL = '.partial-';
+
 /**
- * Has `write` fill a new folder, which appears under its own name only when it is complete. A folder
- * `FOLDER.partial-*` of a process that was killed is in nobody's way and can be deleted.
+ * Has `write` fill a new folder, which appears under its own name only when it is complete. What killed
+ * processes have left of the same folder is removed first.
  * @throws ExportError `output_exists`, `disk_full`, `cannot_write`, and whatever else `write` throws, after
  *   its leftovers are removed
  */
@@ -25,8 +40,9 @@ export async function writeFolder<T>(
   folder: string,
   write: (partial: string) => Promise<T>,
 ): Promise<T> {
+  await removeLeftovers(folder);
   await refuseExisting(folder);
-  const partial = `${folder}.partial-${randomBytes(4).toString('hex')}`;
+  const partial = `${folder}${PARTIAL}${ownMark()}-${randomBytes(4).toString('hex')}`;
   let firstNew: string | undefined;
   const undo = () => {
     try {
@@ -51,6 +67,18 @@ export async function writeFolder<T>(
     throw writingError(folder, error) ?? error;
   } finally {
     unfinished.delete(undo);
+  }
+}
+
+/** Removes the unfinished folders of processes that have ended; those of running ones stay. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const beginning = `${basename(folder)}${PARTIAL}`;
+  const names = await readdir(dirname(folder)).catch((): string[] => []);
+  for (const name of names) {
+    const mark = name.startsWith(beginning) && name.slice(beginning.length).replace(/-[^-]*$/, '');
+    if (!mark || !hasEnded(mark)) continue;
+    // What cannot be removed is in nobody's way.
+    await rm(join(dirname(folder), name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
@@ -108,36 +136,44 @@ async function statfsAbove(path: string): Promise<StatsFs> {
 }
 
 /**
- * A hard link where the file system allows one, as it costs no space; otherwise a copy.
+ * A hard link where the file system allows one, as it costs no space; otherwise a copy. Links in `from`
+ * are followed first: the system would make a second link to the link, which leads out of the folder.
  * @throws ExportError `disk_full`
  */
 export async function linkOrCopy(from: string, to: string): Promise<void> {
+  const file = await realpath(from);
   try {
-    await link(from, to);
+    await link(file, to);
   } catch {
-    await assertSpace(to, (await stat(from)).size);
-    await copyFile(from, to);
+    await assertSpace(to, (await stat(file)).size);
+    await copyFile(file, to);
   }
 }
 
 /**
  * sha256 in hex over the files' contents, in the order given, read in pieces.
  * @param onProgress told the share that is done
+ * @param look shown every piece, with its file and its position there
  */
 export async function digestFiles(
   files: readonly string[],
   onProgress: (share: number) => void = () => {},
+  look: (file: string, position: number, piece: Uint8Array) => void = () => {},
 ): Promise<string> {
   const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const hash = createHash('sha256');
   let done = 0;
-  for (const file of files)
+  for (const file of files) {
+    let position = 0;
     for await (const piece of createReadStream(file, { highWaterMark: 2 ** 20 })) {
+      look(file, position, piece);
       hash.update(piece);
+      position += piece.length;
       done += piece.length;
       onProgress(done / total);
     }
+  }
   return hash.digest('hex');
 }
 

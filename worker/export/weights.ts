@@ -40,6 +40,8 @@ export interface Weights {
   isZero(name: string): boolean;
   /** @throws ExportError `unused_tensor` for any tensor never asked for and not `allowed` */
   assertAllUsed(allowed: readonly string[] | ((name: string) => boolean)): void;
+  /** The tensors that were asked for. */
+  used(): readonly StoredTensor[];
   /** Numbers in the tensors that were asked for, without zeros and tables of fixed positions. */
   parameters(): number;
 }
@@ -120,6 +122,7 @@ export async function openWeights(
         );
       }
     },
+    used: () => [...used].map((name) => find(name).tensor),
     parameters: () =>
       [...used]
         .filter((name) => !zeros.has(name) && !isFixedTable(name))

@@ -3,8 +3,7 @@ import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModelSet } from '../../shared/model/manifest.ts';
 import { digestFiles, digestText } from './files.ts';
-
-export const TEXT_TOKENIZER_FILE = 'tokenizer.json';
+import { TEXT_TOKENIZER_FILE } from './textTokenizer.ts';
 
 /** Copies the text tokenizer into the folder, and writes what the set consists of beside it. */
 export async function writeSet(

@@ -1,13 +1,18 @@
 /** Writes planned weights to a file, a few rows at a time, so that memory does not grow with the model. */
 import { type FileHandle, open } from 'node:fs/promises';
+import { itemAt } from '../../shared/lookup.ts';
+import { areFinite, areFiniteFloats, notFiniteProblem } from '../safetensors/finite.ts';
+import { ExportError } from './errors.ts';
 import type { PlannedTensor } from './weightPlan.ts';
 
 /** Bytes of float32 at once: pieces that stay in the cache are read several times as fast as large ones. */
 const PIECE_BYTES = 2 * 2 ** 20;
 
 /**
+ * Every value is looked at on the way, as one that is not finite would spoil its whole block.
  * @param bytes size of the finished file
  * @param onProgress called with the share of the checkpoint's bytes that was read
+ * @throws ExportError `not_finite`, naming file and tensor
  */
 export async function writeWeights(
   file: string,
@@ -22,14 +27,22 @@ export async function writeWeights(
     await handle.truncate(bytes);
     for (const planned of tensors) {
       if (planned.encoding) await writeEncoded(handle, planned, planned.encoding);
-      else
-        await writeAll(handle, await planned.from.read(planned.tensor.name), planned.offsets[0]!);
+      else await writeCopy(handle, planned);
       read += planned.tensor.length;
       onProgress(read / total);
     }
   } finally {
     await handle.close();
   }
+}
+
+async function writeCopy(
+  handle: FileHandle,
+  { from, tensor, offsets }: PlannedTensor,
+): Promise<void> {
+  const bytes = await from.read(tensor.name);
+  if (!areFinite(tensor.type, bytes)) throw new ExportError('not_finite', notFiniteProblem(tensor));
+  await writeAll(handle, bytes, itemAt(offsets, 0, `places of ${tensor.name}`));
 }
 
 async function writeEncoded(
@@ -40,12 +53,15 @@ async function writeEncoded(
   const [rows = 1, ...rest] = tensor.shape;
   const columns = rest.reduce((product, size) => product * size, 1);
   const positions = [...offsets];
+  const what = `places of ${tensor.name}`;
   const step = Math.max(1, Math.floor(PIECE_BYTES / (4 * columns)));
   for (let first = 0; first < rows; first += step) {
     const values = await from.readRows(tensor.name, first, Math.min(step, rows - first));
+    if (!areFiniteFloats(values)) throw new ExportError('not_finite', notFiniteProblem(tensor));
     for (const [i, part] of encoding.encode(values, columns).entries()) {
-      await writeAll(handle, part, positions[i]!);
-      positions[i]! += part.length;
+      const position = itemAt(positions, i, what);
+      await writeAll(handle, part, position);
+      positions[i] = position + part.length;
     }
   }
 }

@@ -19,7 +19,7 @@ const WRITING_PROBLEMS: Readonly<Record<string, readonly [ExportProblem, string]
 
 /** A path as the caller knows it, without the marks of folders that are being written aside. */
 export const asGiven = (path: string): string =>
-  path.replaceAll(/\.partial-[0-9a-f]{8}(?=\/|$)/g, '');
+  path.replaceAll(/\.partial-[0-9a-f]{8}(-[0-9a-z]+)*(?=\/|$)/g, '');
 
 /** Codes that reading a checkpoint or a config can give as well. */
 const ALSO_OF_READING = ['EACCES', 'EPERM', 'EIO', 'ENOTDIR', 'ENAMETOOLONG'];

@@ -1,7 +1,12 @@
 /**
  * Values of `__metadata__`. Published 4M checkpoints store each config value as its Python repr: `True`,
- * `None`, `768`, `4.0`, `SiLU`, `['caption', 'rgb@224']`. One pass over the text, as it is not trusted.
+ * `None`, `768`, `4.0`, `SiLU`, `['caption', 'rgb@224']`. The public loader reads them as YAML, so that lists
+ * and mappings in blocks are values too. One pass over the text, as it is not trusted.
  */
+import type { MetadataValue } from './metadataValue.ts';
+import { parseBlock } from './yamlBlock.ts';
+
+export type { MetadataValue } from './metadataValue.ts';
 
 /** Longer values stay strings, as in the public loader. */
 const MAX_PARSED_LENGTH = 10_000;
@@ -14,21 +19,37 @@ const KEYWORDS = new Map<string, boolean | null>([
   ['false', false],
   ['None', null],
   ['null', null],
+  ['~', null],
 ]);
 const NUMBER = /^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/;
 
-export type MetadataValue = string | number | boolean | null | MetadataValue[];
-
-/** One value: a Python literal where it reads as one, else the text itself. Never throws. */
+/**
+ * One value: a Python literal or a YAML list where it reads as one, else the text itself. A mapping stays
+ * text, as no key of a 4M config holds one. Never throws.
+ */
 export function parseMetadataValue(text: string): MetadataValue {
-  const trimmed = text.trim();
-  if (trimmed.length > MAX_PARSED_LENGTH) return text;
-  if (/^['"[(]/.test(trimmed)) {
-    const parsed = parseValue(trimmed, 0, MAX_DEPTH);
-    return parsed?.end === trimmed.length ? parsed.value : text;
-  }
-  const word = parseWord(trimmed);
-  return word === trimmed ? text : word;
+  const value = text.length > MAX_PARSED_LENGTH ? undefined : parseYaml(text);
+  const isMapping = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return value === undefined || value === text.trim() || isMapping ? text : value;
+}
+
+/** A value of any kind and length; undefined where brackets, quotes or blocks do not end as they begin. */
+export function parseYaml(text: string): MetadataValue | undefined {
+  // Marks of a YAML document, which writers put around single values.
+  const bare = text
+    .replace(/^---\s+/, '')
+    .replace(/\n\.\.\.\s*$/, '')
+    .trim();
+  return /^(- |[^'"[({].*\n)/.test(bare)
+    ? parseBlock(bare, parseScalar, MAX_DEPTH)
+    : parseScalar(bare);
+}
+
+/** A literal on a line of its own. Undefined where its brackets or quotes do not end with it. */
+function parseScalar(text: string): MetadataValue | undefined {
+  if (!/^['"[({]/.test(text)) return parseWord(text);
+  const parsed = parseValue(text, 0, MAX_DEPTH);
+  return parsed?.end === text.length ? parsed.value : undefined;
 }
 
 interface Parsed {
@@ -42,10 +63,38 @@ function parseValue(text: string, start: number, depth: number): Parsed | undefi
   if (character === "'" || character === '"') return parseQuoted(text, start);
   if (character === '[') return parseList(text, start, ']', depth);
   if (character === '(') return parseList(text, start, ')', depth);
+  if (character === '{') return parseMapping(text, start, depth);
   let end = start;
-  while (end < text.length && !',[]()\'"'.includes(text[end]!)) end++;
+  while (end < text.length && !',[](){}\'"'.includes(text.charAt(end))) end++;
   const word = text.slice(start, end).trim();
   return word === '' ? undefined : { value: parseWord(word), end };
+}
+
+/** `{'key': value, ...}`, with or without quotes around the keys. */
+function parseMapping(text: string, start: number, depth: number): Parsed | undefined {
+  const entries: [string, MetadataValue][] = [];
+  let end = skipSpace(text, start + 1);
+  while (text[end] !== '}') {
+    const key = parseKey(text, end);
+    const item = key && depth > 0 ? parseValue(text, key.end, depth - 1) : undefined;
+    if (!key || !item) return undefined;
+    entries.push([key.name, item.value]);
+    end = skipSpace(text, item.end);
+    if (text[end] === ',') end = skipSpace(text, end + 1);
+    else if (text[end] !== '}') return undefined;
+  }
+  return { value: Object.fromEntries(entries), end: end + 1 };
+}
+
+/** A key and the colon behind it. */
+function parseKey(text: string, start: number): { name: string; end: number } | undefined {
+  const quoted = /^['"]/.test(text.charAt(start)) ? parseQuoted(text, start) : undefined;
+  let end = quoted?.end ?? start;
+  while (!quoted && end < text.length && !',[](){}\'":'.includes(text.charAt(end))) end++;
+  const name = quoted ? String(quoted.value) : text.slice(start, end).trim();
+  end = skipSpace(text, end);
+  if (name === '' || text[end] !== ':') return undefined;
+  return { name, end: skipSpace(text, end + 1) };
 }
 
 function parseWord(word: string): MetadataValue {
@@ -90,7 +139,7 @@ function parseQuoted(text: string, start: number): Parsed | undefined {
   const quote = text[start];
   let value = '';
   for (let i = start + 1; i < text.length; i++) {
-    const character = text[i]!;
+    const character = text.charAt(i);
     if (character === quote) return { value, end: i + 1 };
     if (character !== '\\') {
       value += character;

@@ -1,6 +1,7 @@
 /** Where bytes come from: a file, or anything else that knows its size and is read by range. */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { SafetensorsError } from './errors.ts';
+import { danglingLink } from './links.ts';
 
 export interface ByteSource {
   readonly size: number;
@@ -15,10 +16,12 @@ export type OpenSource = (file: string) => Promise<ByteSource>;
 const PIECE_BYTES = 2 ** 28;
 
 /**
- * @throws SafetensorsError where it is not a plain file (a pipe would never end); the system's error where
- *   it cannot be opened
+ * @throws SafetensorsError where it is not a plain file (a pipe would never end) or a link to nothing; the
+ *   system's error where it cannot be opened
  */
 export async function openFile(file: string): Promise<ByteSource> {
+  const problem = await danglingLink(file);
+  if (problem) throw new SafetensorsError(file, problem);
   if (!(await stat(file)).isFile()) throw new SafetensorsError(file, 'not a plain file');
   const handle = await open(file, 'r');
   try {

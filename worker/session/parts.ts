@@ -2,7 +2,7 @@
  * Runs a graph part by part from its exported folder, loading each part's weights for the time of its
  * run only. Slow, and within bounded memory whatever the size of the model: for checks, not for serving.
  */
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { valueAt } from '../../shared/lookup.ts';
 import type { GraphContent } from '../onnx/graph.ts';
@@ -27,32 +27,34 @@ export function openParts(
     signature: content.signature,
     async run(feeds, outputs = content.signature.outputs.map(({ name }) => name)) {
       const values = new Map<string, Tensor>(Object.entries(feeds));
-      for (const [i, part] of parts.entries()) {
-        const graph = `${content.name}, part ${i + 1} of ${parts.length}`;
-        const data = encodePart(content, part, (name) => {
-          const value = values.get(name);
-          if (!value) throw new SessionError(`graph ${graph}: input ${name} is missing`);
-          return { type: value.type, rank: value.dims.length };
-        });
-        await writeFile(file, data);
-        await runtime.request({ kind: 'load', graph, file, transient: true });
-        const inputs = Object.fromEntries(
-          part.inputs.map((name) => [name, valueAt(values, name, `the values before ${graph}`)]),
-        );
-        const result = await runtime.request({
-          kind: 'run',
-          graph,
-          feeds: inputs,
-          outputs: part.outputs,
-        });
-        await runtime.request({ kind: 'release', graph });
-        if (result.kind !== 'outputs') throw new SessionError(`graph ${graph}: unexpected answer`);
-        for (const [name, value] of Object.entries(result.tensors)) values.set(name, value);
-        forget(values, parts.slice(i + 1), outputs);
+      const found = (name: string) => valueAt(values, name, `graph ${content.name}`);
+      try {
+        for (const [i, part] of parts.entries()) {
+          const graph = `${content.name}, part ${i + 1} of ${parts.length}`;
+          const data = encodePart(content, part, (name) => {
+            const value = values.get(name);
+            if (!value) throw new SessionError(`graph ${graph}: input ${name} is missing`);
+            return { type: value.type, rank: value.dims.length };
+          });
+          await writeFile(file, data);
+          await runtime.request({ kind: 'load', graph, file, transient: true });
+          const inputs = Object.fromEntries(part.inputs.map((name) => [name, found(name)]));
+          const result = await runtime.request({
+            kind: 'run',
+            graph,
+            feeds: inputs,
+            outputs: part.outputs,
+          });
+          await runtime.request({ kind: 'release', graph });
+          if (result.kind !== 'outputs')
+            throw new SessionError(`graph ${graph}: unexpected answer`);
+          for (const [name, value] of Object.entries(result.tensors)) values.set(name, value);
+          forget(values, parts.slice(i + 1), outputs);
+        }
+      } finally {
+        await rm(file, { force: true });
       }
-      return Object.fromEntries(
-        outputs.map((name) => [name, valueAt(values, name, `the outputs of ${content.name}`)]),
-      );
+      return Object.fromEntries(outputs.map((name) => [name, found(name)]));
     },
     close: () => Promise.resolve(),
   };

@@ -1,6 +1,6 @@
 /** Loads exported folders: reads and checks their manifests, then opens every graph in one thread. */
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, relative, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type * as z from 'zod';
 import { fieldOf } from '../../shared/lookup.ts';
 import {
@@ -13,6 +13,11 @@ import {
   tokenizerManifestSchema,
 } from '../../shared/model/manifest.ts';
 import { type GraphName, signaturesOf } from '../../shared/model/signature.ts';
+import {
+  codebookProblem,
+  tokenizerEntries,
+  vocabularyProblem,
+} from '../../shared/model/vocabulary.ts';
 import { CPU, type Device, precisionProblem } from './devices.ts';
 import type { ThreadOptions } from './messages.ts';
 import { type Runtime, startRuntime } from './runtime.ts';
@@ -62,19 +67,36 @@ export async function loadModelSet(
       tokenizers[stem] = asTokenizer(
         await loadModel<TokenizerManifest>(decoding, folder, path, tokenizerManifestSchema, how),
       );
+    const textTokenizerFile = await inside(folder, set.text_tokenizer);
+    await assertVocabularies(textTokenizerFile, fm.manifest, tokenizers);
     return {
       set,
       fm: fm.manifest,
       tokenizers,
       generate,
       ...(options.plain && { plain: { encoder, decoder } }),
-      textTokenizerFile: await inside(folder, set.text_tokenizer),
+      textTokenizerFile,
       died: Promise.race([runtime.died, decoding.died]),
       close,
     };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** @throws SessionError, naming both numbers, where a tokenizer has ids that the model's tables do not */
+async function assertVocabularies(
+  textTokenizerFile: string,
+  { modalities }: FmManifest,
+  tokenizers: Readonly<Record<string, LoadedTokenizer>>,
+): Promise<void> {
+  const json = await parsedJson(textTokenizerFile);
+  const problem = vocabularyProblem(tokenizerEntries(json), modalities);
+  if (problem) throw new SessionError(`${textTokenizerFile}: ${problem}`);
+  for (const [stem, { manifest }] of Object.entries(tokenizers)) {
+    const mismatch = codebookProblem(stem, manifest.config, modalities);
+    if (mismatch) throw new SessionError(`${dirname(textTokenizerFile)}: ${mismatch}`);
   }
 }
 
@@ -138,18 +160,20 @@ function asTokenizer({ manifest, graphs }: LoadedModel<TokenizerManifest>): Load
 
 async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {
   const file = await inside(folder, name);
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw new SessionError(`${file}: not JSON`, { cause });
-  }
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(await parsedJson(file));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     throw new SessionError(`${file}: ${issue?.path.join('.')}: ${issue?.message}`);
   }
   return parsed.data;
+}
+
+async function parsedJson(file: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new SessionError(`${file}: not JSON`, { cause });
+  }
 }
 
 /** Absolute path of a file of the folder; what leaves it, by `..` or by a link, is refused. */

@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import type { Checkpoint } from '../../safetensors/checkpoint.ts';
+import { danglingLink } from '../../safetensors/links.ts';
+import { parseYaml } from '../../safetensors/metadata.ts';
 import { ExportError } from '../errors.ts';
 
 /** What the caller knows of a checkpoint that its metadata does not say. */
@@ -50,6 +52,8 @@ async function jsonObject(file: string): Promise<Record<string, unknown> | undef
   try {
     return record.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
+    const problem = await danglingLink(file);
+    if (problem) throw new ExportError('config', `${file}: ${problem}`, { cause });
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
     throw new ExportError('config', `${file}: cannot be read as a JSON object`, { cause });
   }
@@ -69,13 +73,36 @@ export function parseWith<T>(
   throw new ExportError('config', `${checkpoint.file}: ${place}: ${issue?.message}`);
 }
 
-/** One of our own metadata keys, which hold JSON objects. @throws ExportError `config` */
-export function jsonKey(checkpoint: Checkpoint, key: string): Record<string, unknown> {
+/**
+ * Entries that describe parts of a model by name, such as `modality_info`: from the `config.json` beside the
+ * file, and over them from the metadata, where they are JSON, a Python repr or YAML.
+ * @throws ExportError `config` where they are not an object
+ */
+export async function namedEntries(
+  checkpoint: Checkpoint,
+  key: string,
+): Promise<Record<string, unknown>> {
+  const json = (await jsonBeside(checkpoint, 'config.json')) ?? {};
+  const nested = record.safeParse(json.config).data ?? {};
+  const beside = json[key] ?? nested[key] ?? {};
   const text = checkpoint.metadata[key];
-  if (text === undefined) return {};
+  const own = text === undefined ? {} : parsedEntries(text);
+  for (const [value, place] of [
+    [beside, 'config.json'],
+    [own, 'the metadata'],
+  ] as const)
+    if (!record.safeParse(value).success)
+      throw new ExportError(
+        'config',
+        `${checkpoint.file}: ${key} of ${place} is not a JSON object`,
+      );
+  return { ...record.parse(beside), ...record.parse(own) };
+}
+
+function parsedEntries(text: string): unknown {
   try {
-    return record.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new ExportError('config', `${checkpoint.file}: ${key} is not a JSON object`, { cause });
+    return JSON.parse(text);
+  } catch {
+    return parseYaml(text);
   }
 }

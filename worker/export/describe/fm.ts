@@ -4,7 +4,13 @@ import type { FmManifest } from '../../../shared/model/manifest.ts';
 import { type ModalityInfo, resolveModalities } from '../../../shared/model/modalities.ts';
 import type { Checkpoint } from '../../safetensors/checkpoint.ts';
 import { ExportError } from '../errors.ts';
-import { type CheckpointExtras, jsonKey, parseWith, type RawConfig } from './checkpointConfig.ts';
+import {
+  type CheckpointExtras,
+  namedEntries,
+  parseWith,
+  type RawConfig,
+} from './checkpointConfig.ts';
+import { assertPositions } from './positions.ts';
 
 export type DescribedFm = Pick<FmManifest, 'kind' | 'config' | 'modalities'>;
 
@@ -13,14 +19,18 @@ export type DescribedFm = Pick<FmManifest, 'kind' | 'config' | 'modalities'>;
  * targets share a pass. In generation targets are decoded one at a time, under masks of the generation's own.
  * @throws ExportError `config`, naming the key at fault
  */
-export function describeFm(
+export async function describeFm(
   checkpoint: Checkpoint,
   raw: RawConfig,
   extras: CheckpointExtras,
-): DescribedFm {
-  const parsed = parseWith(checkpoint, 'config', fmConfigSchema, raw);
+): Promise<DescribedFm> {
+  const parsed = parseWith(checkpoint, 'config', fmConfigSchema, {
+    ...raw,
+    domains_in: embedded(raw.domains_in),
+    domains_out: embedded(raw.domains_out),
+  });
   const names = [...new Set([...parsed.domains_in, ...parsed.domains_out])];
-  const modalities = describeModalities(checkpoint, parsed, names, extras);
+  const modalities = await describeModalities(checkpoint, parsed, names, extras);
   const config = { ...parsed, domains_out: predictable(parsed.domains_out, modalities) };
   if (config.domains_out.length === 0)
     throw new ExportError(
@@ -33,6 +43,13 @@ export function describeFm(
   return { kind: 'fm', config, modalities };
 }
 
+/** Training data that the published configs list among the modalities, and that no model embeds. */
+const NEVER_EMBEDDED: readonly unknown[] = ['sam_mask', 'mask_valid'];
+
+/** Domains of a config without those that the model has no part for; anything but a list is left alone. */
+export const embedded = (domains: unknown): unknown =>
+  Array.isArray(domains) ? domains.filter((name) => !NEVER_EMBEDDED.includes(name)) : domains;
+
 /** Outputs without pixels and rows of a text encoder, which are known and never predicted. */
 const predictable = (
   names: readonly string[],
@@ -42,20 +59,23 @@ const predictable = (
 
 /**
  * The modalities of an FM or of a backbone, as the weights have them.
- * @throws ExportError `config`
+ * @throws ExportError `config`, `wrong_shape`
  */
-export function describeModalities(
+export async function describeModalities(
   checkpoint: Checkpoint,
   config: { readonly dim: number; readonly num_heads: number },
   names: readonly string[],
   extras: CheckpointExtras,
-): Record<string, ModalityInfo> {
+): Promise<Record<string, ModalityInfo>> {
   if (config.dim % config.num_heads !== 0)
     throw new ExportError(
       'config',
       `${checkpoint.file}: dim ${config.dim} is not a multiple of num_heads ${config.num_heads}`,
     );
-  const info = { ...jsonKey(checkpoint, 'modality_info'), ...extras.modalityInfo };
+  const info = {
+    ...(await namedEntries(checkpoint, 'modality_info')),
+    ...extras.modalityInfo,
+  };
   let resolved: Record<string, ModalityInfo>;
   try {
     resolved = resolveModalities(names, info);
@@ -63,9 +83,12 @@ export function describeModalities(
     const problem = cause instanceof Error ? cause.message : String(cause);
     throw new ExportError('config', `${checkpoint.file}: ${problem}`, { cause });
   }
-  return Object.fromEntries(
+  const modalities = Object.fromEntries(
     Object.entries(resolved).map(([name, entry]) => [name, sized(checkpoint, name, entry)]),
   );
+  for (const [name, entry] of Object.entries(modalities))
+    assertPositions(checkpoint, name, entry, config.dim);
+  return modalities;
 }
 
 /** Kind of content, vocabulary and width as the weights have them: checkpoints may differ from the table. */

@@ -30,18 +30,18 @@ export const isBackboneFile = (checkpoint: Checkpoint, raw: RawConfig): boolean 
  * @param headFile a second file that holds the head's tensors and nothing else
  * @throws ExportError `config`, `unsupported`, `missing_tensor`, naming the file and the key or tensor at fault
  */
-export function describeFmVit(
+export async function describeFmVit(
   checkpoint: Checkpoint,
   raw: RawConfig,
   extras: CheckpointExtras,
   headFile?: Checkpoint,
-): DescribedFmVit {
+): Promise<DescribedFmVit> {
   const config = parseWith(checkpoint, 'config', fmVitConfigSchema, {
     ...raw,
     domains_in: embeddedDomains(checkpoint, raw),
     classes: headClasses(headFile ?? checkpoint, headFile !== undefined),
   });
-  const modalities = describeModalities(checkpoint, config, config.domains_in, extras);
+  const modalities = await describeModalities(checkpoint, config, config.domains_in, extras);
   const unused = [...checkpoint.tensors.keys()].filter((name) => DECODER_PARTS.test(name));
   return { kind: 'fmvit', config, modalities, unused };
 }

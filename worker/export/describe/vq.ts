@@ -14,7 +14,7 @@ import { isMlp } from '../vqModel.ts';
 import {
   type CheckpointExtras,
   jsonBeside,
-  jsonKey,
+  namedEntries,
   parseWith,
   type RawConfig,
 } from './checkpointConfig.ts';
@@ -62,8 +62,8 @@ function assertSupported(checkpoint: Checkpoint, config: VqConfig): void {
 }
 
 /**
- * Sizes of transformers that are not among the published presets: from the metadata, from `presets.json`
- * beside the file, from the caller.
+ * Sizes of transformers that are not among the published presets: from `presets.json` and
+ * `config.json` beside the file, from the metadata, from the caller.
  */
 export async function vitPresets(
   checkpoint: Checkpoint,
@@ -85,6 +85,6 @@ export const presetEntries = async (
   extras: CheckpointExtras,
 ): Promise<Record<string, unknown>> => ({
   ...(await jsonBeside(checkpoint, 'presets.json')),
-  ...jsonKey(checkpoint, 'vit_presets'),
+  ...(await namedEntries(checkpoint, 'vit_presets')),
   ...extras.vitPresets,
 });
