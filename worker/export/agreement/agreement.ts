@@ -4,17 +4,10 @@
  * same for every export of a checkpoint.
  */
 import type { Manifest } from '../../../shared/model/manifest.ts';
-import type { GraphSession } from '../../session/types.ts';
+import type { Agreement, Sessions } from './counting.ts';
 import { fmAgreement } from './fm.ts';
 import { headAgreement } from './head.ts';
 import { tokenizerAgreement } from './tokenizer.ts';
-
-export type Sessions = Readonly<Record<string, GraphSession>>;
-
-export interface Agreement {
-  readonly tokens: number;
-  readonly equal: number;
-}
 
 /** How much is compared: with a model that is run in parts every pass takes tens of seconds. */
 const USUAL = { rows: 4, steps: 8, pictureTokens: Number.POSITIVE_INFINITY, sequenceTokens: 16 };
@@ -40,15 +33,3 @@ export async function measureAgreement(
       return tokenizerAgreement(manifest, fp32, lowered);
   }
 }
-
-/** Counts places where two lists hold the same number. */
-export function countEqual(a: ArrayLike<unknown>, b: ArrayLike<unknown>): Agreement {
-  let equal = 0;
-  for (let i = 0; i < a.length; i++) if (a[i] === b[i]) equal += 1;
-  return { tokens: a.length, equal };
-}
-
-export const addUp = (parts: readonly Agreement[]): Agreement => ({
-  tokens: parts.reduce((sum, { tokens }) => sum + tokens, 0),
-  equal: parts.reduce((sum, { equal }) => sum + equal, 0),
-});

@@ -1,5 +1,8 @@
 /** Agreement of an FM: pictures that it makes up itself, and every other target predicted from them. */
+
+import { fieldOf, itemAt, present, valueAt } from '../../../shared/lookup.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
+import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import { planTarget } from '../../../shared/schedule.ts';
 import { runLockstep } from '../../batching/lockstep.ts';
 import { plainRunner } from '../../batching/plain.ts';
@@ -7,7 +10,7 @@ import { decoderFeeds, encoderFeeds, type Row } from '../../compare/fmFeeds.ts';
 import { generate } from '../../engine/generate.ts';
 import { argmax, seededChance } from '../../engine/sampling.ts';
 import type { Tensor } from '../../session/types.ts';
-import { type Agreement, addUp, countEqual, type Sessions } from './agreement.ts';
+import { type Agreement, addUp, countEqual, graphOf, type Sessions } from './counting.ts';
 
 /** [S_1] of the published vocabulary, which begins every generated sequence. */
 const FIRST_ID = 5;
@@ -31,8 +34,12 @@ export async function fmAgreement(
   const source = sourceOf(manifest);
   const rows = source === undefined ? [{}] : await makeUp(manifest, source, fp32, extent);
   const targets = manifest.config.domains_out.filter((name) => name !== source);
-  const of = (type: string) => targets.filter((name) => manifest.modalities[name]!.type === type);
+  const of = (type: string) => targets.filter((name) => modalityOf(manifest, name).type === type);
   const [pictures, sequences] = [of('img'), of('seq')];
+  const sequenceTokens = Math.min(
+    extent.sequenceTokens,
+    ...sequences.map((name) => longest(manifest, name)),
+  );
 
   const [reference, tested] = [
     await predictor(manifest, fp32, rows, extent),
@@ -42,32 +49,49 @@ export async function fmAgreement(
   const first = new Map(sequences.map((name) => [name, rows.map(() => [firstId(manifest, name)])]));
   const expected = await reference(pictures, first, false);
   const actual = await tested(pictures, first, false);
-  const results = targets.map((name) => countEqual(expected[name]!, actual[name]!));
-  if (sequences.length === 0 || extent.sequenceTokens === 1) return addUp(results);
+  const results = targets.map((name) => countEqual(idsOf(expected, name), idsOf(actual, name)));
+  if (sequences.length === 0 || sequenceTokens === 1) return addUp(results);
 
   // Both continue what fp32 writes: one different token does not spoil the rest.
   const written = first;
-  for (let length = 1; length < extent.sequenceTokens; length++) {
+  for (let length = 1; length < sequenceTokens; length++) {
     const next = length === 1 ? expected : await reference([], written, true);
     for (const [name, ids] of written)
-      for (const [row, tokens] of ids.entries()) tokens.push(next[name]![(row + 1) * length - 1]!);
+      for (const [row, tokens] of ids.entries())
+        tokens.push(itemAt(idsOf(next, name), (row + 1) * length - 1, name));
   }
   const [all, others] = [await reference([], written, true), await tested([], written, true)];
-  const later = (ids: readonly number[]) => ids.filter((_, i) => i % extent.sequenceTokens > 0);
-  for (const name of sequences) results.push(countEqual(later(all[name]!), later(others[name]!)));
+  const later = (ids: readonly number[]) => ids.filter((_, i) => i % sequenceTokens > 0);
+  for (const name of sequences)
+    results.push(countEqual(later(idsOf(all, name)), later(idsOf(others, name))));
   return addUp(results);
 }
 
-const firstId = ({ modalities }: FmManifest, name: string): number =>
-  Math.min(FIRST_ID, modalities[name]!.vocab_size! - 1);
+const modalityOf = ({ modalities }: FmManifest, name: string): ModalityInfo =>
+  fieldOf(modalities, name, 'modalities');
+
+const idsOf = (ids: Readonly<Record<string, number[]>>, name: string): number[] =>
+  fieldOf(ids, name, 'predictions');
+
+/** Tokens that a sequence has at most. */
+function longest(manifest: FmManifest, name: string): number {
+  const { max_length, max_tokens } = modalityOf(manifest, name);
+  return max_length ?? max_tokens;
+}
+
+const firstId = (manifest: FmManifest, name: string): number =>
+  Math.min(FIRST_ID, present(modalityOf(manifest, name).vocab_size, `vocab_size of ${name}`) - 1);
 
 /** The picture modality that says most: colours where there are any, else the largest grid. */
-function sourceOf({ config, modalities }: FmManifest): string | undefined {
-  const both = config.domains_out.filter(
-    (name) => config.domains_in.includes(name) && modalities[name]!.type === 'img',
+function sourceOf(manifest: FmManifest): string | undefined {
+  const { domains_in, domains_out } = manifest.config;
+  const both = domains_out.filter(
+    (name) => domains_in.includes(name) && modalityOf(manifest, name).type === 'img',
   );
-  const size = (name: string) =>
-    modalities[name]!.max_tokens + (modalities[name]!.presentation === 'rgb' ? 1 : 0);
+  const size = (name: string) => {
+    const { max_tokens, presentation } = modalityOf(manifest, name);
+    return max_tokens + (presentation === 'rgb' ? 1 : 0);
+  };
   return both.sort((a, b) => size(b) - size(a))[0];
 }
 
@@ -75,7 +99,7 @@ function sourceOf({ config, modalities }: FmManifest): string | undefined {
 async function makeUp(
   manifest: FmManifest,
   source: string,
-  { encoder, decoder }: Sessions,
+  sessions: Sessions,
   extent: Extent,
 ): Promise<Row[]> {
   const settings = { scheme: 'roar', steps: extent.steps, temperature: 1 } as const;
@@ -89,7 +113,7 @@ async function makeUp(
       top_p: 0,
     },
     source,
-    manifest.modalities[source]!,
+    modalityOf(manifest, source),
     [],
   );
   const specials = {
@@ -105,10 +129,14 @@ async function makeUp(
       new Map(),
     ),
   );
-  const run = plainRunner({ fm: manifest, encoder: encoder!, decoder: decoder! });
+  const run = plainRunner({
+    fm: manifest,
+    encoder: graphOf(sessions, 'encoder'),
+    decoder: graphOf(sessions, 'decoder'),
+  });
   const made = await runLockstep(generations, run);
   return made.map((tokens) => {
-    const content = tokens.get(source)!;
+    const content = valueAt(tokens, source, 'generated tokens');
     return { [source]: { content, positions: content.map((_, i) => i) } };
   });
 }
@@ -123,17 +151,18 @@ type Predict = (
 /** Runs the encoder once, on all rows. */
 async function predictor(
   manifest: FmManifest,
-  { encoder, decoder }: Sessions,
+  sessions: Sessions,
   rows: readonly Row[],
   extent: Extent,
 ): Promise<Predict> {
   const input = encoderFeeds(manifest, rows);
-  const { context } = await encoder!.run(input.feeds, ['context']);
+  const encoded = await graphOf(sessions, 'encoder').run(input.feeds, ['context']);
+  const context = fieldOf(encoded, 'context', 'outputs of the encoder');
   return async (pictures, sequences, causal) => {
     const targets = Object.fromEntries([
       ...pictures.map((name) => {
         const positions = Array.from(
-          { length: Math.min(manifest.modalities[name]!.max_tokens, extent.pictureTokens) },
+          { length: Math.min(modalityOf(manifest, name).max_tokens, extent.pictureTokens) },
           (_, i) => i,
         );
         return [name, rows.map(() => ({ positions }))] as const;
@@ -143,11 +172,14 @@ async function predictor(
         return [name, all] as const;
       }),
     ]);
-    const feeds = decoderFeeds(manifest, targets, context!, input.mask, causal);
+    const feeds = decoderFeeds(manifest, targets, context, input.mask, causal);
     const wanted = Object.keys(targets).map((name) => `${name}.logits`);
-    const outputs = await decoder!.run(feeds, wanted);
+    const outputs = await graphOf(sessions, 'decoder').run(feeds, wanted);
     return Object.fromEntries(
-      Object.keys(targets).map((name) => [name, bestIds(outputs[`${name}.logits`]!)]),
+      Object.keys(targets).map((name) => [
+        name,
+        bestIds(fieldOf(outputs, `${name}.logits`, 'outputs of the decoder')),
+      ]),
     );
   };
 }
@@ -155,8 +187,8 @@ async function predictor(
 /** @param logits (B, m, V) */
 function bestIds({ data, dims, type }: Tensor): number[] {
   if (type !== 'float32') throw new Error('agreement: logits are not float32');
-  const vocabulary = dims[2]!;
+  const vocabulary = itemAt(dims, 2, 'the shape of logits');
   return Array.from({ length: data.length / vocabulary }, (_, row) =>
-    argmax(data.subarray(row * vocabulary, (row + 1) * vocabulary) as Float32Array),
+    argmax(data.subarray(row * vocabulary, (row + 1) * vocabulary)),
   );
 }

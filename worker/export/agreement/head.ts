@@ -1,8 +1,9 @@
 /** Agreement of a backbone with a head: the best class of fixed inputs. */
+import { fieldOf, itemAt } from '../../../shared/lookup.ts';
 import type { FmVitManifest } from '../../../shared/model/manifest.ts';
 import { argmax } from '../../engine/sampling.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
-import { type Agreement, countEqual, type Sessions } from './agreement.ts';
+import { type Agreement, countEqual, graphOf, type Sessions } from './counting.ts';
 import { waves } from './pictures.ts';
 
 const ROWS = 16;
@@ -14,15 +15,22 @@ export async function headAgreement(
   lowered: Sessions,
 ): Promise<Agreement | undefined> {
   if (manifest.config.classes === null) return undefined;
-  const found: [number[], number[]] = [[], []];
+  const [expected, actual]: [number[], number[]] = [[], []];
   for (let row = 0; row < ROWS; row++) {
-    const feeds = inputsOf(manifest, fp32.encoder!, row);
-    for (const [i, { encoder }] of [fp32, lowered].entries()) {
-      const { logits } = await encoder!.run(feeds, ['logits']);
-      found[i]!.push(argmax(logits!.data as Float32Array));
-    }
+    const feeds = inputsOf(manifest, graphOf(fp32, 'encoder'), row);
+    expected.push(await bestClass(fp32, feeds));
+    actual.push(await bestClass(lowered, feeds));
   }
-  return countEqual(...found);
+  return countEqual(expected, actual);
+}
+
+async function bestClass(
+  sessions: Sessions,
+  feeds: Readonly<Record<string, Tensor>>,
+): Promise<number> {
+  const { logits } = await graphOf(sessions, 'encoder').run(feeds, ['logits']);
+  if (logits?.type !== 'float32') throw new Error('agreement: a head gave no logits');
+  return argmax(logits.data);
 }
 
 /** One whole modality, the first; the others are empty. */
@@ -31,8 +39,8 @@ function inputsOf(
   { signature }: GraphSession,
   row: number,
 ): Record<string, Tensor> {
-  const first = config.domains_in[0]!;
-  const { max_tokens } = modalities[first]!;
+  const first = itemAt(config.domains_in, 0, 'domains_in');
+  const { max_tokens, vocab_size = 1 } = fieldOf(modalities, first, 'modalities');
   return Object.fromEntries(
     signature.inputs.map(({ name, type, dims }): [string, Tensor] => {
       const tokens = name === 'mask' || name.startsWith(`${first}.`) ? max_tokens : 0;
@@ -44,7 +52,7 @@ function inputsOf(
         return [name, { type, dims: shape, data: waves(1, tokens, count / (tokens || 1), row) }];
       const value = name.endsWith('.positions')
         ? (i: number) => i
-        : (i: number) => ((i + 1) * (row + 1)) % modalities[first]!.vocab_size!;
+        : (i: number) => ((i + 1) * (row + 1)) % vocab_size;
       const data = BigInt64Array.from({ length: count }, (_, i) => BigInt(value(i)));
       return [name, { type, dims: shape, data }];
     }),

@@ -1,7 +1,8 @@
 /** Agreement of a tokenizer: the ids it finds for values that it decoded itself, or for fixed pictures. */
+import { fieldOf, itemAt } from '../../../shared/lookup.ts';
 import type { DivaeManifest, VqManifest } from '../../../shared/model/manifest.ts';
 import type { FloatTensor, GraphSession, Tensor } from '../../session/types.ts';
-import { type Agreement, addUp, countEqual, type Sessions } from './agreement.ts';
+import { type Agreement, addUp, countEqual, graphOf, type Sessions } from './counting.ts';
 import { waves } from './pictures.ts';
 
 const ROWS = 8;
@@ -15,11 +16,13 @@ export async function tokenizerAgreement(
   for (let row = 0; row < ROWS; row++) {
     const input =
       manifest.kind === 'vqvae'
-        ? asInput(manifest, await decodedIds(manifest, fp32.decoder!, row))
+        ? asInput(manifest, await decodedIds(manifest, graphOf(fp32, 'decoder'), row))
         : picture(manifest, row);
-    const ids = async ({ encoder }: Sessions) => {
-      const name = encoder!.signature.inputs[0]!.name;
-      return (await encoder!.run({ [name]: input })).ids!.data;
+    const ids = async (sessions: Sessions) => {
+      const encoder = graphOf(sessions, 'encoder');
+      const { name } = itemAt(encoder.signature.inputs, 0, "a tokenizer's inputs");
+      const outputs = await encoder.run({ [name]: input });
+      return fieldOf(outputs, 'ids', "a tokenizer's outputs").data;
     };
     results.push(countEqual(await ids(fp32), await ids(lowered)));
   }
@@ -33,9 +36,8 @@ async function decodedIds(
   row: number,
 ): Promise<FloatTensor> {
   const grid = Math.floor(config.image_size / config.patch_size);
-  const dims = decoder.signature.inputs[0]!.dims.slice(1).map((axis) =>
-    typeof axis === 'number' ? axis : grid,
-  );
+  const { dims: named } = itemAt(decoder.signature.inputs, 0, "a tokenizer's inputs");
+  const dims = named.slice(1).map((axis) => (typeof axis === 'number' ? axis : grid));
   const count = dims.reduce((product, size) => product * size, 1);
   const data = BigInt64Array.from({ length: count }, (_, i) =>
     BigInt(((i + 1) * (row + 1) * 7919) % config.codebook_size),
@@ -50,10 +52,11 @@ function asInput({ config }: VqManifest, values: FloatTensor): Tensor {
   if (config.n_labels === null) return values;
   const [, classes = 1, height = 1, width = 1] = values.dims;
   const area = height * width;
+  const logit = (label: number, place: number) =>
+    itemAt(values.data, label * area + place, 'logits of labels');
   const data = BigInt64Array.from({ length: area }, (_, place) => {
     let top = 0;
-    for (let c = 1; c < classes; c++)
-      if (values.data[c * area + place]! > values.data[top * area + place]!) top = c;
+    for (let c = 1; c < classes; c++) if (logit(c, place) > logit(top, place)) top = c;
     return BigInt(top);
   });
   return { type: 'int64', dims: [1, height, width], data };
