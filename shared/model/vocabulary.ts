@@ -1,5 +1,5 @@
 /** Whether tokenizers and a model fit: no id of the one may lie beyond the tables of the other. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { QuantizingConfig } from './config.ts';
 import type { ModalityInfo } from './modalities.ts';
 

@@ -58,45 +58,50 @@ async function writeShards(at: string, { tensors, metadata }: TinyCheckpoint): P
 const withoutTimes = ({ id, check, ...rest }: Manifest) => ({ ...rest, outputs: check.outputs });
 
 describe("files that are links into the hub's cache export as the files themselves", () => {
-  for (const kind of ['relative', 'absolute'] as const)
-    for (const precision of ['fp32', 'fp16', 'int8', 'int4'] as const)
-      for (const [what, checkpoint] of [
-        ['an FM', tinyFm()],
-        ['a tokenizer', tinyTokenizer()],
-      ] as const)
-        test(`${kind} links, ${what}, ${precision}, whole and sharded`, async () => {
-          const revision = join(folder, 'cache', 'snapshots', 'rev');
-          await mkdir(revision, { recursive: true });
-          await writeTiny(join(folder, 'plain.safetensors'), checkpoint);
-          await writeTiny(join(revision, 'one.safetensors'), checkpoint);
-          await intoBlobs(join(revision, 'one.safetensors'), kind);
-          for (const name of await writeShards(revision, checkpoint))
-            await intoBlobs(join(revision, name), kind);
+  const cases = [
+    ['relative', 'an FM', 'fp32'],
+    ['relative', 'an FM', 'fp16'],
+    ['relative', 'an FM', 'int8'],
+    ['relative', 'an FM', 'int4'],
+    ['absolute', 'an FM', 'fp32'],
+    ['relative', 'a tokenizer', 'int8'],
+    ['absolute', 'a tokenizer', 'fp32'],
+  ] as const;
+  for (const [kind, what, precision] of cases)
+    test(`${kind} links, ${what}, ${precision}, whole and sharded`, async () => {
+      const checkpoint = what === 'an FM' ? tinyFm() : tinyTokenizer();
+      const revision = join(folder, 'cache', 'snapshots', 'rev');
+      await mkdir(revision, { recursive: true });
+      await writeTiny(join(folder, 'plain.safetensors'), checkpoint);
+      await writeTiny(join(revision, 'one.safetensors'), checkpoint);
+      await intoBlobs(join(revision, 'one.safetensors'), kind);
+      for (const name of await writeShards(revision, checkpoint))
+        await intoBlobs(join(revision, name), kind);
 
-          const options = { precision } as const;
-          const plain = await exportCheckpoint(
-            join(folder, 'plain.safetensors'),
-            join(folder, 'a'),
-            options,
-          );
-          const linked = await exportCheckpoint(
-            join(revision, 'one.safetensors'),
-            join(folder, 'b'),
-            options,
-          );
-          assert.deepEqual(withoutTimes(linked), withoutTimes(plain));
-          for (const weights of linked.weights) {
-            const stat = await lstat(join(folder, 'b', weights));
-            assert.ok(stat.isFile(), `${weights} is a file of its own`);
-          }
-          const sharded = await exportCheckpoint(
-            join(revision, 'model.safetensors.index.json'),
-            join(folder, 'c'),
-            options,
-          );
-          assert.equal(sharded.check.outputs, plain.check.outputs);
-          assert.equal(sharded.weights.length, precision === 'fp32' ? 2 : 1);
-        });
+      const options = { precision } as const;
+      const plain = await exportCheckpoint(
+        join(folder, 'plain.safetensors'),
+        join(folder, 'a'),
+        options,
+      );
+      const linked = await exportCheckpoint(
+        join(revision, 'one.safetensors'),
+        join(folder, 'b'),
+        options,
+      );
+      assert.deepEqual(withoutTimes(linked), withoutTimes(plain));
+      for (const weights of linked.weights) {
+        const stat = await lstat(join(folder, 'b', weights));
+        assert.ok(stat.isFile(), `${weights} is a file of its own`);
+      }
+      const sharded = await exportCheckpoint(
+        join(revision, 'model.safetensors.index.json'),
+        join(folder, 'c'),
+        options,
+      );
+      assert.equal(sharded.check.outputs, plain.check.outputs);
+      assert.equal(sharded.weights.length, precision === 'fp32' ? 2 : 1);
+    });
 
   test('a set of links, which then loads without the cache', async () => {
     const source = join(folder, 'set');
