@@ -25,6 +25,7 @@ import { FM_SIZES, writeSparseFm } from '../support/sparseFm.ts';
 import { encoderRows } from './encoderRate.ts';
 import type { BenchRow } from './main.ts';
 import { memoryRows } from './memory.ts';
+import { precisionRows } from './precisions.ts';
 
 const THREADS = 2;
 const CAPTION_TOKENS = 256;
@@ -183,14 +184,15 @@ export async function bench(): Promise<BenchRow[]> {
     const plainOne = await plainCaption(fp32.plain);
     const three = await perceptionSeconds(fp32.fused, true);
     const plainThree = await perceptionSeconds(fp32.plain, false);
-    await fp32.close();
     const encoder = await encoderRows(folder, 'fp32', checkpoint, THREADS);
 
     await exportCheckpoint(checkpoint, join(folder, 'int8'), { precision: 'int8' });
     const int8 = await load(folder, 'int8');
     await writeCaptions(int8.fused, [picture(9)]);
     const oneInt8 = await medianSeconds(() => writeCaptions(int8.fused, [picture(0)]));
+    const precisions = await precisionRows(fp32.fused, int8.fused, picture);
     await int8.close();
+    await fp32.close();
 
     const heads = 2 * 8192 + 4096;
     const words = 30_000;
@@ -260,6 +262,7 @@ export async function bench(): Promise<BenchRow[]> {
         '1 encoder pass, 3 decoder passes, guidance from constants',
       ),
       row('rgb_to_3_reference_gigaflops', reference, 'GFLOP', '3 encoder passes, 6 decoder passes'),
+      ...precisions,
       ...encoder,
       ...(await memoryRows()),
     ];

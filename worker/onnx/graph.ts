@@ -16,7 +16,7 @@ import {
 } from './model.ts';
 
 /** Operators outside the standard that we use: both take PyTorch's (out, in) weights as they lie. */
-const MICROSOFT_OPERATORS = new Set(['FusedMatMul', 'MatMulNBits']);
+const MICROSOFT_OPERATORS = new Set(['FusedMatMul', 'MatMulIntegerToFloat', 'MatMulNBits']);
 
 declare const brand: unique symbol;
 /** A tensor inside the graph, by name. */
@@ -104,6 +104,8 @@ export interface GraphBuilder {
   int64(values: number | readonly number[]): Value;
   /** A constant vector of float32, or a scalar for a plain number. Equal constants are stored once. */
   float32(values: number | readonly number[]): Value;
+  /** A constant scalar of uint8. Equal constants are stored once. */
+  uint8(value: number): Value;
   /**
    * An initializer that stays in its file, as float32: half precision is cast, which the runtime folds
    * once when it loads the graph. Asking again for the same tensor gives the same value.
@@ -256,6 +258,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     branch,
     int64: (values) => constant('int64', values),
     float32: (values) => constant('float32', values),
+    uint8: (value) => initializer(`uint8 ${value}`, 'uint8', [], { raw: Uint8Array.of(value) }),
     external(tensor) {
       const found = stored(tensor);
       if (tensor.type === 'float32') return found;

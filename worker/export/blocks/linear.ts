@@ -1,6 +1,7 @@
 /** Linear layers, on PyTorch's (out, in) weights. */
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
+import type { Operand } from './integerProduct.ts';
 import { type MatrixUse, matrixProduct } from './matrix.ts';
 
 /**
@@ -11,7 +12,7 @@ import { type MatrixUse, matrixProduct } from './matrix.ts';
  */
 export function linear(
   module: Module,
-  x: Value,
+  x: Operand,
   sizes: readonly [inputs: number, outputs: number],
   bias: boolean,
   use: MatrixUse = 'other',

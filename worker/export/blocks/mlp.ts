@@ -2,6 +2,7 @@
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
 import { linear } from './linear.ts';
+import { sharedOperand } from './matrix.ts';
 
 export type Activation = 'SiLU' | 'GELU';
 
@@ -20,15 +21,16 @@ export const hiddenSize = (dim: number, ratio: number, gated: boolean): number =
 /** `fc2(act(fc1(x)))`, or gated `fc2(act(fc1(x)) * fc3(x))`; x and result (B, N, dim). */
 export function mlp(module: Module, x: Value, shape: MlpShape): Value {
   const { dim, hidden, bias } = shape;
+  const read = shape.gated ? sharedOperand(module, x) : x;
   const gate = activate(
     module,
-    linear(module.at('fc1'), x, [dim, hidden], bias, 'feed_forward'),
+    linear(module.at('fc1'), read, [dim, hidden], bias, 'feed_forward'),
     shape.activation,
   );
   const inner = shape.gated
     ? module.node('gated', 'Mul', [
         gate,
-        linear(module.at('fc3'), x, [dim, hidden], bias, 'feed_forward'),
+        linear(module.at('fc3'), read, [dim, hidden], bias, 'feed_forward'),
       ])
     : gate;
   return linear(module.at('fc2'), inner, [hidden, dim], bias, 'feed_forward');

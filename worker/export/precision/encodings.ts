@@ -12,6 +12,8 @@ export interface EncodedPart {
   readonly dims: readonly number[];
   /** Bytes that one row of the matrix takes. */
   readonly rowBytes: number;
+  /** The part is stored as (columns, rows), one byte an item; `encode` gives it as (rows, columns). */
+  readonly transposed?: true;
 }
 
 export interface Encoding {
@@ -54,6 +56,24 @@ export const int8RowsEncoding: Encoding = {
     }
     return [new Uint8Array(codes.buffer), bytesOf(scales)];
   },
+};
+
+/**
+ * As `int8RowsEncoding`, with the codes stored as (columns, rows): the right side of an integer product
+ * with a scale for each output. The codes stay within 127, so that both signs have the same steps.
+ */
+export const int8ProductEncoding: Encoding = {
+  parts: (rows, columns) => [
+    {
+      suffix: 'int8_product',
+      type: 'int8',
+      dims: [columns, rows],
+      rowBytes: columns,
+      transposed: true,
+    },
+    { suffix: 'product_scales', type: 'float32', dims: [rows], rowBytes: 4 },
+  ],
+  encode: int8RowsEncoding.encode,
 };
 
 export interface BlockShape {
