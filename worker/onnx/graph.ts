@@ -106,6 +106,8 @@ export interface GraphBuilder {
   float32(values: number | readonly number[]): Value;
   /** A constant scalar of uint8. Equal constants are stored once. */
   uint8(value: number): Value;
+  /** A constant scalar of int8. Equal constants are stored once. */
+  int8(value: number): Value;
   /**
    * An initializer that stays in its file, as float32: half precision is cast, which the runtime folds
    * once when it loads the graph. Asking again for the same tensor gives the same value.
@@ -119,7 +121,7 @@ export interface GraphBuilder {
   encode(): Uint8Array;
 }
 
-const bytesOf = (array: Float32Array | BigInt64Array): Uint8Array =>
+const bytesOf = (array: Float32Array | BigInt64Array | Int8Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
 /** Starts a graph with the inputs and outputs of a signature. */
@@ -259,6 +261,8 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     int64: (values) => constant('int64', values),
     float32: (values) => constant('float32', values),
     uint8: (value) => initializer(`uint8 ${value}`, 'uint8', [], { raw: Uint8Array.of(value) }),
+    int8: (value) =>
+      initializer(`int8 ${value}`, 'int8', [], { raw: bytesOf(Int8Array.of(value)) }),
     external(tensor) {
       const found = stored(tensor);
       if (tensor.type === 'float32') return found;

@@ -19,6 +19,7 @@ import {
   vocabularyProblem,
 } from '../../shared/model/vocabulary.ts';
 import { CPU, type Device, precisionProblem } from './devices.ts';
+import { assertExactProducts, largestSum } from './integerProducts.ts';
 import type { ThreadOptions } from './messages.ts';
 import { type Runtime, startRuntime } from './runtime.ts';
 import { openGraph } from './session.ts';
@@ -130,6 +131,7 @@ export async function loadModel<M extends Manifest>(
   const problem = precisionProblem(device, manifest.precision);
   if (problem !== undefined) throw new SessionError(`${join(home, 'model.json')}: ${problem}`);
   for (const weights of manifest.weights) await inside(home, weights);
+  if (manifest.precision === 'int8') assertExactProducts(home, await largestSum(runtime));
   const graphs: Record<string, GraphSession> = {};
   for (const [name, signature] of Object.entries(signaturesOf(manifest))) {
     if (names && !names.includes(name)) continue;
