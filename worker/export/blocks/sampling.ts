@@ -7,6 +7,7 @@
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import type { Module } from '../module.ts';
+import { borderOfTopP } from './topP.ts';
 
 export interface SamplingInputs {
   /** float (P); 0 takes the most likely token. */
@@ -34,22 +35,14 @@ export interface Drawn {
 const FILTERED = -1e28;
 /** Sums are taken over blocks of so many tokens first, and then within the one that the draw falls in. */
 const BLOCK = 128;
-/** Top-p looks at so many of the best tokens, then at more for the rows that are not settled, then at all. */
-const TOP_P_COUNTS = [64, 1024];
-/**
- * A token whose logit lies so far below the highest, in units of the temperature, has a weight of 1e-26:
- * sums in float32 and draws of 32 bits are the same with and without it.
- */
-const NEGLIGIBLE = -60;
-
 /** Logits and how they are turned into weights, a row each. */
 interface Scores {
   /** (P, V) */
   readonly logits: Value;
   /** (P, 1) the highest logit. */
   readonly highest: Value;
-  /** (P, 1) the temperature, above 0. */
-  readonly divisor: Value;
+  /** (P, 1) above 0. */
+  readonly temperature: Value;
 }
 
 /** @param logits (P, V) */
@@ -88,7 +81,7 @@ export function drawTokens(module: Module, logits: Value, given: SamplingInputs)
       filter(
         module,
         all,
-        { logits, highest, divisor: column(sharpness, 'sharpness') },
+        { logits, highest, temperature: column(sharpness, 'sharpness') },
         given,
         used,
       ),
@@ -120,7 +113,7 @@ function exponents(module: Module, x: Value, highest: Value) {
 function filter(
   module: Module,
   weights: Value,
-  { logits, highest, divisor }: Scores,
+  { logits, highest, temperature }: Scores,
   given: SamplingInputs,
   used: { readonly topK: Value; readonly topP: Value },
 ): Value {
@@ -137,7 +130,7 @@ function filter(
   const border = graph.branch(
     '/sampling/top_p',
     used.topP,
-    () => borderOfTopP(topP, { logits: afterTopK, highest, divisor }, p),
+    () => keptByTopP(topP, { logits: afterTopK, highest, temperature }, p),
     () => topP.node('off', 'Identity', [graph.float32([FILTERED / 2])]),
   ); // (P, 1), or (1)
   const kept = module.node(
@@ -169,111 +162,15 @@ function borderOfTopK(module: Module, logits: Value, { topK, topKMost }: Samplin
   ]);
 }
 
-/**
- * The most likely tokens are kept up to and with the one at which their sum crosses p: its logit.
- * @param p (P, 1)
- * @returns (P, 1)
- */
-function borderOfTopP(module: Module, scores: Scores, p: Value): Value {
-  const { graph } = module;
-  const { total } = exponents(module.at('all'), scores.logits, scores.highest);
-  const border = settledBorder(module.at('best'), { ...scores, total, p }, TOP_P_COUNTS);
-  const isOff = module.node('off_rows', 'LessOrEqual', [p, graph.float32(0)]);
-  return module.node('border/open', 'Where', [isOff, graph.float32(FILTERED / 2), border]);
-}
-
-/** Rows of logits, and columns that say what becomes of them. */
-interface TopPRows extends Scores {
-  /** (P, 1) sum of `exp(logits - highest)`. */
-  readonly total: Value;
-  /** (P, 1) */
-  readonly p: Value;
-}
-
-/**
- * The border of each row among its best tokens. Only rows whose border may lie beyond them are looked at
- * again, among more: a sort of all tokens costs more than the product that made the logits.
- * @param counts how many tokens to look at, one after the other; in the end all of them
- * @returns (P, 1)
- */
-function settledBorder(module: Module, rows: TopPRows, counts: readonly number[]): Value {
-  const { graph } = module;
-  const vocabulary = module.node('vocabulary', 'Shape', [rows.logits], { start: 1, end: 2 });
-  const [most, ...further] = counts;
-  if (most === undefined) return topPBorder(module, rows, vocabulary).border;
-  const count = module.node('count', 'Min', [vocabulary, graph.int64([most])]);
-  const { border, isOpen } = topPBorder(module, rows, count);
-  const isPartial = module.node('partial', 'Less', [count, vocabulary]); // (1)
-  const open = module.node('open', 'And', [isOpen, isPartial]); // (P)
-  const places = module.node('open/places', 'Transpose', [
-    module.node('open/found', 'NonZero', [open]),
-  ]); // (n, 1)
-  const found = module.node('open/count', 'Shape', [places], { start: 0, end: 1 });
-  const any = module.node('open/any', 'Squeeze', [
-    module.node('open/some', 'Greater', [found, graph.int64([0])]),
-    graph.int64([0]),
-  ]);
-  return graph.branch(
-    `/sampling/top_p/beyond_${most}`,
-    any,
-    () => {
-      const inner = module.at('more');
-      const gather = (x: Value, name: string) => inner.node(name, 'GatherND', [x, places]);
-      const beyond = settledBorder(
-        inner,
-        {
-          logits: gather(rows.logits, 'logits'),
-          highest: gather(rows.highest, 'highest'),
-          divisor: gather(rows.divisor, 'divisor'),
-          total: gather(rows.total, 'total'),
-          p: gather(rows.p, 'p'),
-        },
-        further,
-      );
-      return inner.node('border/all', 'ScatterND', [border, places, beyond]);
-    },
-    () => module.node('settled', 'Identity', [border]),
-  );
-}
-
-/**
- * The lowest logit that is kept, looking at the `count` highest.
- * @returns border (P, 1), and whether it may lie beyond those, (P)
- */
-function topPBorder(module: Module, rows: TopPRows, count: Value) {
-  const { graph } = module;
-  const { logits, highest, divisor, total, p } = rows;
-  const [sorted] = module.nodes('TopK', 'TopK', [logits, count], 2, { axis: -1 }); // (P, k)
-  const below = module.node('below', 'Sub', [sorted!, highest]);
-  const values = module.node('exp', 'Exp', [below]);
-  const shares = module.node('shares', 'Div', [values, total]);
-  const before = module.node('before', 'CumSum', [shares, graph.int64(1)], { exclusive: 1 });
-  const kept = module.node(
-    'kept',
-    'Cast',
-    [module.node('kept/within', 'LessOrEqual', [before, p])],
-    { to: ELEMENT_TYPES.int64 },
-  );
-  const counts = module.node('kept/count', 'ReduceSum', [kept, graph.int64([1])], { keepdims: 1 });
-  const last = module.node('last', 'Sub', [counts, graph.int64(1)]); // (P, 1); the first is always kept
-  const border = module.node('border', 'GatherElements', [sorted!, last], { axis: 1 });
-  // Where even the last of them is kept, the border matters only if what follows has any weight.
-  const allKept = module.node('all_kept', 'Equal', [counts, count]);
-  const least = module.node('least', 'Slice', [
-    below,
-    graph.int64([-1]),
-    graph.int64([2 ** 31]),
-    graph.int64([1]),
-  ]); // (P, 1)
-  const counting = module.node('counting', 'Greater', [
-    module.node('least/scaled', 'Div', [least, divisor]),
-    graph.float32(NEGLIGIBLE),
-  ]);
-  const isOpen = module.node('is_open', 'Squeeze', [
-    module.node('is_open/column', 'And', [allKept, counting]),
-    graph.int64([1]),
-  ]);
-  return { border, isOpen };
+/** @param p (P, 1) @returns (P, 1) the lowest logit that top-p keeps; below all of them where it is off */
+function keptByTopP(module: Module, { logits, highest, temperature }: Scores, p: Value): Value {
+  const { values, total } = exponents(module.at('all'), logits, highest);
+  const isOff = module.node('off_rows', 'LessOrEqual', [p, module.graph.float32(0)]);
+  // A row that keeps everything is settled at once.
+  const share = module.node('share', 'Where', [isOff, module.graph.float32(2), p]);
+  const rows = { logits, highest, exponents: values, total, temperature, p: share };
+  const border = borderOfTopP(module, rows);
+  return module.node('border/open', 'Where', [isOff, module.graph.float32(FILTERED / 2), border]);
 }
 
 /** What lies below the border is as good as impossible. @param border (P, 1), or (1) */
