@@ -149,7 +149,7 @@ function settledInterval(module: Module, rows: TopPRows, goal: Value): Interval 
     };
   };
   const start = module.at('start');
-  const body = module.at('halving');
+  const body = module.at('halved');
   return asInterval(
     graph.loop(
       '/sampling/top_p/halving',
