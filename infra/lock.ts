@@ -28,6 +28,12 @@ async function take(file: string): Promise<boolean> {
   }
 }
 
+/** The process that made one of the files beside a lock, by its name; undefined for every other name. */
+export function lockWriterOf(name: string): number | undefined {
+  const pid = /\.lock\.(?:stale\.)?(\d+)$/.exec(name)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}
+
 /** Moves a dead holder's lock away; another process may have done so, and taken the lock, meanwhile. */
 async function removeStale(file: string, holder: string): Promise<void> {
   const aside = `${file}.stale.${process.pid}`;

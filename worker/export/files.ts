@@ -40,7 +40,7 @@ export async function writeFolder<T>(
   folder: string,
   write: (partial: string) => Promise<T>,
 ): Promise<T> {
-  await removeLeftovers(folder);
+  await removeLeftovers(dirname(folder), basename(folder));
   await refuseExisting(folder);
   const partial = `${folder}${PARTIAL}${ownMark()}-${randomBytes(4).toString('hex')}`;
   let firstNew: string | undefined;
@@ -70,15 +70,19 @@ export async function writeFolder<T>(
   }
 }
 
-/** Removes the unfinished folders of processes that have ended; those of running ones stay. */
-async function removeLeftovers(folder: string): Promise<void> {
-  const beginning = `${basename(folder)}${PARTIAL}`;
-  const names = await readdir(dirname(folder)).catch((): string[] => []);
+/**
+ * Removes the unfinished folders of processes that have ended; those of running ones stay.
+ * @param of the name of the folder that they were to become; absent for all in `parent`
+ */
+export async function removeLeftovers(parent: string, of?: string): Promise<void> {
+  const names = await readdir(parent).catch((): string[] => []);
   for (const name of names) {
-    const mark = name.startsWith(beginning) && name.slice(beginning.length).replace(/-[^-]*$/, '');
-    if (!mark || !hasEnded(mark)) continue;
+    const at = name.lastIndexOf(PARTIAL);
+    if (at < 0 || (of !== undefined && name.slice(0, at) !== of)) continue;
+    const mark = name.slice(at + PARTIAL.length).replace(/-[^-]*$/, '');
+    if (!hasEnded(mark)) continue;
     // What cannot be removed is in nobody's way.
-    await rm(join(dirname(folder), name), { recursive: true, force: true }).catch(() => undefined);
+    await rm(join(parent, name), { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
