@@ -13,7 +13,7 @@ export interface Attack {
 }
 
 /** How long a hostile client waits for its answer. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 10_000;
 const HELD = 100;
 const HELD_MS = 6_000;
 
