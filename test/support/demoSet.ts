@@ -1,4 +1,4 @@
-/** The demo model, exported: the repository's own where it is there, else the one beside the repository. */
+/** The demo model, exported, and pictures of its world. */
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { temporaryFolder } from './exported.ts';
-import { sharedPath } from './shared.ts';
+import { REPOSITORY, sharedPath } from './shared.ts';
 
 /** This file runs from `dist/test/support/`. */
 const OWN = join(dirname(fileURLToPath(import.meta.url)), '../../../infra/demo/model');
@@ -20,6 +20,10 @@ const isThere = (folder: string): boolean => existsSync(join(folder, 'fm.safeten
 /** Folder of the demo checkpoints; undefined when there are none. */
 export const demoSource = (): string | undefined => [OWN, sharedPath('demo')].find(isThere);
 
+/** A picture of the demo model's world: `rgb`, `depth16` (16 bits), `normal` or `semseg`, of one scene. */
+export const demoPicture = (kind: string): Promise<Buffer> =>
+  readFile(join(REPOSITORY, 'test/cases/pictures', `0_${kind}.png`));
+
 /** A reason to skip, or false. */
 export const skipWithoutDemo = (): string | false =>
   demoSource() === undefined ? 'there is no demo model to export' : false;
@@ -30,8 +34,11 @@ export interface DemoSet {
   readonly remove: () => Promise<void>;
 }
 
-/** Exports the demo checkpoints of a folder; their descriptions may lie beside them in a file. */
-export async function exportDemo(source: string): Promise<DemoSet> {
+/**
+ * Exports the demo checkpoints of a folder, by default the repository's own; their descriptions may lie
+ * beside them in a file.
+ */
+export async function exportDemo(source = OWN): Promise<DemoSet> {
   const modelsFolder = await temporaryFolder();
   const list = await readFile(join(source, 'modalities.json'), 'utf8').catch(() => undefined);
   const described = list === undefined ? undefined : listSchema.parse(JSON.parse(list));
