@@ -16,7 +16,6 @@ const objects = new Map<string, PlacedObject>();
 /** Of the keys of the contract, which have short segments: `a/b` lies in `a+/b`. */
 const fileOf = (key: string): string => join(folder, 'objects', key.replaceAll('/', '+/'));
 const skip = s3Missing();
-if (skip !== undefined) console.log(`s3 store not tested: ${skip}`);
 
 const memoryPlace: PlaceAccess = {
   async read(key) {

@@ -7,7 +7,6 @@ import { problemOf } from './errors.ts';
 import { edgeSuite } from './suite.ts';
 
 const noServer = s3Missing();
-if (noServer !== undefined) console.log(`workerd is tested with the memory store: ${noServer}`);
 
 const s3Environment = async (): Promise<Record<string, string>> => {
   const settings = await s3Settings();

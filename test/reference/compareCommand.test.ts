@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openCheckpoint } from '../../worker/safetensors/checkpoint.ts';
-import { exportCase } from '../support/cases.ts';
+import { exportCase, OWN_CASES } from '../support/cases.ts';
 import { temporaryFolder } from '../support/exported.ts';
 import { type TensorToWrite, writeSafetensors } from '../support/safetensors.ts';
 import { sharedPath, skipWithout } from '../support/shared.ts';
@@ -46,8 +46,8 @@ async function changedCase(folder: string, file: string, name: string, by: numbe
   return copy;
 }
 
-describe('the command', { skip: skipWithout('reference', 'vqvae_global_mlp') }, () => {
-  const folder = sharedPath('reference', 'vqvae_global_mlp');
+describe('the command', () => {
+  const folder = join(OWN_CASES, 'vqvae_global_mlp');
   let out: string;
   before(async () => {
     out = join(temporary, 'vectors');

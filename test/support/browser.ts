@@ -13,7 +13,7 @@ const CANDIDATES = [
 export function browserMissing(): string | undefined {
   return CANDIDATES.some((path) => path && existsSync(path))
     ? undefined
-    : 'no Chromium found: install it (apt-get install chromium) or set CHROMIUM_PATH';
+    : 'a browser (install Chromium, or set CHROMIUM_PATH)';
 }
 
 /** Starts the browser without anything that calls home. @throws Error when `browserMissing()` says so */

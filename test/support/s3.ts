@@ -16,7 +16,7 @@ export function s3Missing(): string | undefined {
   const absent = NEEDED.filter((name) => !env[name]);
   return absent.length === 0
     ? undefined
-    : `no S3 server: ${absent.join(', ')} not set; run eval "$(bash infra/s3/start.sh)"`;
+    : `an S3 server (${absent.join(', ')} not set; run eval "$(bash infra/s3/start.sh)")`;
 }
 
 const clientOf = ({ region, endpoint, accessKeyId, secretAccessKey }: S3Settings): S3Client =>

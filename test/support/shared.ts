@@ -23,6 +23,8 @@ export const sharedPath = (...path: string[]): string => join(SHARED_FOLDER, ...
 
 /** A reason to skip, for node:test's `skip` option, or false where the folder is there. */
 export const skipWithout = (...path: string[]): string | false =>
-  existsSync(sharedPath(...path)) ? false : `no reference vectors at ${sharedPath(...path)}`;
+  existsSync(sharedPath(...path))
+    ? false
+    : `published vectors beside the repository (${path.join('/')})`;
 
 export { floats, ints, readTensors, relativeError } from '../../worker/compare/tensors.ts';

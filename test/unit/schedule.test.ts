@@ -1,6 +1,7 @@
 /** Decoding schedules against the reference's own tables, and what is recommended. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
@@ -11,13 +12,13 @@ import {
   temperatures,
   tokenCounts,
 } from '../../shared/schedule.ts';
-import { sharedPath, skipWithout } from '../support/shared.ts';
+import { OWN_CASES } from '../support/cases.ts';
 
 const info = (name: string) => PUBLISHED_MODALITIES[name]!;
 
-describe('reference tables', { skip: skipWithout('reference/generation') }, () => {
+describe('reference tables', () => {
   const tables = async () => {
-    const file = sharedPath('reference/generation/schedules.json');
+    const file = join(OWN_CASES, 'generation/schedules.json');
     return JSON.parse(await readFile(file, 'utf8'))._tables;
   };
 
