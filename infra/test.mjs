@@ -29,7 +29,7 @@ function note({ skip, file }) {
   const reason = typeof skip === 'string' ? skip.replace(/ \(.*\)$/, '') : 'no reason given';
   const entry = skipped.get(reason) ?? { count: 0, files: new Set() };
   entry.count++;
-  if (file) entry.files.add(file.replace(/^.*\/dist\/test\//, '').replace(/\.test\.js$/, ''));
+  if (file) entry.files.add(file.replace(/^.*\/dist\/test\//, '').replace(/(\.test)?\.js$/, ''));
   skipped.set(reason, entry);
 }
 
