@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { EXPORTER } from '../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../worker/export/exportSet.ts';
 import { removeLeftovers, removeUnfinishedOnSignals } from '../worker/export/files.ts';
-import { isAlive, lockWriterOf, withLock } from './lock.ts';
+import { withLock } from './lock.ts';
 import { demoModelFolder } from './paths.ts';
 
 const NAME = '4m-shapes';
@@ -23,20 +23,8 @@ async function fingerprint(folder: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** What is left beside the lock by processes that were killed while they took it. */
-async function removeOldLocks(modelsFolder: string): Promise<void> {
-  const isLeftover = (name: string): boolean => {
-    const writer = lockWriterOf(name);
-    return writer !== undefined && !isAlive(writer);
-  };
-  for (const name of (await readdir(modelsFolder)).filter(isLeftover)) {
-    await rm(join(modelsFolder, name), { recursive: true, force: true });
-  }
-}
-
 async function ensure(modelsFolder: string): Promise<void> {
   await removeLeftovers(modelsFolder);
-  await removeOldLocks(modelsFolder);
   const target = join(modelsFolder, NAME);
   const stamp = join(modelsFolder, STAMP);
   const source = `${EXPORTER} ${await fingerprint(demoModelFolder)}`;

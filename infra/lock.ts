@@ -1,22 +1,14 @@
-/** A lock that is a file with the holder's process id: one of a process that has died holds nobody up. */
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+/** A lock that is a file with the holder's mark: one of a process that has died holds nobody up. */
+import { link, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { hasEnded, ownMark, processOf } from '../worker/owner.ts';
 
 const RETRY_MS = 200;
 
-/** Whether a process lives; one of another user counts as alive. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
-
 /** A file appears with its content, or not at all. */
 async function take(file: string): Promise<boolean> {
-  const own = `${file}.${process.pid}`;
-  await writeFile(own, String(process.pid));
+  const own = `${file}.${ownMark()}`;
+  await writeFile(own, ownMark());
   try {
     await link(own, file);
     return true;
@@ -28,45 +20,48 @@ async function take(file: string): Promise<boolean> {
   }
 }
 
-/** The process that made one of the files beside a lock, by its name; undefined for every other name. */
-export function lockWriterOf(name: string): number | undefined {
-  const pid = /\.lock\.(?:stale\.)?(\d+)$/.exec(name)?.[1];
-  return pid === undefined ? undefined : Number(pid);
-}
-
 /** Moves a dead holder's lock away; another process may have done so, and taken the lock, meanwhile. */
 async function removeStale(file: string, holder: string): Promise<void> {
-  const aside = `${file}.stale.${process.pid}`;
+  const aside = `${file}.${ownMark()}`;
   await rename(file, aside).catch(() => {});
   const moved = await readFile(aside, 'utf8').catch(() => holder);
   if (moved !== holder) await link(aside, file).catch(() => {});
   await rm(aside, { force: true });
 }
 
+/** What processes that were killed while they took the lock have left beside it. */
+async function removeAside(file: string): Promise<void> {
+  const beginning = `${basename(file)}.`;
+  for (const name of await readdir(dirname(file))) {
+    if (name.startsWith(beginning) && hasEnded(name.slice(beginning.length))) {
+      await rm(join(dirname(file), name), { force: true });
+    }
+  }
+}
+
 /**
  * Runs `work` while no other process holds the lock.
- * @param onWait told once, with the holder's process id
+ * @param onWait told once, with the number of the process that holds it
  */
 export async function withLock<T>(
   file: string,
   work: () => Promise<T>,
-  onWait: (pid: number) => void,
+  onWait: (pid: string) => void,
 ): Promise<T> {
   let told = false;
   while (!(await take(file))) {
     const holder = await readFile(file, 'utf8').catch(() => undefined);
     if (holder === undefined) continue;
-    const pid = Number(holder);
-    // A process of an earlier container may have had this very id.
-    if (pid === process.pid || !isAlive(pid)) {
+    if (hasEnded(holder)) {
       await removeStale(file, holder);
       continue;
     }
-    if (!told) onWait(pid);
+    if (!told) onWait(processOf(holder));
     told = true;
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
   }
   try {
+    await removeAside(file);
     return await work();
   } finally {
     await rm(file, { force: true });

@@ -5,11 +5,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { isAlive } from '../../infra/lock.ts';
 import { repositoryRoot } from '../../infra/stack.ts';
 import {
   beginProduct,
   descendants,
+  isAlive,
   type Product,
   processOf,
   startProduct,

@@ -84,6 +84,16 @@ export async function startProduct(dataFolder: string, options?: StartOptions): 
   return { ...starting, url };
 }
 
+/** Whether a process lives. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Ids of a process's children, of theirs, and so on (Linux). */
 export async function descendants(pid: number): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
