@@ -58,8 +58,8 @@ export function createApp(services: Services): Hono<EdgeEnv> {
     app.use(
       cors({
         origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
-        allowMethods: ['GET', 'POST'],
-        exposeHeaders: ['cache-status', 'etag', 'retry-after', 'x-request-id', 'x-4m-seed'],
+        allowMethods: ['GET', 'HEAD', 'POST'],
+        exposeHeaders: ['age', 'cache-status', 'etag', 'retry-after', 'x-request-id', 'x-4m-seed'],
         maxAge: 86_400,
       }),
     );
@@ -72,7 +72,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
 
   app.notFound((c) => {
     const here: Route[] = Object.values(ROUTES).filter(({ path }) => fits(path, c.req.path));
-    const methods = here.map(({ method }) => method);
+    const methods = here.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
     if (methods.length === 0) {
       return problemResponse(c, { code: 'not_found', detail: `there is no ${c.req.path}` });
     }
@@ -83,6 +83,10 @@ export function createApp(services: Services): Hono<EdgeEnv> {
       { allow: methods.join(', ') },
     );
   });
-  app.onError((error, c) => problemResponse(c, failureOf(error, services, c.get('requestId'))));
+  app.onError((error, c) => {
+    // Nobody reads the answer of a caller who has gone; 499 is what logs of servers call it.
+    if (c.req.raw.signal.aborted) return new Response(null, { status: 499 });
+    return problemResponse(c, failureOf(error, services, c.get('requestId')));
+  });
   return app;
 }

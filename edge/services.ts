@@ -9,6 +9,7 @@ import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
 import type { Config } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
+import { createModelMemory } from './dispatch/modelMemory.ts';
 
 export interface Services {
   readonly config: Config;
@@ -61,7 +62,8 @@ export function createServices(config: Config, platform: Platform = {}): Service
       workers: config.FOURM_WORKERS,
       secret: config.FOURM_WORKER_SECRET,
       timeoutSeconds: config.FOURM_WORKER_TIMEOUT_SECONDS,
-      modelsTtlSeconds: config.FOURM_MODELS_TTL_SECONDS,
+      ttlSeconds: config.FOURM_MODELS_TTL_SECONDS,
+      memory: createModelMemory(store),
       log,
     }),
     results: createResultCache(store, log),

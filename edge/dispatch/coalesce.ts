@@ -1,21 +1,147 @@
-/** The same work asked for twice at once is done once, within this process or isolate. */
-export interface Coalescer<T> {
-  /** `work` runs unless work for `key` is under way; its outcome, or its error, goes to all callers. */
-  run(
-    key: string,
-    work: () => Promise<T>,
-  ): { readonly result: Promise<T>; readonly joined: boolean };
+/**
+ * The same work asked for twice at once is done once, within this process or isolate. Everyone who asked
+ * waits for it, each as long as he likes; when the last one has gone, the work is told to stop.
+ *
+ * In Workers, what a request opened (a connection, a stream) may be touched from within that request
+ * alone. So requests reach each other through promises only: an event is put down and those who wait
+ * fetch it, and the last one to leave has the work aborted where it began.
+ */
+
+/** What the work itself sees. */
+export interface WorkContext<E> {
+  /** Aborts when nobody waits any more. */
+  readonly signal: AbortSignal;
+  /** Tells everyone who waits. */
+  readonly emit: (event: E) => void;
 }
 
-export function createCoalescer<T>(): Coalescer<T> {
-  const running = new Map<string, Promise<T>>();
+/** One caller's share in the work. */
+export interface Share<T, E> {
+  /** True when the work was under way already. */
+  readonly joined: boolean;
+  /** The work's outcome or error. Rejects with the reason of the caller's own signal when he leaves. */
+  readonly outcome: Promise<T>;
+  /** What the work tells from now on; ends with the work, or when the caller leaves. */
+  events(): AsyncGenerator<E, void, undefined>;
+  /** Resolves when the work has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+}
+
+export interface Coalescer<T, E> {
+  /** Joins the work under way for `key`, or begins it. The caller leaves when his signal aborts. */
+  join(
+    key: string,
+    work: (context: WorkContext<E>) => Promise<T>,
+    signal: AbortSignal,
+  ): Share<T, E>;
+}
+
+interface Run<T, E> {
+  readonly outcome: Promise<T>;
+  readonly ended: Promise<void>;
+  readonly events: readonly E[];
+  readonly isOver: () => boolean;
+  /** Resolves when an event has come or the work is over. */
+  readonly news: () => Promise<void>;
+  readonly abandon: () => void;
+  waiters: number;
+}
+
+/** A promise and what resolves it. */
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+function begin<T, E>(work: (context: WorkContext<E>) => Promise<T>): Run<T, E> {
+  const controller = new AbortController();
+  const abandoned = deferred();
+  void abandoned.promise.then(() => controller.abort(new Error('nobody waits for this any more')));
+  const events: E[] = [];
+  let isOver = false;
+  let news = deferred();
+  const tell = (): void => {
+    const told = news;
+    news = deferred();
+    told.resolve();
+  };
+  const emit = (event: E): void => {
+    events.push(event);
+    tell();
+  };
+  const outcome = work({ signal: controller.signal, emit }).finally(() => {
+    isOver = true;
+    tell();
+  });
+  const ended = outcome.then(
+    () => {},
+    () => {},
+  );
   return {
-    run(key, work) {
+    outcome,
+    ended,
+    events,
+    isOver: () => isOver,
+    news: () => (isOver ? Promise.resolve() : news.promise),
+    abandon: abandoned.resolve,
+    waiters: 0,
+  };
+}
+
+export function createCoalescer<T, E = never>(): Coalescer<T, E> {
+  const running = new Map<string, Run<T, E>>();
+
+  function share(key: string, run: Run<T, E>, joined: boolean, signal: AbortSignal): Share<T, E> {
+    run.waiters++;
+    const left = deferred();
+    const outcome = new Promise<T>((resolve, reject) => {
+      const leave = (): void => {
+        signal.removeEventListener('abort', leave);
+        left.resolve();
+        run.waiters--;
+        if (signal.aborted) reject(signal.reason);
+        if (run.waiters > 0 || run.isOver()) return;
+        // Whoever asks from now on must not join what is being stopped.
+        if (running.get(key) === run) running.delete(key);
+        run.abandon();
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      if (signal.aborted) return leave();
+      run.outcome.then(resolve, reject).finally(() => {
+        if (!signal.aborted) leave();
+      });
+    });
+    // A caller who only looks at the events leaves the outcome's error to others.
+    outcome.catch(() => {});
+    const first = run.events.length;
+    async function* events(): AsyncGenerator<E, void, undefined> {
+      let next = first;
+      for (;;) {
+        const news = run.news();
+        while (next < run.events.length && !signal.aborted) {
+          const event = run.events[next++];
+          if (event !== undefined) yield event;
+        }
+        if (run.isOver() || signal.aborted) return;
+        await Promise.race([news, left.promise]);
+      }
+    }
+    return { joined, outcome, events, ended: run.ended };
+  }
+
+  return {
+    join(key, work, signal) {
       const underWay = running.get(key);
-      if (underWay) return { result: underWay, joined: true };
-      const result = work().finally(() => running.delete(key));
-      running.set(key, result);
-      return { result, joined: false };
+      if (underWay) return share(key, underWay, true, signal);
+      const run = begin(work);
+      running.set(key, run);
+      void run.ended.then(() => {
+        if (running.get(key) === run) running.delete(key);
+      });
+      return share(key, run, false, signal);
     },
   };
 }

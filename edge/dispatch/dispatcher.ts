@@ -3,235 +3,158 @@
  * model: the next one when it refuses (full, not ready) or cannot be reached. Only refusals before the
  * work began are retried elsewhere, so nothing is computed twice.
  */
-
-import type * as z from 'zod';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
-import { type Progress, progressSchema } from '../../shared/api/generate.ts';
-import { type Model, modelsResponseSchema } from '../../shared/api/models.ts';
-import type { Failure, Outcome } from '../../shared/api/problem.ts';
-import {
-  type DetokenizeResponse,
-  detokenizeResponseSchema,
-  type TokenizeResponse,
-  tokenizeResponseSchema,
-} from '../../shared/api/tokens.ts';
-import {
-  type WorkerDetokenizeRequest,
-  type WorkerGenerateRequest,
-  type WorkerGenerateResponse,
-  type WorkerTokenizeRequest,
-  workerGenerateResponseSchema,
+import type { Progress } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { type Failure, FailureError, type Outcome, refusal } from '../../shared/api/problem.ts';
+import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
+import type {
+  WorkerDetokenizeRequest,
+  WorkerGenerateRequest,
+  WorkerGenerateResponse,
+  WorkerTokenizeRequest,
 } from '../../shared/api/worker.ts';
-import { readEvents } from '../../shared/sse.ts';
-import { callWorker, parseFailure, readFailure, type WorkerLink } from './http.ts';
+import { callWorker, errorText } from './http.ts';
+import { createListings, type KeepAlive, type Listing, type ListingOptions } from './listings.ts';
+import { DETOKENIZE, GENERATE, readAnswer, type Task, TOKENIZE } from './tasks.ts';
 
-export interface DispatcherOptions extends WorkerLink {
-  readonly workers: readonly string[];
-  readonly modelsTtlSeconds: number;
-  readonly log: (line: string) => void;
+export interface DispatcherOptions extends ListingOptions {
+  /** The longest that a worker may take for one request. */
+  readonly timeoutSeconds: number;
 }
 
 export interface DispatchOptions {
   readonly traceparent?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-  /** Asks the worker for events, and is called for each decoding step. */
+  /** Aborts when nobody waits any more: the worker then stops. */
+  readonly signal: AbortSignal;
+  /** Called for each decoding step. */
   readonly onProgress?: (progress: Progress) => void;
   /** Further models that the worker must have. */
   readonly models?: readonly string[];
 }
 
+/**
+ * Every function throws FailureError: `worker_unavailable` when no worker answers, `overloaded`,
+ * `time_limit_exceeded`, and what a worker refuses a request for. An aborted signal's reason is thrown.
+ */
 export interface Dispatcher {
-  /** Every loaded model, of all workers that answer; `worker_unavailable` when none does. */
-  models(): Promise<Outcome<readonly Model[]>>;
+  /** Every loaded model; those known last when no worker answers. */
+  models(keepAlive: KeepAlive): Promise<readonly Model[]>;
   generate(
     request: WorkerGenerateRequest,
     options: DispatchOptions,
-  ): Promise<Outcome<WorkerGenerateResponse>>;
-  tokenize(
-    request: WorkerTokenizeRequest,
-    options: DispatchOptions,
-  ): Promise<Outcome<TokenizeResponse>>;
+  ): Promise<WorkerGenerateResponse>;
+  tokenize(request: WorkerTokenizeRequest, options: DispatchOptions): Promise<TokenizeResponse>;
   detokenize(
     request: WorkerDetokenizeRequest,
     options: DispatchOptions,
-  ): Promise<Outcome<DetokenizeResponse>>;
+  ): Promise<DetokenizeResponse>;
   /** True when a worker says that it is ready. */
   ready(): Promise<boolean>;
 }
 
-interface Listing {
-  readonly worker: string;
-  readonly models: readonly Model[];
-}
-
-const unavailable: Failure = {
+const UNAVAILABLE: Failure = {
   code: 'worker_unavailable',
   detail: 'no worker answers; try again shortly',
   retryAfterSeconds: 5,
 };
-const refused = <T>(failure: Failure): Outcome<T> => ({ ok: false, failure });
-const why = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
-};
 
-/** One kind of work: where it is asked for, and what a worker answers. */
-interface Task<T> {
-  readonly path: string;
-  readonly schema: z.ZodType<T>;
-}
+/** The work took longer than a worker is given: to ask again would take as long again. */
+const overTime = (seconds: number): FailureError =>
+  refusal(
+    'time_limit_exceeded',
+    `a worker did not finish this within ${seconds} s, the limit of this server ` +
+      '(FOURM_WORKER_TIMEOUT_SECONDS), and was told to stop',
+  );
 
-const GENERATE: Task<WorkerGenerateResponse> = {
-  path: WORKER_ADDRESSES.generate.path,
-  schema: workerGenerateResponseSchema,
-};
-const TOKENIZE: Task<TokenizeResponse> = {
-  path: WORKER_ADDRESSES.tokenize.path,
-  schema: tokenizeResponseSchema,
-};
-const DETOKENIZE: Task<DetokenizeResponse> = {
-  path: WORKER_ADDRESSES.detokenize.path,
-  schema: detokenizeResponseSchema,
-};
-
-async function readResult<T>(response: Response, { schema }: Task<T>): Promise<Outcome<T>> {
-  if (!response.ok) return refused(await readFailure(response));
-  return { ok: true, value: schema.parse(await response.json()) };
-}
-
-async function readStream<T>(
-  response: Response,
-  { schema }: Task<T>,
-  onProgress: (progress: Progress) => void,
-): Promise<Outcome<T>> {
-  if (!response.ok || !response.body) return refused(await readFailure(response));
-  for await (const { event, data } of readEvents(response.body)) {
-    const value: unknown = JSON.parse(data);
-    if (event === 'progress') onProgress(progressSchema.parse(value));
-    if (event === 'problem') return refused(parseFailure(value));
-    if (event === 'result') return { ok: true, value: schema.parse(value) };
-  }
-  return refused({ code: 'internal', detail: 'the worker ended its answer without a result' });
+interface Attempt<T> {
+  readonly outcome: Outcome<T>;
+  /** The worker was not reached, or refused before it began. */
+  readonly mayTryNext: boolean;
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { workers, log } = options;
-  let listed: { readonly at: number; readonly listings: readonly Listing[] } | undefined;
+  const { workers, secret, timeoutSeconds, log } = options;
+  const listings = createListings(options);
   let turn = 0;
 
-  async function list(worker: string): Promise<Listing[]> {
-    try {
-      const link = { ...options, timeoutSeconds: Math.min(10, options.timeoutSeconds) };
-      const response = await callWorker(
-        worker,
-        { path: WORKER_ADDRESSES.models.path, accept: 'application/json' },
-        link,
-      );
-      if (!response.ok) {
-        log(`worker ${worker} models: ${(await readFailure(response)).detail}`);
-        return [];
-      }
-      return [{ worker, models: modelsResponseSchema.parse(await response.json()).models }];
-    } catch (error) {
-      log(`worker ${worker} models: ${why(error)}`);
-      return [];
-    }
-  }
-
-  async function listings(): Promise<readonly Listing[]> {
-    if (listed && Date.now() - listed.at < options.modelsTtlSeconds * 1000) return listed.listings;
-    const found = (await Promise.all(workers.map(list))).flat();
-    // An empty answer is not kept: the next request shall see a worker that came up.
-    listed = found.length > 0 ? { at: Date.now(), listings: found } : undefined;
-    return found;
-  }
-
-  /** `mayTryNext` when the worker was not reached or refused before it began. */
+  /** @throws FailureError `time_limit_exceeded`; the signal's reason */
   async function attempt<T>(
     worker: string,
     task: Task<T>,
     body: Uint8Array<ArrayBuffer>,
-    { traceparent, signal, onProgress }: DispatchOptions,
-  ): Promise<{ outcome: Outcome<T>; mayTryNext: boolean }> {
-    let response: Response;
+    { traceparent, signal, onProgress = () => {} }: DispatchOptions,
+  ): Promise<Attempt<T>> {
+    const limit = AbortSignal.timeout(timeoutSeconds * 1000);
+    const { path, accept } = task;
+    const call = { path, body, accept, traceparent, signal: AbortSignal.any([signal, limit]) };
+    // Once the worker has answered, the work has begun, and what breaks is not tried again.
+    let mayTryNext = true;
     try {
-      const accept = onProgress ? 'text/event-stream' : 'application/json';
-      const call = { path: task.path, body, accept, traceparent, signal };
-      response = await callWorker(worker, call, options);
+      const response = await callWorker(worker, call, secret);
+      mayTryNext = response.status === 503;
+      return { outcome: await readAnswer(response, task, onProgress), mayTryNext };
     } catch (error) {
-      log(`worker ${worker} ${task.path}: ${why(error)}`);
-      const timedOut = error instanceof DOMException || signal?.aborted === true;
-      return { outcome: refused(unavailable), mayTryNext: !timedOut };
+      if (signal.aborted) throw signal.reason;
+      log(`worker ${worker} ${path}: ${errorText(error)}`);
+      if (limit.aborted) throw overTime(timeoutSeconds);
+      return { outcome: { ok: false, failure: UNAVAILABLE }, mayTryNext };
     }
-    try {
-      const outcome = await (onProgress
-        ? readStream(response, task, onProgress)
-        : readResult(response, task));
-      return { outcome, mayTryNext: response.status === 503 };
-    } catch (error) {
-      // The connection broke, or the answer made no sense, after the work began.
-      log(`worker ${worker} ${task.path}: ${why(error)}`);
-      return { outcome: refused(unavailable), mayTryNext: false };
-    }
+  }
+
+  /** Live workers that have all these models, each request beginning with another one. */
+  async function candidates(needed: readonly string[]): Promise<Listing[]> {
+    const having = (await listings.live()).filter(({ models }) =>
+      needed.every((wanted) => models.some(({ id }) => id === wanted)),
+    );
+    const start = having.length === 0 ? 0 : turn++ % having.length;
+    return [...having.slice(start), ...having.slice(0, start)];
   }
 
   async function dispatch<T>(
     task: Task<T>,
     request: { readonly model: string },
     how: DispatchOptions,
-  ): Promise<Outcome<T>> {
+  ): Promise<T> {
     const needed = [request.model, ...(how.models ?? [])];
-    const having = (await listings()).filter(({ models }) =>
-      needed.every((wanted) => models.some(({ id }) => id === wanted)),
-    );
-    const start = turn++;
+    const having = await candidates(needed);
+    how.signal.throwIfAborted();
     const body = new TextEncoder().encode(JSON.stringify(request));
     const together = [...new Set(needed)].join(' and ');
     const apart = `no worker that answers has ${together} loaded together; try again shortly`;
     let last: Failure =
-      having.length === 0 && needed.length > 1 ? { ...unavailable, detail: apart } : unavailable;
-    for (let i = 0; i < having.length; i++) {
-      const { worker } = having[(start + i) % having.length]!;
+      having.length === 0 && needed.length > 1 ? { ...UNAVAILABLE, detail: apart } : UNAVAILABLE;
+    for (const { worker } of having) {
       const { outcome, mayTryNext } = await attempt(worker, task, body, how);
-      if (outcome.ok || !mayTryNext) return outcome;
+      if (outcome.ok) return outcome.value;
+      if (!mayTryNext) throw new FailureError(outcome.failure);
       // A busy worker says more to the caller than one that is gone.
       if (last.code !== 'overloaded') last = outcome.failure;
     }
-    // What was believed of the workers may be outdated.
-    listed = undefined;
-    return refused({ retryAfterSeconds: 5, ...last });
+    listings.forget();
+    throw new FailureError({ retryAfterSeconds: 5, ...last });
   }
 
-  return {
-    async models() {
-      const found = await listings();
-      if (found.length === 0) return refused(unavailable);
-      const byId = new Map<string, Model>();
-      for (const { models } of found) {
-        for (const model of models) if (!byId.has(model.id)) byId.set(model.id, model);
-      }
-      return { ok: true, value: [...byId.values()] };
-    },
+  const isReady = async (worker: string): Promise<boolean> => {
+    try {
+      const signal = AbortSignal.timeout(5000);
+      const response = await fetch(`${worker}${WORKER_ADDRESSES.ready.path}`, { signal });
+      await response.body?.cancel();
+      return response.ok;
+    } catch {
+      return false;
+    }
+  };
 
+  return {
+    async models(keepAlive) {
+      const models = await listings.models(keepAlive);
+      if (models.length === 0) throw new FailureError(UNAVAILABLE);
+      return models;
+    },
     generate: (request, how) => dispatch(GENERATE, request, how),
     tokenize: (request, how) => dispatch(TOKENIZE, request, how),
     detokenize: (request, how) => dispatch(DETOKENIZE, request, how),
-
-    async ready() {
-      const answers = await Promise.all(
-        workers.map((worker) =>
-          fetch(`${worker}${WORKER_ADDRESSES.ready.path}`, {
-            signal: AbortSignal.timeout(5000),
-          }).then(
-            async (response) => {
-              await response.body?.cancel();
-              return response.ok;
-            },
-            () => false,
-          ),
-        ),
-      );
-      return answers.includes(true);
-    },
+    ready: async () => (await Promise.all(workers.map(isReady))).includes(true),
   };
 }

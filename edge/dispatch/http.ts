@@ -9,12 +9,8 @@ export interface WorkerCall {
   readonly body?: Uint8Array<ArrayBuffer>;
   readonly accept: string;
   readonly traceparent?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface WorkerLink {
-  readonly secret: string | undefined;
-  readonly timeoutSeconds: number;
+  /** Holds until the answer is read. */
+  readonly signal: AbortSignal;
 }
 
 const failureSchema = z.object({
@@ -42,31 +38,37 @@ export function parseFailure(value: unknown, retryAfter?: string | null): Failur
   };
 }
 
+/** What an error says, with what is behind it. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}
+
 /**
  * Sends the request, and resolves with the answer whatever its status.
- * @throws TypeError when there is no connection, DOMException when aborted or timed out
+ * @param secret signs the request; undefined leaves it unsigned
+ * @throws TypeError when there is no connection, the signal's reason when aborted
  */
 export async function callWorker(
   url: string,
   call: WorkerCall,
-  link: WorkerLink,
+  secret: string | undefined,
 ): Promise<Response> {
   const headers = new Headers({ accept: call.accept });
   if (call.body !== undefined) headers.set('content-type', 'application/json');
   if (call.traceparent) headers.set('traceparent', call.traceparent);
   const method = call.body === undefined ? 'GET' : 'POST';
-  if (link.secret !== undefined) {
+  if (secret !== undefined) {
     const signed = { method, path: call.path };
     const body = call.body ?? new Uint8Array(0);
-    const signature = await signInternal(link.secret, signed, body, Date.now() / 1000);
+    const signature = await signInternal(secret, signed, body, Date.now() / 1000);
     for (const [name, value] of Object.entries(signature)) headers.set(name, value);
   }
-  const timeout = AbortSignal.timeout(link.timeoutSeconds * 1000);
   return await fetch(`${url}${call.path}`, {
     method,
     headers,
     redirect: 'manual',
-    signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
+    signal: call.signal,
     ...(call.body !== undefined && { body: call.body }),
   });
 }

@@ -1,18 +1,18 @@
 /** `POST /v1/detokenize`: tokens, given or kept -> the pictures, texts and values they stand for. */
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
-import { orThrow } from '../../shared/api/problem.ts';
 import {
   type DetokenizeRequest,
   type DetokenizeResponse,
   detokenizeRequestSchema,
 } from '../../shared/api/tokens.ts';
-import { findModality, selectModel } from '../../shared/plan/names.ts';
+import { findModality } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import { assertComplete, assertSameTokens } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
 import { readRequest } from '../body.ts';
-import { type EdgeContext, failureOf, problemResponse } from '../problems.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 export function createDetokenizeRoute(services: Services) {
@@ -23,7 +23,7 @@ export function createDetokenizeRoute(services: Services) {
       detokenizeRequestSchema,
       await readRequest(c.req.raw, config.FOURM_MAX_BODY_BYTES),
     );
-    const model = selectModel(parsed.model, orThrow(await dispatcher.models()));
+    const { model } = await chooseModel(c, services, parsed.model);
     const given: DetokenizeRequest['tokens'] = {};
     for (const [name, value] of Object.entries(parsed.tokens)) {
       if (!('ref' in value)) {
@@ -36,23 +36,16 @@ export function createDetokenizeRoute(services: Services) {
       given[name] = { tokens: assertComplete(kept, pointer) };
     }
     const request = { ...parsed, tokens: given };
-    const names = checkDetokenize(request, model).map(({ name }) => name);
-    const single = names.length === 1 ? findModality(model, names[0]!) : undefined;
+    const [first, ...others] = checkDetokenize(request, model);
+    const single = first && others.length === 0 ? findModality(model, first.name) : undefined;
     const wanted = negotiate(c.req.header('accept'), single, false);
-    const outcome = await dispatcher.detokenize(
+    const result: DetokenizeResponse = await dispatcher.detokenize(
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    const result: DetokenizeResponse = orThrow(outcome);
     const { body, contentType } = represent(result, Object.values(result.outputs)[0], wanted);
     return c.body(body, { headers: { 'content-type': contentType, vary: 'accept' } });
   }
 
-  return async (c: EdgeContext): Promise<Response> => {
-    try {
-      return await detokenize(c);
-    } catch (error) {
-      return problemResponse(c, failureOf(error, services, c.get('requestId')));
-    }
-  };
+  return detokenize;
 }

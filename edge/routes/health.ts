@@ -1,5 +1,6 @@
 /** `GET /healthz` and `GET /readyz`. */
 import type { Ready } from '../../shared/api/health.ts';
+import { loadedModels } from '../models.ts';
 import { type EdgeContext, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 
@@ -7,18 +8,19 @@ export const healthz = (c: EdgeContext): Response => c.json({ status: 'ok' });
 
 /** Ready when the store can be written, a worker is ready, and a model is loaded. */
 export const createReadyRoute =
-  ({ store, dispatcher, log }: Services) =>
+  (services: Services) =>
   async (c: EdgeContext): Promise<Response> => {
+    const { store, dispatcher, log } = services;
     const [storeTrouble, workerReady, models] = await Promise.all([
       store.check().then(
         () => undefined,
         (error: unknown) => (error instanceof Error ? error.message : String(error)),
       ),
       dispatcher.ready(),
-      dispatcher.models(),
+      loadedModels(c, services).catch(() => []),
     ]);
     if (storeTrouble !== undefined) log(`store ${store.kind} is not usable: ${storeTrouble}`);
-    const loaded = models.ok ? models.value.map(({ id }) => id) : [];
+    const loaded = models.map(({ id }) => id);
     const missing = [
       storeTrouble === undefined ? [] : [`the ${store.kind} store cannot be used`],
       workerReady ? [] : ['no worker is ready'],

@@ -1,15 +1,16 @@
 /** `POST /v1/tokenize`: values -> tokens, which can be kept. */
 import { parseBody } from '../../shared/api/parse.ts';
-import { orThrow } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { type TokenizeResponse, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
+import { present } from '../../shared/lookup.ts';
 import { planInput } from '../../shared/plan/inputs.ts';
-import { findModality, selectModel } from '../../shared/plan/names.ts';
+import { findModality } from '../../shared/plan/names.ts';
 import { keptTokens } from '../../shared/results/keptTokens.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { readRequest } from '../body.ts';
 import { normaliseInputs } from '../inputs.ts';
-import { type EdgeContext, failureOf, problemResponse } from '../problems.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 export function createTokenizeRoute(services: Services) {
@@ -22,29 +23,22 @@ export function createTokenizeRoute(services: Services) {
       ROUTES.tokenize.request.form,
     );
     const parsed = parseBody(tokenizeRequestSchema, body);
-    const model = selectModel(parsed.model, orThrow(await dispatcher.models()));
+    const { model } = await chooseModel(c, services, parsed.model);
     const given = await resolveInputs(parsed.inputs, model, tokens);
     for (const [name, value] of Object.entries(given)) planInput(model, name, value, () => true);
     const request = { ...parsed, inputs: normaliseInputs(given, model) };
-    const outcome = await dispatcher.tokenize(
+    const result = await dispatcher.tokenize(
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    const result = orThrow(outcome);
     if (!parsed.keep) return result;
     const kept = Object.entries(result.inputs).map(async ([name, input]) => {
-      const entry = findModality(model, name)!;
+      const entry = present(findModality(model, name), `the modality of ${name}`);
       const ref = await tokens.keep(keptTokens(input.modality, input.tokens, entry, model));
       return [name, { ...input, ref }] as const;
     });
     return { ...result, inputs: Object.fromEntries(await Promise.all(kept)) };
   }
 
-  return async (c: EdgeContext): Promise<Response> => {
-    try {
-      return c.json(await tokenize(c));
-    } catch (error) {
-      return problemResponse(c, failureOf(error, services, c.get('requestId')));
-    }
-  };
+  return async (c: EdgeContext): Promise<Response> => c.json(await tokenize(c));
 }

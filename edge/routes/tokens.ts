@@ -3,14 +3,17 @@ import { refSchema } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
-import { orThrow, refusal } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
 import { presentationSchema } from '../../shared/model/modalities.ts';
 import { isTextual } from '../../shared/model/presentations.ts';
+import { sha256 } from '../../shared/results/content.ts';
 import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { assertComplete } from '../../shared/results/references.ts';
-import { negotiate, represent } from '../accept.ts';
-import { type EdgeContext, failureOf, problemResponse } from '../problems.ts';
+import { negotiate, type Representation, represent } from '../accept.ts';
+import { isKnown } from '../conditional.ts';
+import { loadedModels } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 /** The model that made the tokens, or another that has the same modality and vocabulary. */
@@ -39,37 +42,38 @@ async function findKept(c: EdgeContext, tokens: TokenStore): Promise<KeptTokens>
 const numberOf = (text: string | undefined): unknown =>
   text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : text;
 
+/** What a reference names never changes, so a copy of it holds for ever. */
+async function answer(c: EdgeContext, { body, contentType }: Representation): Promise<Response> {
+  const etag = `"${await sha256(body)}"`;
+  const headers = {
+    etag,
+    vary: 'accept',
+    'cache-control': 'private, max-age=31536000, immutable',
+  };
+  if (isKnown(c.req.header('if-none-match'), etag)) return c.body(null, { status: 304, headers });
+  return c.body(body, { headers: { ...headers, 'content-type': contentType } });
+}
+
 export function createTokensRoute(services: Services) {
   const { dispatcher, tokens } = services;
 
-  async function answer(c: EdgeContext): Promise<Response> {
+  return async (c: EdgeContext): Promise<Response> => {
     const kept = await findKept(c, tokens);
     const { modality } = kept;
     const presentation = presentationSchema.safeParse(kept.presentation);
     const type = presentation.success && isTextual(presentation.data) ? 'seq' : 'img';
     const wanted = negotiate(c.req.header('accept'), { type }, false);
-    const headers = { vary: 'accept', 'cache-control': 'private, max-age=31536000, immutable' };
-    if (wanted.kind === 'json') return c.json(kept, 200, headers);
-    const model = decoderOf(kept, orThrow(await dispatcher.models()));
+    if (wanted.kind === 'json') return await answer(c, represent(kept, undefined, wanted));
+    const model = decoderOf(kept, await loadedModels(c, services));
     const request = parseBody(detokenizeRequestSchema, {
       tokens: { [modality]: { tokens: assertComplete(kept, pointerTo('ref')) } },
       seed: numberOf(c.req.query('seed')),
       steps: numberOf(c.req.query('steps')),
     });
-    const outcome = await dispatcher.detokenize(
+    const { outputs } = await dispatcher.detokenize(
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    const output = Object.values(orThrow(outcome).outputs)[0];
-    const { body, contentType } = represent(kept, output, wanted);
-    return c.body(body, { headers: { ...headers, 'content-type': contentType } });
-  }
-
-  return async (c: EdgeContext): Promise<Response> => {
-    try {
-      return await answer(c);
-    } catch (error) {
-      return problemResponse(c, failureOf(error, services, c.get('requestId')));
-    }
+    return await answer(c, represent(kept, Object.values(outputs)[0], wanted));
   };
 }

@@ -52,6 +52,12 @@ export const PROBLEMS = {
     title: 'The request was not done within its deadline',
     retryable: true,
   },
+  time_limit_exceeded: {
+    status: 504,
+    title: 'The request needs more time than the server gives one',
+    retryable: false,
+  },
+  not_cached: { status: 504, title: 'No stored result fits the request', retryable: false },
   invalid_image: { status: 400, title: 'The picture cannot be decoded', retryable: false },
   image_too_large: { status: 413, title: 'The picture has too many pixels', retryable: false },
   invalid_input: {

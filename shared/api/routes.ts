@@ -88,7 +88,12 @@ const INPUT_PROBLEMS = [
   'image_too_large',
   'invalid_input',
 ] as const;
-const WORKER_PROBLEMS = ['model_not_loaded', 'overloaded', 'worker_unavailable'] as const;
+const WORKER_PROBLEMS = [
+  'model_not_loaded',
+  'overloaded',
+  'worker_unavailable',
+  'time_limit_exceeded',
+] as const;
 
 /** An output as its own bytes. */
 const BYTES = {
@@ -147,6 +152,7 @@ export const ROUTES = {
       'invalid_target',
       'invalid_guidance',
       'deadline_exceeded',
+      'not_cached',
     ],
   },
   tokenize: {

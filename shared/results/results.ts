@@ -1,11 +1,23 @@
 /** Results in the store, by their key. `keys.ts` says when reuse is correct. */
+import * as z from 'zod';
 import { type GenerateResponse, generateResponseSchema } from '../api/generate.ts';
 import type { Store } from '../store/store.ts';
 import { readStored, writeStored } from './stored.ts';
 
+const storedSchema = z.object({
+  /** Unix milliseconds. */
+  stored_at: z.number(),
+  result: generateResponseSchema,
+});
+
+export interface StoredResult {
+  readonly result: GenerateResponse;
+  readonly ageSeconds: number;
+}
+
 export interface ResultCache {
   /** Undefined when nothing usable is stored, or the store cannot say: a broken cache must not stop work. */
-  get(id: string): Promise<GenerateResponse | undefined>;
+  get(id: string): Promise<StoredResult | undefined>;
   /** True when the result of this key can now be read from the store. `replace` overwrites an earlier one. */
   put(id: string, result: GenerateResponse, replace: boolean): Promise<boolean>;
 }
@@ -13,15 +25,22 @@ export interface ResultCache {
 /** The first two digits spread the objects over folders. */
 export const resultKey = (id: string): string => `results/${id.slice(0, 2)}/${id}.json`;
 
-export function createResultCache(store: Store, log: (line: string) => void): ResultCache {
+/** @param now unix milliseconds */
+export function createResultCache(
+  store: Store,
+  log: (line: string) => void,
+  now: () => number = Date.now,
+): ResultCache {
   const trouble = (action: string, error: unknown): void =>
     log(`result cache ${action}: ${error instanceof Error ? error.message : error}`);
-  const read = async (id: string) => await readStored(store, resultKey(id), generateResponseSchema);
+  const read = async (id: string) => await readStored(store, resultKey(id), storedSchema);
   return {
     async get(id) {
       try {
         const found = await read(id);
-        return found.state === 'found' ? found.value : undefined;
+        if (found.state !== 'found') return undefined;
+        const { result, stored_at } = found.value;
+        return { result, ageSeconds: Math.max(0, now() - stored_at) / 1000 };
       } catch (error) {
         trouble('get', error);
         return undefined;
@@ -31,7 +50,7 @@ export function createResultCache(store: Store, log: (line: string) => void): Re
       try {
         // Another edge may have stored the same result first: then callers have already seen that one.
         const isThere = !replace && (await read(id)).state === 'found';
-        if (!isThere) await writeStored(store, resultKey(id), result);
+        if (!isThere) await writeStored(store, resultKey(id), { stored_at: now(), result });
         return true;
       } catch (error) {
         trouble('put', error);

@@ -28,6 +28,7 @@ const post = (url: string, given = body): Promise<Response> =>
 edgeSuite({
   name: 'Node with the disk store',
   start,
+  tellsLeaving: true,
   store: async () => ({ FOURM_STORE: 'disk', FOURM_STORE_DIR: folder }),
 });
 

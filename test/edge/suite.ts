@@ -8,6 +8,7 @@ import { happyTests } from './happy.ts';
 import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
 import { tokenTests } from './tokens.ts';
+import { waitingTests } from './waiting.ts';
 
 export interface Edge {
   readonly url: string;
@@ -18,6 +19,8 @@ export interface Platform {
   readonly name: string;
   readonly skip?: string | undefined;
   readonly start: (env: Record<string, string>) => Promise<Edge>;
+  /** False where what stands before the edge does not tell it that a caller has gone. */
+  readonly tellsLeaving: boolean;
   /** Environment of the store that this run is about. */
   readonly store: () => Promise<Record<string, string>>;
 }
@@ -30,7 +33,7 @@ export interface Fixture {
 
 export const MAX_BODY = 200_000;
 
-export function edgeSuite({ name, skip, start, store }: Platform): void {
+export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform): void {
   describe(`edge on ${name}`, { skip: skip ?? false }, () => {
     let worker: FakeWorker | undefined;
     let edge: Edge | undefined;
@@ -67,6 +70,7 @@ export function edgeSuite({ name, skip, start, store }: Platform): void {
     securityTests(fixture);
     tokenTests(fixture);
     planTests(fixture);
+    waitingTests(fixture, tellsLeaving);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

@@ -23,6 +23,8 @@ const s3Environment = async (): Promise<Record<string, string>> => {
 edgeSuite({
   name: noServer === undefined ? 'workerd with the s3 store' : 'workerd with the memory store',
   start: startWorkerd,
+  // The proxy of `wrangler dev` does not pass on that a connection has closed.
+  tellsLeaving: false,
   store: async () => (noServer === undefined ? await s3Environment() : { FOURM_STORE: 'memory' }),
 });
 

@@ -76,7 +76,9 @@ export interface FakeWorker {
   readonly traces: string[];
   /** Answered instead of a result. */
   failure: Failure | undefined;
-  /** Awaited before a result is answered. */
+  /** Names of requests to generate whose caller went away before the answer. */
+  readonly gone: string[];
+  /** Awaited before a result is answered; of events, after the first. */
   gate: Promise<void> | undefined;
   isReady: boolean;
   model: Model;
@@ -145,6 +147,16 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     const asked = workerGenerateRequestSchema.parse(JSON.parse(body));
     // What was asked is kept as sent, since parsing fills in defaults.
     fake.asked.push(JSON.parse(body));
+    response.once('close', () => {
+      if (!response.writableFinished) fake.gone.push(asked.request_id);
+    });
+    const send = (event: string, value: unknown): void =>
+      void response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
+    const isStreaming = sse && fake.failure === undefined;
+    if (isStreaming) {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      send('progress', { target: 'depth', step: 1, steps: 2, fraction: 0.5 });
+    }
     await fake.gate;
     if (fake.failure && (!sse || fake.failure.code === 'overloaded')) {
       response.setHeader('retry-after', String(fake.failure.retryAfterSeconds ?? 1));
@@ -152,10 +164,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     }
     const result = resultOf(asked, fake.model);
     if (!sse) return json(response, 200, result);
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    const send = (event: string, value: unknown): void =>
-      void response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
-    send('progress', { target: 'depth', step: 1, steps: 2, fraction: 0.5 });
+    if (!isStreaming) response.writeHead(200, { 'content-type': 'text/event-stream' });
     send('progress', { target: 'depth', step: 2, steps: 2, fraction: 1 });
     if (fake.failure) send('problem', fake.failure);
     else send('result', result);
@@ -203,6 +212,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
   const fake: FakeWorker = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
+    gone: [],
     tokenAsked: [],
     traces: [],
     failure: undefined,

@@ -49,7 +49,7 @@ test('a damaged result is computed again once, and is then there', async () => {
   assert.equal(await results.get(ID), undefined);
   assert.match(lines[0] ?? '', /is damaged/);
   assert.equal(await results.put(ID, { ...RESULT, seed: 2 }, false), true);
-  assert.equal((await results.get(ID))?.seed, 2);
+  assert.equal((await results.get(ID))?.result.seed, 2);
 });
 
 test('a result of another form is replaced; one that can be read stays', async () => {
@@ -58,11 +58,11 @@ test('a result of another form is replaced; one that can be read stays', async (
   await store.put(resultKey(ID), new TextEncoder().encode('{"outputs": "of an older form"}'));
   assert.equal(await results.get(ID), undefined);
   assert.equal(await results.put(ID, RESULT, false), true);
-  assert.deepEqual(await results.get(ID), RESULT);
+  assert.deepEqual((await results.get(ID))?.result, RESULT);
   assert.equal(await results.put(ID, { ...RESULT, seed: 2 }, false), true);
-  assert.deepEqual(await results.get(ID), RESULT, 'what callers have seen stays');
+  assert.deepEqual((await results.get(ID))?.result, RESULT, 'what callers have seen stays');
   await results.put(ID, { ...RESULT, seed: 2 }, true);
-  assert.equal((await results.get(ID))?.seed, 2);
+  assert.equal((await results.get(ID))?.result.seed, 2);
 });
 
 test('a result that cannot be stored is not said to be', async () => {

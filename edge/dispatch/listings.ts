@@ -1,0 +1,150 @@
+/**
+ * What the workers have loaded. Two questions are asked of it. Which models are there, to say what a
+ * request means: the last answer will do, so that stored results are found while no worker answers. And
+ * which workers can be sent work: only those that answered just now.
+ */
+import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
+import { type Model, modelsResponseSchema } from '../../shared/api/models.ts';
+import { callWorker, errorText, readFailure } from './http.ts';
+
+export interface Listing {
+  readonly worker: string;
+  readonly models: readonly Model[];
+}
+
+/** Where the last answer outlives this process. */
+export interface ModelMemory {
+  read(): Promise<readonly Model[] | undefined>;
+  write(models: readonly Model[]): Promise<void>;
+}
+
+export interface ListingOptions {
+  readonly secret: string | undefined;
+  readonly workers: readonly string[];
+  /** How long an answer is believed. */
+  readonly ttlSeconds: number;
+  readonly memory: ModelMemory;
+  readonly log: (line: string) => void;
+}
+
+/** Lets work outlive the request that it came from, which Workers would end with it. */
+export type KeepAlive = (work: Promise<unknown>) => void;
+
+export interface Listings {
+  /** Every model, once, of the workers that answer; of the last that did when none does. */
+  models(keepAlive: KeepAlive): Promise<readonly Model[]>;
+  /** Workers that answer, with their models. */
+  live(): Promise<readonly Listing[]>;
+  /** What was believed of the workers may be outdated. */
+  forget(): void;
+}
+
+/** An event loop that never stands longer than 50 ms answers within this time, or not at all. */
+const ANSWER_MS = 5000;
+/** A worker that answers does so within this time; longer, nobody waits while older models are known. */
+const GRACE_MS = 250;
+
+interface Question {
+  readonly since: number;
+  readonly answer: Promise<readonly Listing[]>;
+}
+
+function distinct(listings: readonly Listing[]): Model[] {
+  const byId = new Map<string, Model>();
+  for (const { models } of listings) {
+    for (const model of models) if (!byId.has(model.id)) byId.set(model.id, model);
+  }
+  return [...byId.values()];
+}
+
+export function createListings(options: ListingOptions): Listings {
+  const { workers, secret, ttlSeconds, memory, log } = options;
+  let last: { readonly at: number; readonly listings: readonly Listing[] } | undefined;
+  let known: readonly Model[] | undefined;
+  let written: string | undefined;
+  let asking: Question | undefined;
+
+  async function list(worker: string): Promise<Listing[]> {
+    try {
+      const signal = AbortSignal.timeout(ANSWER_MS);
+      const call = { path: WORKER_ADDRESSES.models.path, accept: 'application/json', signal };
+      const response = await callWorker(worker, call, secret);
+      if (!response.ok) {
+        log(`worker ${worker} models: ${(await readFailure(response)).detail}`);
+        return [];
+      }
+      return [{ worker, models: modelsResponseSchema.parse(await response.json()).models }];
+    } catch (error) {
+      log(`worker ${worker} models: ${errorText(error)}`);
+      return [];
+    }
+  }
+
+  /** Keeps what the workers said, when it is something else than before. */
+  async function remember(models: readonly Model[]): Promise<void> {
+    const text = JSON.stringify(models);
+    if (text === written) return;
+    written = text;
+    try {
+      await memory.write(models);
+    } catch (error) {
+      written = undefined;
+      log(`the loaded models cannot be remembered: ${errorText(error)}`);
+    }
+  }
+
+  async function ask(): Promise<readonly Listing[]> {
+    const listings = (await Promise.all(workers.map(list))).flat();
+    // An empty answer is not kept: the next request shall see a worker that came up.
+    last = listings.length > 0 ? { at: Date.now(), listings } : undefined;
+    if (listings.length > 0) known = distinct(listings);
+    return listings;
+  }
+
+  const isFresh = (): boolean => last !== undefined && Date.now() - last.at < ttlSeconds * 1000;
+
+  /**
+   * Requests that ask at the same time share one question to the workers. One that is open for too long
+   * belongs to a request that Workers have ended.
+   */
+  function refresh(): Question {
+    if (asking && Date.now() - asking.since < 2 * ANSWER_MS) return asking;
+    const question: Question = {
+      since: Date.now(),
+      answer: ask().finally(() => {
+        if (asking === question) asking = undefined;
+      }),
+    };
+    asking = question;
+    return question;
+  }
+
+  async function recall(): Promise<readonly Model[] | undefined> {
+    try {
+      return await memory.read();
+    } catch (error) {
+      log(`the models loaded last cannot be recalled: ${errorText(error)}`);
+      return undefined;
+    }
+  }
+
+  return {
+    async models(keepAlive) {
+      if (isFresh() && known) return known;
+      const { since, answer } = refresh();
+      keepAlive(answer.then(() => known && remember(known)));
+      const waited = Date.now() - since;
+      const grace = new Promise<undefined>((resolve) => {
+        setTimeout(resolve, Math.max(0, GRACE_MS - waited));
+      });
+      const inTime = await Promise.race([answer, grace]);
+      if (inTime && inTime.length > 0) return distinct(inTime);
+      known ??= await recall();
+      return known ?? distinct(await answer);
+    },
+    live: async () => (isFresh() && last ? last.listings : await refresh().answer),
+    forget() {
+      last = undefined;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+/** The kinds of work that a worker does: where each is asked for, and what is answered. */
+import type * as z from 'zod';
+import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
+import { type Progress, progressSchema } from '../../shared/api/generate.ts';
+import type { Outcome } from '../../shared/api/problem.ts';
+import {
+  type DetokenizeResponse,
+  detokenizeResponseSchema,
+  type TokenizeResponse,
+  tokenizeResponseSchema,
+} from '../../shared/api/tokens.ts';
+import {
+  type WorkerGenerateResponse,
+  workerGenerateResponseSchema,
+} from '../../shared/api/worker.ts';
+import { readEvents } from '../../shared/sse.ts';
+import { parseFailure, readFailure } from './http.ts';
+
+export interface Task<T> {
+  readonly path: string;
+  readonly schema: z.ZodType<T>;
+  /** `text/event-stream` where the worker tells its progress. */
+  readonly accept: string;
+}
+
+export const GENERATE: Task<WorkerGenerateResponse> = {
+  path: WORKER_ADDRESSES.generate.path,
+  schema: workerGenerateResponseSchema,
+  accept: 'text/event-stream',
+};
+export const TOKENIZE: Task<TokenizeResponse> = {
+  path: WORKER_ADDRESSES.tokenize.path,
+  schema: tokenizeResponseSchema,
+  accept: 'application/json',
+};
+export const DETOKENIZE: Task<DetokenizeResponse> = {
+  path: WORKER_ADDRESSES.detokenize.path,
+  schema: detokenizeResponseSchema,
+  accept: 'application/json',
+};
+
+/**
+ * What a worker's answer comes to, as JSON or as events.
+ * @throws an error when the connection breaks, or the answer makes no sense
+ */
+export async function readAnswer<T>(
+  response: Response,
+  { schema }: Task<T>,
+  onProgress: (progress: Progress) => void,
+): Promise<Outcome<T>> {
+  if (!response.ok || !response.body) {
+    return { ok: false, failure: await readFailure(response) };
+  }
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
+    return { ok: true, value: schema.parse(await response.json()) };
+  }
+  for await (const { event, data } of readEvents(response.body)) {
+    const value: unknown = JSON.parse(data);
+    if (event === 'progress') onProgress(progressSchema.parse(value));
+    if (event === 'problem') return { ok: false, failure: parseFailure(value) };
+    if (event === 'result') return { ok: true, value: schema.parse(value) };
+  }
+  throw new Error('the worker ended its answer without a result');
+}

@@ -1,0 +1,104 @@
+/** A result -> the answer in the form that was asked for: JSON, the bytes of one output, or events. */
+import { stream } from 'hono/streaming';
+import type { Progress } from '../../shared/api/generate.ts';
+import { toProblem } from '../../shared/api/problem.ts';
+import { sha256 } from '../../shared/results/content.ts';
+import { represent } from '../accept.ts';
+import { isKnown } from '../conditional.ts';
+import type { Share } from '../dispatch/coalesce.ts';
+import { type EdgeContext, failureOf } from '../problems.ts';
+import type { Services } from '../services.ts';
+import type { Answer } from './compute.ts';
+import { type Wish, withVia } from './read.ts';
+
+/** The result as the caller wants it, and whether he has it already. */
+interface Represented {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly headers: Record<string, string>;
+  readonly isKnown: boolean;
+}
+
+async function representAnswer(c: EdgeContext, wish: Wish, answer: Answer): Promise<Represented> {
+  const { result, cacheStatus, ageSeconds } = answer;
+  const only = wish.single === undefined ? undefined : result.outputs[wish.single]?.[0];
+  const { body, contentType } = represent(withVia(result, wish), only, wish.wanted);
+  const etag = `"${await sha256(body)}"`;
+  const condition = c.req.header('if-none-match');
+  return {
+    body,
+    headers: {
+      'cache-status': cacheStatus,
+      'content-type': contentType,
+      etag,
+      vary: 'accept',
+      'x-4m-result': wish.key.id,
+      'x-4m-seed': String(result.seed),
+      ...(ageSeconds !== undefined && { age: String(Math.floor(ageSeconds)) }),
+    },
+    // `*` is for what was there before the request; what it has just made is news.
+    isKnown: isKnown(condition, etag) && (ageSeconds !== undefined || condition?.trim() !== '*'),
+  };
+}
+
+function notModified(c: EdgeContext, { headers }: Represented): Response {
+  const { 'content-type': _, ...rest } = headers;
+  return c.body(null, { status: 304, headers: rest });
+}
+
+/** The answer in one piece. @throws FailureError `not_acceptable` */
+export async function answerWhole(c: EdgeContext, wish: Wish, answer: Answer): Promise<Response> {
+  const represented = await representAnswer(c, wish, answer);
+  if (represented.isKnown) return notModified(c, represented);
+  return c.body(represented.body, { headers: represented.headers });
+}
+
+/**
+ * 304 when the caller has what is stored. A conditional request asks whether a copy still holds, which
+ * it does: a result never changes. So `no-cache` does not compute it anew here.
+ */
+export async function answerKnown(
+  c: EdgeContext,
+  wish: Wish,
+  stored: Answer,
+): Promise<Response | undefined> {
+  const represented = await representAnswer(c, wish, stored);
+  return represented.isKnown ? notModified(c, represented) : undefined;
+}
+
+/** Where the events come from: a stored result, or a computation with its progress. */
+export type EventSource =
+  | { readonly kind: 'stored'; readonly answer: Answer }
+  | { readonly kind: 'computed'; readonly share: Share<Answer, Progress> };
+
+const statusOf = (source: EventSource): string => {
+  if (source.kind === 'stored') return source.answer.cacheStatus;
+  return `4m-edge; fwd=miss${source.share.joined ? '; collapsed' : ''}`;
+};
+
+/** @param onLeft called when the caller goes away before the end */
+export function answerEvents(
+  c: EdgeContext,
+  services: Services,
+  wish: Wish,
+  source: EventSource,
+  onLeft: () => void,
+): Response {
+  c.header('cache-status', statusOf(source));
+  c.header('content-type', 'text/event-stream');
+  c.header('cache-control', 'no-store');
+  return stream(c, async (out) => {
+    out.onAbort(onLeft);
+    const send = (event: string, value: unknown): Promise<unknown> =>
+      out.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
+    try {
+      if (source.kind === 'stored')
+        return void (await send('result', withVia(source.answer.result, wish)));
+      for await (const progress of source.share.events()) await send('progress', progress);
+      await send('result', withVia((await source.share.outcome).result, wish));
+    } catch (error) {
+      if (c.req.raw.signal.aborted) return;
+      const failure = failureOf(error, services, c.get('requestId'));
+      await send('problem', toProblem(failure, c.get('requestId'), c.req.path));
+    }
+  });
+}

@@ -1,0 +1,78 @@
+/** A request to generate -> what is wanted: the plan, the result's key, the form of the answer. */
+import { type GenerateRequest, generateRequestSchema } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
+import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
+import type { PlannedTarget } from '../../shared/plan/targets.ts';
+import { followRecommended, type Recommended } from '../../shared/plan/via.ts';
+import { chainKeys, generateKey, type ResultKey } from '../../shared/results/keys.ts';
+import { resolveInputs } from '../../shared/results/references.ts';
+import { negotiate, type Wanted } from '../accept.ts';
+import { readRequest } from '../body.ts';
+import { type CacheWishes, readCacheControl } from '../cacheControl.ts';
+import { normaliseInputs } from '../inputs.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+
+export interface Wish {
+  readonly key: ResultKey;
+  readonly model: Model;
+  readonly request: GenerateRequest;
+  readonly plan: RequestPlan;
+  /** Targets that are made on the way to others, as the model recommends. */
+  readonly via: Recommended['via'];
+  /** The one target that was asked for, when its bytes may be the answer. */
+  readonly single: string | undefined;
+  readonly wanted: Wanted;
+  readonly cache: CacheWishes;
+  /** Store keys of what the chain's beginnings made; none when nothing of it is looked up or kept. */
+  readonly chain: readonly string[];
+}
+
+/** A chain can be found again only by the seed it had, which a derived one never is for another chain. */
+const isFindable = ({ keep, seed, chained }: GenerateRequest, targets: number): boolean =>
+  chained && (keep === true || (typeof seed === 'number' && targets > 1));
+
+/** The target whose bytes alone can be answered, when no other was asked for. */
+function singleTarget(request: GenerateRequest, asked: RequestPlan): PlannedTarget | undefined {
+  const [target, ...others] = asked.stages.flatMap((stage) => stage.targets);
+  const isSingle = others.length === 0 && asked.samples === 1;
+  return isSingle && request.outputs !== 'tokens' && !request.dry_run ? target : undefined;
+}
+
+/** Not stored: the request that names the same targets itself has the same result. */
+export const withVia = <T extends object>(answer: T, { via }: Wish): T =>
+  Object.keys(via).length > 0 ? { ...answer, via } : answer;
+
+/** @throws FailureError for everything that is wrong with the request */
+export async function readWish(c: EdgeContext, services: Services): Promise<Wish> {
+  const body = await readRequest(
+    c.req.raw,
+    services.config.FOURM_MAX_BODY_BYTES,
+    ROUTES.generate.request.form,
+  );
+  const parsed = parseBody(generateRequestSchema, body);
+  const { model, models } = await chooseModel(c, services, parsed.model);
+  const inputs = await resolveInputs(parsed.inputs, model, services.tokens);
+  // Problems point at the targets as they were stated, so these are planned for themselves first.
+  const asked = planRequest({ ...parsed, inputs }, model, models);
+  const { request: resolved, via } = followRecommended({ ...parsed, inputs }, model);
+  const plan = planRequest(resolved, model, models);
+  const request = { ...resolved, inputs: normaliseInputs(resolved.inputs, model) };
+  const single = singleTarget(request, asked);
+  const wanted = negotiate(c.req.header('accept'), single?.entry, request.dry_run !== true);
+  const cache = readCacheControl(c.req.header('cache-control'));
+  if (request.keep && !cache.mayStore) {
+    const detail = 'Cache-Control: no-store asks for nothing to be kept, and keep for the opposite';
+    throw refusal('invalid_request', detail, pointerTo('keep'));
+  }
+  const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
+  const key = await generateKey(model, request, undefined, further);
+  const targets = plan.stages.flatMap((stage) => stage.targets).length;
+  const chain = isFindable(request, targets) ? await chainKeys(request, plan, key.seed) : [];
+  return { key, model, request, plan, via, single: single?.name, wanted, cache, chain };
+}
