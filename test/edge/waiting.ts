@@ -151,7 +151,8 @@ export function waitingTests(f: Fixture, tellsLeaving: boolean): void {
     assert.equal(f.worker.asked.length, asked + 1);
 
     const openAgain = closedGate(f);
-    await problemOf(await ask({ ...fresh(), deadline_ms: 100 }, '*/*'), 'deadline_exceeded');
+    // Time enough for the worker to be asked before it is over.
+    await problemOf(await ask({ ...fresh(), deadline_ms: 1500 }, '*/*'), 'deadline_exceeded');
     await until(() => f.worker.gone.length === gone + 1, 'the worker was left');
     openAgain();
   });
