@@ -4,13 +4,22 @@
  */
 import type { PresetName } from './api/generate.ts';
 import type { Modality } from './api/models.ts';
-import { publicName } from './model/modalities.ts';
-import type { Plannable } from './schedule.ts';
+import { type ModalityInfo, publicName } from './model/modalities.ts';
+import type { Scheme, TokenSchedule } from './schedule.ts';
+
+/** What planning asks of a modality: its own info, or its entry in a model's description. */
+export interface Plannable {
+  readonly type: ModalityInfo['type'];
+  readonly presentation: ModalityInfo['presentation'];
+  readonly max_tokens: number;
+  readonly input_size?: number | undefined;
+  readonly recommended?: ModalityInfo['recommended'] | undefined;
+}
 
 export interface Recommendation {
-  readonly scheme: 'maskgit' | 'roar' | 'autoregressive';
+  readonly scheme: Scheme;
   readonly steps: number;
-  readonly token_schedule: 'cosine' | 'linear';
+  readonly token_schedule: TokenSchedule;
   readonly temperature: number;
   readonly temperature_schedule: string;
   readonly top_k: number;

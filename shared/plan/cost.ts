@@ -20,9 +20,9 @@
  * never more afterwards. What is predicted from nothing at all is a constant of the model, and is free.
  */
 
-import { matters } from '../schedule.ts';
 import type { PlannedInput } from './inputs.ts';
 import { emptySequences, type RequestPlan, type Stage } from './plan.ts';
+import { matters } from './targetPlan.ts';
 import type { PlannedTarget } from './targets.ts';
 
 export interface Cost {

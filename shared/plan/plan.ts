@@ -6,7 +6,7 @@
 import type { GenerateRequest } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
 import { pointerTo } from '../api/pointer.ts';
-import { type Failure, FailureError, refusal } from '../api/problem.ts';
+import { FailureError, refusal } from '../api/problem.ts';
 import { type PlannedInput, planInput } from './inputs.ts';
 import { type FoundTarget, findTargets, type PlannedTarget, settleTarget } from './targets.ts';
 
@@ -143,19 +143,4 @@ export function planRequest(
     stages.push(planStage(request, maker, own, finished, stages.length === 0 && maker === model));
   }
   return { stages, chained: request.chained, samples: request.num_samples };
-}
-
-/** The first thing that is wrong with a request, or undefined when it fits. */
-export function checkGenerate(
-  request: GenerateRequest,
-  model: Model,
-  models?: readonly Model[],
-): Failure | undefined {
-  try {
-    planRequest(request, model, models);
-    return undefined;
-  } catch (error) {
-    if (error instanceof FailureError) return error.failure;
-    throw error;
-  }
 }

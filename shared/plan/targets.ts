@@ -4,10 +4,10 @@ import type { Modality, Model } from '../api/models.ts';
 import { pointerTo } from '../api/pointer.ts';
 import { refusal } from '../api/problem.ts';
 import { PUBLISHED_MODALITIES, publicName } from '../model/modalities.ts';
-import { presetTargets } from '../presets.ts';
-import { type Plannable, planTarget, type TargetPlan } from '../schedule.ts';
+import { type Plannable, presetTargets } from '../presets.ts';
 import type { PlannedInput } from './inputs.ts';
 import { findModality, hiddenParts, isPixels, namesOf, targetModality } from './names.ts';
+import { planTarget, type TargetPlan } from './targetPlan.ts';
 
 export interface PlannedTarget {
   /** Place in the request, for messages. */

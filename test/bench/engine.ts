@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FmManifest, fmManifestSchema } from '../../shared/model/manifest.ts';
 import { fusedRunner } from '../../worker/batching/fused/runner.ts';
-import { plainRunner } from '../../worker/batching/plain.ts';
+import { plainRunner } from '../../worker/compare/plain.ts';
 import type {
   ForwardRequest,
   PredictRequest,

@@ -10,7 +10,7 @@ import type { FmManifest } from '../../shared/model/manifest.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { fusedRunner } from '../../worker/batching/fused/runner.ts';
 import { runLockstep } from '../../worker/batching/lockstep.ts';
-import { plainRunner } from '../../worker/batching/plain.ts';
+import { plainRunner } from '../../worker/compare/plain.ts';
 import { generateTargets } from '../../worker/engine/generate.ts';
 import { seededChance } from '../../worker/engine/sampling.ts';
 import { fullRows, fullTokens } from '../../worker/engine/tokenState.ts';

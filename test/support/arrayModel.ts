@@ -4,7 +4,7 @@
  */
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import { type ModalityInfo, PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
-import type { ForwardModel } from '../../worker/batching/plain.ts';
+import type { ForwardModel } from '../../worker/compare/plain.ts';
 import type { GraphSession, Tensor } from '../../worker/session/types.ts';
 
 const DIM = 2;

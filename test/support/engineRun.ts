@@ -1,9 +1,9 @@
 /** Runs generations on the fake model and keeps what they asked. */
-import type { TargetPlan } from '../../shared/schedule.ts';
+import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
 import { type LockstepOptions, runLockstep } from '../../worker/batching/lockstep.ts';
-import { plainRunner } from '../../worker/batching/plain.ts';
+import { plainRunner } from '../../worker/compare/plain.ts';
+import type { Engine } from '../../worker/engine/engine.ts';
 import type { Forward, ForwardRequest, RunRequests } from '../../worker/engine/forward.ts';
-import type { Engine } from '../../worker/engine/generate.ts';
 import { seededChance } from '../../worker/engine/sampling.ts';
 import type { SpecialTokens } from '../../worker/engine/spans.ts';
 import { arrayModel, FAKE_MODALITIES } from './arrayModel.ts';

@@ -1,6 +1,7 @@
 /** Whole generations of random settings on a model: for asserting that batches change nothing. */
 import type { FmManifest } from '../../shared/model/manifest.ts';
-import { type TargetPlan, temperatures, tokenCounts } from '../../shared/schedule.ts';
+import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
+import { temperatures, tokenCounts } from '../../shared/schedule.ts';
 import type { Forward } from '../../worker/engine/forward.ts';
 import { type Generated, generateTargets } from '../../worker/engine/generate.ts';
 import { philox } from '../../worker/engine/rng.ts';

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { type LockstepOptions, runLockstep } from '../../worker/batching/lockstep.ts';
-import type { Place } from '../../worker/batching/plain.ts';
+import type { Place } from '../../worker/compare/plain.ts';
+import type { Engine } from '../../worker/engine/engine.ts';
 import type { Predicted, PredictRequest, RunRequests } from '../../worker/engine/forward.ts';
-import { type Engine, type Generated, generate } from '../../worker/engine/generate.ts';
+import { type Generated, generate } from '../../worker/engine/generate.ts';
 import { argmax, isGreedy, likelihoodOf } from '../../worker/engine/sampling.ts';
 import { REFERENCE_SPECIALS, type Trace } from './trace.ts';
 

@@ -1,7 +1,7 @@
 /** A recorded generation of the PyTorch reference: its schedule, its start, and what came of each step. */
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
-import type { TargetPlan } from '../../shared/schedule.ts';
+import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
 import type { SpecialTokens } from '../../worker/engine/spans.ts';
 import { fullRows, type TokenState, type VisibleTokens } from '../../worker/engine/tokenState.ts';
 import type { Tensor } from '../../worker/session/types.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { runLockstep } from '../../worker/batching/lockstep.ts';
-import { plainRunner } from '../../worker/batching/plain.ts';
+import { plainRunner } from '../../worker/compare/plain.ts';
 import type { RunRequests } from '../../worker/engine/forward.ts';
 import { type Generated, generate, generateTargets } from '../../worker/engine/generate.ts';
 import { fullTokens, type TokenState } from '../../worker/engine/tokenState.ts';

@@ -5,7 +5,7 @@ import { type GenerateRequestBody, generateRequestSchema } from '../../shared/ap
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { selectModel } from '../../shared/plan/names.ts';
-import { checkGenerate } from '../../shared/plan/plan.ts';
+import { planRequest } from '../../shared/plan/plan.ts';
 
 const image = (name: string, modalities: string[], more: Partial<Modality> = {}): Modality => ({
   name,
@@ -49,8 +49,13 @@ const check = (
   inputs: GenerateRequestBody['inputs'],
   ...targets: NonNullable<GenerateRequestBody['targets']>
 ) => {
-  const failure = checkGenerate(generateRequestSchema.parse({ inputs, targets }), model);
-  return failure && [failure.code, failure.errors?.[0]?.pointer];
+  try {
+    planRequest(generateRequestSchema.parse({ inputs, targets }), model);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error;
+    return [error.failure.code, error.failure.errors?.[0]?.pointer];
+  }
 };
 
 test('what fits passes, under public and exact names', () => {

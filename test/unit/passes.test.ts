@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { costOf } from '../../shared/plan/cost.ts';
 import type { RequestPlan } from '../../shared/plan/plan.ts';
-import { countPasses } from '../../worker/batching/passes.ts';
 import { FAKE_MODALITIES } from '../support/arrayModel.ts';
+import { countPasses } from '../support/countPasses.ts';
 import { runFake } from '../support/engineRun.ts';
 import {
   generationsOf,

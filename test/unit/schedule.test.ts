@@ -5,13 +5,9 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
-import {
-  planTarget,
-  recommended,
-  roundHalfEven,
-  temperatures,
-  tokenCounts,
-} from '../../shared/schedule.ts';
+import { planTarget, recommended } from '../../shared/plan/targetPlan.ts';
+import { roundHalfEven } from '../../shared/rounding.ts';
+import { temperatures, tokenCounts } from '../../shared/schedule.ts';
 import { OWN_CASES } from '../support/cases.ts';
 
 const info = (name: string) => PUBLISHED_MODALITIES[name]!;

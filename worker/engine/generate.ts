@@ -3,28 +3,14 @@
  * A generator: it yields forward requests and is resumed with results, and knows nothing of who runs
  * them or beside what.
  */
-import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import type { TargetPlan } from '../../shared/schedule.ts';
+import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
+import type { Engine } from './engine.ts';
 import type { Forward } from './forward.ts';
 import type { Guidance } from './guidance.ts';
-import type { Chance } from './sampling.ts';
 import type { SpecialTokens } from './spans.ts';
 import { generateSequence } from './strategies/autoregressive.ts';
 import { generateImage } from './strategies/image.ts';
 import { emptySequence, idsByPosition, type TokenState, withModality } from './tokenState.ts';
-
-/** What a generation is made with. */
-export interface Engine {
-  readonly modalities: Readonly<Record<string, ModalityInfo>>;
-  readonly specials: SpecialTokens;
-  readonly chance: Chance;
-  /** Ids that end a sequence, in place of [EOS] and the closing sentinel. */
-  readonly stopTokens?: readonly number[];
-  /** After each step of a picture-like target, and each piece of a sequence. */
-  readonly onStep?: (target: string, step: number, steps: number) => void;
-  /** What is known of a picture-like target after each step, by position. */
-  readonly onTokens?: (target: string, ids: ReadonlyMap<number, number>) => void;
-}
 
 export interface GenerationPlan {
   readonly targets: readonly TargetPlan[];

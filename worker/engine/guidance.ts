@@ -3,7 +3,7 @@
  * one scale is two; weights for single inputs are one state for each of them and one without them all.
  */
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import { matters } from '../../shared/schedule.ts';
+import { matters } from '../../shared/plan/targetPlan.ts';
 import type { Condition } from './forward.ts';
 import {
   emptyRows,

@@ -4,7 +4,7 @@
  */
 import sharp, { type Sharp } from 'sharp';
 import { refusal } from '../../shared/api/problem.ts';
-import { roundHalfEven } from '../../shared/schedule.ts';
+import { roundHalfEven } from '../../shared/rounding.ts';
 import { rgbOfCmyk } from './cmyk.ts';
 import { PIXEL_LIMIT, type Picture } from './inspect.ts';
 

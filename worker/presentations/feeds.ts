@@ -2,7 +2,7 @@
 
 import { present } from '../../shared/lookup.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import { roundHalfEven } from '../../shared/schedule.ts';
+import { roundHalfEven } from '../../shared/rounding.ts';
 import type { Feed } from './presentation.ts';
 
 /** Side of the picture that a modality's grid lies over, in pixels. */

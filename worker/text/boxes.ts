@@ -1,5 +1,5 @@
 /** Detections: `v0=XMIN v1=YMIN v2=XMAX v3=YMAX NAME`, one after the other. */
-import { roundHalfEven } from '../../shared/schedule.ts';
+import { roundHalfEven } from '../../shared/rounding.ts';
 import { counted, type Parsed, special, wordsOf } from './words.ts';
 
 export interface Corners {

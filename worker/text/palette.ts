@@ -1,5 +1,5 @@
 /** Colour palettes: `v1=COUNT v0=R v0=G v0=B ...`. */
-import { roundHalfEven } from '../../shared/schedule.ts';
+import { roundHalfEven } from '../../shared/rounding.ts';
 import { type Parsed, special, wordsOf } from './words.ts';
 
 /** A colour's stored number: 0 to 255 as it is, or scaled when there are fewer bins than that. */

@@ -2,7 +2,7 @@
  * Human poses: `human`, a box, and four groups in any order: 8 ids of the body pose, the rotation of the
  * whole body, the camera and the shape; 39 words a person.
  */
-import { roundHalfEven } from '../../shared/schedule.ts';
+import { roundHalfEven } from '../../shared/rounding.ts';
 import { CORNERS, type Corners, cornerWords } from './boxes.ts';
 import { anyValue, counted, idOfWord, idWord, type Parsed, splitAt, wordsOf } from './words.ts';
 

@@ -1,7 +1,7 @@
 /** What a caller hides of a picture -> the tokens that are not given: all that any of it touches. */
 import { refusal } from '../../shared/api/problem.ts';
 import { itemAt } from '../../shared/lookup.ts';
-import { roundHalfEven } from '../../shared/schedule.ts';
+import { roundHalfEven } from '../../shared/rounding.ts';
 import type { VisibleTokens } from '../engine/tokenState.ts';
 
 /** The tokens of a picture, and the picture they come from. */

@@ -1,7 +1,7 @@
 /** Sequences: one token after the other, then the generated spans are merged into what was given. */
-import type { TargetPlan } from '../../../shared/schedule.ts';
+import type { TargetPlan } from '../../../shared/plan/targetPlan.ts';
+import type { Engine } from '../engine.ts';
 import { type DecoderCache, type Forward, write } from '../forward.ts';
-import type { Engine } from '../generate.ts';
 import { conditionsOf, type Guidance } from '../guidance.ts';
 import { drawsFor } from '../sampling.ts';
 import { closingSentinel, mergeSpans } from '../spans.ts';

@@ -1,7 +1,7 @@
 /** One picture-like target, step by step: the part MaskGIT and ROAR have in common. */
-import type { TargetPlan } from '../../../shared/schedule.ts';
+import type { TargetPlan } from '../../../shared/plan/targetPlan.ts';
+import type { Engine } from '../engine.ts';
 import { type Forward, predict } from '../forward.ts';
-import type { Engine } from '../generate.ts';
 import { conditionsOf, type Guidance } from '../guidance.ts';
 import { drawsFor } from '../sampling.ts';
 import { idsByPosition, remainingPositions, type TokenState, withTokens } from '../tokenState.ts';

@@ -3,9 +3,9 @@
 import { fieldOf, itemAt, present, valueAt } from '../../../shared/lookup.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
-import { planTarget } from '../../../shared/schedule.ts';
+import { planTarget } from '../../../shared/plan/targetPlan.ts';
 import { runLockstep } from '../../batching/lockstep.ts';
-import { plainRunner } from '../../batching/plain.ts';
+import { plainRunner } from '../../compare/plain.ts';
 import { decoderFeeds, encoderFeeds, type Row } from '../../compare/fmFeeds.ts';
 import { generate } from '../../engine/generate.ts';
 import { argmax, seededChance } from '../../engine/sampling.ts';
