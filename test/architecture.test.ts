@@ -4,10 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-
-/** Statements, also over several lines, and calls; not the word `from` in a text. */
-const IMPORT =
-  /^\s*(?:(?:import|export)\s[^'"`;]*?from\s*|import\s*)['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+import { circles, fileGraph, type Graph, roomGraph, specifiersOf } from './support/imports.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
@@ -19,11 +16,7 @@ const sources = (folder: string): string[] =>
 const rooms = ['shared', 'edge', 'worker', 'infra', 'test'] as const;
 const files = rooms.flatMap(sources);
 
-const importsOf = (file: string): string[] => {
-  const text = readFileSync(join(root, file), 'utf8');
-  const found = text.matchAll(IMPORT);
-  return [...found].map((match) => (match[1] ?? match[2])!);
-};
+const importsOf = (file: string): string[] => specifiersOf(readFileSync(join(root, file), 'utf8'));
 
 /** Room of a relative import; undefined for packages. */
 const targetRoom = (file: string, specifier: string): string | undefined =>
@@ -100,6 +93,87 @@ test('the law notices a forbidden import', () => {
   assert.equal(allowed(law, 'edge/app.ts', 'node:fs'), false);
   assert.equal(law.rooms.includes(targetRoom('edge/app.ts', '../worker/main.ts')!), false);
   assert.equal(allowed(law, 'edge/app.ts', 'hono/cors'), true);
+});
+
+/**
+ * Rooms of the worker, from the ground up: each may import those named behind it, and everybody `shared`.
+ * `export`, `compare` and `hub` are tools beside the server, which never imports them.
+ */
+const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
+  safetensors: [],
+  onnx: [],
+  engine: [],
+  session: ['onnx'],
+  diffusion: ['session'],
+  batching: ['engine', 'session'],
+  text: ['engine'],
+  image: ['values'],
+  values: ['safetensors', 'text', 'engine', 'image'],
+  presentations: ['values', 'image', 'text', 'engine', 'session', 'diffusion'],
+  tasks: ['presentations', 'values', 'image', 'text', 'batching', 'engine', 'diffusion', 'session'],
+  threads: ['service'],
+  service: ['tasks', 'threads', 'session'],
+  http: ['service'],
+  compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
+  export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors'],
+  hub: ['export', 'safetensors'],
+};
+
+/** Circles among rooms that are still there. */
+const KNOWN_CIRCLES: readonly (readonly string[])[] = [
+  ['worker/image', 'worker/values'],
+  ['worker/service', 'worker/threads'],
+];
+
+const imported: Graph = fileGraph(
+  root,
+  files.filter((file) => !file.startsWith('test/')),
+);
+const importedRooms: Graph = roomGraph(imported);
+
+/** Imports from one room of the worker to another that the layers do not allow. */
+const layerViolations = (rooms: Graph): string[] =>
+  [...rooms].flatMap(([room, targets]) => {
+    const [top, name] = room.split('/');
+    if (top !== 'worker' || name === undefined || name.endsWith('.ts')) return [];
+    const allowedRooms = WORKER_LAYERS[name];
+    if (!allowedRooms) return [`${room} has no place among the layers`];
+    return targets
+      .filter((target) => target.startsWith('worker/'))
+      .filter((target) => !allowedRooms.includes(target.slice('worker/'.length)))
+      .map((target) => `${room} imports ${target}`);
+  });
+
+test('rooms of the worker import only what lies below them', () => {
+  assert.deepEqual(layerViolations(importedRooms), []);
+});
+
+test('no circles: neither among files nor among rooms', () => {
+  assert.deepEqual(circles(imported), []);
+  assert.deepEqual(circles(importedRooms), KNOWN_CIRCLES);
+});
+
+test('a circle and an import of a higher layer are noticed', () => {
+  const graph: Graph = new Map([
+    ['a', ['b', 'd']],
+    ['b', ['c']],
+    ['c', ['a']],
+    ['d', ['c', 'e']],
+    ['e', ['f']],
+    ['f', ['e']],
+    ['g', ['a', 'f']],
+  ]);
+  assert.deepEqual(circles(graph), [
+    ['a', 'b', 'c', 'd'],
+    ['e', 'f'],
+  ]);
+  // As if a file of the engine had imported one of the session.
+  const [file = ''] = files.filter((name) => name.startsWith('worker/engine/'));
+  const upward = new Map([...imported, [file, ['worker/session/session.ts']]]);
+  assert.deepEqual(layerViolations(roomGraph(upward)), ['worker/engine imports worker/session']);
+  const back = new Map([...upward, ['worker/session/session.ts', [file]]]);
+  assert.ok(circles(back).some((members) => members.includes(file)));
+  assert.ok(circles(roomGraph(back)).some((members) => members.includes('worker/engine')));
 });
 
 test('the environment is read only where configuration is parsed', () => {

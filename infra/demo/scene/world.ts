@@ -12,15 +12,6 @@ export type Colour = (typeof COLOURS)[number];
 export type Size = (typeof SIZES)[number];
 /** Semantic segmentation classes; the index is the label. */
 export const CLASSES = ['sky', 'ground', ...SHAPES] as const;
-/** Colours in which classes are shown. */
-export const CLASS_PALETTE = [
-  [135, 190, 235],
-  [150, 140, 125],
-  [220, 60, 60],
-  [70, 120, 220],
-  [240, 190, 50],
-  [90, 190, 90],
-] as const;
 
 export type Vector = readonly [number, number, number];
 
