@@ -103,15 +103,25 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
   safetensors: [],
   onnx: [],
   engine: [],
+  image: [],
   session: ['onnx'],
+  text: ['engine'],
+  values: ['safetensors', 'text', 'engine'],
   diffusion: ['session'],
   batching: ['engine', 'session'],
-  text: ['engine'],
-  image: ['values'],
-  values: ['safetensors', 'text', 'engine', 'image'],
-  presentations: ['values', 'image', 'text', 'engine', 'session', 'diffusion'],
-  tasks: ['presentations', 'values', 'image', 'text', 'batching', 'engine', 'diffusion', 'session'],
-  threads: ['service'],
+  presentations: ['values', 'image', 'text', 'session'],
+  threads: ['presentations', 'service'],
+  tasks: [
+    'threads',
+    'presentations',
+    'values',
+    'image',
+    'text',
+    'batching',
+    'engine',
+    'diffusion',
+    'session',
+  ],
   service: ['tasks', 'threads', 'session'],
   http: ['service'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
@@ -121,8 +131,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Circles among rooms that are still there. */
 const KNOWN_CIRCLES: readonly (readonly string[])[] = [
-  ['worker/image', 'worker/values'],
-  ['worker/service', 'worker/threads'],
+  ['worker/service', 'worker/tasks', 'worker/threads'],
 ];
 
 const imported: Graph = fileGraph(
