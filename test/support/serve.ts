@@ -17,6 +17,7 @@ export async function serve(modelsFolder: string) {
     }),
     () => {},
   );
+  await worker.ready;
   const edge = await startEdge(
     parseConfig({ PORT: '0', FOURM_WORKERS: worker.url, FOURM_WORKER_SECRET: secret }),
   );
