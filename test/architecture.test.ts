@@ -125,7 +125,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
   service: ['tasks', 'threads', 'session'],
   http: ['service'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
-  export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors'],
+  export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors', 'owner.ts'],
   hub: ['export', 'safetensors'],
 };
 
