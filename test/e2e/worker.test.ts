@@ -1,72 +1,28 @@
 /** A real worker process, called over HTTP as the edge calls it. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { generateResponseSchema } from '../../shared/api/generate.ts';
 import { modelsResponseSchema } from '../../shared/api/models.ts';
-import { signInternal } from '../../shared/api/signing.ts';
 import { detokenizeResponseSchema, tokenizeResponseSchema } from '../../shared/api/tokens.ts';
 import {
   type WorkerGenerateRequest,
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
 import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
-
-const SECRET = 'a secret for this test alone';
-const main = join(dirname(fileURLToPath(import.meta.url)), '../../worker/main.js');
-
-type Entry = Record<string, unknown>;
-interface Process {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly entries: Entry[];
-  /** The first log entry that fits, past or to come. */
-  readonly logged: (fits: (entry: Entry) => boolean) => Promise<Entry>;
-}
-
-async function startWorkerProcess(modelsFolder: string): Promise<Process> {
-  const child = spawn(process.execPath, [main], {
-    env: {
-      PATH: process.env.PATH,
-      FOURM_WORKER_PORT: '0',
-      FOURM_MODELS_DIR: modelsFolder,
-      FOURM_WORKER_SECRET: SECRET,
-      FOURM_THREADS: '1',
-      FOURM_SLOTS: '1',
-      FOURM_QUEUE: '1',
-    },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const entries: Entry[] = [];
-  const listeners = new Set<() => void>();
-  createInterface({ input: child.stderr! }).on('line', (line) => {
-    entries.push(JSON.parse(line));
-    for (const listener of listeners) listener();
-  });
-  const logged: Process['logged'] = (fits) =>
-    new Promise((resolve, reject) => {
-      const look = (): void => {
-        const found = entries.find(fits);
-        if (!found) return;
-        listeners.delete(look);
-        resolve(found);
-      };
-      listeners.add(look);
-      child.once('exit', (code) => reject(new Error(`the worker ended with ${code}`)));
-      look();
-    });
-  const { url } = await logged((entry) => entry.event === 'ready');
-  return { child, url: String(url), entries, logged };
-}
+import {
+  type CallOptions,
+  callWorker,
+  generateBody,
+  SECRET,
+  startWorkerProcess,
+  type WorkerProcess,
+} from '../support/workerProcess.ts';
 
 describe('worker process', { skip: skipWithoutDemo() }, () => {
   let set: DemoSet;
-  let worker: Process;
+  let worker: WorkerProcess;
   before(async () => {
     set = await exportDemo(demoSource()!);
     worker = await startWorkerProcess(set.modelsFolder);
@@ -76,36 +32,9 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
     await set?.remove();
   });
 
-  const call = async (
-    path: string,
-    init: {
-      body?: string;
-      accept?: string;
-      secret?: string;
-      age?: number;
-      signal?: AbortSignal;
-    } = {},
-  ): Promise<Response> => {
-    const now = Date.now() / 1000 - (init.age ?? 0);
-    const body = new TextEncoder().encode(init.body ?? '');
-    const method = init.body === undefined ? 'GET' : 'POST';
-    return await fetch(`${worker.url}${path}`, {
-      method,
-      headers: {
-        ...(await signInternal(init.secret ?? SECRET, { method, path }, body, now)),
-        ...(init.accept && { accept: init.accept }),
-      },
-      ...(init.body !== undefined && { body }),
-      ...(init.signal && { signal: init.signal }),
-    });
-  };
-  const requestBody = (
-    request: WorkerGenerateRequest['request'],
-    more: Partial<WorkerGenerateRequest> = {},
-  ): string =>
-    JSON.stringify({ request_id: 'r1', id: 'result', model: 'demo', seed: 7, request, ...more });
+  const call = (path: string, init: CallOptions = {}) => callWorker(worker.url, path, init);
   const generate = (request: WorkerGenerateRequest['request'], init = {}) =>
-    call('/internal/generate', { body: requestBody(request), ...init });
+    call('/internal/generate', { body: generateBody(request), ...init });
 
   const picture = async (): Promise<string> => {
     const background = { r: 90, g: 140, b: 200 };
@@ -197,7 +126,7 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
     const wrong = await call('/internal/models', { secret: 'another secret' });
     const old = await call('/internal/models', { age: 400 });
     const none = await fetch(`${worker.url}/internal/generate`, { method: 'POST', body: '{}' });
-    const altered = await generate(long, { body: requestBody(long), secret: `${SECRET}.` });
+    const altered = await generate(long, { body: generateBody(long), secret: `${SECRET}.` });
     for (const response of [wrong, old, none, altered]) {
       assert.equal(response.status, 401);
       assert.equal((await response.json()).code, 'unauthorized');
@@ -211,7 +140,7 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
       [call('/internal/generate'), 405, 'method_not_allowed'],
       [call('/elsewhere'), 404, 'not_found'],
       [
-        call('/internal/generate', { body: requestBody(long, { model: 'huge' }) }),
+        call('/internal/generate', { body: generateBody(long, { model: 'huge' }) }),
         404,
         'model_not_loaded',
       ],
@@ -228,7 +157,7 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
   test('health answers during a run; a full worker refuses at once; a caller who goes frees its slot', async () => {
     const gone = new AbortController();
     const first = await generate(long, {
-      body: requestBody(long, { id: 'slow' }),
+      body: generateBody(long, { id: 'slow' }),
       signal: gone.signal,
       accept: 'text/event-stream',
     });

@@ -59,17 +59,27 @@ function executionProvider(): InferenceSession.ExecutionProviderConfig {
   return device.kind === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: device.index };
 }
 
+/** @throws Error that names the device where it is one that may be missing */
+async function createSession(file: string, isTransient: boolean): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(file, {
+      executionProviders: [executionProvider()],
+      // Fatal only: an error comes back to the caller, who decides what to log.
+      logSeverityLevel: 4,
+      ...(threads !== undefined && { intraOpNumThreads: threads }),
+      ...(isTransient && TRANSIENT_OPTIONS),
+    });
+  } catch (cause) {
+    if (device.kind === 'cpu' || !(cause instanceof Error)) throw cause;
+    throw new Error(`it cannot be loaded on ${deviceName(device)}: ${cause.message}`, { cause });
+  }
+}
+
 async function answer(request: ThreadRequest): Promise<ThreadResult> {
   switch (request.kind) {
     case 'load': {
       if (sessions.has(request.graph)) throw new Error(`graph ${request.graph} is loaded already`);
-      const session = await InferenceSession.create(request.file, {
-        executionProviders: [executionProvider()],
-        // Fatal only: an error comes back to the caller, who decides what to log.
-        logSeverityLevel: 4,
-        ...(threads !== undefined && { intraOpNumThreads: threads }),
-        ...(request.transient && TRANSIENT_OPTIONS),
-      });
+      const session = await createSession(request.file, request.transient === true);
       sessions.set(request.graph, session);
       return {
         kind: 'loaded',
