@@ -1,5 +1,7 @@
 /** The worker's routes over a model that is not loaded yet, or that fails. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { signInternal } from '../../shared/api/signing.ts';
 import { fmConfigSchema } from '../../shared/model/config.ts';
@@ -111,4 +113,52 @@ test('a failing model is answered without its details, logged with them, and che
 
 test('a slot is free again after a failure', async () => {
   for (let i = 0; i < 2; i++) assert.equal((await call('/internal/generate', body)).status, 500);
+});
+
+test('a stranger is refused by his headers, before a byte of his body is read', async () => {
+  const socket = connect(server.port, '127.0.0.1');
+  await once(socket, 'connect');
+  const head = 'POST /internal/generate HTTP/1.1\r\nhost: worker\r\ncontent-length: 60000000\r\n';
+  const signed = await signInternal(
+    'another secret',
+    { method: 'POST', path: '/internal/generate' },
+    new Uint8Array(10),
+    Date.now() / 1000,
+  );
+  const headers = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`${head}${headers.join('')}\r\n`);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1.1 401 [\s\S]*connection: close/i);
+  socket.destroy();
+});
+
+test('a signed body that is too large for its route is refused before it is read', async () => {
+  const path = '/internal/detokenize';
+  const body = new Uint8Array(4 * 1024 * 1024 + 1);
+  const signed = await signInternal(SECRET, { method: 'POST', path }, body, Date.now() / 1000);
+  const socket = connect(server.port, '127.0.0.1');
+  await once(socket, 'connect');
+  const headers = Object.entries(signed).map(([name, value]) => `${name}: ${value}\r\n`);
+  const length = `content-length: ${body.byteLength}\r\n`;
+  socket.write(`POST ${path} HTTP/1.1\r\nhost: worker\r\n${length}${headers.join('')}\r\n`);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1.1 413 [\s\S]*"code":"too_large"/);
+  socket.destroy();
+});
+
+test('a body that is not the one signed is refused', async () => {
+  const path = '/internal/generate';
+  const signed = await signInternal(
+    SECRET,
+    { method: 'POST', path },
+    new TextEncoder().encode(body),
+    Date.now() / 1000,
+  );
+  const altered = body.replace('cube', 'ball');
+  const response = await fetch(`http://127.0.0.1:${server.port}${path}`, {
+    method: 'POST',
+    headers: signed,
+    body: altered,
+  });
+  assert.equal(response.status, 401);
 });

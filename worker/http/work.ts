@@ -4,7 +4,8 @@ import type { JobKind } from '../service/job.ts';
 import { readJob } from '../service/readJob.ts';
 import { runJob } from '../service/runJob.ts';
 import type { JobServices } from '../service/services.ts';
-import { sendFailure, sendJson } from './answers.ts';
+import { sendFailure } from './answers.ts';
+import { writeJson } from './writeJson.ts';
 
 /** Aborts when the caller goes away before it has its answer. */
 export function callerSignal(response: ServerResponse): AbortSignal {
@@ -32,10 +33,12 @@ export async function answerJob(
   response: ServerResponse,
   { kind, body, signal, arrived, streams }: AskedJob,
 ): Promise<void> {
+  const begin = (): void => {
+    if (response.headersSent) return;
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  };
   const write = (event: string, data: unknown): void => {
-    if (!response.headersSent) {
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    }
+    begin();
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   };
   const job = await readJob(kind, body, signal);
@@ -44,10 +47,19 @@ export async function answerJob(
     arrived,
     ...(streams && { onProgress: (progress) => write('progress', progress) }),
   });
-  if (outcome.ok && !streams) return sendJson(response, 200, outcome.value);
+  if (outcome.ok) {
+    if (streams) begin();
+    else response.writeHead(200, { 'content-type': 'application/json' });
+    await writeJson(
+      response,
+      outcome.value,
+      streams ? ['event: result\ndata: ', '\n\n'] : ['', ''],
+    );
+    response.end();
+    return;
+  }
   // A refusal before the first event has its own status; later only an event can tell.
-  if (!outcome.ok && !response.headersSent) return sendFailure(response, outcome.failure);
-  if (outcome.ok) write('result', outcome.value);
-  else write('problem', outcome.failure);
+  if (!response.headersSent) return sendFailure(response, outcome.failure);
+  write('problem', outcome.failure);
   response.end();
 }
