@@ -55,7 +55,7 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
     deadline: ({ request }) => request.deadline_ms,
   },
   tokenize: {
-    run: async ({ request }, model) => await runTokenize(request, model),
+    run: async ({ request }, model, { signal }) => await runTokenize(request, model, signal),
     entry: nothing,
     usage: nothing,
     deadline: none,

@@ -5,6 +5,7 @@
 import type { GenerateRequest, Merged, Output } from '../../shared/api/generate.ts';
 import type { PlannedTarget } from '../../shared/plan/targets.ts';
 import { makeOutputs, mergeInstanceSamples } from './outputs.ts';
+import type { Reading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 
 export interface Decoded {
@@ -27,7 +28,7 @@ export interface Decoding {
 export function createDecoding(
   { num_samples: count, outputs: wanted }: GenerateRequest,
   seed: number,
-  signal: AbortSignal | undefined,
+  { signal, unknownWords }: Reading,
 ): Decoding {
   const samples = new Map<PlannedTarget, Map<number, readonly number[]>>();
   const running = new Map<PlannedTarget, Promise<Decoded>>();
@@ -43,7 +44,12 @@ export function createDecoding(
       };
       return { outputs: rows.map(bare) };
     }
-    const outputs = await makeOutputs(modality, rows, model, { seed, ...(signal && { signal }) });
+    const unknown = unknownWords.get(modality);
+    const outputs = await makeOutputs(modality, rows, model, {
+      seed,
+      ...(signal && { signal }),
+      ...(unknown && { unknownWords: unknown }),
+    });
     if (rows.length === 1) return { outputs };
     const ids = rows.map((row) => row.ids);
     const merged = await mergeInstanceSamples(modality, ids, model);

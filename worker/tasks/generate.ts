@@ -7,6 +7,7 @@ import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/pla
 import type { PassCount } from '../batching/passes.ts';
 import { createDecoding, type Decoding } from './decoding.ts';
 import { createReporter } from './progress.ts';
+import { type Reading, startReading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 import { type Ids, runStage, type StageResult } from './stage.ts';
 import { inputTokens } from './tokens.ts';
@@ -51,12 +52,13 @@ interface Running {
   readonly models: readonly ServedModel[];
   readonly passes: PassCount;
   readonly decoding: Decoding;
+  readonly reading: Reading;
 }
 
 async function runStages(
   plan: RequestPlan,
   task: GenerateTask,
-  { models, passes, decoding }: Running,
+  { models, passes, decoding, reading }: Running,
   options: TaskOptions,
 ): Promise<Outcome[]> {
   const { request, seed } = task;
@@ -74,7 +76,7 @@ async function runStages(
   for (const stage of plan.stages) {
     const model = models.find(({ description }) => description === stage.model)!;
     const { signal } = options;
-    const common = { request, seed, passes, reporter, signal, made };
+    const common = { request, seed, passes, reading, reporter, signal, made };
     const leading = knownOf(stage, left, plan.samples);
     const result = await runStage(stage, model, {
       ...common,
@@ -147,8 +149,9 @@ export async function runGenerate(
   const descriptions = models.map(({ description }) => description);
   const plan = planRequest(request, model.description, descriptions);
   const passes: PassCount = { encoder: 0, decoder: 0 };
-  const decoding = createDecoding(request, task.seed, options.signal);
-  const running = { models, passes, decoding };
+  const reading = startReading(options.signal);
+  const decoding = createDecoding(request, task.seed, reading);
+  const running = { models, passes, decoding, reading };
   const outcomes = await runStages(plan, task, running, options);
   const decoded = await gather(outcomes, decoding);
   let [generated, left] = [0, known.length];
@@ -164,6 +167,7 @@ export async function runGenerate(
     ...decoded,
     ...(request.keep && { input_tokens: inputTokens(outcomes) }),
     ...(known.length > 0 && { reused_targets: known.length }),
+    ...(reading.warnings.length > 0 && { warnings: [...reading.warnings] }),
     ...(further.length > 0 && { further_models: further.map(servedBy) }),
     usage: {
       encoder_passes: passes.encoder,

@@ -12,20 +12,25 @@ import { type DecodeOptions, decodeMany, type SampleIds } from './tokenizers.ts'
 
 /**
  * Text of a sequence's ids. What was given around a gap stays in it, also behind an end that was generated
- * within the gap.
+ * within the gap, and a word of it that the vocabulary lacks.
  */
-function textOf(ids: readonly number[], { text }: ServedModel) {
-  return { text: text.decode(ids), isComplete: ids.includes(text.specials.eos) };
+function textOf(ids: readonly number[], { text }: ServedModel, unknown?: readonly string[]) {
+  return { text: text.decode(ids, unknown), isComplete: ids.includes(text.specials.eos) };
+}
+
+export interface OutputOptions extends Omit<DecodeOptions, 'sample'> {
+  /** Words of the given part of a text that the vocabulary lacks, in their order. */
+  readonly unknownWords?: readonly string[];
 }
 
 async function presentSequence(
   ids: readonly number[],
   modality: string,
   model: ServedModel,
-  signal: AbortSignal | undefined,
+  { signal, unknownWords }: OutputOptions,
 ): Promise<SequenceValue & { readonly text: string }> {
   const { presentation } = fieldOf(model.loaded.fm.modalities, modality, 'the model');
-  const { text, isComplete } = textOf(ids, model);
+  const { text, isComplete } = textOf(ids, model, unknownWords);
   const context = textContext(modality, model, signal);
   const { warnings = [], ...value } = await textPresentation(presentation).show(text, context);
   const all = isComplete ? warnings : [...warnings, 'the text was cut at its longest length'];
@@ -57,7 +62,7 @@ export async function makeOutputs(
   modality: string,
   samples: readonly SampleIds[],
   model: ServedModel,
-  options: Omit<DecodeOptions, 'sample'>,
+  options: OutputOptions,
 ): Promise<Output[]> {
   const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
   const isSequence = info.type === 'seq';
@@ -73,7 +78,7 @@ export async function makeOutputs(
       sample,
       tokens: [...ids],
       ...(isSequence
-        ? await presentSequence(ids, modality, model, options.signal)
+        ? await presentSequence(ids, modality, model, options)
         : await presentValues(values?.[index], modality, model, options.signal)),
     });
   }

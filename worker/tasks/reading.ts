@@ -16,17 +16,22 @@ export interface Reading {
   /** Takes a warning, each once. */
   readonly warn: (warning: Warning) => void;
   readonly warnings: readonly Warning[];
+  /** Words of a text that the vocabulary lacks, in their order, by the model's own name of the input. */
+  readonly unknownWords: Map<string, readonly string[]>;
 }
 
 export function startReading(signal?: AbortSignal): Reading {
   const warnings: Warning[] = [];
-  let counted = 0;
+  const counted = new Map<string, number>();
   return {
     signal,
     warnings,
+    unknownWords: new Map(),
     countPixels(pixels, at) {
-      counted += pixels;
-      if (counted <= REQUEST_PIXELS) return;
+      // A second model reads the same inputs again.
+      counted.set(at, pixels);
+      const all = [...counted.values()].reduce((sum, count) => sum + count, 0);
+      if (all <= REQUEST_PIXELS) return;
       const detail = `the pictures and masks of the request have more than ${REQUEST_PIXELS} pixels together`;
       throw refusal('image_too_large', detail, at);
     },

@@ -65,8 +65,10 @@ function warnOfUnknown(
   reading: Reading,
 ): void {
   if (unknown.length === 0) return;
-  const named = unknown.slice(0, NAMED).map((word) => `"${word.slice(0, 40)}"`);
-  const more = unknown.length > NAMED ? ` and ${unknown.length - NAMED} more` : '';
+  reading.unknownWords.set(modality, unknown);
+  const words = [...new Set(unknown)];
+  const named = words.slice(0, NAMED).map(quoted);
+  const more = words.length > NAMED ? ` and ${words.length - NAMED} more` : '';
   const detail = `the vocabulary of ${model.description.id} lacks ${named.join(', ')}${more} of ${modality}`;
   reading.warn({ code: 'unknown_words', detail, pointer: at });
 }
@@ -80,12 +82,11 @@ function checkForm(text: string, form: TextForm, sequence: Sequence, at: string)
     throw refusal('invalid_input', detail, at);
   };
   const words = wordsOf(text);
-  if (words.some(isGap)) {
-    const [first = ''] = words;
-    if (!isGap(first) && !form.begins(first)) refuse(`it does not begin with ${quoted(first)}`);
-    const odd = words.find((word) => !isGap(word) && !form.hasWord(word, info));
-    if (odd !== undefined) refuse(`${quoted(odd)} is no part of it`);
-  } else if (!form.fits(text, info)) refuse('the text does not follow this form');
+  const [first = ''] = words;
+  if (!isGap(first) && !form.begins(first)) refuse(`it does not begin with ${quoted(first)}`);
+  const odd = words.find((word) => !isGap(word) && !form.hasWord(word, info));
+  if (odd !== undefined) refuse(`${quoted(odd)} is no part of it`);
+  if (!words.some(isGap) && !form.fits(text, info)) refuse('the text does not follow this form');
   const isForeign = (word: string): boolean =>
     special(word) !== undefined && model.text.tokenize(word, 'format').ids.length !== 1;
   const foreign = [...new Set(words)].find(isForeign);

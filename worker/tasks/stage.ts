@@ -1,6 +1,7 @@
 /** One stage of a request: the targets that one model makes, for all samples side by side. */
 import type { GenerateRequest } from '../../shared/api/generate.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
+import { fieldOf } from '../../shared/lookup.ts';
 import type { PlannedInput } from '../../shared/plan/inputs.ts';
 import { inputModality } from '../../shared/plan/names.ts';
 import type { Stage } from '../../shared/plan/plan.ts';
@@ -18,6 +19,7 @@ import {
 } from '../engine/tokenState.ts';
 import { readInput } from './inputs.ts';
 import type { Reporter } from './progress.ts';
+import type { Reading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 
 /** Ids by the model's own names, in order of position. */
@@ -31,6 +33,8 @@ export interface StageOptions {
   /** Leading targets that are there already, for each sample. */
   readonly known: readonly Ids[];
   readonly passes: PassCount;
+  /** Shared by all stages of the request. */
+  readonly reading: Reading;
   readonly reporter?: Reporter | undefined;
   /** Told of grids while the generation goes on. */
   readonly onComplete?: (target: PlannedTarget, sample: number, ids: readonly number[]) => void;
@@ -49,15 +53,14 @@ async function readStage(
   inputs: readonly PlannedInput[],
   request: GenerateRequest,
   model: ServedModel,
+  reading: Reading,
 ): Promise<TokenState> {
   const state = new Map<string, VisibleTokens>();
   for (const { name, entry, form, modality } of inputs) {
     // A picture that is to be completed feeds its tokens, where its public name would mean the pixels.
     const own = inputModality(entry, name, form) === modality ? name : modality;
-    state.set(
-      modality,
-      await readInput(own, request.inputs[name]!, model, pointerTo('inputs', name)),
-    );
+    const value = fieldOf(request.inputs, name, 'the inputs');
+    state.set(modality, await readInput(own, value, model, pointerTo('inputs', name), reading));
   }
   return state;
 }
@@ -99,7 +102,7 @@ export async function runStage(
   options: StageOptions,
 ): Promise<StageResult> {
   const { request, seed, passes, reporter, signal } = options;
-  const inputs = await readStage(stage.inputs, request, model);
+  const inputs = await readStage(stage.inputs, request, model, options.reading);
   signal?.throwIfAborted();
   const known = options.known[0]?.size ?? 0;
   const targets = stage.targets.slice(known).map((target) => settled(target, inputs));

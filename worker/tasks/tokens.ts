@@ -14,6 +14,7 @@ import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import type { TokenState } from '../engine/tokenState.ts';
 import { readInput } from './inputs.ts';
 import { makeOutput } from './outputs.ts';
+import { startReading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 
 type Tokenized = TokenizeResponse['inputs'][string];
@@ -68,8 +69,10 @@ const servedBy = ({ description: { id, digest, licence, precision } }: ServedMod
 export async function runTokenize(
   request: TokenizeRequest,
   model: ServedModel,
+  signal?: AbortSignal,
 ): Promise<TokenizeResponse> {
   const inputs: Record<string, Tokenized> = {};
+  const reading = startReading(signal);
   for (const [name, value] of Object.entries(request.inputs)) {
     const at = pointerTo('inputs', name);
     const planned = planInput(model.description, name, value, () => true);
@@ -79,12 +82,17 @@ export async function runTokenize(
       const detail = `${name} has no tokens: the model takes it as it is`;
       throw refusal('invalid_input', detail, at);
     }
-    const state = new Map([[own, await readInput(own, value, model, at)]]);
+    const state = new Map([[own, await readInput(own, value, model, at, reading)]]);
     const tokens = told(own, state, entry.type === 'img' ? entry.tokens : undefined);
     if (!tokens) throw new Error(`tokenize: ${own} was read as something other than tokens`);
     inputs[name] = tokens;
   }
-  return { model: servedBy(model), inputs };
+  const { warnings } = reading;
+  return {
+    model: servedBy(model),
+    inputs,
+    ...(warnings.length > 0 && { warnings: [...warnings] }),
+  };
 }
 
 /**

@@ -21,7 +21,7 @@ export type Notation = 'format' | 'plain';
 export interface TokenizedText {
   /** Those from the bound on are cut off: one more than the bound tells that there are more. */
   readonly ids: readonly number[];
-  /** Words that the vocabulary lacks, normalized, each once. */
+  /** Words that the vocabulary lacks, normalized, in the order of their ids. */
   readonly unknown: readonly string[];
 }
 
@@ -33,8 +33,11 @@ export interface TextTokenizer {
   readonly tokenize: (text: string, notation: Notation, most?: number) => TokenizedText;
   /** Ids of a text in which every added token is what it says. */
   readonly encode: (text: string) => number[];
-  /** Text of ids, without the bracketed tokens ([EOS], [S_1] ...). */
-  readonly decode: (ids: readonly number[]) => string;
+  /**
+   * Text of ids, without the bracketed tokens ([EOS], [S_1] ...).
+   * @param unknown words that the unknown ids stand for; of no use unless there are as many
+   */
+  readonly decode: (ids: readonly number[], unknown?: readonly string[]) => string;
   readonly specials: SpecialTokens;
   /** Names of gaps that the vocabulary has: [S_1] up to this number. */
   readonly gaps: number;
@@ -103,11 +106,11 @@ function wordReader(file: TokenizerFile, unknownId: number) {
   return {
     normalize: (text: string): string => library.normalizer?.normalize(text) ?? text,
     /** Adds the ids of a normalized text to those there are, until there are more than the bound. */
-    read(text: string, ids: number[], unknown: Set<string>, most: number): void {
+    read(text: string, ids: number[], unknown: string[], most: number): void {
       for (const word of words(text)) {
         if (ids.length > most) return;
         const pieces = piecesOf(word);
-        if (!pieces) unknown.add(word);
+        if (!pieces) unknown.push(word);
         ids.push(...(pieces ?? [unknownId]));
       }
     },
@@ -156,17 +159,26 @@ export function createTextTokenizer(json: unknown): TextTokenizer {
   }
   const tokenize: TextTokenizer['tokenize'] = (text, notation, most = Infinity) => {
     const found: number[] = [];
-    const unknown = new Set<string>();
+    const unknown: string[] = [];
     for (const part of parts(text, notation)) {
       if (found.length > most) break;
       if (typeof part === 'number') found.push(part);
       else reader.read(part, found, unknown, most);
     }
-    return { ids: found.slice(0, most + 1), unknown: [...unknown] };
+    return { ids: found.slice(0, most + 1), unknown };
   };
-  const decode = (tokens: readonly number[]): string => {
+  const decodeKnown = (tokens: readonly number[]): string => {
     const shown = tokens.filter((id) => !bracketed.has(id));
     return shown.length === 0 ? '' : complete.decode(shown, { skip_special_tokens: false });
+  };
+  const decode: TextTokenizer['decode'] = (tokens, words = []) => {
+    const places = tokens.flatMap((id, i) => (id === unknownId ? [i] : []));
+    if (places.length !== words.length) return decodeKnown(tokens);
+    const parts = [...places, tokens.length].flatMap((end, i) => [
+      decodeKnown(tokens.slice(i === 0 ? 0 : (places[i - 1] ?? 0) + 1, end)),
+      words[i] ?? '',
+    ]);
+    return parts.filter((part) => part !== '').join(' ');
   };
   return {
     tokenize,
