@@ -28,6 +28,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
+const interrupted = fileURLToPath(new URL('../support/interrupted.js', import.meta.url));
+
 const is = (reason: ExportProblem, message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof ExportError, String(error));
   assert.equal(error.reason, reason);
@@ -60,10 +62,37 @@ describe('a folder', () => {
     assert.deepEqual(await readdir(join(folder, 'kept')), []);
   });
 
-  test('is not disturbed by what a killed process left', async () => {
+  test('is not disturbed by leftovers whose writer cannot be told', async () => {
     await mkdir(`${out}.partial-0badc0de`);
     await writeFolder(out, (partial) => file(join(partial, 'x')));
     assert.deepEqual((await readdir(folder)).sort(), ['out', 'out.partial-0badc0de']);
+  });
+
+  test('is rid of what a killed process left, and leaves what another one is writing', async () => {
+    const start = async () => {
+      const child = spawn(process.execPath, [interrupted, out], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      await once(child.stdout, 'data');
+      return child;
+    };
+    const killed = await start();
+    killed.kill('SIGKILL');
+    await once(killed, 'exit');
+    const [left = ''] = await readdir(folder);
+    assert.match(left, /^out\.partial-/);
+    const running = await start();
+    const [others = '', ...more] = await readdir(folder);
+    assert.deepEqual([others.startsWith('out.partial-'), others === left, more], [true, false, []]);
+    await writeFolder(out, (partial) => file(join(partial, 'x')));
+    assert.deepEqual((await readdir(folder)).sort(), ['out', others]);
+    running.kill('SIGKILL');
+    await once(running, 'exit');
+    await assert.rejects(
+      writeFolder(out, async () => {}),
+      is('output_exists', /out exists already/),
+    );
+    assert.deepEqual(await readdir(folder), ['out']);
   });
 
   test('never takes the place of another', async () => {
@@ -207,10 +236,9 @@ describe('room for what is to be written', () => {
 });
 
 describe('a signal', () => {
-  const program = fileURLToPath(new URL('../support/interrupted.js', import.meta.url));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     test(`${signal} removes what is half-written and ends the process as ever`, async () => {
-      const child = spawn(process.execPath, [program, join(folder, 'new', 'out')], {
+      const child = spawn(process.execPath, [interrupted, join(folder, 'new', 'out')], {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await once(child.stdout, 'data');

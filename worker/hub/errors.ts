@@ -16,4 +16,5 @@ export type HubProblem =
   | 'digest'
   | 'network'
   | 'disk'
+  | 'busy'
   | 'response';

@@ -2,6 +2,8 @@
 import { mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
+import { itemAt } from '../../shared/lookup.ts';
+import { claimed } from './claim.ts';
 import { createHasher, hashFile, sizeOf } from './digest.ts';
 import { type DownloadEvent, download } from './download.ts';
 import { HubError } from './errors.ts';
@@ -50,7 +52,8 @@ export async function pullRepository(
   const ordered = [...items].sort(
     (a, b) => Number(isSafetensors(a.remote)) - Number(isSafetensors(b.remote)),
   );
-  await pullItems(hub, ordered, folder, report);
+  await makeFolder(folder);
+  await claimed(folder, () => pullItems(hub, ordered, folder, report));
   const models = files.filter((file) => isIndex(file) || isSafetensors(file));
   const main =
     models.find(({ path }) => path === 'model.safetensors') ??
@@ -76,17 +79,20 @@ export async function pullSet(
   for (const [stem, repository] of Object.entries({ fm: preset.fm, ...preset.tokenizers }))
     items.push(...memberItems(stem, repository, await listRepository(hub, repository, revision)));
   await makeFolder(folder);
-  const fetched = await pullTextTokenizer(hub, textTokenizer, folder, 'tokenizer.json');
-  const size = (await sizeOf(join(folder, 'tokenizer.json'))) ?? 0;
-  report({ file: 'tokenizer.json', size, type: fetched ? 'finished' : 'skipped' });
-  await pullItems(hub, items, folder, report);
+  await claimed(folder, async () => {
+    const fetched = await pullTextTokenizer(hub, textTokenizer, folder, 'tokenizer.json');
+    const size = (await sizeOf(join(folder, 'tokenizer.json'))) ?? 0;
+    report({ file: 'tokenizer.json', size, type: fetched ? 'finished' : 'skipped' });
+    await pullItems(hub, items, folder, report);
+  });
   return { folder, checkpoint: folder };
 }
 
 /** Several checkpoints share the folder, so each file takes the stem of its own. */
 function memberItems(stem: string, repository: string, files: readonly RemoteFile[]): Item[] {
   const models = files.filter(isSafetensors);
-  const model = models.find(({ path }) => path === 'model.safetensors') ?? models[0]!;
+  const model =
+    models.find(({ path }) => path === 'model.safetensors') ?? itemAt(models, 0, repository);
   if (model.path !== 'model.safetensors' && (models.length > 1 || files.some(isIndex)))
     throw new HubError(
       'not_a_checkpoint',
@@ -104,8 +110,8 @@ async function pullItems(
   folder: string,
   report: Report,
 ): Promise<void> {
-  await makeFolder(folder);
   const records = await openRecords(folder);
+  await records.forgetOthers(items.map(({ name }) => name));
   const missing: Item[] = [];
   for (const item of items) {
     const { remote, name } = item;

@@ -2,7 +2,7 @@
  * `.pulled.json` of a folder: what its files are, so that the next pull need not read them again, and
  * which version the unfinished ones belong to, so that no file is continued with bytes of another.
  */
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 
@@ -35,6 +35,8 @@ export interface Records {
   partial(name: string): string | undefined;
   /** Before the first byte of `name` is written. */
   begin(name: string, etag: string): Promise<void>;
+  /** Removes the unfinished files of names that nobody asks for any more. */
+  forgetOthers(wanted: readonly string[]): Promise<void>;
   /** When `name` is complete and verified. */
   finish(name: string, entry: Omit<PulledFile, 'modified'>): Promise<void>;
 }
@@ -55,6 +57,16 @@ export async function openRecords(folder: string): Promise<Records> {
     begin: async (name, etag) => {
       pulled.partial[name] = etag;
       await save();
+    },
+    forgetOthers: async (wanted) => {
+      const others = Object.keys(pulled.partial).filter((name) => !wanted.includes(name));
+      for (const name of others) {
+        delete pulled.partial[name];
+        await rm(join(folder, `${name}.partial`), { force: true });
+      }
+      // A process that was killed while it saved the record has left this.
+      await rm(`${place}.new`, { force: true });
+      if (others.length > 0) await save();
     },
     finish: async (name, entry) => {
       delete pulled.partial[name];

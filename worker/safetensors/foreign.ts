@@ -1,12 +1,28 @@
 /** Names the files that are most often taken for safetensors, by how they begin. */
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
-/** Why a pickle is refused, and the way out. */
+/**
+ * Why a pickle is refused, and the way out: lines for a shell, which can be pasted as they are. Trainers
+ * store their arguments beside the weights, as an `argparse.Namespace`, which PyTorch reads only when told
+ * that it is safe; that needs version 2.5 or newer.
+ */
 export function pickleProblem(file: string): string {
   const stem = basename(file).replace(/\.[^.]*$/, '');
-  return `a PyTorch pickle. Pickles run code when they are read, so it is refused. Convert it once, with Python (docs/models.md):
-  import torch, safetensors.torch as st; c = torch.load(${JSON.stringify(basename(file))}, map_location="cpu", weights_only=True)
-  st.save_file({k: v.contiguous().clone() for k, v in c.get("model", c).items()}, ${JSON.stringify(`${stem}-converted.safetensors`)})`;
+  const converted = join(dirname(file), `${stem}-converted.safetensors`);
+  return `a PyTorch pickle. Pickles run code when they are read, so it is refused. Convert it once, where you trust it, with Python and PyTorch 2.5 or newer:
+
+python3 -m pip install torch safetensors
+python3 - <<'END'
+import argparse, torch, safetensors.torch
+with torch.serialization.safe_globals([argparse.Namespace]):
+    saved = torch.load(${JSON.stringify(file)}, map_location="cpu", weights_only=True)
+weights = saved.get("model", saved.get("state_dict", saved))
+weights = {name: value.contiguous().clone() for name, value in weights.items() if torch.is_tensor(value)}
+safetensors.torch.save_file(weights, ${JSON.stringify(converted)})
+print(saved.get("args", "the file holds no arguments of its training"))
+END
+
+Then put config.json beside it, with the keys that docs/models.md lists (the training's arguments, printed last, name the modalities and the size), and export ${converted}`;
 }
 
 const LFS_PROBLEM =
@@ -24,7 +40,8 @@ export function foreignFormat(file: string, start: Uint8Array): string | undefin
   const text = new TextDecoder('latin1').decode(start.subarray(0, TELLING_BYTES));
   // Since version 1.6 a zip archive with a pickle inside, before that the pickle itself.
   if (text.startsWith('PK\x03\x04')) return pickleProblem(file);
-  if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5) return pickleProblem(file);
+  const [first, version = 0] = start;
+  if (first === 0x80 && version >= 2 && version <= 5) return pickleProblem(file);
   if (text.startsWith('version https://git-lfs')) return LFS_PROBLEM;
   if (/^(\xef\xbb\xbf)?\s*<(!doctype|html|\?xml)/i.test(text)) return PAGE_PROBLEM;
   return undefined;

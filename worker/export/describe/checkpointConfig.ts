@@ -84,9 +84,8 @@ export async function namedEntries(
 ): Promise<Record<string, unknown>> {
   const json = (await jsonBeside(checkpoint, 'config.json')) ?? {};
   const nested = record.safeParse(json.config).data ?? {};
-  const beside = json[key] ?? nested[key] ?? {};
-  const text = checkpoint.metadata[key];
-  const own = text === undefined ? {} : parsedEntries(text);
+  const beside = entriesOf(json[key] ?? nested[key]);
+  const own = entriesOf(checkpoint.metadata[key]);
   for (const [value, place] of [
     [beside, 'config.json'],
     [own, 'the metadata'],
@@ -99,10 +98,12 @@ export async function namedEntries(
   return { ...record.parse(beside), ...record.parse(own) };
 }
 
-function parsedEntries(text: string): unknown {
+/** None where there is no value; the value itself where it is not text. */
+function entriesOf(value: unknown): unknown {
+  if (typeof value !== 'string') return value ?? {};
   try {
-    return JSON.parse(text);
+    return JSON.parse(value);
   } catch {
-    return parseYaml(text);
+    return parseYaml(value);
   }
 }

@@ -50,8 +50,15 @@ export async function describeFmVit(
 function embeddedDomains(checkpoint: Checkpoint, raw: RawConfig): string[] {
   const held = new Set<string>();
   for (const name of checkpoint.tensors.keys()) {
-    const match = EMBEDDING.exec(name);
-    if (match) held.add(match[1]!);
+    const modality = EMBEDDING.exec(name)?.[1];
+    if (modality !== undefined) held.add(modality);
+  }
+  if (held.size === 0) {
+    const [first = 'none'] = checkpoint.tensors.keys();
+    throw new ExportError(
+      'missing_tensor',
+      `${checkpoint.file}: no tensor is named encoder_embeddings.*, so this is no 4M model; its first tensor is ${first}`,
+    );
   }
   const listed = Array.isArray(raw.domains_in) ? raw.domains_in : [];
   const ordered = listed.filter((name): name is string => held.has(String(name)));
@@ -74,5 +81,5 @@ function headClasses(file: Checkpoint, required: boolean): number | null {
   for (const name of ['output_head.1.weight', 'output_head.2.weight'])
     if (!file.tensors.has(name))
       throw new ExportError('missing_tensor', `${file.file}: tensor ${name} is missing`);
-  return file.tensors.get('output_head.2.weight')!.shape[0] ?? null;
+  return file.tensors.get('output_head.2.weight')?.shape[0] ?? null;
 }
