@@ -14,6 +14,7 @@ const examplePictures = ['scene-1.png', 'scene-2.png', 'scene-3.png', 'scene-4.p
   .filter(({ file }) => existsSync(file))
   .map(({ name, file }) => ({
     name,
+    path: `examples/${name}`,
     url: `data:image/png;base64,${readFileSync(file).toString('base64')}`,
   }));
 

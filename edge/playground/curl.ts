@@ -8,6 +8,8 @@ export type CurlInput =
 
 export interface CurlRequest {
   readonly origin: string;
+  /** Absent where only one model is served. */
+  readonly model?: string;
   readonly inputs: readonly CurlInput[];
   readonly targets: readonly TargetSettings[];
   readonly chained: boolean;
@@ -48,12 +50,13 @@ export function curlCommand(request: CurlRequest): string {
     ? `-F targets=${request.targets.map(({ modality }) => modality).join(',')}`
     : `--form-string ${quote(`targets=${JSON.stringify(request.targets)}`)}`;
   const options = [
+    ...(request.model === undefined ? [] : [`-F ${quote(`model=${request.model}`)}`]),
     ...(request.chained ? [] : ['-F chained=false']),
     ...(request.numSamples === 1 ? [] : [`-F num_samples=${request.numSamples}`]),
     ...(request.seed === undefined ? [] : [`-F seed=${request.seed}`]),
     ...(request.pictureOf === undefined
       ? []
-      : ["-H 'Accept: image/png'", `-o ${quote(`${request.pictureOf}.png`)}`]),
+      : ['--fail-with-body', "-H 'Accept: image/png'", `-o ${quote(`${request.pictureOf}.png`)}`]),
   ];
   return [`curl ${request.origin}/v1/generate`, ...inputs, targets, ...options].join(' \\\n  ');
 }

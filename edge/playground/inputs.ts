@@ -30,7 +30,7 @@ const asPictureField = (name: string, field: PictureField): Field => ({
     return (
       picture && {
         value: picture.url,
-        curl: { name, kind: 'file', value: picture.name || 'picture.png' },
+        curl: { name, kind: 'file', value: picture.path ?? (picture.name || 'picture.png') },
       }
     );
   },

@@ -2,11 +2,13 @@
 import type { GenerateRequestBody, GenerateResponse } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { createClient } from '../../shared/client/index.ts';
+import { itemAt } from '../../shared/lookup.ts';
 import { showCommand } from './command.ts';
 import { curlCommand } from './curl.ts';
 import { byId, element } from './dom.ts';
 import { createInputs, type Inputs } from './inputs.ts';
 import { groupOf, titleOf } from './labels.ts';
+import { chosenModel, modelSelector } from './models.ts';
 import type { Picture } from './pictureField.ts';
 import { showProblem } from './problems.ts';
 import { createResults } from './results.ts';
@@ -25,13 +27,15 @@ const commandPlace = byId('command', HTMLElement);
 const results = createResults(byId('cards', HTMLElement));
 
 interface Form {
+  /** Named in requests where several models are served. */
+  readonly model: string | undefined;
   readonly inputs: Inputs;
   readonly targets: Targets;
   readonly settings: { read(): Settings };
 }
 
 /** What is asked for now, as the API takes it and as curl would say it. */
-function readRequest({ inputs, targets, settings }: Form) {
+function readRequest({ model, inputs, targets, settings }: Form) {
   const given = inputs.values();
   const { seed, chained, numSamples, perTarget } = settings.read();
   const chosen = targets.chosen();
@@ -39,7 +43,7 @@ function readRequest({ inputs, targets, settings }: Form) {
     const { steps, ...rest } = perTarget;
     return { modality: name, ...(type === 'img' && steps !== undefined && { steps }), ...rest };
   });
-  const common = { ...(seed !== undefined && { seed }) };
+  const common = { ...(model !== undefined && { model }), ...(seed !== undefined && { seed }) };
   const body: GenerateRequestBody = {
     inputs: given.body,
     targets: settled,
@@ -60,7 +64,7 @@ function readRequest({ inputs, targets, settings }: Form) {
   return { body, chosen, command, picture: inputs.picture() };
 }
 
-function modelLine(model: Model): (Node | string)[] {
+function modelLine(model: Model, models: readonly Model[]): (Node | string)[] {
   const millions = (model.parameters / 1e6).toFixed(model.parameters < 1e7 ? 1 : 0);
   const facts = [
     `${millions} M parameters`,
@@ -68,7 +72,7 @@ function modelLine(model: Model): (Node | string)[] {
     `digest ${model.digest.slice(0, 12)}`,
   ];
   return [
-    element('strong', {}, model.id),
+    models.length > 1 ? modelSelector(model, models) : element('strong', {}, model.id),
     element('span', { class: 'licence' }, model.licence),
     element('span', { class: 'hint' }, facts.join(' · ')),
   ];
@@ -156,7 +160,7 @@ function update(current: Form): void {
     statusPlace.textContent = missing && `${missing}.`;
 }
 
-function buildForm(modalities: readonly Modality[]): Form {
+function buildForm(model: string | undefined, modalities: readonly Modality[]): Form {
   const onChange = (): void => {
     if (built) update(built);
   };
@@ -164,19 +168,16 @@ function buildForm(modalities: readonly Modality[]): Form {
   const inputs = createInputs(byId('inputs', HTMLElement), modalities, EXAMPLE_PICTURES, onChange);
   const targets = createTargets(byId('targets', HTMLElement), modalities, onChange);
   const settings = createSettings(byId('settings', HTMLElement), onChange);
-  built = { inputs, targets, settings };
+  built = { model, inputs, targets, settings };
   return built;
 }
 
 async function start(): Promise<void> {
   try {
-    const [{ models }, { model, modalities }] = await Promise.all([
-      client.models(),
-      client.modalities(),
-    ]);
-    const served = models.find(({ id }) => id === model) ?? models[0];
-    if (served) byId('model', HTMLElement).replaceChildren(...modelLine(served));
-    const current = buildForm(modalities);
+    const { models } = await client.models();
+    const served = models.find(({ id }) => id === chosenModel()) ?? itemAt(models, 0, 'models');
+    byId('model', HTMLElement).replaceChildren(...modelLine(served, models));
+    const current = buildForm(models.length > 1 ? served.id : undefined, served.modalities);
     update(current);
     form.addEventListener('submit', (event) => {
       event.preventDefault();

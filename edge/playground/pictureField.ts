@@ -4,6 +4,8 @@ import { button, element } from './dom.ts';
 
 export interface Picture {
   readonly name: string;
+  /** Where a command finds it from the repository's root; absent for a visitor's own file. */
+  readonly path?: string;
   /** `data:image/...;base64,...` */
   readonly url: string;
 }

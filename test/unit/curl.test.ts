@@ -32,6 +32,7 @@ test('the plain case is the one of the README', () => {
       'curl http://localhost:8787/v1/generate',
       '-F rgb=@scene-1.png',
       '-F targets=depth',
+      '--fail-with-body',
       "-H 'Accept: image/png'",
       '-o depth.png',
     ].join(' \\\n  '),
