@@ -75,6 +75,7 @@ function modelLine(model: Model, models: readonly Model[]): (Node | string)[] {
     models.length > 1 ? modelSelector(model, models) : element('strong', {}, model.id),
     element('span', { class: 'licence' }, model.licence),
     element('span', { class: 'hint' }, facts.join(' · ')),
+    ...(model.knows ? [element('span', { class: 'hint' }, `knows ${model.knows.world}`)] : []),
   ];
 }
 
@@ -128,6 +129,9 @@ async function run(current: Form): Promise<void> {
       },
     });
     results.finish(response, picture);
+    problemPlace.replaceChildren(
+      ...(response.warnings ?? []).map(({ detail }) => element('p', { class: 'warning' }, detail)),
+    );
     statusPlace.textContent = summary(response, (performance.now() - began) / 1000, headers);
   } catch (failure) {
     results.abandon();

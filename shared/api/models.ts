@@ -1,6 +1,6 @@
 /** `GET /v1/models` and `GET /v1/modalities`: what the loaded models say of themselves. */
 import * as z from 'zod';
-import { presentationSchema, recommendedSchema } from '../model/modalities.ts';
+import { knowledgeSchema, presentationSchema, recommendedSchema } from '../model/modalities.ts';
 
 const count = z.number().int();
 
@@ -42,6 +42,7 @@ export const modelSchema = z
     parameters: count.describe('Number of weights'),
     tokenizers: z.array(z.string()).optional().describe('The loaded tokenizers, such as tok_rgb'),
     modalities: z.array(modalitySchema).describe('What it takes and makes'),
+    knows: knowledgeSchema.optional().describe('What it knows, where its checkpoint says so'),
   })
   .meta({ id: 'Model', description: 'A loaded model' });
 export type Model = z.infer<typeof modelSchema>;

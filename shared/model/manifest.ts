@@ -9,7 +9,7 @@ import {
   vitPresetSchema,
   vqConfigSchema,
 } from './config.ts';
-import { modalityInfoSchema } from './modalities.ts';
+import { knowledgeSchema, modalityInfoSchema } from './modalities.ts';
 
 const graphSchema = z.object({ file: z.string(), bytes: z.number().int() });
 
@@ -36,6 +36,7 @@ export const fmManifestSchema = z.object({
   kind: z.literal('fm'),
   config: fmConfigSchema,
   modalities: z.record(z.string(), modalityInfoSchema),
+  knows: knowledgeSchema.optional(),
   /** A worker loads `generate`; the other two give what lies in between, for comparison and checks. */
   graphs: z.object({ encoder: graphSchema, decoder: graphSchema, generate: graphSchema }),
 });

@@ -65,10 +65,23 @@ export const modalityInfoSchema = z.object({
    */
   tokenizer: z.string().optional(),
   recommended: recommendedSchema.optional(),
+  /**
+   * Mean error of the tokenizer's round trip, in levels of 255, up to which a picture counts as one of the
+   * kind that the model was trained on. Who trained it measured it on pictures that were not trained on.
+   */
+  familiar_error: z.number().positive().optional(),
   /** Sequence bound of the decoder's position counter where it differs from `max_tokens` (human_poses). */
   max_length: z.number().int().positive().optional(),
 });
 export type ModalityInfo = z.infer<typeof modalityInfoSchema>;
+
+/** What a model knows, in words for people: a checkpoint says it under its metadata key `knows`. */
+export const knowledgeSchema = z.object({
+  world: z.string().describe('What there is in the pictures that it was trained on'),
+  words: z.array(z.string()).optional().describe('Words of its captions, if these are all'),
+  picture_size: z.number().int().positive().optional().describe('Side of its pictures in pixels'),
+});
+export type Knowledge = z.infer<typeof knowledgeSchema>;
 
 const pixels = (size: number): ModalityInfo => ({
   type: 'img',

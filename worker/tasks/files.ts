@@ -6,6 +6,7 @@ import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.t
 import type { Picture } from '../image/inspect.ts';
 import type { OpenedFile } from '../presentations/threadTasks.ts';
 import { inThread } from '../threads/inThread.ts';
+import { warnOfUnfamiliar } from './familiar.ts';
 import { laneOf, type Reading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 import { encodeArray, encodePicture } from './tokenizers.ts';
@@ -88,6 +89,7 @@ export async function fileTokens(
   const { width, height } = picture;
   reading.countPixels(width * height, at);
   const size = { width, height };
+  await warnOfUnfamiliar(picture, modality, model, at, reading);
   if (info.pixels)
     return { tokens: await pixelTokens(picture, modality, model, at, reading), size };
   const lane = laneOf(width * height);

@@ -86,9 +86,10 @@ export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'token
     fm.parameters,
   );
   const { id, digest, licence } = set;
-  const { precision } = fm;
+  const { precision, knows } = fm;
   const stems = Object.keys(tokenizers);
-  return { id, digest, licence, precision, parameters, tokenizers: stems, modalities };
+  const said = knows && { knows };
+  return { id, digest, licence, precision, parameters, tokenizers: stems, modalities, ...said };
 }
 
 /** Adds the text tokenizer and the description to a loaded set. */

@@ -1,7 +1,12 @@
 /** What an FM checkpoint says about itself: its config and its modalities. */
 import { fmConfigSchema } from '../../../shared/model/config.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
-import { type ModalityInfo, resolveModalities } from '../../../shared/model/modalities.ts';
+import {
+  type Knowledge,
+  knowledgeSchema,
+  type ModalityInfo,
+  resolveModalities,
+} from '../../../shared/model/modalities.ts';
 import type { Checkpoint } from '../../safetensors/checkpoint.ts';
 import { ExportError } from '../errors.ts';
 import {
@@ -12,7 +17,7 @@ import {
 } from './checkpointConfig.ts';
 import { assertPositions } from './positions.ts';
 
-export type DescribedFm = Pick<FmManifest, 'kind' | 'config' | 'modalities'>;
+export type DescribedFm = Pick<FmManifest, 'kind' | 'config' | 'modalities' | 'knows'>;
 
 /**
  * `decoder_causal_mask` and `decoder_sep_mask` are not looked at: they are about training, where several
@@ -40,7 +45,16 @@ export async function describeFm(
   for (const name of config.domains_out)
     if (!modalities[name]!.vocab_size)
       throw new ExportError('config', `${checkpoint.file}: ${name} has no vocabulary to predict`);
-  return { kind: 'fm', config, modalities };
+  const knows = knowledgeOf(checkpoint);
+  return { kind: 'fm', config, modalities, ...(knows && { knows }) };
+}
+
+/** @throws ExportError `config` where the checkpoint says it in another form */
+function knowledgeOf(checkpoint: Checkpoint): Knowledge | undefined {
+  const said = jsonKey(checkpoint, 'knows');
+  return Object.keys(said).length === 0
+    ? undefined
+    : parseWith(checkpoint, 'knows', knowledgeSchema, said);
 }
 
 /** Training data that the published configs list among the modalities, and that no model embeds. */
