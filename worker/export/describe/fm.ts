@@ -45,13 +45,13 @@ export async function describeFm(
   for (const name of config.domains_out)
     if (!modalities[name]!.vocab_size)
       throw new ExportError('config', `${checkpoint.file}: ${name} has no vocabulary to predict`);
-  const knows = knowledgeOf(checkpoint);
+  const knows = await knowledgeOf(checkpoint);
   return { kind: 'fm', config, modalities, ...(knows && { knows }) };
 }
 
 /** @throws ExportError `config` where the checkpoint says it in another form */
-function knowledgeOf(checkpoint: Checkpoint): Knowledge | undefined {
-  const said = jsonKey(checkpoint, 'knows');
+async function knowledgeOf(checkpoint: Checkpoint): Promise<Knowledge | undefined> {
+  const said = await namedEntries(checkpoint, 'knows');
   return Object.keys(said).length === 0
     ? undefined
     : parseWith(checkpoint, 'knows', knowledgeSchema, said);
