@@ -51,6 +51,12 @@ export function createComputation(services: Services): Computation {
     return { result, ageSeconds, cacheStatus: '4m-edge; hit' };
   };
 
+  /** Whether the caller wants a new result in place of one that may be there. */
+  async function declines({ cache, key }: Wish): Promise<boolean> {
+    if (!cache.mayReuse) return true;
+    return Number.isFinite(cache.maxAgeSeconds) && (await results.get(key.id)) !== undefined;
+  }
+
   async function compute(
     wish: Wish,
     { requestId, traceparent }: Asker,
@@ -60,6 +66,7 @@ export function createComputation(services: Services): Computation {
     // It may have been stored between the look into the store and this moment.
     const stored = await find(wish);
     if (stored) return stored;
+    const isDeclined = await declines(wish);
     const known = await findChain(wish);
     // Each caller has a deadline of his own, which the edge keeps.
     const { deadline_ms: _, ...shared } = request;
@@ -85,8 +92,8 @@ export function createComputation(services: Services): Computation {
     if (isStorable && request.keep) {
       await chains.put(linksOf(chain, plan, result).slice(known.length));
     }
-    const isStored = isStorable && (await results.put(key.id, result, !cache.mayReuse));
-    const reason = cache.mayReuse ? 'fwd=miss' : 'fwd=request';
+    const isStored = isStorable && (await results.put(key.id, result, isDeclined));
+    const reason = isDeclined ? 'fwd=request' : 'fwd=miss';
     const reused = known.length > 0 ? `; detail="reused=${known.length}"` : '';
     return { result, cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${reused}` };
   }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
+import { cachingTests } from './caching.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { planTests } from './plan.ts';
@@ -71,6 +72,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     tokenTests(fixture);
     planTests(fixture);
     waitingTests(fixture, tellsLeaving);
+    cachingTests(fixture);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

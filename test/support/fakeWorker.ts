@@ -81,6 +81,8 @@ export interface FakeWorker {
   /** Awaited before a result is answered; of events, after the first. */
   gate: Promise<void> | undefined;
   isReady: boolean;
+  /** Takes requests and answers none. */
+  isSilent: boolean;
   model: Model;
   close(): Promise<void>;
 }
@@ -172,6 +174,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
   }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (fake.isSilent) return;
     const path = request.url ?? '';
     if (path === WORKER_ADDRESSES.ready.path) return json(response, fake.isReady ? 200 : 503, {});
     const header = (name: string): string => String(request.headers[name] ?? '');
@@ -218,6 +221,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     failure: undefined,
     gate: undefined,
     isReady: true,
+    isSilent: false,
     model: MODEL,
     close: () =>
       new Promise((resolve) => {

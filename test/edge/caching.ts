@@ -1,0 +1,170 @@
+/** Stored results as HTTP sees them: conditional requests (RFC 9110) and Cache-Control (RFC 9111). */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import { createClient } from '../../shared/client/index.ts';
+import { PNG_URL } from '../support/fakeWorker.ts';
+import { problemOf } from './errors.ts';
+import type { Fixture } from './suite.ts';
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+export function cachingTests(f: Fixture): void {
+  let seed = 2000;
+  const fresh = () => ({ inputs: { caption: 'caching' }, targets: ['depth'], seed: seed++ });
+  // `fetch` adds `no-cache` to conditional requests that say nothing of caching themselves: so does
+  // a browser, and it is one more thing to be right about.
+  const ask = (body: object, headers: Record<string, string> = {}) =>
+    fetch(`${f.url}/v1/generate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  const statusOf = async (answer: Response): Promise<string | null> => {
+    await answer.arrayBuffer();
+    return answer.headers.get('cache-status');
+  };
+
+  test('If-None-Match: weak tags, lists and `*`, of each representation', async () => {
+    const body = fresh();
+    const asked = f.worker.asked.length;
+    const json = await ask(body);
+    const text = await json.text();
+    const png = await ask(body, { accept: 'image/png' });
+    await png.arrayBuffer();
+    const etag = json.headers.get('etag') ?? '';
+    const pngTag = png.headers.get('etag') ?? '';
+    assert.notEqual(etag, pngTag);
+    for (const [condition, accept, known] of [
+      [etag, '*/*', true],
+      [`W/${etag}`, '*/*', true],
+      [`"x", W/"y,z" , ${etag}`, '*/*', true],
+      [`"x",W/${etag},"z"`, '*/*', true],
+      ['*', '*/*', true],
+      [' * ', 'image/png', true],
+      [pngTag, 'image/png', true],
+      [`W/${pngTag}`, 'image/png', true],
+      [pngTag, '*/*', false],
+      [etag, 'image/png', false],
+      ['"x", W/"y"', '*/*', false],
+      [etag.replaceAll('"', ''), '*/*', false],
+      [`"${etag}"`, '*/*', false],
+    ] as const) {
+      for (const control of ['max-stale', 'no-cache']) {
+        if (!known && control === 'no-cache') continue;
+        const headers = { 'if-none-match': condition, accept, 'cache-control': control };
+        const answer = await ask(body, headers);
+        assert.equal(answer.status, known ? 304 : 200, `${condition} ${accept} ${control}`);
+        const wanted = accept === 'image/png' ? pngTag : etag;
+        assert.equal(answer.headers.get('etag'), wanted);
+        if (known) assert.equal(await answer.text(), '');
+        else await answer.arrayBuffer();
+      }
+    }
+    assert.equal(f.worker.asked.length, asked + 1, 'no condition made anything be computed');
+    assert.equal(await (await ask(body)).text(), text);
+  });
+
+  test('If-None-Match: `*` does not hold back what is not there yet', async () => {
+    const answer = await ask(fresh(), { 'if-none-match': '*' });
+    assert.equal(answer.status, 200);
+    assert.ok((await answer.text()).length > 0);
+  });
+
+  test('Cache-Control: each wish decides whether a stored result is answered', async () => {
+    const body = fresh();
+    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+    await pause(1100);
+    const hit = await ask(body);
+    assert.ok(Number(hit.headers.get('age')) >= 1, `age ${hit.headers.get('age')}`);
+    for (const [control, expected] of [
+      ['max-age=60', '4m-edge; hit'],
+      ['max-age="60"', '4m-edge; hit'],
+      ['MAX-AGE=60, foo="a, no-cache"', '4m-edge; hit'],
+      ['max-stale', '4m-edge; hit'],
+      ['max-stale=0, min-fresh=100000', '4m-edge; hit'],
+      ['only-if-cached', '4m-edge; hit'],
+      ['max-age=1', '4m-edge; fwd=request; stored'],
+      ['max-age=0', '4m-edge; fwd=request; stored'],
+      ['max-age = 0', '4m-edge; fwd=request; stored'],
+      ['max-age=soon', '4m-edge; fwd=request; stored'],
+      ['no-cache', '4m-edge; fwd=request; stored'],
+      ['No-Cache', '4m-edge; fwd=request; stored'],
+      ['no-store', '4m-edge; fwd=request'],
+      ['x-no-cache', '4m-edge; hit'],
+    ] as const) {
+      const answer = await ask(body, { 'cache-control': control });
+      assert.equal(await statusOf(answer), expected, control);
+    }
+  });
+
+  test('a result that was computed anew is what is stored from then on', async () => {
+    const body = fresh();
+    const first = await (await ask(body)).text();
+    const again = await (await ask(body, { 'cache-control': 'max-age=0' })).text();
+    assert.notEqual(again, first);
+    const hit = await ask(body);
+    assert.equal(hit.headers.get('age'), '0');
+    assert.equal(await hit.text(), again);
+  });
+
+  test('only-if-cached computes nothing: 504 when nothing stored fits', async () => {
+    const body = fresh();
+    const asked = f.worker.asked.length;
+    for (const control of [
+      'only-if-cached',
+      'only-if-cached, max-age=5',
+      'no-cache, only-if-cached',
+    ]) {
+      const answer = await ask(body, { 'cache-control': control });
+      assert.equal(answer.headers.get('retry-after'), null);
+      const problem = await problemOf(answer, 'not_cached');
+      assert.deepEqual([problem.status, problem.retryable], [504, false]);
+    }
+    const events = { accept: 'text/event-stream', 'cache-control': 'only-if-cached' };
+    await problemOf(await ask(body, events), 'not_cached');
+    assert.equal(f.worker.asked.length, asked);
+  });
+
+  test('kept tokens have an ETag for each representation', async () => {
+    const client = createClient({ baseUrl: f.url });
+    const { inputs } = await client.tokenize({ inputs: { rgb: PNG_URL }, keep: true });
+    const address = `${f.url}/v1/tokens/${inputs.rgb?.ref}`;
+    const tags = new Set<string>();
+    for (const accept of ['application/json', 'image/png', 'application/x-npy']) {
+      const answer = await fetch(address, { headers: { accept } });
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`;
+      assert.equal(answer.headers.get('etag'), etag, accept);
+      tags.add(etag);
+      for (const condition of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
+        const known = await fetch(address, { headers: { accept, 'if-none-match': condition } });
+        assert.deepEqual([known.status, await known.text()], [304, ''], condition);
+        assert.equal(known.headers.get('etag'), etag);
+      }
+      const other = await fetch(address, { headers: { accept, 'if-none-match': '"x"' } });
+      assert.equal(other.status, 200);
+      await other.arrayBuffer();
+    }
+    assert.equal(tags.size, 3);
+  });
+
+  test('HEAD answers where GET does, with the same headers and no body', async () => {
+    const client = createClient({ baseUrl: f.url });
+    const { inputs } = await client.tokenize({ inputs: { caption: 'head' }, keep: true });
+    for (const path of ['/v1/models', '/healthz', '/docs', `/v1/tokens/${inputs.caption?.ref}`]) {
+      const [head, got] = [
+        await fetch(f.url + path, { method: 'HEAD' }),
+        await fetch(f.url + path),
+      ];
+      assert.deepEqual([head.status, await head.text()], [got.status, ''], path);
+      for (const name of ['content-type', 'etag', 'vary', 'cache-control']) {
+        assert.equal(head.headers.get(name), got.headers.get(name), `${path} ${name}`);
+      }
+      await got.arrayBuffer();
+    }
+    const refused = await fetch(`${f.url}/v1/models`, { method: 'PUT' });
+    assert.equal(refused.headers.get('allow'), 'GET, HEAD');
+    await refused.arrayBuffer();
+  });
+}
