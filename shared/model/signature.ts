@@ -3,7 +3,16 @@
  * three times: the exporter declares graphs by it, the registry checks loaded graphs against it, the
  * engine feeds by it.
  */
+import { fieldOf, present } from '../lookup.ts';
 import type { DivaeConfig, FmConfig, FmVitConfig, QuantizingConfig, VqConfig } from './config.ts';
+import {
+  cacheNames,
+  contentInput,
+  idsName,
+  logitsName,
+  positionsName,
+  targetName,
+} from './graphNames.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
 
@@ -38,6 +47,10 @@ const bool = (name: string, ...dims: Dimension[]): TensorSignature => ({
 
 type Modalities = Readonly<Record<string, ModalityInfo>>;
 
+/** Ids that a target can have. @throws Error for a modality without tokens */
+export const vocabularyOf = (name: string, modalities: Modalities): number =>
+  present(fieldOf(modalities, name, 'modalities').vocab_size, `vocab_size of ${name}`);
+
 /** Tokens of a context or of features: register tokens, where a model has them, come before the others. */
 const contextTokens = (config: { readonly num_register_tokens: number }): Dimension =>
   config.num_register_tokens > 0 ? 'R+N' : 'N';
@@ -47,14 +60,13 @@ const encoderInputs = (
   modalities: Modalities,
 ): readonly TensorSignature[] => [
   ...domains.flatMap((name) => {
-    const info = modalities[name]!;
     const n = `N_${name}`;
-    const content = info.pixels
-      ? float(`${name}.patches`, 'B', n, 3 * info.patch_size! ** 2)
-      : info.type === 'seq_emb'
-        ? float(`${name}.embeddings`, 'B', n, info.embedding_size ?? 4096)
-        : int64(`${name}.ids`, 'B', n);
-    return [content, int64(`${name}.positions`, 'B', n)];
+    const content = contentInput(name, fieldOf(modalities, name, 'modalities'));
+    const tensor =
+      content.kind === 'ids'
+        ? int64(content.name, 'B', n)
+        : float(content.name, 'B', n, content.width);
+    return [tensor, int64(positionsName(name), 'B', n)];
   }),
   bool('mask', 'B', 'N'),
 ];
@@ -88,9 +100,9 @@ export function encoderSignature(config: FmConfig, modalities: Modalities): Grap
  */
 export function decoderSignature(config: FmConfig, modalities: Modalities): GraphSignature {
   const inputs = config.domains_out.flatMap((name) => {
-    const positions = int64(`${name}.positions`, 'B', `M_${name}`);
-    return modalities[name]!.type === 'seq'
-      ? [int64(`${name}.ids`, 'B', `M_${name}`), positions]
+    const positions = int64(positionsName(name), 'B', `M_${name}`);
+    return fieldOf(modalities, name, 'modalities').type === 'seq'
+      ? [int64(idsName(name), 'B', `M_${name}`), positions]
       : [positions];
   });
   return {
@@ -101,7 +113,7 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
       bool('causal'),
     ],
     outputs: config.domains_out.map((name) =>
-      float(`${name}.logits`, 'B', `M_${name}`, modalities[name]!.vocab_size!),
+      float(logitsName(name), 'B', `M_${name}`, vocabularyOf(name, modalities)),
     ),
   };
 }
@@ -139,11 +151,11 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
  */
 export function generateSignature(config: FmConfig, modalities: Modalities): GraphSignature {
   const { dim, num_heads: heads, decoder_depth } = config;
-  const caches = (name: string) =>
-    Array.from({ length: decoder_depth }, (_, layer) => [
-      float(`${name}.${layer}.key`, 'u', heads, `l_${name}`, dim / heads),
-      float(`${name}.${layer}.value`, 'u', heads, `l_${name}`, dim / heads),
-    ]).flat();
+  const caches = (side: 'cache' | 'next') =>
+    cacheNames(side, decoder_depth).flatMap(({ key, value }) => [
+      float(key, 'u', heads, `l_${side}`, dim / heads),
+      float(value, 'u', heads, `l_${side}`, dim / heads),
+    ]);
   const encoder = encoderInputs(config.domains_in, modalities).filter(
     ({ name }) => name !== 'mask',
   );
@@ -156,11 +168,11 @@ export function generateSignature(config: FmConfig, modalities: Modalities): Gra
       int64('segments', 'N'),
       int64('state_rows', 1),
       float('kept_context', 'K', dim),
-      ...config.domains_out.map((name) =>
-        modalities[name]!.type === 'seq'
-          ? int64(`target.${name}.selected`, 1)
-          : int64(`target.${name}.positions`, 'b', `M_${name}`),
-      ),
+      ...config.domains_out.map((name) => {
+        const info = fieldOf(modalities, name, 'modalities');
+        const target = targetName(name, info);
+        return info.type === 'seq' ? int64(target, 1) : int64(target, 'b', `M_${name}`);
+      }),
       int64('ids', 'g', 'sequence'),
       int64('start', 1),
       int64('target_order', 'T'),

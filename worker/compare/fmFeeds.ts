@@ -1,4 +1,6 @@
 /** Feeds for the graphs of an FM or a backbone from plain lists of tokens. */
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
+import { contentInput, idsName, positionsName } from '../../shared/model/graphNames.ts';
 import type { FmManifest, FmVitManifest } from '../../shared/model/manifest.ts';
 import type { Tensor } from '../session/types.ts';
 import { floatTensor } from './tensors.ts';
@@ -44,34 +46,30 @@ export function encoderFeeds(
   const masks: boolean[][] = rows.map(() => []);
   let length = 0;
   for (const name of config.domains_in) {
-    const info = modalities[name]!;
+    const input = contentInput(name, fieldOf(modalities, name, 'modalities'));
     const counts = rows.map((row) => row[name]?.positions.length ?? 0);
     const n = Math.max(...counts);
     start[name] = length;
     length += n;
-    counts.forEach((count, i) => {
-      for (let k = 0; k < n; k++) masks[i]!.push(k >= count);
-    });
-    feeds[`${name}.positions`] = longs(
+    for (const [i, count] of counts.entries())
+      for (let k = 0; k < n; k++) itemAt(masks, i, 'rows').push(k >= count);
+    feeds[positionsName(name)] = longs(
       rows.flatMap((row) => padded(row[name]?.positions ?? [], n)),
       [rows.length, n],
     );
-    if (!info.pixels && info.type !== 'seq_emb') {
-      feeds[`${name}.ids`] = longs(
+    if (input.kind === 'ids') {
+      feeds[input.name] = longs(
         rows.flatMap((row) => padded((row[name]?.content ?? []) as number[], n)),
         [rows.length, n],
       );
       continue;
     }
-    const width = info.pixels ? 3 * info.patch_size! ** 2 : info.embedding_size!;
+    const { width } = input;
     const data = new Float32Array(rows.length * n * width);
-    rows.forEach((row, i) => {
-      ((row[name]?.content ?? []) as Float32Array[]).forEach((values, k) => {
+    for (const [i, row] of rows.entries())
+      for (const [k, values] of ((row[name]?.content ?? []) as Float32Array[]).entries())
         data.set(values, (i * n + k) * width);
-      });
-    });
-    const key = info.pixels ? `${name}.patches` : `${name}.embeddings`;
-    feeds[key] = floatTensor(data, [rows.length, n, width]);
+    feeds[input.name] = floatTensor(data, [rows.length, n, width]);
   }
   const mask = bools(masks.flat(), [rows.length, length]);
   return { feeds: { ...feeds, mask }, mask, length, start };
@@ -91,19 +89,19 @@ export function decoderFeeds(
   mask: Tensor,
   causal: boolean,
 ): Record<string, Tensor> {
-  const batch = context.dims[0]!;
+  const batch = itemAt(context.dims, 0, 'the shape of a context');
   const feeds: Record<string, Tensor> = { context, mask, causal: bools([causal], []) };
   for (const name of config.domains_out) {
     const rows = targets[name] ?? Array.from({ length: batch }, () => ({ ids: [], positions: [] }));
-    const m = rows[0]!.positions.length;
-    feeds[`${name}.positions`] = longs(
+    const dims = [batch, rows[0]?.positions.length ?? 0];
+    feeds[positionsName(name)] = longs(
       rows.flatMap((row) => [...row.positions]),
-      [batch, m],
+      dims,
     );
-    if (modalities[name]!.type === 'seq')
-      feeds[`${name}.ids`] = longs(
+    if (fieldOf(modalities, name, 'modalities').type === 'seq')
+      feeds[idsName(name)] = longs(
         rows.flatMap((row) => [...(row.ids ?? [])]),
-        [batch, m],
+        dims,
       );
   }
   return feeds;
@@ -120,7 +118,7 @@ export function patches(pixels: Float32Array, size: number, side: number): Float
       for (let c = 0; c < side; c++)
         for (let channel = 0; channel < 3; channel++)
           patch[(r * side + c) * 3 + channel] =
-            pixels[(channel * size + top + r) * size + left + c]!;
+            pixels[(channel * size + top + r) * size + left + c] ?? 0;
     return patch;
   });
 }

@@ -3,9 +3,14 @@
  * so nothing is padded and no mask is ever set.
  */
 
+import { itemAt } from '../../shared/lookup.ts';
+import { logitsName } from '../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
-import type { TokenState, VisibleTokens } from '../engine/tokenState.ts';
-import type { FloatTensor, GraphSession, IntTensor, Tensor } from '../session/types.ts';
+import { vocabularyOf } from '../../shared/model/signature.ts';
+import type { TokenState } from '../engine/tokenState.ts';
+import type { GraphSession, Tensor } from '../session/types.ts';
+import { bools, decoderFeeds, encoderFeeds, type Row } from './fmFeeds.ts';
+import { floatTensor } from './tensors.ts';
 
 /** What of a loaded model this needs. */
 export interface ForwardModel {
@@ -33,71 +38,27 @@ export interface DecoderRow {
 /** Rows computed in one run at most: bounds the memory of a batch. */
 const ROWS_A_RUN = 8;
 
-const int64 = (dims: readonly number[], values: readonly number[]): IntTensor => ({
-  type: 'int64',
-  dims,
-  data: BigInt64Array.from(values, BigInt),
-});
-
-function concatenated(dims: readonly number[], parts: readonly Float32Array[]): FloatTensor {
-  const data = new Float32Array(dims.reduce((product, size) => product * size, 1));
-  let offset = 0;
-  for (const part of parts) {
-    data.set(part, offset);
-    offset += part.length;
-  }
-  return { type: 'float32', dims, data };
-}
-
-const emptyMask = (rows: number, tokens: number): Tensor => ({
-  type: 'bool',
-  dims: [rows, tokens],
-  data: new Uint8Array(rows * tokens),
-});
-
-function floats(outputs: Readonly<Record<string, Tensor>>, name: string): FloatTensor {
+function floatsOf(outputs: Readonly<Record<string, Tensor>>, name: string): Float32Array {
   const tensor = outputs[name];
   if (tensor?.type !== 'float32') throw new Error(`graph output ${name} is missing or not float32`);
-  return tensor;
+  return tensor.data;
 }
 
-/** Feeds of one input modality: the same number of tokens in each row. */
-function modalityFeeds(
-  { fm }: ForwardModel,
-  name: string,
-  visible: readonly (VisibleTokens | undefined)[],
-): Record<string, Tensor> {
-  const info = fm.modalities[name]!;
-  const dims = [visible.length, visible[0]?.positions.length ?? 0];
-  const positions = int64(
-    dims,
-    visible.flatMap((part) => part?.positions ?? []),
+/** The visible tokens of a state as an encoder's row. */
+const rowOf = (state: TokenState): Row =>
+  Object.fromEntries(
+    [...state].map(([name, { positions, content }]) => {
+      if (content.kind === 'ids') return [name, { positions, content: content.ids }];
+      const { rows, width } = content;
+      const each = positions.map((_, i) => rows.subarray(i * width, (i + 1) * width));
+      return [name, { positions, content: each }];
+    }),
   );
-  const contents = visible.flatMap((part) => (part ? [part.content] : []));
-  if (info.pixels || info.type === 'seq_emb') {
-    const width = info.pixels ? 3 * info.patch_size! ** 2 : (info.embedding_size ?? 4096);
-    const parts = contents.map((part) => (part.kind === 'rows' ? part.rows : new Float32Array()));
-    const input = `${name}.${info.pixels ? 'patches' : 'embeddings'}`;
-    return {
-      [`${name}.positions`]: positions,
-      [input]: concatenated([...dims, width], parts),
-    };
-  }
-  const ids = contents.flatMap((part) => (part.kind === 'ids' ? part.ids : []));
-  return { [`${name}.positions`]: positions, [`${name}.ids`]: int64(dims, ids) };
-}
 
 async function runEncoder(model: ForwardModel, states: readonly TokenState[]): Promise<Context[]> {
   const { config } = model.fm;
-  const feeds: Record<string, Tensor> = {};
-  let tokens = 0;
-  for (const name of config.domains_in) {
-    const visible = states.map((state) => state.get(name));
-    tokens += visible[0]?.positions.length ?? 0;
-    Object.assign(feeds, modalityFeeds(model, name, visible));
-  }
-  feeds.mask = emptyMask(states.length, tokens);
-  const { data } = floats(await model.encoder.run(feeds, ['context']), 'context');
+  const { feeds, length: tokens } = encoderFeeds(model.fm, states.map(rowOf));
+  const data = floatsOf(await model.encoder.run(feeds, ['context']), 'context');
   const size = (config.num_register_tokens + tokens) * config.dim;
   return states.map((_, row) => ({ tokens, data: data.slice(row * size, (row + 1) * size) }));
 }
@@ -106,29 +67,19 @@ async function runDecoder(
   { fm, decoder }: ForwardModel,
   rows: readonly DecoderRow[],
 ): Promise<Float32Array[]> {
-  const { modality, positions, context, ids } = rows[0]!;
-  const feeds: Record<string, Tensor> = {};
-  for (const name of fm.config.domains_out) {
-    const decoded = name === modality;
-    const dims = [rows.length, decoded ? positions.length : 0];
-    const all = (part: 'positions' | 'ids') => rows.flatMap((row) => row[part] ?? []);
-    feeds[`${name}.positions`] = int64(dims, decoded ? all('positions') : []);
-    if (fm.modalities[name]!.type === 'seq') {
-      feeds[`${name}.ids`] = int64(dims, decoded ? all('ids') : []);
-    }
-  }
-  const length = fm.config.num_register_tokens + context.tokens;
-  feeds.context = concatenated(
-    [rows.length, length, fm.config.dim],
-    rows.map((row) => row.context.data),
-  );
-  feeds.mask = emptyMask(rows.length, context.tokens);
-  const causal = ids !== undefined;
-  feeds.causal = { type: 'bool', dims: [], data: Uint8Array.of(causal ? 1 : 0) };
-  const name = `${modality}.logits`;
-  const { data } = floats(await decoder.run(feeds, [name]), name);
-  const vocabulary = fm.modalities[modality]!.vocab_size!;
-  const wanted = (causal ? 1 : positions.length) * vocabulary;
+  const { modality, positions, context, ids } = itemAt(rows, 0, 'rows of a run');
+  const { num_register_tokens: registers, dim } = fm.config;
+  const contexts = new Float32Array(rows.length * context.data.length);
+  for (const [i, row] of rows.entries()) contexts.set(row.context.data, i * context.data.length);
+  const seen = floatTensor(contexts, [rows.length, registers + context.tokens, dim]);
+  const nothingHidden = Array.from({ length: rows.length * context.tokens }, () => false);
+  const mask = bools(nothingHidden, [rows.length, context.tokens]);
+  const isSequence = ids !== undefined;
+  const feeds = decoderFeeds(fm, { [modality]: rows }, seen, mask, isSequence);
+  const name = logitsName(modality);
+  const data = floatsOf(await decoder.run(feeds, [name]), name);
+  const vocabulary = vocabularyOf(modality, fm.modalities);
+  const wanted = (isSequence ? 1 : positions.length) * vocabulary;
   return rows.map((_, row) => {
     const end = (row + 1) * positions.length * vocabulary;
     return data.subarray(end - wanted, end);
@@ -136,24 +87,24 @@ async function runDecoder(
 }
 
 /** Runs rows of one shape together, and gives the results in the order of the rows. */
-async function inBatches<Row, Result>(
-  rows: readonly Row[],
-  shape: (row: Row) => string,
-  run: (batch: readonly Row[]) => Promise<Result[]>,
+async function inBatches<Given, Result>(
+  rows: readonly Given[],
+  shape: (row: Given) => string,
+  run: (batch: readonly Given[]) => Promise<Result[]>,
 ): Promise<Result[]> {
-  const byShape = new Map<string, number[]>();
-  for (const [i, row] of rows.entries()) {
+  const byShape = new Map<string, { readonly index: number; readonly row: Given }[]>();
+  for (const [index, row] of rows.entries()) {
     const key = shape(row);
-    const known = byShape.get(key);
-    if (known) known.push(i);
-    else byShape.set(key, [i]);
+    const same = byShape.get(key) ?? [];
+    byShape.set(key, same);
+    same.push({ index, row });
   }
   const results = new Array<Result>(rows.length);
-  for (const indices of byShape.values()) {
-    for (let start = 0; start < indices.length; start += ROWS_A_RUN) {
-      const batch = indices.slice(start, start + ROWS_A_RUN);
-      const answers = await run(batch.map((i) => rows[i]!));
-      for (const [i, index] of batch.entries()) results[index] = answers[i]!;
+  for (const same of byShape.values()) {
+    for (let start = 0; start < same.length; start += ROWS_A_RUN) {
+      const batch = same.slice(start, start + ROWS_A_RUN);
+      const answers = await run(batch.map(({ row }) => row));
+      for (const [i, { index }] of batch.entries()) results[index] = itemAt(answers, i, 'answers');
     }
   }
   return results;

@@ -1,14 +1,16 @@
 /** The two graphs of an FM: what is known -> context, and context + targets -> logits. */
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { FmConfig } from '../../shared/model/config.ts';
+import { logitsName, positionsName } from '../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import { decoderSignature, encoderSignature } from '../../shared/model/signature.ts';
+import { decoderSignature, encoderSignature, vocabularyOf } from '../../shared/model/signature.ts';
 import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
 import { crossAttention, selfAttention } from './blocks/attention.ts';
 import { placeEmbedding, tokenContent } from './blocks/fmEmbedding.ts';
 import { linear } from './blocks/linear.ts';
-import { mlp } from './blocks/mlp.ts';
 import { layerNorm } from './blocks/norm.ts';
-import { attentionShape, encode, maskWithRegisters, mlpShape, modalityModule } from './fmTrunk.ts';
+import { decoderBlocks } from './decoderBlocks.ts';
+import { attentionShape, encode, maskWithRegisters, modalityModule } from './fmTrunk.ts';
 import { type Module, rootModule } from './module.ts';
 import type { Weights } from './weights.ts';
 
@@ -21,7 +23,7 @@ type Modalities = Readonly<Record<string, ModalityInfo>>;
 export const unusedFmTensors = (config: FmConfig, modalities: Modalities): string[] => [
   'mask_token',
   ...config.domains_out
-    .filter((name) => modalities[name]!.type === 'img')
+    .filter((name) => fieldOf(modalities, name, 'modalities').type === 'img')
     .map((name) => `decoder_embeddings.${name}.token_emb.weight`),
 ];
 
@@ -50,57 +52,48 @@ export function fmDecoderGraph(
   const graph = createGraph('fm decoder', decoderSignature(config, modalities));
   const root = rootModule(graph, weights);
   const { dim } = config;
-  const targets = config.domains_out.map((name) => ({ name, info: modalities[name]! }));
+  const targets = config.domains_out.map((name) => ({
+    name,
+    isSequence: fieldOf(modalities, name, 'modalities').type === 'seq',
+    vocabulary: vocabularyOf(name, modalities),
+  }));
 
-  const tokens = targets.map(({ name, info }) => {
+  const tokens = targets.map(({ name, isSequence, vocabulary }) => {
     const module = root.at('decoder_embeddings', name);
     const modality = modalityModule(root, 'decoder', name, config.share_modality_embeddings);
     const place = placeEmbedding(module, modality, name, dim);
-    const content =
-      info.type === 'seq'
-        ? tokenContent(module, name, info.vocab_size!, dim)
-        : root.weight('mask_token', [1, 1, dim]);
+    const content = isSequence
+      ? tokenContent(module, name, vocabulary, dim)
+      : root.weight('mask_token', [1, 1, dim]);
     return module.node('token', 'Add', [content, place]); // (B, m, D)
   });
   const lengths = targets.map(({ name }) =>
     root
       .at('decoder_embeddings', name)
-      .node('length', 'Shape', [graph.input(`${name}.positions`)], { start: 1, end: 2 }),
+      .node('length', 'Shape', [graph.input(positionsName(name))], { start: 1, end: 2 }),
   );
   const hiddenTargets = targetMask(root, lengths);
   const mask = maskWithRegisters(root, config.num_register_tokens); // (B, R+N)
   const hiddenKeys = root.node('hidden_keys', 'Unsqueeze', [mask, graph.int64([1, 2])]); // (B, 1, 1, R+N)
   const context = graph.input('context');
 
-  let y = root.node('targets', 'Concat', tokens, { axis: 1 }); // (B, M, D)
-  for (let i = 0; i < config.decoder_depth; i++) {
-    const block = root.at('decoder', i);
-    const own = selfAttention(
-      block.at('self_attn'),
-      layerNorm(block.at('norm1'), y, dim),
-      attentionShape(config),
-      hiddenTargets,
-    );
-    y = block.node('after_self_attention', 'Add', [y, own]);
-    const read = crossAttention(
-      block.at('cross_attn'),
-      layerNorm(block.at('query_norm'), y, dim),
-      layerNorm(block.at('context_norm'), context, dim),
-      attentionShape(config),
-      hiddenKeys,
-    );
-    y = block.node('after_cross_attention', 'Add', [y, read]);
-    const fed = mlp(block.at('mlp'), layerNorm(block.at('norm2'), y, dim), mlpShape(config));
-    y = block.node('after_mlp', 'Add', [y, fed]);
-  }
-  y = layerNorm(root.at('decoder_norm'), y, dim);
+  const joined = root.node('targets', 'Concat', tokens, { axis: 1 }); // (B, M, D)
+  const shape = attentionShape(config);
+  const y = decoderBlocks(root, config, joined, {
+    self: (module, x) => selfAttention(module, x, shape, hiddenTargets),
+    cross: (module, x, _, block) => {
+      const seen = layerNorm(block.at('context_norm'), context, dim);
+      return crossAttention(module, x, seen, shape, hiddenKeys);
+    },
+  });
 
   const sizes = root.node('lengths', 'Concat', lengths, { axis: 0 });
   const parts = root.nodes('per_modality', 'Split', [y, sizes], targets.length, { axis: 1 });
-  targets.forEach(({ name, info }, i) => {
+  for (const [i, { name, vocabulary }] of targets.entries()) {
     const head = root.at('decoder_embeddings', name).at('to_logits');
-    graph.output(`${name}.logits`, linear(head, parts[i]!, [dim, info.vocab_size!], false));
-  });
+    const own = itemAt(parts, i, 'targets per modality');
+    graph.output(logitsName(name), linear(head, own, [dim, vocabulary], false));
+  }
   return graph;
 }
 

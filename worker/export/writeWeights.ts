@@ -73,7 +73,8 @@ async function writeEncoded(
       positions[i] = position + bytes.length;
     }
   }
-  for (const [i, bytes] of turned.entries()) if (bytes) await writeAll(handle, bytes, itemAt(offsets, i, what));
+  for (const [i, bytes] of turned.entries())
+    if (bytes) await writeAll(handle, bytes, itemAt(offsets, i, what));
 }
 
 /** Puts rows of single bytes (n, columns), from row `first` on, into `turned` (columns, rows). */

@@ -7,7 +7,7 @@ const sizeOf = (dims: readonly number[]): number =>
 export const int64 = (dims: readonly number[], values: ArrayLike<number>): IntTensor => ({
   type: 'int64',
   dims,
-  data: BigInt64Array.from({ length: values.length }, (_, i) => BigInt(values[i]!)),
+  data: BigInt64Array.from(values, BigInt),
 });
 
 export const float32 = (dims: readonly number[], values: ArrayLike<number>): FloatTensor => ({
@@ -24,7 +24,8 @@ export const bool = (dims: readonly number[], data: Uint8Array): BoolTensor => (
 
 /** Arrays one after the other. */
 export function joined(dims: readonly number[], parts: readonly Float32Array[]): FloatTensor {
-  if (parts.length === 1) return { type: 'float32', dims, data: parts[0]! };
+  const [first] = parts;
+  if (first && parts.length === 1) return { type: 'float32', dims, data: first };
   const data = new Float32Array(sizeOf(dims));
   let offset = 0;
   for (const part of parts) {

@@ -1,6 +1,8 @@
 /** Predictions of several requests, states and modalities in one run without padding. */
+import { itemAt, valueAt } from '../../../shared/lookup.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { Predicted, PredictRequest } from '../../engine/forward.ts';
+import { isGreedy } from '../../engine/sampling.ts';
 import { isEmptied, stateKey } from '../../engine/tokenState.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
 import { asDraws, bool, float32, floatsOf, int64, joined, numbersOf } from './feeds.ts';
@@ -15,7 +17,7 @@ export type Constants = Map<string, Float32Array>;
 const MOST_CONSTANTS = 16;
 
 /** Targets decoded together from one state: they see each other and nobody else. */
-interface Unit {
+interface TargetGroup {
   readonly key: string;
   readonly state: string;
   readonly modality: string;
@@ -24,7 +26,7 @@ interface Unit {
   readonly constant: boolean;
 }
 
-const unitKey = (modality: string, positions: readonly number[], state: string): string =>
+const groupKey = (modality: string, positions: readonly number[], state: string): string =>
   `${modality} ${positions.join()} ${state}`;
 
 export interface PredictRun {
@@ -44,22 +46,23 @@ export async function runPredictions(
 ): Promise<Predicted[]> {
   const { config } = manifest;
   const order = new Map(config.domains_out.map((name, i) => [name, i]));
-  const inOrder = [...requests.keys()].sort(
-    (a, b) => order.get(requests[a]!.modality)! - order.get(requests[b]!.modality)!,
-  );
-  const units = collectUnits(requests, constants);
+  const requestAt = (index: number) => itemAt(requests, index, 'requests');
+  const placeOfModality = (index: number): number =>
+    valueAt(order, requestAt(index).modality, 'domains_out');
+  const inOrder = [...requests.keys()].sort((a, b) => placeOfModality(a) - placeOfModality(b));
+  const groups = collectGroups(requests, constants);
   const states = requests.flatMap(({ conditions }) =>
     conditions.flatMap(({ state }) =>
-      units.some((unit) => unit.state === stateKey(state)) ? [state] : [],
+      groups.some((group) => group.state === stateKey(state)) ? [state] : [],
     ),
   );
   const packed = packStates(manifest, states, contexts);
 
   const starts = new Map<string, number>();
   let total = 0;
-  for (const unit of units) {
-    starts.set(unit.key, total);
-    total += unit.positions.length;
+  for (const group of groups) {
+    starts.set(group.key, total);
+    total += group.positions.length;
   }
   const kept = new Map<string, number>();
   const keptStates: Float32Array[] = [];
@@ -69,31 +72,35 @@ export async function runPredictions(
     if (own !== undefined) return own;
     const known = kept.get(key);
     if (known !== undefined) return total + known;
-    const rows = constants.get(key)!;
+    const rows = valueAt(constants, key, 'constants');
+    const place = total + keptRows;
     kept.set(key, keptRows);
     keptStates.push(rows);
     keptRows += rows.length / config.dim;
-    return total + kept.get(key)!;
+    return place;
   };
   const predictions = inOrder.flatMap((r) => {
-    const { modality, positions, conditions, sampling } = requests[r]!;
+    const { modality, positions, conditions, sampling } = requestAt(r);
     const places = conditions.map(({ state }) =>
-      placeOf(unitKey(modality, positions, stateKey(state))),
+      placeOf(groupKey(modality, positions, stateKey(state))),
     );
     return positions.map(
       (_, i): Prediction => ({
         modality,
         sampling,
-        parts: conditions.map(({ weight }, c) => ({ index: places[c]! + i, weight })),
+        parts: conditions.map(({ weight }, c) => ({
+          index: itemAt(places, c, 'places of conditions') + i,
+          weight,
+        })),
       }),
     );
   });
-  const draws = asDraws(inOrder.flatMap((r) => [...requests[r]!.draws]));
+  const draws = asDraws(inOrder.flatMap((r) => [...requestAt(r).draws]));
   const feeds: Record<string, Tensor> = {
     ...packed.feeds,
-    ...unitFeeds(manifest, units),
-    ...visibility(units, packed.rowsOf),
-    ...emptyCaches(manifest, areEqual(units) ? units.length : 1),
+    ...groupFeeds(manifest, groups),
+    ...visibility(groups, packed.rowsOf),
+    ...emptyCaches(manifest, areEqual(groups) ? groups.length : 1),
     ...predictionFeeds(manifest, predictions),
     ids: int64([1, 0], []),
     start: int64([1], [0]),
@@ -104,7 +111,7 @@ export async function runPredictions(
     group: int64([1], [0]),
     stops: int64([draws.length, 1], new Int32Array(draws.length).fill(-1)),
   };
-  const keepsConstants = units.some(({ constant }) => constant);
+  const keepsConstants = groups.some(({ constant }) => constant);
   const keepsContexts = [...packed.encoded.keys()].some((key) => wanted.has(key));
   const names = [
     'generated',
@@ -115,7 +122,7 @@ export async function runPredictions(
   ];
   const outputs = await graph.run(feeds, names, { signal });
   if (keepsConstants)
-    keepConstants(units, starts, floatsOf(outputs, 'states'), config.dim, constants);
+    keepConstants(groups, starts, floatsOf(outputs, 'states'), config.dim, constants);
   if (keepsContexts)
     for (const [key, places] of packed.encoded)
       if (wanted.has(key))
@@ -127,13 +134,13 @@ export async function runPredictions(
   const results = new Array<Predicted>(requests.length);
   let offset = 0;
   for (const r of inOrder) {
-    const { positions: own, sampling } = requests[r]!;
+    const { positions: own, sampling } = requestAt(r);
     const end = offset + own.length;
-    const isGreedy = sampling.temperature <= 1e-10;
+    const greedy = isGreedy(sampling.temperature);
     results[r] = {
       kind: 'predict',
       ids: ids.slice(offset, end),
-      confidence: isGreedy ? own.map(() => 1) : Array.from(confidence.subarray(offset, end)),
+      confidence: greedy ? own.map(() => 1) : Array.from(confidence.subarray(offset, end)),
       likelihood: Array.from(likelihood.subarray(offset, end)),
     };
     offset = end;
@@ -141,45 +148,47 @@ export async function runPredictions(
   return results;
 }
 
-function collectUnits(requests: readonly PredictRequest[], constants: Constants): Unit[] {
-  const units = new Map<string, Unit>();
+function collectGroups(requests: readonly PredictRequest[], constants: Constants): TargetGroup[] {
+  const groups = new Map<string, TargetGroup>();
   for (const { modality, positions, chosenBy, conditions } of requests)
     for (const { state } of conditions) {
-      const key = unitKey(modality, positions, stateKey(state));
-      if (units.has(key) || constants.has(key)) continue;
+      const key = groupKey(modality, positions, stateKey(state));
+      if (groups.has(key) || constants.has(key)) continue;
       // Positions that one request chose at random are not asked for again.
       const constant = chosenBy === undefined && isEmptied(state);
-      units.set(key, { key, state: stateKey(state), modality, positions, constant });
+      groups.set(key, { key, state: stateKey(state), modality, positions, constant });
     }
   // State after state, so that those of one state are together.
-  const states = [...new Set([...units.values()].map(({ state }) => state))];
-  return states.flatMap((state) => [...units.values()].filter((unit) => unit.state === state));
+  const states = [...new Set([...groups.values()].map(({ state }) => state))];
+  return states.flatMap((state) => [...groups.values()].filter((group) => group.state === state));
 }
 
-const tokensIn = (units: readonly Unit[]): number =>
-  units.reduce((sum, { positions }) => sum + positions.length, 0);
+const tokensIn = (groups: readonly TargetGroup[]): number =>
+  groups.reduce((sum, { positions }) => sum + positions.length, 0);
 
-const areEqual = (units: readonly Unit[]): boolean =>
-  units.length > 0 &&
-  units.every(({ positions }) => positions.length === units[0]!.positions.length);
+const areEqual = (groups: readonly TargetGroup[]): boolean =>
+  new Set(groups.map(({ positions }) => positions.length)).size === 1;
 
-/** Positions by modality, as the graph takes them, and how they become the order of the units. */
-function unitFeeds(manifest: FmManifest, units: readonly Unit[]): Record<string, Tensor> {
+/** Positions by modality, as the graph takes them, and how they become the order of the groups. */
+function groupFeeds(manifest: FmManifest, groups: readonly TargetGroup[]): Record<string, Tensor> {
   const positions = new Map<string, readonly number[]>();
-  const starts = new Map<Unit, number>();
+  const starts = new Map<TargetGroup, number>();
   let start = 0;
   for (const name of manifest.config.domains_out) {
-    const own = units.filter(({ modality }) => modality === name);
-    for (const unit of own) {
-      starts.set(unit, start);
-      start += unit.positions.length;
+    const own = groups.filter(({ modality }) => modality === name);
+    for (const group of own) {
+      starts.set(group, start);
+      start += group.positions.length;
     }
     positions.set(
       name,
-      own.flatMap((unit) => [...unit.positions]),
+      own.flatMap((group) => [...group.positions]),
     );
   }
-  const order = units.flatMap((unit) => unit.positions.map((_, i) => starts.get(unit)! + i));
+  const order = groups.flatMap((group) => {
+    const first = valueAt(starts, group, 'starts of targets');
+    return group.positions.map((_, i) => first + i);
+  });
   return { ...targetFeeds(manifest, 1, positions), target_order: int64([order.length], order) };
 }
 
@@ -188,11 +197,11 @@ function unitFeeds(manifest: FmManifest, units: readonly Unit[]): Record<string,
  * targets they are rows of a batch; otherwise one row, in which what is not theirs is hidden.
  */
 function visibility(
-  units: readonly Unit[],
+  groups: readonly TargetGroup[],
   rowsOf: (state: string) => readonly number[],
 ): Record<string, Tensor> {
-  const states = [...new Set(units.map(({ state }) => state))];
-  const targetsOf = (state: string) => tokensIn(units.filter((unit) => unit.state === state));
+  const states = [...new Set(groups.map(({ state }) => state))];
+  const targetsOf = (state: string) => tokensIn(groups.filter((group) => group.state === state));
   const [first] = states;
   const isBatch =
     first !== undefined &&
@@ -202,35 +211,37 @@ function visibility(
     );
   const batch = isBatch ? states.map((state) => [state]) : [states];
   const rows = batch.map((members) => members.flatMap((state) => [...rowsOf(state)]));
-  const width = rows[0]?.length ?? 0;
-  const targets = tokensIn(units) / batch.length;
+  const firstRow = rows[0] ?? [];
+  const width = firstRow.length;
+  const targets = tokensIn(groups) / batch.length;
   const hidden = new Uint8Array(batch.length * targets * width);
   if (!isBatch) {
     hidden.fill(1);
     let target = 0;
-    for (const { state, positions } of units)
+    for (const { state, positions } of groups)
       for (let i = 0; i < positions.length; i++, target++) {
-        const start = rows[0]!.indexOf(rowsOf(state)[0] ?? -1);
+        const start = firstRow.indexOf(rowsOf(state)[0] ?? -1);
         hidden.fill(0, target * width + start, target * width + start + rowsOf(state).length);
       }
   }
   return {
     context_index: int64([batch.length, width], rows.flat()),
     context_hidden: bool([batch.length, targets, width], hidden),
-    target_hidden: amongUnits(units),
+    target_hidden: amongGroups(groups),
   };
 }
 
-/** Units of one size are rows of a batch; otherwise all targets are one row. */
-function amongUnits(units: readonly Unit[]): Tensor {
-  if (areEqual(units)) {
-    const size = units[0]!.positions.length;
-    return bool([units.length, size, size], new Uint8Array(units.length * size * size));
+/** Groups of one size are rows of a batch; otherwise all targets are one row. */
+function amongGroups(groups: readonly TargetGroup[]): Tensor {
+  const [first] = groups;
+  if (first && areEqual(groups)) {
+    const size = first.positions.length;
+    return bool([groups.length, size, size], new Uint8Array(groups.length * size * size));
   }
-  const total = tokensIn(units);
+  const total = tokensIn(groups);
   const hidden = new Uint8Array(total * total).fill(1);
   let start = 0;
-  for (const { positions } of units) {
+  for (const { positions } of groups) {
     const end = start + positions.length;
     for (let i = start; i < end; i++) hidden.fill(0, i * total + start, i * total + end);
     start = end;
@@ -239,16 +250,17 @@ function amongUnits(units: readonly Unit[]): Tensor {
 }
 
 function keepConstants(
-  units: readonly Unit[],
+  groups: readonly TargetGroup[],
   starts: ReadonlyMap<string, number>,
   states: Float32Array,
   dim: number,
   constants: Constants,
 ): void {
-  for (const { key, positions, constant } of units) {
+  for (const { key, positions, constant } of groups) {
     if (!constant) continue;
-    const start = starts.get(key)! * dim;
+    const start = valueAt(starts, key, 'starts of targets') * dim;
     constants.set(key, states.slice(start, start + positions.length * dim));
-    if (constants.size > MOST_CONSTANTS) constants.delete(constants.keys().next().value!);
+    const [oldest] = constants.keys();
+    if (constants.size > MOST_CONSTANTS && oldest !== undefined) constants.delete(oldest);
   }
 }

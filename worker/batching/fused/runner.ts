@@ -2,6 +2,7 @@
  * Answers the requests of a round with the fused graph: as few runs as the token budget allows, whichever
  * requests, schemes and guidance they come from.
  */
+import { itemAt } from '../../../shared/lookup.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type {
   ForwardRequest,
@@ -35,68 +36,91 @@ export function fusedRunner(
   const constants: Constants = new Map();
   return async (requests, signal) => {
     const results = new Array<ForwardResult>(requests.length);
-    const indices = (kind: ForwardRequest['kind']) =>
-      [...requests.keys()].filter((i) => requests[i]!.kind === kind);
-    const writes = indices('write');
+    const predictions: Numbered<PredictRequest>[] = [];
+    const writings: Numbered<WriteRequest>[] = [];
+    for (const [index, request] of requests.entries()) {
+      if (request.kind === 'predict') predictions.push({ index, request });
+      else writings.push({ index, request });
+    }
     // Sequences of this round look at states that pictures of this round look at as well.
     const wanted = new Set(
-      writes.flatMap((i) => requests[i]!.conditions.map(({ state }) => stateKey(state))),
+      writings.flatMap(({ request }) => request.conditions.map(({ state }) => stateKey(state))),
     );
     const contexts: KeptContexts = new Map();
-    for (const batch of byTokens(requests, indices('predict'))) {
-      const rows = batch.map((i) => requests[i] as PredictRequest);
+    const answer = (batch: readonly Numbered<ForwardRequest>[], own: readonly ForwardResult[]) => {
+      for (const [i, { index }] of batch.entries()) results[index] = itemAt(own, i, 'answers');
+    };
+    for (const batch of byTokens(predictions)) {
       const run = { manifest, graph, constants, contexts, wanted, signal };
       signal?.throwIfAborted();
-      const answers = await runPredictions(run, rows);
-      for (const [i, index] of batch.entries()) results[index] = answers[i]!;
+      answer(
+        batch,
+        await runPredictions(
+          run,
+          batch.map(({ request }) => request),
+        ),
+      );
     }
-    for (const batch of byGroup(requests, writes)) {
-      const rows = batch.map((i) => requests[i] as WriteRequest);
-      const answers = await writeInPieces({ manifest, graph, contexts, signal }, rows, pace);
-      for (const [i, index] of batch.entries()) results[index] = answers[i]!;
+    for (const batch of byGroup(writings)) {
+      const run = { manifest, graph, contexts, signal };
+      answer(
+        batch,
+        await writeInPieces(
+          run,
+          batch.map(({ request }) => request),
+          pace,
+        ),
+      );
     }
     return results;
   };
 }
 
+/** A request with its place in the round. */
+interface Numbered<Request> {
+  readonly index: number;
+  readonly request: Request;
+}
+
 /** Batches of predictions that fit the budget, in order; states that repeat count once. */
-function byTokens(requests: readonly ForwardRequest[], indices: readonly number[]): number[][] {
-  const batches: number[][] = [];
+function byTokens(requests: readonly Numbered<PredictRequest>[]): Numbered<PredictRequest>[][] {
+  const batches: Numbered<PredictRequest>[][] = [];
+  let batch: Numbered<PredictRequest>[] | undefined;
   let states = new Set<string>();
   let tokens = 0;
-  for (const index of indices) {
-    const { conditions, positions } = requests[index] as PredictRequest;
+  for (const numbered of requests) {
+    const { conditions, positions } = numbered.request;
     const cost = conditions.reduce(
       (sum, { state }) =>
         sum + positions.length + (states.has(stateKey(state)) ? 0 : tokensOf(state)),
       0,
     );
-    if (batches.length === 0 || tokens + cost > TOKENS_A_RUN) {
-      batches.push([]);
+    if (!batch || tokens + cost > TOKENS_A_RUN) {
+      batch = [];
+      batches.push(batch);
       states = new Set();
       tokens = 0;
     }
-    batches.at(-1)!.push(index);
+    batch.push(numbered);
     for (const { state } of conditions) states.add(stateKey(state));
     tokens += cost;
   }
   return batches;
 }
 
-function byGroup(requests: readonly ForwardRequest[], indices: readonly number[]): number[][] {
-  const open = new Map<string, { batch: number[]; rows: number }>();
-  const batches: number[][] = [];
-  for (const index of indices) {
-    const request = requests[index] as WriteRequest;
-    const key = writeGroup(request);
-    const rows = request.conditions.length;
+function byGroup(requests: readonly Numbered<WriteRequest>[]): Numbered<WriteRequest>[][] {
+  const open = new Map<string, { batch: Numbered<WriteRequest>[]; rows: number }>();
+  const batches: Numbered<WriteRequest>[][] = [];
+  for (const numbered of requests) {
+    const key = writeGroup(numbered.request);
+    const rows = numbered.request.conditions.length;
     let group = open.get(key);
     if (!group || group.rows + rows > ROWS_A_RUN) {
       group = { batch: [], rows: 0 };
       open.set(key, group);
       batches.push(group.batch);
     }
-    group.batch.push(index);
+    group.batch.push(numbered);
     group.rows += rows;
   }
   return batches;

@@ -1,5 +1,8 @@
 /** Guidance and sampling settings of predictions, as the fused graph takes them. */
+import { fieldOf, valueAt } from '../../../shared/lookup.ts';
+import { cacheNames, targetName } from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
+import { vocabularyOf } from '../../../shared/model/signature.ts';
 import type { SamplingSettings } from '../../engine/forward.ts';
 import type { Tensor } from '../../session/types.ts';
 import { float32, int64 } from './feeds.ts';
@@ -22,15 +25,15 @@ export function predictionFeeds(
   const weight = new Float32Array(count * most);
   const counts = new Map(config.domains_out.map((name) => [name, 0]));
   const topK = predictions.map(({ modality, sampling, parts }, p) => {
-    counts.set(modality, counts.get(modality)! + 1);
+    counts.set(modality, valueAt(counts, modality, 'domains_out') + 1);
     for (const [c, part] of parts.entries()) {
       index[p * most + c] = part.index;
       weight[p * most + c] = part.weight;
     }
-    return topKOf(sampling.topK, modalities[modality]!.vocab_size!);
+    return topKOf(sampling.topK, vocabularyOf(modality, modalities));
   });
   const vocabulary = Math.max(
-    ...predictions.map(({ modality }) => modalities[modality]!.vocab_size!),
+    ...predictions.map(({ modality }) => vocabularyOf(modality, modalities)),
   );
   const settings = (key: 'temperature' | 'topP') =>
     float32(
@@ -65,10 +68,11 @@ export function targetFeeds(
 ): Record<string, Tensor> {
   return Object.fromEntries(
     config.domains_out.map((name): [string, Tensor] => {
-      if (modalities[name]!.type === 'seq')
-        return [`target.${name}.selected`, int64([1], [name === sequence ? 1 : 0])];
+      const info = fieldOf(modalities, name, 'modalities');
+      const input = targetName(name, info);
+      if (info.type === 'seq') return [input, int64([1], [name === sequence ? 1 : 0])];
       const positions = given.get(name) ?? [];
-      return [`target.${name}.positions`, int64([rows, positions.length], positions)];
+      return [input, int64([rows, positions.length], positions)];
     }),
   );
 }
@@ -77,10 +81,6 @@ export function targetFeeds(
 export function emptyCaches({ config }: FmManifest, rows: number): Record<string, Tensor> {
   const { num_heads: heads, dim, decoder_depth } = config;
   const empty = float32([rows, heads, 0, dim / heads], []);
-  return Object.fromEntries(
-    Array.from({ length: decoder_depth }, (_, layer) => [
-      [`cache.${layer}.key`, empty] as const,
-      [`cache.${layer}.value`, empty] as const,
-    ]).flat(),
-  );
+  const names = cacheNames('cache', decoder_depth).flatMap(({ key, value }) => [key, value]);
+  return Object.fromEntries(names.map((name) => [name, empty]));
 }

@@ -1,4 +1,6 @@
 /** States side by side: which are encoded in a run, which are known already, and where their rows lie. */
+import { fieldOf, itemAt, valueAt } from '../../../shared/lookup.ts';
+import { contentInput, positionsName } from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import { stateKey, type TokenState } from '../../engine/tokenState.ts';
 import type { Tensor } from '../../session/types.ts';
@@ -50,13 +52,15 @@ export function packStates(
     );
     end += tokens;
   };
-  for (const [i, [key]] of fresh.entries()) claim(key, places[i]!.length);
+  for (const [i, [key]] of fresh.entries())
+    claim(key, itemAt(places, i, 'places of states').length);
   const encoded = new Map(rows);
   const encodedRows = end;
   const lengths = new Set(places.map(({ length }) => length));
   const areEqual = lengths.size === 1 && !lengths.has(0);
   const kept = [...unique.keys()].filter((key) => known.has(key));
-  for (const key of kept) claim(key, known.get(key)!.tokens);
+  const keptContexts = kept.map((key) => valueAt(known, key, 'contexts'));
+  for (const [i, key] of kept.entries()) claim(key, itemAt(keptContexts, i, 'contexts').tokens);
   return {
     feeds: {
       ...feeds,
@@ -70,13 +74,13 @@ export function packStates(
         kept.length > 0
           ? joined(
               [end - encodedRows, dim],
-              kept.map((key) => known.get(key)!.rows),
+              keptContexts.map((context) => context.rows),
             )
           : float32([0, dim], []),
     },
     rows: end,
     encoded,
-    rowsOf: (key) => rows.get(key)!,
+    rowsOf: (key) => valueAt(rows, key, 'rows of states'),
   };
 }
 
@@ -89,7 +93,8 @@ function inputFeeds({ config, modalities }: FmManifest, states: readonly TokenSt
   const places: number[][] = states.map(() => []);
   let end = 0;
   const place = (state: number, count: number) => {
-    for (let i = 0; i < count; i++) places[state]!.push(end++);
+    const own = itemAt(places, state, 'places of states');
+    for (let i = 0; i < count; i++) own.push(end++);
   };
   const registers = config.num_register_tokens;
   if (registers > 0) {
@@ -98,20 +103,18 @@ function inputFeeds({ config, modalities }: FmManifest, states: readonly TokenSt
     for (const state of states.keys()) place(state, registers);
   }
   for (const name of config.domains_in) {
-    const info = modalities[name]!;
+    const input = contentInput(name, fieldOf(modalities, name, 'modalities'));
     const parts = states.map((state) => state.get(name));
     const positions = parts.flatMap((part) => [...(part?.positions ?? [])]);
     for (const [state, part] of parts.entries()) place(state, part?.positions.length ?? 0);
-    feeds[`${name}.positions`] = int64([1, positions.length], positions);
+    feeds[positionsName(name)] = int64([1, positions.length], positions);
     const contents = parts.flatMap((part) => (part ? [part.content] : []));
-    if (info.pixels || info.type === 'seq_emb') {
-      const width = info.pixels ? 3 * info.patch_size! ** 2 : (info.embedding_size ?? 4096);
-      const input = `${name}.${info.pixels ? 'patches' : 'embeddings'}`;
+    if (input.kind === 'rows') {
       const rows = contents.flatMap((part) => (part.kind === 'rows' ? [part.rows] : []));
-      feeds[input] = joined([1, positions.length, width], rows);
+      feeds[input.name] = joined([1, positions.length, input.width], rows);
     } else {
       const ids = contents.flatMap((part) => (part.kind === 'ids' ? [...part.ids] : []));
-      feeds[`${name}.ids`] = int64([1, ids.length], ids);
+      feeds[input.name] = int64([1, ids.length], ids);
     }
   }
   return { feeds, places };

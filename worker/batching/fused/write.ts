@@ -1,4 +1,6 @@
 /** Sequences of one modality and one length so far, written side by side inside the graph. */
+import { fieldOf, itemAt, present, valueAt } from '../../../shared/lookup.ts';
+import { cacheNames } from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { DecoderCache, WriteRequest, Written } from '../../engine/forward.ts';
 import { stateKey } from '../../engine/tokenState.ts';
@@ -35,17 +37,19 @@ export async function runWritings(
   requests: readonly WriteRequest[],
 ): Promise<Written[]> {
   const { config } = manifest;
-  const { modality, draws: firstDraws, ids: firstIds } = requests[0]!;
-  const steps = firstDraws.length;
+  const first = itemAt(requests, 0, 'requests of a group');
+  const { modality, cache: firstCache, isLast } = first;
+  const steps = first.draws.length;
   const known: KeptContexts = new Map(contexts);
   for (const request of requests)
     for (const [i, { state }] of request.conditions.entries()) {
       const kept = cacheOf(request)?.contexts[i];
       if (kept) known.set(stateKey(state), kept);
     }
-  const conditions = requests.flatMap((request, r) =>
-    request.conditions.map(({ state, weight }) => ({ r, state, weight })),
-  );
+  const conditions = requests.flatMap(({ conditions: own, ids }, r) => {
+    const lastId = present(ids.at(-1), `the last id of ${modality}`);
+    return own.map(({ state, weight }) => ({ r, state, weight, lastId }));
+  });
   const packed = packStates(
     manifest,
     conditions.map(({ state }) => state),
@@ -70,12 +74,12 @@ export async function runWritings(
     Array.from({ length: mostStops }, (_, i) => request.stops[i] ?? -1),
   );
   const draws = Array.from({ length: steps }, (_, step) =>
-    requests.map((request) => request.draws[step]!),
+    requests.map((request) => itemAt(request.draws, step, 'draws')),
   ).flat();
   const feeds: Record<string, Tensor> = {
     ...packed.feeds,
     ...targetFeeds(manifest, rows, new Map(), modality),
-    ...(cacheOf(requests[0]!) ? gatherCaches(requests) : emptyCaches(manifest, rows)),
+    ...(firstCache ? gatherCaches(requests) : emptyCaches(manifest, rows)),
     ...predictionFeeds(manifest, predictions),
     target_order: int64(
       [rows],
@@ -83,9 +87,9 @@ export async function runWritings(
     ),
     ids: int64(
       [rows, 1],
-      conditions.map(({ r }) => requests[r]!.ids.at(-1)!),
+      conditions.map(({ lastId }) => lastId),
     ),
-    start: int64([1], [firstIds.length - 1]),
+    start: int64([1], [first.ids.length - 1]),
     ...seen,
     target_hidden: bool([rows, 1, 1], new Uint8Array(rows)),
     kept_states: float32([0, config.dim], []),
@@ -97,17 +101,18 @@ export async function runWritings(
     ),
     stops: int64([requests.length, mostStops], stops),
   };
-  const caches = Object.keys(emptyCaches(manifest, 0));
-  const next = (name: string) => name.replace('cache.', 'next.');
+  const namesOf = (side: 'cache' | 'next'): string[] =>
+    cacheNames(side, config.decoder_depth).flatMap(({ key, value }) => [key, value]);
+  const [caches, nextCaches] = [namesOf('cache'), namesOf('next')];
   const isNew = packed.encoded.size > 0;
-  const keeps = !requests[0]!.isLast;
+  const keeps = !isLast;
   const wanted = [
     'generated',
-    ...(keeps ? caches.map(next) : []),
+    ...(keeps ? nextCaches : []),
     ...(keeps && isNew ? ['context'] : []),
   ];
   const outputs = await graph.run(feeds, wanted, {
-    consumed: cacheOf(requests[0]!) ? caches : [],
+    consumed: firstCache ? caches : [],
     signal,
     ...(onTime && { onTime }),
   });
@@ -115,8 +120,9 @@ export async function runWritings(
     for (const [key, places] of packed.encoded)
       known.set(key, keepContext(floatsOf(outputs, 'context'), places, config.dim));
   const ids = numbersOf(outputs, 'generated');
+  const keptTensors = keeps ? nextCaches.map((name) => fieldOf(outputs, name, 'outputs')) : [];
   const tensors = Object.fromEntries(
-    keeps ? caches.map((name) => [name, outputs[next(name)]!]) : [],
+    keptTensors.map((tensor, i) => [itemAt(caches, i, 'names of caches'), tensor]),
   );
   let row = 0;
   return requests.map((request, r) => {
@@ -125,15 +131,13 @@ export async function runWritings(
       kind: 'decoder-cache',
       tensors,
       rows: own,
-      contexts: keeps ? request.conditions.map(({ state }) => known.get(stateKey(state))!) : [],
+      contexts: keeps
+        ? request.conditions.map(({ state }) => valueAt(known, stateKey(state), 'contexts'))
+        : [],
     };
-    const written: number[] = [];
-    for (let step = 0; step * requests.length < ids.length; step++) {
-      const id = ids[step * requests.length + r]!;
-      written.push(id);
-      if (request.stops.includes(id)) break;
-    }
-    return { kind: 'write', ids: written, cache };
+    const all = ids.filter((_, i) => i % requests.length === r);
+    const end = all.findIndex((id) => request.stops.includes(id));
+    return { kind: 'write', ids: end < 0 ? all : all.slice(0, end + 1), cache };
   });
 }
 
@@ -143,10 +147,11 @@ function visibleContexts(
   contextRows: number,
 ): Record<string, Tensor> {
   const rows = seen.length;
-  if (seen.every((list) => list === seen[0])) {
-    const width = seen[0]!.length;
+  const [first] = seen;
+  if (first && seen.every((list) => list === first)) {
+    const width = first.length;
     return {
-      context_index: int64([1, width], seen[0]!),
+      context_index: int64([1, width], first),
       context_hidden: bool([1, rows, width], new Uint8Array(rows * width)),
     };
   }
@@ -170,10 +175,10 @@ const cacheOf = (request: WriteRequest): RunCache | undefined =>
 /** The caches of all requests as rows of one batch; unchanged batches are passed on as they are. */
 function gatherCaches(requests: readonly WriteRequest[]): Record<string, Tensor> {
   const parts = requests.flatMap((request) => {
-    const { tensors, rows } = cacheOf(request)!;
+    const { tensors, rows } = present(cacheOf(request), 'the cache of a sequence that goes on');
     return rows.map((row) => ({ tensors, row }));
   });
-  const first = parts[0]!.tensors;
+  const first = itemAt(parts, 0, 'rows of caches').tensors;
   return Object.fromEntries(
     Object.entries(first).map(([name, tensor]): [string, Tensor] => {
       const same =

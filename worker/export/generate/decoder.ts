@@ -1,14 +1,15 @@
 /** The decoder with the keys and values of earlier tokens, and a token for each of its outputs. */
+import { itemAt } from '../../../shared/lookup.ts';
 import type { FmConfig } from '../../../shared/model/config.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
+import { vocabularyOf } from '../../../shared/model/signature.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { attend, crossQuery, type Heads, selfHeads } from '../blocks/attention.ts';
 import { linear } from '../blocks/linear.ts';
-import { mlp } from '../blocks/mlp.ts';
-import { layerNorm } from '../blocks/norm.ts';
 import { drawTokens } from '../blocks/sampling.ts';
-import { attentionShape, mlpShape } from '../fmTrunk.ts';
+import { decoderBlocks } from '../decoderBlocks.ts';
+import { attentionShape } from '../fmTrunk.ts';
 import type { Module } from '../module.ts';
 import { type Masks, shapeOf } from './targets.ts';
 
@@ -17,6 +18,14 @@ const EXACT = { allowzero: 1 };
 
 type KeyValue = Pick<Heads, 'key' | 'value'>;
 
+/**
+ * The decoder's blocks over the tokens of this iteration, which see those before them.
+ * @param tokens (B, m, D)
+ * @param context keys and values of the context, by layer
+ * @param past keys and values from before the run, by layer
+ * @param recent keys and values of the run's earlier iterations, by layer
+ * @returns the states (B, m, D), and `recent` with those of this iteration
+ */
 export function decode(
   root: Module,
   config: FmConfig,
@@ -30,8 +39,14 @@ export function decode(
   const shape = attentionShape(config);
   const caches: KeyValue[] = [];
   // What was written before is visible to all that comes after.
-  const before = root.node('past/before', 'Shape', [past[0]!.key], { start: 2, end: 3 });
-  const now = root.node('past/now', 'Shape', [recent[0]!.key], { start: 2, end: 3 });
+  const before = root.node('past/before', 'Shape', [itemAt(past, 0, 'caches before the run').key], {
+    start: 2,
+    end: 3,
+  });
+  const now = root.node('past/now', 'Shape', [itemAt(recent, 0, 'caches of the run').key], {
+    start: 2,
+    end: 3,
+  });
   const own = root.node('past/own', 'Add', [
     now,
     root.node('past/new', 'Shape', [masks.target], { start: 3, end: 4 }),
@@ -49,29 +64,27 @@ export function decode(
   const hidden = root.node('hidden_keys', 'Concat', [seen, masks.target], { axis: 3 });
   const rows = shapeOf(root, 'target_hidden', dim);
   const shapeOfTokens = root.node('targets/shape', 'Shape', [tokens]);
-  let y = tokens; // (B, m, D)
-  for (const [layer, { key, value }] of recent.entries()) {
-    const block = root.at('decoder', layer);
-    const self = block.at('self_attn');
-    const normed = layerNorm(block.at('norm1'), y, dim);
-    const heads = selfHeads(self, self.node('rows', 'Reshape', [normed, rows], EXACT), shape);
-    const all = {
-      key: self.node('all_keys', 'Concat', [key, heads.key], { axis: 2 }),
-      value: self.node('all_values', 'Concat', [value, heads.value], { axis: 2 }),
-    };
-    caches.push(all);
-    const queried = { query: heads.query, ...all };
-    const attended = attend(self, queried, shape, hidden, undefined, { ...past[layer]!, lengths }); // (u, v, D)
-    const back = self.node('rows/back', 'Reshape', [attended, shapeOfTokens], EXACT);
-    y = block.node('after_self_attention', 'Add', [y, back]);
-    const cross = block.at('cross_attn');
-    const query = crossQuery(cross, layerNorm(block.at('query_norm'), y, dim), shape);
-    const read = attend(cross, { query, ...context[layer]! }, shape, masks.context, masks.nothing);
-    y = block.node('after_cross_attention', 'Add', [y, read]);
-    const fed = mlp(block.at('mlp'), layerNorm(block.at('norm2'), y, dim), mlpShape(config));
-    y = block.node('after_mlp', 'Add', [y, fed]);
-  }
-  return { y: layerNorm(root.at('decoder_norm'), y, dim), caches };
+  const y = decoderBlocks(root, config, tokens, {
+    self: (module, x, layer) => {
+      const { key, value } = itemAt(recent, layer, 'caches of the run');
+      const heads = selfHeads(module, module.node('rows', 'Reshape', [x, rows], EXACT), shape);
+      const all = {
+        key: module.node('all_keys', 'Concat', [key, heads.key], { axis: 2 }),
+        value: module.node('all_values', 'Concat', [value, heads.value], { axis: 2 }),
+      };
+      caches.push(all);
+      const queried = { query: heads.query, ...all };
+      const earlier = { ...itemAt(past, layer, 'caches before the run'), lengths };
+      const read = attend(module, queried, shape, hidden, undefined, earlier); // (u, v, D)
+      return module.node('rows/back', 'Reshape', [read, shapeOfTokens], EXACT);
+    },
+    cross: (module, x, layer) => {
+      const query = crossQuery(module, x, shape);
+      const keyValue = itemAt(context, layer, 'keys and values of the context');
+      return attend(module, { query, ...keyValue }, shape, masks.context, masks.nothing);
+    },
+  });
+  return { y, caches };
 }
 
 /** Guided decoder outputs -> logits -> a token each. Heads are linear: outputs are summed before them. */
@@ -104,9 +117,9 @@ export function predict(
   });
   const vocabulary = graph.input('vocabulary');
   const logits = config.domains_out.map((name, i) => {
-    const size = modalities[name]!.vocab_size!;
+    const size = vocabularyOf(name, modalities);
     const head = root.at('decoder_embeddings', name).at('to_logits');
-    const own = linear(head, split[i]!, [dim, size], false); // (P_M, V_M)
+    const own = linear(head, itemAt(split, i, 'states per modality'), [dim, size], false); // (P_M, V_M)
     const missing = head.node('missing', 'Sub', [vocabulary, graph.int64([size])]);
     const pads = head.node('pads', 'Concat', [graph.int64([0, 0, 0]), missing], { axis: 0 });
     return head.node('padded', 'Pad', [own, pads, graph.float32(-1e30)]);

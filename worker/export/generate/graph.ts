@@ -1,5 +1,7 @@
 /** The graph that a worker generates with: one run a decoding step, see `generateSignature`. */
+import { itemAt, present } from '../../../shared/lookup.ts';
 import type { FmConfig } from '../../../shared/model/config.ts';
+import { cacheNames } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import { generateSignature } from '../../../shared/model/signature.ts';
 import { type Carried, createGraph, type GraphBuilder, type Value } from '../../onnx/graph.ts';
@@ -35,7 +37,9 @@ export function generateGraph(
   });
   const masks = decoderMasks(root);
 
-  const caches = signature.inputs.filter(({ name }) => name.startsWith('cache.'));
+  const layers = config.decoder_depth;
+  const caches = cacheNames('cache', layers).flatMap(({ key, value }) => [key, value]);
+  const nextCaches = cacheNames('next', layers).flatMap(({ key, value }) => [key, value]);
   const predictions = graph.input('temperature');
   const going = root.node(
     'nobody_done',
@@ -57,7 +61,7 @@ export function generateGraph(
       dims: ['loop_q', config.dim],
     },
     // What is written in this run; what came before stays where it is.
-    ...caches.map(({ name, dims }) => ({
+    ...caches.map((name) => ({
       name,
       value: root.node(`${name}/none`, 'Slice', [
         graph.input(name),
@@ -66,7 +70,7 @@ export function generateGraph(
         graph.int64([2]),
       ]),
       type: 'float32' as const,
-      dims: [dims[0]!, dims[1]!, `loop_${name}`, dims[3]!],
+      dims: ['u', config.num_heads, `loop_${name}`, config.dim / config.num_heads],
     })),
   ];
   const yes = root.node('yes', 'Equal', [graph.int64(0), graph.int64(0)]);
@@ -78,9 +82,13 @@ export function generateGraph(
     (iteration, states) => {
       const [ids, done, , ...cached] = states;
       const pairs = (values: readonly Value[]) =>
-        keyValues.map((_, layer) => ({ key: values[2 * layer]!, value: values[2 * layer + 1]! }));
-      const past = pairs(caches.map(({ name }) => graph.input(name)));
-      const tokens = targetTokens(root, config, modalities, ids!, iteration);
+        keyValues.map((_, layer) => ({
+          key: itemAt(values, 2 * layer, 'caches'),
+          value: itemAt(values, 2 * layer + 1, 'caches'),
+        }));
+      const past = pairs(caches.map((name) => graph.input(name)));
+      const written = present(ids, 'the last ids of the loop');
+      const tokens = targetTokens(root, config, modalities, written, iteration);
       const decoded = decode(root, config, tokens, keyValues, past, pairs(cached), masks);
       const flat = root.node('decoded/flat', 'Reshape', [decoded.y, graph.int64([-1, config.dim])]); // (B*m, D)
       const drawn = predict(root, config, modalities, flat, iteration);
@@ -104,7 +112,7 @@ export function generateGraph(
         { keepdims: 0 },
       ); // int64 (P)
       const nowDone = root.node('done', 'Or', [
-        done!,
+        present(done, 'what is done in the loop'),
         root.node('ends/any', 'Greater', [ends, graph.int64(0)]),
       ]);
       const open = root.node(
@@ -125,15 +133,13 @@ export function generateGraph(
     },
   );
   const [, , states, ...rest] = outputs;
-  graph.output('states', states!);
-  for (const [i, { name }] of caches.entries()) {
-    const next = name.replace('cache.', 'next.');
-    const all = root.node(`${next}/all`, 'Concat', [graph.input(name), rest[i]!], { axis: 2 });
-    graph.output(next, all);
+  graph.output('states', present(states, 'the states of the loop'));
+  for (const [i, name] of caches.entries()) {
+    const next = itemAt(nextCaches, i, 'names of caches');
+    const parts = [graph.input(name), itemAt(rest, i, 'caches of the loop')];
+    graph.output(next, root.node(`${next}/all`, 'Concat', parts, { axis: 2 }));
   }
-  const [ids, confidence, likelihood] = rest.slice(caches.length);
-  graph.output('generated', ids!);
-  graph.output('confidence', confidence!);
-  graph.output('likelihood', likelihood!);
+  for (const [i, name] of ['generated', 'confidence', 'likelihood'].entries())
+    graph.output(name, itemAt(rest, caches.length + i, 'outputs of the loop'));
   return graph;
 }

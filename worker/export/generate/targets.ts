@@ -1,6 +1,9 @@
 /** What is decoded, as vectors, and what it may see. */
+import { fieldOf } from '../../../shared/lookup.ts';
 import type { FmConfig } from '../../../shared/model/config.ts';
+import { targetName } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
+import { vocabularyOf } from '../../../shared/model/signature.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { tableRows } from '../blocks/matrix.ts';
@@ -49,14 +52,14 @@ export function targetTokens(
   const { dim } = config;
   const position = root.node('position', 'Add', [graph.input('start'), iteration]); // (1)
   const parts = config.domains_out.map((name) => {
-    const info = modalities[name]!;
+    const info = fieldOf(modalities, name, 'modalities');
     const module = root.at('decoder_embeddings', name);
     const modality = modalityModule(root, 'decoder', name, config.share_modality_embeddings);
     const kind = modality.weight('mod_emb', [1, 1, dim]);
     const rows = module.weights.shape('pos_emb')[1] ?? 0;
     const table = module.weight('pos_emb', [1, rows, dim], [rows, dim]);
     if (info.type !== 'seq') {
-      const places = graph.input(`target.${name}.positions`);
+      const places = graph.input(targetName(name, info));
       const place = module.node('pos_emb', 'Gather', [table, places], { axis: 0 }); // (B, m, D)
       const placed = module.node('place', 'Add', [place, kind]);
       return module.node('token', 'Add', [root.weight('mask_token', [1, 1, dim]), placed]);
@@ -64,10 +67,13 @@ export function targetTokens(
     const own = module.node('own_ids', 'Slice', [
       ids,
       graph.int64([0]),
-      graph.input(`target.${name}.selected`),
+      graph.input(targetName(name, info)),
       graph.int64([1]),
     ]); // (B, 1), or (B, 0)
-    const content = tableRows(module, 'token_emb.weight', own, [info.vocab_size!, dim]);
+    const content = tableRows(module, 'token_emb.weight', own, [
+      vocabularyOf(name, modalities),
+      dim,
+    ]);
     // Beyond its bound a sequence's positions count as the first, as in the reference.
     const bound = graph.int64(Math.min(info.max_length ?? info.max_tokens, rows));
     const inside = module.node('inside', 'Less', [position, bound]);
