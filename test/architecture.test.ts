@@ -126,7 +126,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
   http: ['service'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
   export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors', 'owner.ts'],
-  hub: ['export', 'safetensors'],
+  hub: ['export', 'safetensors', 'owner.ts'],
 };
 
 /** Circles among rooms that are still there. */

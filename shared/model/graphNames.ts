@@ -2,7 +2,7 @@
  * Names of the inputs and outputs that an FM's graphs have for each modality and layer, and the widths of
  * rows. Signatures, the exporter, and everybody who feeds a graph read them here.
  */
-import { present } from '../lookup.ts';
+import { fieldOf, present } from '../lookup.ts';
 import type { ModalityInfo } from './modalities.ts';
 
 /** Where the tokens of a modality lie: (B, n). */
@@ -52,3 +52,9 @@ export const cacheNames = (
     key: `${side}.${layer}.key`,
     value: `${side}.${layer}.value`,
   }));
+
+/** Ids that a target can have. @throws Error for a modality without tokens */
+export const vocabularyOf = (
+  name: string,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+): number => present(fieldOf(modalities, name, 'modalities').vocab_size, `vocab_size of ${name}`);

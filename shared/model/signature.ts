@@ -3,7 +3,7 @@
  * three times: the exporter declares graphs by it, the registry checks loaded graphs against it, the
  * engine feeds by it.
  */
-import { fieldOf, present } from '../lookup.ts';
+import { fieldOf } from '../lookup.ts';
 import type { DivaeConfig, FmConfig, FmVitConfig, QuantizingConfig, VqConfig } from './config.ts';
 import {
   cacheNames,
@@ -12,6 +12,7 @@ import {
   logitsName,
   positionsName,
   targetName,
+  vocabularyOf,
 } from './graphNames.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
@@ -46,10 +47,6 @@ const bool = (name: string, ...dims: Dimension[]): TensorSignature => ({
 });
 
 type Modalities = Readonly<Record<string, ModalityInfo>>;
-
-/** Ids that a target can have. @throws Error for a modality without tokens */
-export const vocabularyOf = (name: string, modalities: Modalities): number =>
-  present(fieldOf(modalities, name, 'modalities').vocab_size, `vocab_size of ${name}`);
 
 /** Tokens of a context or of features: register tokens, where a model has them, come before the others. */
 const contextTokens = (config: { readonly num_register_tokens: number }): Dimension =>

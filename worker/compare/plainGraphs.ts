@@ -4,9 +4,8 @@
  */
 
 import { itemAt } from '../../shared/lookup.ts';
-import { logitsName } from '../../shared/model/graphNames.ts';
+import { logitsName, vocabularyOf } from '../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
-import { vocabularyOf } from '../../shared/model/signature.ts';
 import type { TokenState } from '../engine/tokenState.ts';
 import type { GraphSession, Tensor } from '../session/types.ts';
 import { bools, decoderFeeds, encoderFeeds, type Row } from './fmFeeds.ts';

@@ -1,9 +1,9 @@
 /** The two graphs of an FM: what is known -> context, and context + targets -> logits. */
 import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { FmConfig } from '../../shared/model/config.ts';
-import { logitsName, positionsName } from '../../shared/model/graphNames.ts';
+import { logitsName, positionsName, vocabularyOf } from '../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
-import { decoderSignature, encoderSignature, vocabularyOf } from '../../shared/model/signature.ts';
+import { decoderSignature, encoderSignature } from '../../shared/model/signature.ts';
 import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
 import { crossAttention, selfAttention } from './blocks/attention.ts';
 import { placeEmbedding, tokenContent } from './blocks/fmEmbedding.ts';

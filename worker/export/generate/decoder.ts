@@ -1,8 +1,8 @@
 /** The decoder with the keys and values of earlier tokens, and a token for each of its outputs. */
 import { itemAt } from '../../../shared/lookup.ts';
 import type { FmConfig } from '../../../shared/model/config.ts';
+import { vocabularyOf } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
-import { vocabularyOf } from '../../../shared/model/signature.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { attend, crossQuery, type Heads, selfHeads } from '../blocks/attention.ts';

@@ -1,9 +1,8 @@
 /** What is decoded, as vectors, and what it may see. */
 import { fieldOf } from '../../../shared/lookup.ts';
 import type { FmConfig } from '../../../shared/model/config.ts';
-import { targetName } from '../../../shared/model/graphNames.ts';
+import { targetName, vocabularyOf } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
-import { vocabularyOf } from '../../../shared/model/signature.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { tableRows } from '../blocks/matrix.ts';
