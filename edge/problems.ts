@@ -1,10 +1,11 @@
 /** Failures as HTTP: RFC 9457 problem documents, and the shared request bookkeeping they need. */
 import type { Context } from 'hono';
 import { type Failure, FailureError, PROBLEMS, toProblem } from '../shared/api/problem.ts';
+import type { Body } from './body/boundBodies.ts';
 import type { Services } from './services.ts';
 
 export interface EdgeEnv {
-  Variables: { requestId: string; traceparent: string };
+  Variables: { requestId: string; traceparent: string; body: Body };
 }
 export type EdgeContext = Context<EdgeEnv>;
 

@@ -12,21 +12,39 @@ const MOST_PARTS = 64;
 /** Steps from the request to its innermost part at most. */
 const MOST_STEPS = 16;
 
+type Path = readonly PropertyKey[];
+
 const isContainer = (value: unknown): value is object =>
   typeof value === 'object' && value !== null;
 
 /** JSON that an input was given as; its schema bounds it as a whole. */
-const isFreeJson = (path: readonly PropertyKey[]): boolean =>
+export const isFreeJson = (path: Path): boolean =>
   path.length === 3 && path[0] === 'inputs' && path[2] === 'value';
 
-function refuseSize(path: readonly PropertyKey[], what: string): never {
+function refuseSize(path: Path, what: string): never {
   const subject = path.length === 0 ? 'the request' : shorten(String(path.at(-1)));
   const detail = `${subject} has more than ${MOST_PARTS} ${what}, which is more than it can take`;
   throw refusal('invalid_request', detail, pointerTo(...path));
 }
 
+/** A schema of names drops this one without a word, since it means something else to JavaScript. */
+function refuseProto(path: Path): never {
+  const place = path.at(-1);
+  const code =
+    place === 'inputs' || place === 'tokens'
+      ? 'unknown_modality'
+      : place === 'guidance'
+        ? 'invalid_guidance'
+        : 'invalid_request';
+  throw refusal(
+    code,
+    '__proto__ is not a name that can be given here',
+    pointerTo(...path, '__proto__'),
+  );
+}
+
 /** @throws FailureError `invalid_request` naming the first object or list that is too large */
-export function assertBounded(value: unknown, path: readonly PropertyKey[] = []): void {
+export function assertBounded(value: unknown, path: Path = []): void {
   if (!isContainer(value) || isFreeJson(path)) return;
   if (path.length > MOST_STEPS) {
     const [field = ''] = path;
@@ -47,5 +65,6 @@ export function assertBounded(value: unknown, path: readonly PropertyKey[] = [])
   }
   const keys = Object.keys(value);
   if (keys.length > MOST_PARTS) refuseSize(path, 'fields');
+  if (keys.includes('__proto__')) refuseProto(path);
   for (const key of keys) assertBounded(Reflect.get(value, key), [...path, key]);
 }

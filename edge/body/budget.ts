@@ -1,0 +1,61 @@
+/**
+ * How much of bodies is held at once, and how long one may take. Bytes are counted as they come, whatever
+ * was announced, so that nobody takes the place of others by an announcement.
+ */
+import { refusal } from '../../shared/api/problem.ts';
+
+export interface BodyLimits {
+  /** Of one body. */
+  readonly bytes: number;
+  /** Of all bodies under way together. */
+  readonly bytesTogether: number;
+  /** Time of one body. */
+  readonly seconds: number;
+}
+
+/** What one request holds. */
+export interface BodyLease {
+  /** Counts bytes that came. @throws FailureError `overloaded` when all bodies together are too large */
+  hold(bytes: number): void;
+  /** Gives all of it back. */
+  release(): void;
+}
+
+export interface BodyBudget {
+  readonly limits: BodyLimits;
+  lease(): BodyLease;
+}
+
+/** Share of the time that a body has before its rate counts. */
+const GRACE = 1 / 12;
+/** Bytes a second that a body must bring from then on. */
+const LEAST_RATE = 16_000;
+
+/** Milliseconds that a body may have taken when so many of its bytes are there. */
+export const allowedMilliseconds = (bytes: number, seconds: number): number =>
+  Math.min(seconds, seconds * GRACE + bytes / LEAST_RATE) * 1000;
+
+export function createBodyBudget(limits: BodyLimits): BodyBudget {
+  let together = 0;
+  return {
+    limits,
+    lease() {
+      let held = 0;
+      return {
+        hold(bytes) {
+          if (together + bytes > limits.bytesTogether) {
+            const detail =
+              'the bodies of other requests take all the memory that there is for them';
+            throw refusal('overloaded', detail, undefined, { retryAfterSeconds: 2 });
+          }
+          together += bytes;
+          held += bytes;
+        },
+        release() {
+          together -= held;
+          held = 0;
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** Request bodies, JSON and multipart form data -> the value to validate, and the files beside it. */
+import { assertBounded } from '../../shared/api/bounds.ts';
+import type { Form } from '../../shared/api/form.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import { shorten } from '../../shared/api/shorten.ts';
+import type { EdgeContext } from '../problems.ts';
+import { createFiles, type Files } from './files.ts';
+import { readForm } from './form.ts';
+import { readJson } from './json.ts';
+import { readParts } from './multipart.ts';
+import { placeFiles } from './placeFiles.ts';
+
+export interface ReadRequest {
+  /** For the schema to judge; a name stands for each file. */
+  readonly value: unknown;
+  readonly files: Files;
+}
+
+const unsupported = (detail: string) => refusal('unsupported_media_type', detail);
+
+/** The media type of the body, by the headers alone. @throws FailureError `unsupported_media_type` */
+function mediaType({ headers }: Request, form: Form | undefined): string {
+  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  if (encoding !== '' && encoding !== 'identity') {
+    throw unsupported(
+      `the body is compressed with ${shorten(encoding)}; it has to be sent as it is, without Content-Encoding`,
+    );
+  }
+  const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  const taken = ['application/json', ...(form ? ['multipart/form-data'] : [])];
+  if (type === '' || taken.includes(type)) return type;
+  throw unsupported(`the content type must be ${taken.join(' or ')}, not ${shorten(type)}`);
+}
+
+async function readJsonRequest(
+  bytes: Uint8Array<ArrayBuffer>,
+  what: string,
+  files: Files,
+): Promise<unknown> {
+  const scanned = await readJson(bytes, what);
+  assertBounded(scanned.value);
+  return await placeFiles(scanned, files);
+}
+
+/**
+ * The body of a request as a value that the schema can judge.
+ * @param form of the route; only JSON is taken where it has none
+ * @throws FailureError too_large, too_slow, overloaded, empty_request, unsupported_media_type,
+ *   invalid_json, invalid_multipart, and what `placeFiles` and `readForm` refuse
+ */
+export async function readRequest(c: EdgeContext, form?: Form): Promise<ReadRequest> {
+  const request = c.req.raw;
+  const type = mediaType(request, form);
+  const bytes = await c.get('body').bytes(request);
+  if (bytes.length === 0) throw refusal('empty_request', 'the request has no body');
+  if (type === '') throw unsupported('the content type is missing');
+  const files = createFiles();
+  if (type === 'application/json' || !form) {
+    return { value: await readJsonRequest(bytes, 'the body', files), files };
+  }
+  const parts = await readParts(bytes, request.headers.get('content-type') ?? '');
+  const value = await readForm(parts, form, files, (field) =>
+    readJsonRequest(field, 'the field request', files),
+  );
+  return { value, files };
+}
