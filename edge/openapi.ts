@@ -1,7 +1,8 @@
 /** The OpenAPI 3.1 document, made from the route table and the zod schemas. */
 import * as z from 'zod';
 import { type Form, INPUTS, REQUEST_FIELD } from '../shared/api/form.ts';
-import { PROBLEMS, problemSchema } from '../shared/api/problem.ts';
+import { PROBLEMS } from '../shared/api/problem.ts';
+import { problemSchema } from '../shared/api/problemSchema.ts';
 import {
   type Parameter,
   problemsOf,

@@ -1,5 +1,7 @@
-/** RFC 9457 problems: every error code the API can answer, and the status each one has. */
-import * as z from 'zod';
+/**
+ * RFC 9457 problems: every error code the API can answer, and the status each one has. Without schemas, so
+ * that pages and clients can refuse and read problems without zod.
+ */
 import { shorten } from './shorten.ts';
 
 export const PROBLEMS = {
@@ -77,30 +79,26 @@ export const PROBLEMS = {
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
-const codes = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
 
-export const fieldErrorSchema = z
-  .object({
-    detail: z.string().describe('What is wrong with the field, for people'),
-    pointer: z.string().describe('JSON pointer (RFC 6901) of the field, such as /targets/0'),
-  })
-  .meta({ id: 'FieldError', description: 'A field that does not fit' });
-export type FieldError = z.infer<typeof fieldErrorSchema>;
+/** A field that does not fit. */
+export interface FieldError {
+  readonly detail: string;
+  /** JSON pointer (RFC 6901) of the field, such as `/targets/0`. */
+  readonly pointer: string;
+}
 
-export const problemSchema = z
-  .object({
-    type: z.string().describe('Address of what is written about the code'),
-    title: z.string().describe('What the code means'),
-    status: z.number().int().describe('The HTTP status'),
-    detail: z.string().describe('What went wrong with this request, for people'),
-    instance: z.string().optional().describe('The address that was asked'),
-    code: z.enum(codes).describe('What went wrong; stable'),
-    retryable: z.boolean().describe('Whether the same request may succeed later'),
-    request_id: z.string().describe('Names the request in the logs'),
-    errors: z.array(fieldErrorSchema).optional().describe('Fields that do not fit, at most 16'),
-  })
-  .meta({ id: 'Problem', description: 'What went wrong (RFC 9457)' });
-export type Problem = z.infer<typeof problemSchema>;
+/** The body of a problem response (RFC 9457); `problemSchema.ts` describes each field. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  instance?: string | undefined;
+  code: ProblemCode;
+  retryable: boolean;
+  request_id: string;
+  errors?: FieldError[] | undefined;
+}
 
 /** A failure on which a caller decides: what went wrong, said once, carried as a value. */
 export interface Failure {

@@ -14,7 +14,8 @@ import {
 import { healthSchema, readySchema } from './health.ts';
 import { refSchema } from './inputs.ts';
 import { modalitiesResponseSchema, modelsResponseSchema } from './models.ts';
-import { type ProblemCode, problemSchema } from './problem.ts';
+import type { ProblemCode } from './problem.ts';
+import { problemSchema } from './problemSchema.ts';
 import {
   detokenizeRequestSchema,
   detokenizeResponseSchema,

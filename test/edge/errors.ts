@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Problem, type ProblemCode, problemSchema } from '../../shared/api/problem.ts';
+import type { Problem, ProblemCode } from '../../shared/api/problem.ts';
+import { problemSchema } from '../../shared/api/problemSchema.ts';
 import { PNG, PNG_URL } from '../support/fakeWorker.ts';
 import { type Fixture, MAX_BODY } from './suite.ts';
 
