@@ -3,6 +3,8 @@ import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { secureHeaders } from 'hono/secure-headers';
 import { ROUTES, type Route } from '../shared/api/routes.ts';
+import { boundBodies } from './body/boundBodies.ts';
+import { createBodyBudget } from './body/budget.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
 import { requestIdentity } from './requestIdentity.ts';
 import { createDetokenizeRoute } from './routes/detokenize.ts';
@@ -48,9 +50,19 @@ function fits(path: string, address: string): boolean {
 
 export function createApp(services: Services): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
-  const origins = services.config.FOURM_CORS_ORIGIN;
+  const { config } = services;
+  const origins = config.FOURM_CORS_ORIGIN;
 
   app.use(requestIdentity);
+  app.use(
+    boundBodies(
+      createBodyBudget({
+        bytes: config.FOURM_MAX_BODY_BYTES,
+        bytesTogether: config.FOURM_BODIES_BYTES,
+        seconds: config.FOURM_BODY_SECONDS,
+      }),
+    ),
+  );
   // The playground and docs set their own content security policies.
   app.use(secureHeaders({ crossOriginResourcePolicy: false, strictTransportSecurity: false }));
   // No cookies are used, so any origin may call unless the operator says otherwise.

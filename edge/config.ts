@@ -27,7 +27,23 @@ export const configSchema = z.object({
   S3_BUCKET: optional,
   S3_ACCESS_KEY_ID: optional,
   S3_SECRET_ACCESS_KEY: optional,
-  FOURM_MAX_BODY_BYTES: z.coerce.number().int().positive().default(20_000_000),
+  FOURM_MAX_BODY_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(20_000_000)
+    .describe('Bytes of one request body at most'),
+  FOURM_BODIES_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(100_000_000)
+    .describe('Bytes of all bodies under way at most; beyond, requests are answered 503'),
+  FOURM_BODY_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(120)
+    .describe('Time of a body; one that still has not come, or brings too little, is answered 408'),
   FOURM_MODELS_TTL_SECONDS: z.coerce
     .number()
     .min(0)

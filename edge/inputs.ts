@@ -5,6 +5,7 @@ import { pointerTo } from '../shared/api/pointer.ts';
 import { refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
 import { findModality, hiddenParts, inputForm } from '../shared/plan/names.ts';
+import type { Files } from './body/files.ts';
 
 const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>
   [...text].every((character, i) => bytes[at + i] === character.charCodeAt(0));
@@ -23,26 +24,28 @@ const DATA_URL = /^data:[^,]{0,200};base64,/i;
 
 type Bytes = Extract<InputValue, { readonly data: string }>;
 
-/** The first bytes of base64 text, all of which is decoded, so that a broken end is found as well. */
-function firstBytes(data: string, name: string, pointer: string): Uint8Array {
+/** The first bytes of a file: of one that the body named, or of short base64, which is decoded as a whole. */
+function firstBytes(data: string, files: Files, name: string, pointer: string): Uint8Array {
   try {
-    return fromBase64(data).subarray(0, 16);
+    return (files.bytesOf(data) ?? fromBase64(data)).subarray(0, 16);
   } catch {
     const detail = `${name} is not valid base64`;
     throw refusal('invalid_input', detail, pointer);
   }
 }
 
-function file(name: string, value: string | Bytes, form: 'image' | 'file'): Bytes {
+function file(name: string, value: string | Bytes, form: 'image' | 'file', files: Files): Bytes {
   const pointer = pointerTo('inputs', name);
   const what = form === 'image' ? 'a picture' : 'an array';
-  const prefix = typeof value === 'string' ? DATA_URL.exec(value.slice(0, 300))?.[0] : '';
-  if (prefix === undefined) {
+  const given = typeof value === 'string' ? value : value.data;
+  const prefix = DATA_URL.exec(given.slice(0, 300))?.[0];
+  if (prefix === undefined && typeof value === 'string') {
     const detail = `${name} is ${what}: give a data URL in base64, or a file`;
     throw refusal('invalid_input', detail, pointer);
   }
-  const bytes = typeof value === 'string' ? { data: value.slice(prefix.length) } : value;
-  const start = firstBytes(bytes.data, name, pointer);
+  const data = given.slice(prefix?.length ?? 0);
+  const bytes = typeof value === 'string' ? { data } : { ...value, data };
+  const start = firstBytes(data, files, name, pointer);
   if (form === 'file' && !looksLikeArray(start)) {
     const detail = `${name} is neither a .npy nor a .safetensors file`;
     throw refusal('invalid_input', detail, pointer);
@@ -54,31 +57,34 @@ function file(name: string, value: string | Bytes, form: 'image' | 'file'): Byte
   return bytes;
 }
 
-function checkMasks(name: string, value: InputValue): void {
+function checkMasks(name: string, value: InputValue, files: Files): void {
   const parts = hiddenParts(value);
   const isList = typeof value === 'object' && 'hide' in value && Array.isArray(value.hide);
   for (const [index, part] of parts.entries()) {
     if (!('mask' in part)) continue;
     const pointer = pointerTo('inputs', name, 'hide', ...(isList ? [index] : []), 'mask');
-    if (looksLikePicture(firstBytes(part.mask, 'the mask', pointer))) continue;
+    if (looksLikePicture(firstBytes(part.mask, files, 'the mask', pointer))) continue;
     const detail = 'the mask is neither a PNG nor a JPEG nor a WebP picture';
     throw refusal('invalid_image', detail, pointer);
   }
 }
 
 /**
- * Inputs with every file as `{ data }`. Call after the request was planned, which knows the names.
+ * Inputs with every file as `{ data }`: base64, or the name of one of the files. Call after the request was planned, which knows the names.
  * @throws FailureError invalid_input, invalid_image, with the pointer of the input
  */
 export function normaliseInputs(
   inputs: GenerateRequest['inputs'],
   model: Model,
+  files: Files,
 ): GenerateRequest['inputs'] {
   const normal = Object.entries(inputs).map(([name, value]): [string, InputValue] => {
-    checkMasks(name, value);
+    checkMasks(name, value, files);
     const form = inputForm(findModality(model, name)!, value);
     if (form !== 'image' && form !== 'file') return [name, value];
-    if (typeof value === 'string' || 'data' in value) return [name, file(name, value, form)];
+    if (typeof value === 'string' || 'data' in value) {
+      return [name, file(name, value, form, files)];
+    }
     return [name, value];
   });
   return Object.fromEntries(normal);

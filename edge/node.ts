@@ -22,6 +22,9 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
     const options = { fetch: app.fetch, port: config.PORT, hostname: config.HOST };
     const server = serve(options, ({ port }) => {
       server.off('error', reject);
+      // Node's own bound on a whole request, for bodies that no route reads.
+      if ('requestTimeout' in server)
+        server.requestTimeout = (config.FOURM_BODY_SECONDS + 10) * 1000;
       resolve({
         port,
         close: () =>

@@ -1,7 +1,7 @@
 /** Failures as HTTP: RFC 9457 problem documents, and the shared request bookkeeping they need. */
 import type { Context } from 'hono';
 import { type Failure, FailureError, PROBLEMS, toProblem } from '../shared/api/problem.ts';
-import type { Body } from './body/boundBodies.ts';
+import type { Body } from './body/body.ts';
 import type { Services } from './services.ts';
 
 export interface EdgeEnv {

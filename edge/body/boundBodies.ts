@@ -1,17 +1,11 @@
 /** Middleware: every request gets a body that is read within bounds, and gives back what it held. */
 import { createMiddleware } from 'hono/factory';
-import type { EdgeEnv } from '../problems.ts';
+import type { Body } from './body.ts';
 import type { BodyBudget } from './budget.ts';
 import { dropRest, readBytes } from './stream.ts';
 
-/** The body of one request. */
-export interface Body {
-  /** All bytes. @throws FailureError as `readBytes` of `stream.ts` */
-  bytes(request: Request): Promise<Uint8Array<ArrayBuffer>>;
-}
-
 export const boundBodies = (budget: BodyBudget) =>
-  createMiddleware<EdgeEnv>(async (c, next) => {
+  createMiddleware<{ Variables: { body: Body } }>(async (c, next) => {
     const lease = budget.lease();
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
     let isRead = false;

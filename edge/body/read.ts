@@ -3,7 +3,7 @@ import { assertBounded } from '../../shared/api/bounds.ts';
 import type { Form } from '../../shared/api/form.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
-import type { EdgeContext } from '../problems.ts';
+import type { Body } from './body.ts';
 import { createFiles, type Files } from './files.ts';
 import { readForm } from './form.ts';
 import { readJson } from './json.ts';
@@ -48,10 +48,9 @@ async function readJsonRequest(
  * @throws FailureError too_large, too_slow, overloaded, empty_request, unsupported_media_type,
  *   invalid_json, invalid_multipart, and what `placeFiles` and `readForm` refuse
  */
-export async function readRequest(c: EdgeContext, form?: Form): Promise<ReadRequest> {
-  const request = c.req.raw;
+export async function readRequest(request: Request, body: Body, form?: Form): Promise<ReadRequest> {
   const type = mediaType(request, form);
-  const bytes = await c.get('body').bytes(request);
+  const bytes = await body.bytes(request);
   if (bytes.length === 0) throw refusal('empty_request', 'the request has no body');
   if (type === '') throw unsupported('the content type is missing');
   const files = createFiles();

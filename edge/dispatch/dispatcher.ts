@@ -14,6 +14,7 @@ import type {
   WorkerGenerateResponse,
   WorkerTokenizeRequest,
 } from '../../shared/api/worker.ts';
+import { createFiles, type Files } from '../body/files.ts';
 import { callWorker, errorText } from './http.ts';
 import { createListings, type KeepAlive, type Listing, type ListingOptions } from './listings.ts';
 import { DETOKENIZE, GENERATE, readAnswer, type Task, TOKENIZE } from './tasks.ts';
@@ -29,6 +30,8 @@ export interface DispatchOptions {
   readonly signal: AbortSignal;
   /** Called for each decoding step. */
   readonly onProgress?: (progress: Progress) => void;
+  /** What the request names in `data` and `mask`. */
+  readonly files?: Files;
   /** Further models that the worker must have. */
   readonly models?: readonly string[];
 }
@@ -119,7 +122,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const needed = [request.model, ...(how.models ?? [])];
     const having = await candidates(needed);
     how.signal.throwIfAborted();
-    const body = new TextEncoder().encode(JSON.stringify(request));
+    const body = await (how.files ?? createFiles()).fillIn(JSON.stringify(request));
     const together = [...new Set(needed)].join(' and ');
     const apart = `no worker that answers has ${together} loaded together; try again shortly`;
     let last: Failure =

@@ -62,7 +62,7 @@ export function createComputation(services: Services): Computation {
     { requestId, traceparent }: Asker,
     { signal, emit }: WorkContext<Progress>,
   ): Promise<Answer> {
-    const { key, model, request, plan, cache, chain } = wish;
+    const { key, model, request, files, plan, cache, chain } = wish;
     // It may have been stored between the look into the store and this moment.
     const stored = await find(wish);
     if (stored) return stored;
@@ -83,6 +83,7 @@ export function createComputation(services: Services): Computation {
         traceparent,
         signal,
         onProgress: emit,
+        files,
         models: plan.stages.map((stage) => stage.model.id).filter((other) => other !== model.id),
       },
     );

@@ -11,7 +11,8 @@ import { followRecommended, type Recommended } from '../../shared/plan/via.ts';
 import { chainKeys, generateKey, type ResultKey } from '../../shared/results/keys.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { negotiate, type Wanted } from '../accept.ts';
-import { readRequest } from '../body.ts';
+import type { Files } from '../body/files.ts';
+import { readRequest } from '../body/read.ts';
 import { type CacheWishes, readCacheControl } from '../cacheControl.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
@@ -22,6 +23,8 @@ export interface Wish {
   readonly key: ResultKey;
   readonly model: Model;
   readonly request: GenerateRequest;
+  /** What the request names in `data` and `mask`. */
+  readonly files: Files;
   readonly plan: RequestPlan;
   /** Targets that are made on the way to others, as the model recommends. */
   readonly via: Recommended['via'];
@@ -50,19 +53,19 @@ export const withVia = <T extends object>(answer: T, { via }: Wish): T =>
 
 /** @throws FailureError for everything that is wrong with the request */
 export async function readWish(c: EdgeContext, services: Services): Promise<Wish> {
-  const body = await readRequest(
+  const { value, files } = await readRequest(
     c.req.raw,
-    services.config.FOURM_MAX_BODY_BYTES,
+    c.get('body'),
     ROUTES.generate.request.form,
   );
-  const parsed = parseBody(generateRequestSchema, body);
+  const parsed = parseBody(generateRequestSchema, value);
   const { model, models } = await chooseModel(c, services, parsed.model);
   const inputs = await resolveInputs(parsed.inputs, model, services.tokens);
   // Problems point at the targets as they were stated, so these are planned for themselves first.
   const asked = planRequest({ ...parsed, inputs }, model, models);
   const { request: resolved, via } = followRecommended({ ...parsed, inputs }, model);
   const plan = planRequest(resolved, model, models);
-  const request = { ...resolved, inputs: normaliseInputs(resolved.inputs, model) };
+  const request = { ...resolved, inputs: normaliseInputs(resolved.inputs, model, files) };
   const single = singleTarget(request, asked);
   const wanted = negotiate(c.req.header('accept'), single?.entry, request.dry_run !== true);
   const cache = readCacheControl(c.req.header('cache-control'));
@@ -71,8 +74,11 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Wish
     throw refusal('invalid_request', detail, pointerTo('keep'));
   }
   const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
-  const key = await generateKey(model, request, undefined, further);
+  const digests = await files.digests();
+  const key = await generateKey(model, request, undefined, further, digests);
   const targets = plan.stages.flatMap((stage) => stage.targets).length;
-  const chain = isFindable(request, targets) ? await chainKeys(request, plan, key.seed) : [];
-  return { key, model, request, plan, via, single: single?.name, wanted, cache, chain };
+  const chain = isFindable(request, targets)
+    ? await chainKeys(request, plan, key.seed, digests)
+    : [];
+  return { key, model, request, files, plan, via, single: single?.name, wanted, cache, chain };
 }

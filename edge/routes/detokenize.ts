@@ -10,28 +10,26 @@ import { findModality } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import { assertComplete, assertSameTokens } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
-import { readRequest } from '../body.ts';
+import { readRequest } from '../body/read.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 export function createDetokenizeRoute(services: Services) {
-  const { dispatcher, tokens, config } = services;
+  const { dispatcher, tokens } = services;
 
   async function detokenize(c: EdgeContext): Promise<Response> {
-    const parsed = parseBody(
-      detokenizeRequestSchema,
-      await readRequest(c.req.raw, config.FOURM_MAX_BODY_BYTES),
-    );
+    const { value } = await readRequest(c.req.raw, c.get('body'));
+    const parsed = parseBody(detokenizeRequestSchema, value);
     const { model } = await chooseModel(c, services, parsed.model);
     const given: DetokenizeRequest['tokens'] = {};
-    for (const [name, value] of Object.entries(parsed.tokens)) {
-      if (!('ref' in value)) {
-        given[name] = value;
+    for (const [name, source] of Object.entries(parsed.tokens)) {
+      if (!('ref' in source)) {
+        given[name] = source;
         continue;
       }
       const pointer = pointerTo('tokens', name, 'ref');
-      const kept = await tokens.find(value.ref, pointer);
+      const kept = await tokens.find(source.ref, pointer);
       assertSameTokens(kept, findModality(model, name), name, pointer);
       given[name] = { tokens: assertComplete(kept, pointer) };
     }

@@ -7,7 +7,7 @@ import { planInput } from '../../shared/plan/inputs.ts';
 import { findModality } from '../../shared/plan/names.ts';
 import { keptTokens } from '../../shared/results/keptTokens.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
-import { readRequest } from '../body.ts';
+import { readRequest } from '../body/read.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -17,19 +17,19 @@ export function createTokenizeRoute(services: Services) {
   const { dispatcher, tokens } = services;
 
   async function tokenize(c: EdgeContext): Promise<TokenizeResponse> {
-    const body = await readRequest(
+    const { value, files } = await readRequest(
       c.req.raw,
-      services.config.FOURM_MAX_BODY_BYTES,
+      c.get('body'),
       ROUTES.tokenize.request.form,
     );
-    const parsed = parseBody(tokenizeRequestSchema, body);
+    const parsed = parseBody(tokenizeRequestSchema, value);
     const { model } = await chooseModel(c, services, parsed.model);
     const given = await resolveInputs(parsed.inputs, model, tokens);
     for (const [name, value] of Object.entries(given)) planInput(model, name, value, () => true);
-    const request = { ...parsed, inputs: normaliseInputs(given, model) };
+    const request = { ...parsed, inputs: normaliseInputs(given, model, files) };
     const result = await dispatcher.tokenize(
       { request_id: c.get('requestId'), model: model.id, request },
-      { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+      { traceparent: c.get('traceparent'), signal: c.req.raw.signal, files },
     );
     if (!parsed.keep) return result;
     const kept = Object.entries(result.inputs).map(async ([name, input]) => {

@@ -14,34 +14,47 @@ import { canonicalJson, sha256 } from './content.ts';
 
 export const RESULT_VERSION = 3;
 
+/** Names that stand for files in `data` and `mask` -> sha256 of the file, in hex. */
+export type Digests = ReadonlyMap<string, string>;
+
+/** sha256 of a file, which is given by its name or as base64. */
+const digestOf = async (data: string, digests: Digests): Promise<string> =>
+  digests.get(data) ?? (await sha256(fromBase64(data)));
+
 /** What is hidden of a picture, its mask by its bytes. */
-const describeHidden = (value: InputValue): Promise<unknown[]> =>
+const describeHidden = (value: InputValue, digests: Digests): Promise<unknown[]> =>
   Promise.all(
     hiddenParts(value).map(async (part) =>
-      'mask' in part ? { mask: await sha256(fromBase64(part.mask)) } : part,
+      'mask' in part ? { mask: await digestOf(part.mask, digests) } : part,
     ),
   );
 
 /** Kind and content hash: a text never shares a key with a file of the same bytes. */
-async function describeContent(value: InputValue): Promise<{ kind: string; sha256: string }> {
+async function describeContent(
+  value: InputValue,
+  digests: Digests,
+): Promise<{ kind: string; sha256: string }> {
   if (typeof value === 'string') return { kind: 'text', sha256: await sha256(value) };
   if ('text' in value) return { kind: 'text', sha256: await sha256(value.text) };
-  if ('data' in value) return { kind: 'bytes', sha256: await sha256(fromBase64(value.data)) };
+  if ('data' in value) return { kind: 'bytes', sha256: await digestOf(value.data, digests) };
   if ('ref' in value) return { kind: 'ref', sha256: value.ref };
   const kind = 'tokens' in value ? 'tokens' : 'value';
   const json = canonicalJson('tokens' in value ? value.tokens : value.value);
   return { kind, sha256: await sha256(json) };
 }
 
-async function describeInput(value: InputValue): Promise<unknown> {
-  const hidden = await describeHidden(value);
-  return { ...(await describeContent(value)), ...(hidden.length > 0 && { hidden }) };
+async function describeInput(value: InputValue, digests: Digests): Promise<unknown> {
+  const hidden = await describeHidden(value, digests);
+  return { ...(await describeContent(value, digests)), ...(hidden.length > 0 && { hidden }) };
 }
 
 /** Inputs by their content, in any order. */
-export async function describeInputs(inputs: GenerateRequest['inputs']): Promise<unknown> {
+export async function describeInputs(
+  inputs: GenerateRequest['inputs'],
+  digests: Digests = new Map(),
+): Promise<unknown> {
   const entries = Object.entries(inputs).map(
-    async ([name, value]) => [name, await describeInput(value)] as const,
+    async ([name, value]) => [name, await describeInput(value, digests)] as const,
   );
   return Object.fromEntries(await Promise.all(entries));
 }
@@ -65,6 +78,7 @@ export interface ResultKey {
  * Without a seed, the first 32 bits of the seedless request's hash are the seed, so equal requests give
  * equal results; `random` draws one, and is found again only by the seed that was drawn. What is kept or
  * left undecoded does not change the seed.
+ * @param digests of files that the request names instead of holding them
  * @param further models that make targets which the first one does not have
  * @throws DOMException when `data` is not base64
  */
@@ -74,6 +88,7 @@ export async function generateKey(
   draw: () => number = () =>
     itemAt(crypto.getRandomValues(new Uint32Array(1)), 0, 'the drawn seed'),
   further: readonly KeyedModel[] = [],
+  digests?: Digests,
 ): Promise<ResultKey> {
   const named = ({ id, digest }: KeyedModel): KeyedModel => ({ id, digest });
   const content = {
@@ -81,7 +96,7 @@ export async function generateKey(
     task: 'generate',
     model: named(model),
     further: further.map(named),
-    inputs: await describeInputs(request.inputs),
+    inputs: await describeInputs(request.inputs, digests),
     preset: request.preset,
     targets: request.targets,
     chained: request.chained,
@@ -106,9 +121,10 @@ export async function chainKeys(
   request: GenerateRequest,
   plan: RequestPlan,
   seed: number,
+  digests?: Digests,
 ): Promise<string[]> {
   if (!plan.chained) return [];
-  const inputs = await describeInputs(request.inputs);
+  const inputs = await describeInputs(request.inputs, digests);
   const { samples } = plan;
   let before = await sha256(
     canonicalJson({ version: RESULT_VERSION, task: 'chain', inputs, samples, seed }),

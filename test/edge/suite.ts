@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
+import { bodyTests } from './bodies.ts';
 import { cachingTests } from './caching.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
@@ -33,6 +34,8 @@ export interface Fixture {
 }
 
 export const MAX_BODY = 200_000;
+/** Time of a body; its rate counts after a twelfth of it. */
+export const BODY_SECONDS = 4;
 
 export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform): void {
   describe(`edge on ${name}`, { skip: skip ?? false }, () => {
@@ -49,6 +52,8 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
         FOURM_WORKERS: `${gone.url},${worker.url}`,
         FOURM_WORKER_SECRET: SECRET,
         FOURM_MAX_BODY_BYTES: String(MAX_BODY),
+        FOURM_BODIES_BYTES: String(4 * MAX_BODY),
+        FOURM_BODY_SECONDS: String(BODY_SECONDS),
         FOURM_MODELS_TTL_SECONDS: '0',
         ...(await store()),
       });
@@ -68,6 +73,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     const check = checkRoutes(() => edge?.url);
     happyTests(fixture);
     errorTests(fixture);
+    bodyTests(fixture);
     securityTests(fixture);
     tokenTests(fixture);
     planTests(fixture);
