@@ -3,6 +3,7 @@
  * gives them out. https://www.w3.org/TR/png-3
  */
 import { deflateSync, inflateSync } from 'node:zlib';
+import { itemAt } from '../../shared/lookup.ts';
 import { bufferOf } from './bytes.ts';
 import type { Colour } from './palettes.ts';
 
@@ -25,7 +26,7 @@ const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
 
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ crcTable[(crc ^ byte) & 0xff]!;
+  for (const byte of bytes) crc = (crc >>> 8) ^ (crcTable[(crc ^ byte) & 0xff] ?? 0);
   return (crc ^ 0xffffffff) >>> 0;
 }
 
@@ -102,13 +103,13 @@ function paeth(left: number, up: number, corner: number): number {
 function unfilter(rows: Buffer, height: number, stride: number): boolean {
   for (let y = 0; y < height; y++) {
     const start = y * (stride + 1) + 1;
-    const filter = rows[start - 1]!;
+    const filter = rows[start - 1] ?? 0;
     if (filter > 4) return false;
     for (let x = 0; x < stride; x++) {
-      const left = x > 0 ? rows[start + x - 1]! : 0;
-      const up = y > 0 ? rows[start + x - stride - 1]! : 0;
-      const corner = x > 0 && y > 0 ? rows[start + x - stride - 2]! : 0;
-      rows[start + x] = (rows[start + x]! + predicted(filter, left, up, corner)) & 0xff;
+      const left = x > 0 ? (rows[start + x - 1] ?? 0) : 0;
+      const up = y > 0 ? (rows[start + x - stride - 1] ?? 0) : 0;
+      const corner = x > 0 && y > 0 ? (rows[start + x - stride - 2] ?? 0) : 0;
+      rows[start + x] = ((rows[start + x] ?? 0) + predicted(filter, left, up, corner)) & 0xff;
     }
   }
   return true;
@@ -128,7 +129,7 @@ export function decodeIndexed(file: Uint8Array, limit: number): IndexedPicture |
   const data = chunks?.get('IDAT');
   if (header?.length !== 13 || !colours || !data) return undefined;
   const [width, height] = [header.readUInt32BE(0), header.readUInt32BE(4)];
-  const depth = header[8]!;
+  const depth = header[8] ?? 0;
   const plain = header[9] === PALETTE_TYPE && header[12] === 0 && [1, 2, 4, 8].includes(depth);
   if (!plain || width === 0 || height === 0 || width * height > limit) return undefined;
   const stride = Math.ceil((width * depth) / 8);
@@ -142,14 +143,18 @@ export function decodeIndexed(file: Uint8Array, limit: number): IndexedPicture |
   const indices = new Uint8Array(width * height);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      const byte = rows[y * (stride + 1) + 1 + Math.floor((x * depth) / 8)]!;
+      const byte = rows[y * (stride + 1) + 1 + Math.floor((x * depth) / 8)] ?? 0;
       const shift = 8 - depth - ((x * depth) % 8);
       indices[y * width + x] = (byte >> shift) & (2 ** depth - 1);
     }
   }
   const palette = Array.from(
     { length: Math.floor(colours.length / 3) },
-    (_, i): Colour => [colours[i * 3]!, colours[i * 3 + 1]!, colours[i * 3 + 2]!],
+    (_, i): Colour => [
+      itemAt(colours, i * 3, 'the palette'),
+      itemAt(colours, i * 3 + 1, 'the palette'),
+      itemAt(colours, i * 3 + 2, 'the palette'),
+    ],
   );
   return { width, height, indices, palette };
 }

@@ -11,8 +11,8 @@ export function interleaved({ data, channels }: Planes): Uint8Array {
   const count = data.length / channels;
   const pixels = new Uint8Array(data.length);
   for (let channel = 0; channel < channels; channel++) {
-    const plane = data.subarray(channel * count, (channel + 1) * count);
-    for (const [i, signed] of plane.entries()) {
+    for (let i = 0; i < count; i++) {
+      const signed = data[channel * count + i] ?? 0;
       const unit = Math.min(Math.max(0.5 * (signed + 1), 0), 1);
       pixels[i * channels + channel] = Math.round(unit * 255);
     }

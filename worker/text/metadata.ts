@@ -1,4 +1,5 @@
 /** The metadata modality: 21 numbers about a picture as `v1=KIND v0=VALUE` pairs. */
+import { itemAt } from '../../shared/lookup.ts';
 import { counted, type Parsed, special, wordsOf } from './words.ts';
 
 interface Field {
@@ -38,6 +39,8 @@ export const METADATA_FIELDS: readonly Field[] = [
   { name: 'aesthetic_score', borders: [4.5, 5.5] },
 ];
 
+const fieldOfKind = (kind: number): Field => itemAt(METADATA_FIELDS, kind, 'the metadata');
+
 /** Largest number that the vocabulary has. */
 const LARGEST = 999;
 const clip = (value: number, low: number, high: number): number =>
@@ -48,7 +51,7 @@ const clip = (value: number, low: number, high: number): number =>
  * is read: 0 and 1 for watermarks, 0, 1 and 2 for aesthetics, which as scores would all be class 0.
  */
 export function metadataBin(kind: number, value: number): number {
-  const { range, unit, largest, borders } = METADATA_FIELDS[kind]!;
+  const { range, unit, largest, borders } = fieldOfKind(kind);
   if (unit !== undefined) return clip(Math.floor(value / unit), 0, LARGEST);
   if (borders) {
     const isClass = Number.isInteger(value) && value >= 0 && value <= borders.length;
@@ -61,7 +64,7 @@ export function metadataBin(kind: number, value: number): number {
 
 /** The value a stored number stands for. 49 bins are written, yet 50 divide on reading: so it is upstream. */
 export function metadataValue(kind: number, bin: number): number {
-  const { range, unit } = METADATA_FIELDS[kind]!;
+  const { range, unit } = fieldOfKind(kind);
   if (unit !== undefined) return bin * unit;
   if (range === undefined) return bin;
   const [low, high] = range;
@@ -95,7 +98,7 @@ export function parseMetadata(text: string): Parsed<Record<string, number>> {
   }
   if (kind !== undefined) skipped++;
   const value = Object.fromEntries(
-    [...found].sort(([a], [b]) => a - b).map(([k, v]) => [METADATA_FIELDS[k]!.name, v]),
+    [...found].sort(([a], [b]) => a - b).map(([k, v]) => [fieldOfKind(k).name, v]),
   );
   const warnings = skipped > 0 ? [`${counted(skipped, 'word')} outside the format, left out`] : [];
   return { value, warnings };

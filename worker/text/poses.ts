@@ -2,6 +2,7 @@
  * Human poses: `human`, a box, and four groups in any order: 8 ids of the body pose, the rotation of the
  * whole body, the camera and the shape; 39 words a person.
  */
+import { itemAt } from '../../shared/lookup.ts';
 import { roundHalfEven } from '../../shared/rounding.ts';
 import { CORNERS, type Corners, cornerWords } from './boxes.ts';
 import { anyValue, counted, idOfWord, idWord, type Parsed, splitAt, wordsOf } from './words.ts';
@@ -67,7 +68,7 @@ function personOf(words: readonly string[]): PoseTokens | undefined {
   const found: Partial<Record<Group | 'pose', number[]>> = {};
   let at = 4;
   while (at < words.length) {
-    const name = words[at]!;
+    const name = itemAt(words, at, 'the words');
     const isPose = name === 'pose';
     if ((!isPose && !isGroup(name)) || found[name]) return undefined;
     const count = isPose ? POSE_IDS : GROUPS[name].count;
@@ -78,7 +79,9 @@ function personOf(words: readonly string[]): PoseTokens | undefined {
   }
   const { pose, global, camera, shape } = found;
   if (!pose || !global || !camera || !shape || pose.some((id) => id >= CODES)) return undefined;
-  const box = Object.fromEntries(CORNERS.map((name, i) => [name, corners[i]! / (BINS - 1)]));
+  const box = Object.fromEntries(
+    CORNERS.map((name, i) => [name, itemAt(corners, i, 'the corners') / (BINS - 1)]),
+  );
   return {
     ...(box as unknown as Corners),
     global_orient: global,

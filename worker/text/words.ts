@@ -44,7 +44,7 @@ export function splitAt(words: readonly string[], separator: string): string[][]
   const parts: string[][] = [[]];
   for (const word of words) {
     if (word === separator) parts.push([]);
-    else parts.at(-1)!.push(word);
+    else parts.at(-1)?.push(word);
   }
   return parts.filter((part) => part.length > 0);
 }

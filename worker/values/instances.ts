@@ -4,6 +4,7 @@
  * left out where the reference fails.
  */
 
+import { itemAt } from '../../shared/lookup.ts';
 import { resizeCubic } from './resize.ts';
 import { encodeRle, type RunLengths } from './rle.ts';
 
@@ -53,8 +54,9 @@ function boxIou(a: PixelBox, b: PixelBox): number {
 function dice(a: Float32Array, b: Float32Array): number {
   let [both, sum] = [0, 0];
   for (let i = 0; i < a.length; i++) {
-    both += a[i]! * b[i]!;
-    sum += a[i]! + b[i]!;
+    const [left, right] = [a[i] ?? 0, b[i] ?? 0];
+    both += left * right;
+    sum += left + right;
   }
   return (2 * (both + 0.01)) / (sum + 0.01);
 }
@@ -73,9 +75,9 @@ const EDGES = ['xmin', 'ymin', 'xmax', 'ymax'] as const;
 function average(group: readonly SoftInstance[]): MergedInstance {
   const mean = (edge: (typeof EDGES)[number]): number =>
     Math.trunc(group.reduce((sum, { box }) => sum + box[edge], 0) / group.length);
-  const mask = Float32Array.from(group[0]!.mask, (_, i) => {
+  const mask = Float32Array.from(itemAt(group, 0, 'a group').mask, (_, i) => {
     let sum = 0;
-    for (const other of group) sum += other.mask[i]!;
+    for (const other of group) sum += other.mask[i] ?? 0;
     return sum / group.length;
   });
   const box = { xmin: mean('xmin'), ymin: mean('ymin'), xmax: mean('xmax'), ymax: mean('ymax') };
@@ -92,7 +94,9 @@ export function groupInstances(instances: readonly SoftInstance[]): MergedInstan
   for (const instance of clear.sort((a, b) => boxArea(b.box) - boxArea(a.box))) {
     const group = groups.find(
       ([first]) =>
-        boxIou(first!.box, instance.box) > SAME_BOX && dice(first!.mask, instance.mask) > SAME_MASK,
+        first !== undefined &&
+        boxIou(first.box, instance.box) > SAME_BOX &&
+        dice(first.mask, instance.mask) > SAME_MASK,
     );
     if (group) group.push(instance);
     else groups.push([instance]);
@@ -110,7 +114,7 @@ export function paint({ box, mask }: SoftInstance, size = PICTURE): Uint8Array {
   const cut = resizeCubic(mask, [side, side], [height, width]);
   for (let y = 0; y < Math.min(height, size - box.ymin); y++)
     for (let x = 0; x < Math.min(width, size - box.xmin); x++)
-      if (cut[y * width + x]! > 0.5) painted[(box.ymin + y) * size + box.xmin + x] = 1;
+      if ((cut[y * width + x] ?? 0) > 0.5) painted[(box.ymin + y) * size + box.xmin + x] = 1;
   return painted;
 }
 
@@ -127,7 +131,7 @@ export function cutOut(mask: Uint8Array, box: PixelBox, size = PICTURE): Float32
     Math.floor(((place + 0.5) * length) / MASK_SIDE);
   return Float32Array.from({ length: MASK_SIDE ** 2 }, (_, i) => {
     const row = box.ymin + from(Math.floor(i / MASK_SIDE), height);
-    return mask[row * size + box.xmin + from(i % MASK_SIDE, width)]!;
+    return mask[row * size + box.xmin + from(i % MASK_SIDE, width)] ?? 0;
   });
 }
 
@@ -143,7 +147,7 @@ function coverSame(a: Painted, b: Painted): boolean {
   // No overlap can make up for areas that differ by more.
   if (Math.min(a.area, b.area) <= SAME_IN_PICTURE * Math.max(a.area, b.area)) return false;
   let both = 0;
-  for (let i = 0; i < a.mask.length; i++) both += a.mask[i]! & b.mask[i]!;
+  for (let i = 0; i < a.mask.length; i++) both += (a.mask[i] ?? 0) & (b.mask[i] ?? 0);
   return both > SAME_IN_PICTURE * (a.area + b.area - both);
 }
 
@@ -199,8 +203,9 @@ export function overlay(
   size = PICTURE,
 ): Uint8Array {
   const picture = new Uint8Array(size * size * 3);
-  for (const [index, mask] of masks.entries())
-    for (let i = 0; i < mask.length; i++)
-      if (mask[i] === 1) picture.set(colours[index % colours.length]!, i * 3);
+  for (const [index, mask] of masks.entries()) {
+    const colour = itemAt(colours, index % colours.length, 'the colours');
+    for (let i = 0; i < mask.length; i++) if (mask[i] === 1) picture.set(colour, i * 3);
+  }
   return picture;
 }

@@ -3,6 +3,7 @@
  * checked against the file before anything is allocated.
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
+import { itemAt } from '../../shared/lookup.ts';
 import { halfToNumber } from '../safetensors/values.ts';
 
 /** Numbers in row-major order. */
@@ -66,12 +67,15 @@ function described(text: string) {
   const shape = /['"]shape['"]\s*:\s*\(([\d\s,]*)\)/.exec(text);
   if (!descr || !order || !shape)
     throw new ArrayError('the header does not name a plain type, an order and a shape');
-  const type = TYPES[descr[2]!];
+  const name = itemAt(descr, 2, 'the type');
+  const type = Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;
   if (!type)
-    throw new ArrayError(`type ${descr[2]} is not read, only ${Object.keys(TYPES).join(', ')} are`);
+    throw new ArrayError(`type ${name} is not read, only ${Object.keys(TYPES).join(', ')} are`);
   if (descr[1] === '>' && type.bytes > 1) throw new ArrayError('big-endian values are not read');
   if (order[1] === 'True') throw new ArrayError('Fortran order is not read, only C order is');
-  const dims = shape[1]!.split(',').flatMap((size) => (size.trim() === '' ? [] : [Number(size)]));
+  const dims = itemAt(shape, 1, 'the shape')
+    .split(',')
+    .flatMap((size) => (size.trim() === '' ? [] : [Number(size)]));
   if (dims.length > MAX_DIMS) throw new ArrayError(`${dims.length} axes, at most ${MAX_DIMS}`);
   return { type, dims };
 }
@@ -117,8 +121,7 @@ export function writeNpy(values: Float32Array, dims: readonly number[]): Buffer 
   prefix.write('\x93NUMPY\x01\x00', 'latin1');
   prefix.writeUInt16LE(padded.length, 8);
   const data = Buffer.alloc(values.length * 4);
-  values.forEach((value, i) => {
-    data.writeFloatLE(value, i * 4);
-  });
+  const view = new DataView(data.buffer, data.byteOffset);
+  for (let i = 0; i < values.length; i++) view.setFloat32(i * 4, values[i] ?? 0, true);
   return Buffer.concat([prefix, Buffer.from(padded, 'latin1'), data]);
 }

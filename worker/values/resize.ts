@@ -1,4 +1,5 @@
 /** Resizing of small maps the way the reference's libraries do it. */
+import { itemAt } from '../../shared/lookup.ts';
 
 /** Weights of the four neighbours at a distance of `t` from the second; cubic with a = -0.75. */
 function cubic(t: number): readonly [number, number, number, number] {
@@ -25,7 +26,7 @@ function resizeAxis(
       let sum = 0;
       for (let tap = 0; tap < 4; tap++) {
         const clamped = Math.min(Math.max(first + tap - 1, 0), from - 1);
-        sum += weights[tap]! * values[at(line, clamped)]!;
+        sum += (weights[tap] ?? 0) * (values[at(line, clamped)] ?? 0);
       }
       put(line, place, sum);
     }
@@ -86,6 +87,6 @@ export function nearestSquare(
     Math.min(Math.floor(((place + 0.5) * short) / side), short - 1);
   return Float64Array.from({ length: side * side }, (_, i) => {
     const row = top + from(Math.floor(i / side));
-    return values[row * width + left + from(i % side)]!;
+    return itemAt(values, row * width + left + from(i % side), 'the map');
   });
 }

@@ -4,6 +4,8 @@
  * from the third run on the difference to the one two before, in groups of 5 bits, low first, with a bit
  * that says whether more follow, each plus 48 as a character.
  */
+import { itemAt } from '../../shared/lookup.ts';
+
 export interface RunLengths {
   /** Height, width. */
   readonly size: readonly [number, number];
@@ -30,7 +32,8 @@ export function encodeRle(mask: ArrayLike<number>, height: number, width: number
 }
 
 function textOf(runs: readonly number[], index: number): string {
-  let value = runs[index]! - (index > 2 ? runs[index - 2]! : 0);
+  let value =
+    itemAt(runs, index, 'the runs') - (index > 2 ? itemAt(runs, index - 2, 'the runs') : 0);
   let text = '';
   for (;;) {
     const bits = value & 0x1f;
@@ -59,7 +62,7 @@ export function decodeRle({ size: [height, width], counts }: RunLengths): Uint8A
       more = (bits & 0x20) !== 0;
       if (!more && bits & 0x10 && shift + 5 < 32) value |= -1 << (shift + 5);
     }
-    runs.push(value + (runs.length > 2 ? runs.at(-2)! : 0));
+    runs.push(value + (runs.length > 2 ? itemAt(runs, runs.length - 2, 'the runs') : 0));
   }
   const mask = new Uint8Array(height * width);
   let position = 0;
