@@ -2,57 +2,18 @@
  * What an export costs: B in seconds, and XL, whose weights do not fit in the memory it may take. The
  * checkpoints are made on the spot, as sparse files of the published sizes.
  */
-import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FM_SIZES, writeSparseFm } from '../support/sparseFm.ts';
 import type { BenchRow } from './main.ts';
+import { costOf } from './processCost.ts';
 
 /** This file runs from `dist/test/bench/`. */
 const DIST = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const EXPORT = join(DIST, 'worker/export/cli.js');
 const LOAD = join(DIST, 'test/bench/loadModel.js');
-/** Milliseconds between two looks at a process's memory; its peak is kept by the kernel. */
-const LOOK_MS = 20;
-
-interface Cost {
-  readonly seconds: number;
-  /** Largest resident memory, pages of mapped files included. */
-  readonly peakBytes: number;
-  /** Largest memory that is not a mapped file. */
-  readonly anonymousBytes: number;
-}
-
-const kilobytes = (status: string, key: string): number =>
-  1024 * Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
-
-/** Runs a program of ours to its end and watches its memory. @throws Error with its output when it fails */
-async function costOf(program: string, ...programArguments: string[]): Promise<Cost> {
-  const started = performance.now();
-  const child = spawn(process.execPath, [program, ...programArguments]);
-  let output = '';
-  child.stdout.on('data', (text) => {
-    output += text;
-  });
-  child.stderr.on('data', (text) => {
-    output += text;
-  });
-  let peakBytes = 0;
-  let anonymousBytes = 0;
-  const look = async () => {
-    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
-    peakBytes = Math.max(peakBytes, kilobytes(status, 'VmHWM'));
-    anonymousBytes = Math.max(anonymousBytes, kilobytes(status, 'RssAnon'));
-  };
-  const timer = setInterval(look, LOOK_MS);
-  const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
-  clearInterval(timer);
-  if (code !== 0) throw new Error(`${program} ended with code ${code}: ${output}`);
-  return { seconds: (performance.now() - started) / 1000, peakBytes, anonymousBytes };
-}
-
 export async function bench(): Promise<BenchRow[]> {
   const folder = await mkdtemp(join(tmpdir(), '4m-bench-export-'));
   const path = (name: string) => join(folder, name);

@@ -3,6 +3,7 @@
  * object of named numbers. Numbers that matter are ratios of two things measured in one run.
  */
 import { bench as abuse } from './abuse.ts';
+import { bench as cost } from './cost.ts';
 import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
 import { bench as generate } from './generate.ts';
@@ -17,6 +18,7 @@ export interface BenchRow {
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   abuse,
+  cost,
   engine,
   export: exportBench,
   generate,

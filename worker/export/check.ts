@@ -1,5 +1,6 @@
 /** The run that ends an export: every graph on a fixed input, their outputs' digest and time. */
 import { createHash } from 'node:crypto';
+import { fieldOf } from '../../shared/lookup.ts';
 import type { FmManifest, Manifest } from '../../shared/model/manifest.ts';
 import type { Dimension, GraphSignature } from '../../shared/model/signature.ts';
 import { fusedRunner } from '../batching/fused/runner.ts';
@@ -39,7 +40,10 @@ export async function checkExport(
   const hash = createHash('sha256');
   for (const [name, tensor] of Object.entries(outputs)) {
     if (tensor.type === 'float32' && !tensor.data.every(Number.isFinite))
-      throw new ExportError('check_failed', `${manifest.id}: output ${name} is not finite`);
+      throw new ExportError(
+        'check_failed',
+        `${manifest.id}: output ${name} is not finite, although all weights are: the numbers of this config grow past what float32 holds`,
+      );
     hash.update(name);
     hash.update(tensor.data);
   }
@@ -51,7 +55,7 @@ export async function checkExport(
 async function generateSome(manifest: FmManifest, graph: GraphSession): Promise<number[]> {
   const { config, modalities } = manifest;
   const first = (type: string) =>
-    config.domains_out.find((name) => modalities[name]!.type === type) ?? '';
+    config.domains_out.find((name) => fieldOf(modalities, name, 'modalities').type === type) ?? '';
   const common = { conditions: [{ state: new Map(), weight: 1 }], sampling: GREEDY };
   const [picture, sequence] = [first('img'), first('seq')];
   const requests: ForwardRequest[] = [];
@@ -86,7 +90,7 @@ const pickInputs = (
   Object.fromEntries(
     signature.inputs
       .filter((input) => Object.hasOwn(tensors, input.name))
-      .map((input) => [input.name, tensors[input.name]!]),
+      .map((input) => [input.name, fieldOf(tensors, input.name, 'outputs of earlier graphs')]),
   );
 
 function fixedFeeds(

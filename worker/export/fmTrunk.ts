@@ -1,4 +1,5 @@
 /** The encoder of an FM, which a backbone is as well: tokens of any modalities -> features. */
+import { fieldOf } from '../../shared/lookup.ts';
 import type { BlockShape, FmConfig, FmVitConfig } from '../../shared/model/config.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import type { Value } from '../onnx/graph.ts';
@@ -137,7 +138,7 @@ export const embedInputs = (
     const module = root.at('encoder_embeddings', name);
     const modality = modalityModule(root, 'encoder', name, shared);
     return {
-      content: encoderContent(module, name, modalities[name]!, config.dim),
+      content: encoderContent(module, name, fieldOf(modalities, name, 'modalities'), config.dim),
       place: placeEmbedding(module, modality, name, config.dim),
     };
   });

@@ -1,5 +1,5 @@
 /** One place in a model: its nodes and its weights share the path, `encoder.3` and `/encoder.3/...`. */
-import type { GraphBuilder, Value } from '../onnx/graph.ts';
+import type { GraphBuilder, Outputs, Value } from '../onnx/graph.ts';
 import type { Attribute } from '../onnx/model.ts';
 import type { Weights } from './weights.ts';
 
@@ -18,13 +18,13 @@ export interface Module {
     attributes?: Record<string, Attribute>,
   ): Value;
   /** Adds a node with several outputs. */
-  nodes(
+  nodes<N extends number>(
     name: string,
     type: string,
     inputs: readonly (Value | '')[],
-    outputs: number,
+    outputs: N,
     attributes?: Record<string, Attribute>,
-  ): Value[];
+  ): Outputs<N>;
 }
 
 /** The whole model. */

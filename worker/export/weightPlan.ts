@@ -3,6 +3,7 @@
  * files, which are linked in; in the other precisions they are written, tensor by tensor, to one new file.
  */
 import { basename } from 'node:path';
+import { itemAt, valueAt } from '../../shared/lookup.ts';
 import type { ExternalTensor } from '../onnx/graph.ts';
 import type { Checkpoint } from '../safetensors/checkpoint.ts';
 import type { StoredTensor } from '../safetensors/header.ts';
@@ -31,7 +32,8 @@ export interface LinkedFile {
 /** Names of the checkpoints' files in the folder: one file alone has a fixed name. */
 export function linkedFiles(checkpoints: readonly Checkpoint[]): readonly LinkedFile[] {
   const sources = checkpoints.flatMap((checkpoint) => checkpoint.files);
-  if (sources.length === 1) return [{ source: sources[0]!, name: WEIGHTS_FILE }];
+  const [only, ...others] = sources;
+  if (only !== undefined && others.length === 0) return [{ source: only, name: WEIGHTS_FILE }];
   return sources.map((source, i) => {
     const name = basename(source);
     const taken = sources.slice(0, i).some((other) => basename(other) === name);
@@ -43,7 +45,11 @@ export function linkedFiles(checkpoints: readonly Checkpoint[]): readonly Linked
 export function planInPlace(files: readonly LinkedFile[]): WeightPlan {
   const names = new Map(files.map(({ source, name }) => [source, name]));
   return {
-    stored: (_, { file, offset, length }) => ({ file: names.get(file)!, offset, length }),
+    stored: (_, { file, offset, length }) => ({
+      file: valueAt(names, file, 'the linked files'),
+      offset,
+      length,
+    }),
     encoded(_, { name }) {
       throw new Error(`weight plan: ${name} cannot be encoded where the weights stay in place`);
     },
@@ -87,8 +93,8 @@ export function planWritten(): WrittenPlan {
   };
   return {
     stored(from, tensor) {
-      const [offset] = plan(tensor.name, [tensor.length], { from, tensor });
-      return { file: ENCODED_FILE, offset: offset!, length: tensor.length };
+      const offsets = plan(tensor.name, [tensor.length], { from, tensor });
+      return { file: ENCODED_FILE, offset: itemAt(offsets, 0, tensor.name), length: tensor.length };
     },
     encoded(from, tensor, encoding) {
       const [rows = 1, ...rest] = tensor.shape;
@@ -102,8 +108,8 @@ export function planWritten(): WrittenPlan {
         type,
         dims,
         file: ENCODED_FILE,
-        offset: offsets[i]!,
-        length: lengths[i]!,
+        offset: itemAt(offsets, i, tensor.name),
+        length: itemAt(lengths, i, tensor.name),
       }));
     },
     tensors: () => [...planned.values()],

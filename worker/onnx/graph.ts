@@ -2,6 +2,7 @@
  * Builds one ONNX graph. Nodes are named by their path in the model (`/encoder.3/attn/qkv/MatMul`), so
  * that a runtime error reads as a place; a name used twice is an error.
  */
+import { itemAt } from '../../shared/lookup.ts';
 import type { GraphSignature, TensorSignature } from '../../shared/model/signature.ts';
 import {
   type Attribute,
@@ -38,6 +39,15 @@ export interface Initializer {
   readonly dims: readonly number[];
   readonly data: TensorData;
 }
+
+/** As many values as a node has outputs, so that each can be named where it is made. */
+export type Outputs<N extends number> = N extends 1
+  ? [Value]
+  : N extends 2
+    ? [Value, Value]
+    : N extends 3
+      ? [Value, Value, Value]
+      : Value[];
 
 /** What a loop begins with. */
 export interface Carried {
@@ -76,13 +86,13 @@ export interface GraphBuilder {
     attributes?: Record<string, Attribute>,
   ): Value;
   /** Adds a node with several outputs. */
-  nodes(
+  nodes<N extends number>(
     name: string,
     type: string,
     inputs: readonly (Value | '')[],
-    outputs: number,
+    outputs: N,
     attributes?: Record<string, Attribute>,
-  ): Value[];
+  ): Outputs<N>;
   /**
    * Repeats a body: a `Loop` node. Nodes added while `build` runs belong to the body, which sees every
    * value made before it.
@@ -140,14 +150,25 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
   };
   const inputs = new Map(signature.inputs.map((input) => [input.name, claim(input.name)]));
 
-  const addNodes: GraphBuilder['nodes'] = (name, type, nodeInputs, count, attributes = {}) => {
+  const addNodes = <N extends number>(
+    name: string,
+    type: string,
+    nodeInputs: readonly (Value | '')[],
+    count: N,
+    attributes: Record<string, Attribute> = {},
+  ): Outputs<N> => {
     claim(`node ${name}`);
     const outputs = Array.from({ length: count }, (_, i) =>
       claim(count === 1 ? name : `${name}:${i}`),
     );
     const domain = MICROSOFT_OPERATORS.has(type) ? 'com.microsoft' : '';
     current.push({ name, type, domain, inputs: nodeInputs, outputs, attributes });
-    return outputs;
+    // The list is as long as the type says: the compiler cannot see that.
+    return outputs as Outputs<N>;
+  };
+  const addNode: GraphBuilder['node'] = (name, type, nodeInputs, attributes) => {
+    const [output] = addNodes(name, type, nodeInputs, 1, attributes);
+    return output;
   };
 
   /** Collects what `build` adds as the nodes of a body. */
@@ -166,7 +187,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     const made = new Set(current.flatMap((node) => node.outputs));
     return values.map((value, i) => {
       const isOwn = made.has(value) && values.indexOf(value) === i;
-      return isOwn ? value : addNodes(`${name}.${i}`, 'Identity', [value], 1)[0]!;
+      return isOwn ? value : addNode(`${name}.${i}`, 'Identity', [value]);
     });
   };
 
@@ -182,7 +203,11 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     const inputs = [
       { name: iteration, type: 'int64' as const, dims: [] },
       { name: before, type: 'bool' as const, dims: [] },
-      ...carried.map(({ type, dims }, i) => ({ name: states[i]!, type, dims })),
+      ...carried.map(({ type, dims }, i) => ({
+        name: itemAt(states, i, `states of ${name}`),
+        type,
+        dims,
+      })),
     ];
     return addNodes(
       name,
@@ -202,7 +227,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
       then_branch: side('then', then),
       else_branch: side('otherwise', otherwise),
     };
-    return addNodes(name, 'If', [condition], 1, attributes)[0]!;
+    return addNode(name, 'If', [condition], attributes);
   };
 
   const initializer = (
@@ -253,8 +278,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
         attributes: {},
       });
     },
-    node: (name, type, nodeInputs, attributes) =>
-      addNodes(name, type, nodeInputs, 1, attributes)[0]!,
+    node: addNode,
     nodes: addNodes,
     loop,
     branch,
@@ -271,9 +295,9 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
       // Outside of any loop's body, where the runtime widens it once.
       const outer = current;
       current = nodes;
-      const [wide] = addNodes(cast, 'Cast', [found], 1, { to: ELEMENT_TYPES.float32 });
+      const wide = addNode(cast, 'Cast', [found], { to: ELEMENT_TYPES.float32 });
       current = outer;
-      return wide!;
+      return wide;
     },
     stored,
     content,

@@ -2,6 +2,7 @@
  * Cuts a graph into parts that can be run one after the other, each with a bounded amount of weights, so
  * that a model larger than memory can still be run through.
  */
+import { valueAt } from '../../shared/lookup.ts';
 import type { GraphContent, Initializer } from './graph.ts';
 import {
   type ElementType,
@@ -33,9 +34,13 @@ export function splitGraph(content: GraphContent, limit: number): readonly Graph
   let bytes = 0;
   for (const node of content.nodes) {
     const fresh = node.inputs.filter((name) => content.initializers.has(name) && !held.has(name));
-    const size = fresh.reduce((sum, name) => sum + bytesOf(content.initializers.get(name)!), 0);
+    const size = fresh.reduce(
+      (sum, name) => sum + bytesOf(valueAt(content.initializers, name, content.name)),
+      0,
+    );
     const group = groups.at(-1);
-    const samePlace = group !== undefined && placeOf(group.at(-1)!) === placeOf(node);
+    const before = group?.at(-1);
+    const samePlace = before !== undefined && placeOf(before) === placeOf(node);
     if (!group || (bytes + size > limit && !samePlace)) {
       groups.push([node]);
       held = new Set(fresh);

@@ -1,5 +1,6 @@
 /** A checkpoint on disk, in one file or in shards: headers are read at once, tensors only when asked for. */
 import { constants } from 'node:buffer';
+import { valueAt } from '../../shared/lookup.ts';
 import { SafetensorsError } from './errors.ts';
 import type { SafetensorsHeader, StoredTensor } from './header.ts';
 import { type MetadataValue, parseMetadataValue } from './metadata.ts';
@@ -84,7 +85,7 @@ function reader(
         `${length} bytes are more than can be read at once`,
         tensor.name,
       );
-    return sources.get(tensor.file)!.read(tensor.offset + from, length);
+    return valueAt(sources, tensor.file, file).read(tensor.offset + from, length);
   };
   return {
     read: async (name) => bytes(find(name)),

@@ -41,7 +41,7 @@ function halves(bytes: Uint8Array): Uint16Array {
 /** bfloat16 is the upper half of a float32. */
 function brainsToFloats(values: Uint16Array): Float32Array {
   const wide = new Uint32Array(values.length);
-  for (let i = 0; i < values.length; i++) wide[i] = values[i]! << 16;
+  for (let i = 0; i < values.length; i++) wide[i] = (values[i] ?? 0) << 16;
   return new Float32Array(wide.buffer);
 }
 
@@ -52,7 +52,7 @@ function halvesToFloats(values: Uint16Array): Float32Array {
   halfTable ??= Float32Array.from({ length: 2 ** 16 }, (_, bits) => halfToNumber(bits));
   const table = halfTable;
   const floats = new Float32Array(values.length);
-  for (let i = 0; i < values.length; i++) floats[i] = table[values[i]!]!;
+  for (let i = 0; i < values.length; i++) floats[i] = table[values[i] ?? 0] ?? 0;
   return floats;
 }
 

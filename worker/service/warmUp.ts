@@ -6,6 +6,12 @@ import type { ServedModel } from '../tasks/servedModel.ts';
 const sharesTokens = (a: Modality, b: Modality): boolean =>
   a.modalities.some((name) => b.modalities.includes(name));
 
+const isSlow = ({ loaded }: ServedModel, { modalities }: Modality): boolean =>
+  modalities.some((name) => {
+    const stem = loaded.fm.modalities[name]?.tokenizer;
+    return stem !== undefined && loaded.tokenizers[stem]?.kind === 'divae';
+  });
+
 /** @throws SessionError when the model does not run; the signal's reason */
 export async function warmUp(model: ServedModel, signal?: AbortSignal): Promise<void> {
   const { modalities } = model.description;
@@ -20,6 +26,8 @@ export async function warmUp(model: ServedModel, signal?: AbortSignal): Promise<
     targets: [{ modality: target.name, steps: 1 }],
     chained: false,
     num_samples: 1,
+    // A diffusion decoder takes a minute for one picture; whether its graphs run, loading has shown.
+    ...(isSlow(model, target) && { outputs: 'tokens' as const }),
   };
   await runGenerate({ id: 'warm-up', seed: 0, request }, model, signal && { signal });
 }

@@ -55,10 +55,12 @@ export interface Past extends Pick<Heads, 'key' | 'value'> {
 }
 
 function mixBoth(module: Module, weights: Value, past: Past, own: Value): Value {
-  const parts = module.nodes('weights', 'Split', [weights, past.lengths], 2, { axis: 3 });
+  const [pastWeights, ownWeights] = module.nodes('weights', 'Split', [weights, past.lengths], 2, {
+    axis: 3,
+  });
   return module.node('mix', 'Add', [
-    module.node('mix/past', 'MatMul', [parts[0]!, past.value]),
-    module.node('mix/own', 'MatMul', [parts[1]!, own]),
+    module.node('mix/past', 'MatMul', [pastWeights, past.value]),
+    module.node('mix/own', 'MatMul', [ownWeights, own]),
   ]);
 }
 
@@ -71,9 +73,9 @@ export function selfHeads(module: Module, x: Value, shape: AttentionShape): Head
     num_outputs: 3,
   });
   return {
-    query: splitHeads(module, query!, 'query', shape),
-    key: splitHeads(module, key!, 'key', shape),
-    value: splitHeads(module, value!, 'value', shape),
+    query: splitHeads(module, query, 'query', shape),
+    key: splitHeads(module, key, 'key', shape),
+    value: splitHeads(module, value, 'value', shape),
   };
 }
 
@@ -96,8 +98,8 @@ export function crossKeyValue(
   const keyValue = linear(module.at('kv'), context, [contextDim, 2 * dim], shape.qkvBias);
   const [key, value] = module.nodes('split', 'Split', [keyValue], 2, { axis: -1, num_outputs: 2 });
   return {
-    key: splitHeads(module, key!, 'key', shape),
-    value: splitHeads(module, value!, 'value', shape),
+    key: splitHeads(module, key, 'key', shape),
+    value: splitHeads(module, value, 'value', shape),
   };
 }
 

@@ -19,7 +19,7 @@ export function foldPatches(module: Module, x: Value, channels: number, side: nu
   const shape = (name: string, ...parts: Value[]) =>
     module.node(name, 'Concat', [graph.int64([0]), ...parts], { axis: 0 });
   const sides = graph.int64([side]);
-  const splitShape = shape('split_shape', graph.int64([channels]), rows!, sides, columns!, sides);
+  const splitShape = shape('split_shape', graph.int64([channels]), rows, sides, columns, sides);
   const split = module.node('split', 'Reshape', [x, splitShape]); // (B, C, H, P, W, P)
   const turned = module.node('turned', 'Transpose', [split], { perm: [0, 1, 3, 5, 2, 4] });
   const foldedShape = shape('folded_shape', graph.int64([channels * side * side]), grid);
@@ -47,22 +47,21 @@ export function nearest(module: Module, x: Value, size: Value): Value {
   const { graph } = module;
   const sides = (name: string, value: Value) =>
     module.nodes(name, 'Split', [value], 2, { axis: 0, num_outputs: 2 });
-  const given = sides('given', sizeOf(module, 'given/size', x));
-  const wanted = sides('wanted', size);
-  const picked = ['rows', 'columns'].map((name, axis) => {
+  const [height, width] = sides('given', sizeOf(module, 'given/size', x));
+  const [toHeight, toWidth] = sides('wanted', size);
+  const pick = (name: string, from: Value, to: Value): Value => {
     const axisModule = module.at(name);
     const real = (part: string, value: Value) =>
       axisModule.node(part, 'Cast', [value], { to: ELEMENT_TYPES.float32 });
-    const scale = axisModule.node('scale', 'Div', [
-      real('given', given[axis]!),
-      real('wanted', wanted[axis]!),
-    ]);
-    const count = axisModule.node('count', 'Squeeze', [wanted[axis]!]);
+    const scale = axisModule.node('scale', 'Div', [real('given', from), real('wanted', to)]);
+    const count = axisModule.node('count', 'Squeeze', [to]);
     const places = axisModule.node('places', 'Range', [graph.int64(0), count, graph.int64(1)]);
     const positions = axisModule.node('positions', 'Mul', [real('places/real', places), scale]);
     const floors = axisModule.node('floors', 'Floor', [positions]);
     return axisModule.node('indices', 'Cast', [floors], { to: ELEMENT_TYPES.int64 });
-  });
-  const rows = module.node('rows', 'Gather', [x, picked[0]!], { axis: 2 });
-  return module.node('columns', 'Gather', [rows, picked[1]!], { axis: 3 });
+  };
+  const pickedRows = pick('rows', height, toHeight);
+  const pickedColumns = pick('columns', width, toWidth);
+  const rows = module.node('rows', 'Gather', [x, pickedRows], { axis: 2 });
+  return module.node('columns', 'Gather', [rows, pickedColumns], { axis: 3 });
 }

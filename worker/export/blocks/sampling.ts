@@ -152,7 +152,7 @@ function borderOfTopK(module: Module, logits: Value, { topK, topKMost }: Samplin
   const border = module.node(
     'border',
     'GatherElements',
-    [sorted!, module.node('place/column', 'Unsqueeze', [safe, graph.int64([1])])],
+    [sorted, module.node('place/column', 'Unsqueeze', [safe, graph.int64([1])])],
     { axis: 1 },
   );
   return module.node('border/open', 'Where', [

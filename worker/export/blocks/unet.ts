@@ -1,4 +1,5 @@
 /** The convolutional diffusion decoder of the published tokenizers (`PatchedUNetCondCat`). */
+import { itemAt, present } from '../../../shared/lookup.ts';
 import type { DivaeConfig, UnetPreset } from '../../../shared/model/config.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
@@ -74,7 +75,8 @@ export function unet(
       axis: 1,
     },
   );
-  const first = width * multiples[0]!;
+  const multipleOf = (level: number) => itemAt(multiples, level, 'channel_mult');
+  const first = width * multipleOf(0);
   const start = { inputs: patched + config.latent_dim, outputs: first, kernel: 3, padding: 1 };
   let x: Features = {
     value: conv(module.at('input_blocks', 0, 0), input, start),
@@ -103,12 +105,12 @@ export function unet(
   for (let level = levels - 1; level >= 0; level--) {
     for (let i = 0; i <= depth; i++) {
       const at = module.at('output_blocks', block);
-      const skip = skips.pop()!;
+      const skip = present(skips.pop(), 'the skip of an output block');
       const joined = {
         value: at.node('joined', 'Concat', [x.value, skip.value], { axis: 1 }),
         channels: x.channels + skip.channels,
       };
-      x = stage(at, joined, width * multiples[level]!, 2 ** level);
+      x = stage(at, joined, width * multipleOf(level), 2 ** level);
       if (level > 0 && i === depth) {
         const up = at.at(preset.attention_resolutions.includes(2 ** level) ? 2 : 1);
         const { channels } = x;
@@ -144,12 +146,12 @@ function attentionBlock(
     axis: 2,
     num_outputs: 3,
   }); // (B, H, C/H, N)
-  const scores = module.node('scores', 'FusedMatMul', [query!, key!], {
+  const scores = module.node('scores', 'FusedMatMul', [query, key], {
     transA: 1,
     alpha: { float: headSize ** -0.5 },
   }); // (B, H, N, N)
   const weights = module.node('Softmax', 'Softmax', [scores], { axis: -1 });
-  const mixed = module.node('mix', 'FusedMatMul', [value!, weights], { transB: 1 });
+  const mixed = module.node('mix', 'FusedMatMul', [value, weights], { transB: 1 });
   const merged = module.node('merge', 'Reshape', [mixed, graph.int64([0, channels, -1])]);
   const projected = conv(module.at('proj_out'), merged, {
     inputs: channels,

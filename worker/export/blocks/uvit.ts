@@ -2,6 +2,7 @@
  * The diffusion decoder with a transformer between convolutions (`UViT`; Hoogeboom et al., "simple
  * diffusion", section 3.4).
  */
+import { itemAt, present } from '../../../shared/lookup.ts';
 import type { DivaeConfig, UvitPreset } from '../../../shared/model/config.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
@@ -37,7 +38,8 @@ export function uvit(
 ): Value {
   const { patch_size: side, block_out_channels: widths, norm_num_groups: groups } = preset;
   const levels = widths.length;
-  const first = widths[0]!;
+  const widthOf = (level: number) => itemAt(widths, level, 'block_out_channels');
+  const first = widthOf(0);
   const embedding = module.at('time_embedding');
   const time: TimeVector = {
     value: timeEmbedding(
@@ -74,17 +76,21 @@ export function uvit(
   if (preset.downsample_before_mid) x = enlarged(module.at('upsample_mid'), x, before, channels);
 
   for (let index = 0; index < levels; index++) {
-    const width = widths[levels - 1 - index]!;
+    const width = widthOf(levels - 1 - index);
     const block = module.at('up_blocks', index);
     for (let i = 0; i <= preset.layers_per_block; i++) {
       const at = block.at('resnets', i);
-      const skip = skips.pop()!;
+      const skip = present(skips.pop(), 'the skip of an up block');
       const joined = at.node('joined', 'Concat', [x, skip.value], { axis: 1 });
       x = residual(at, joined, channels + skip.channels, width);
       channels = width;
     }
     if (index === levels - 1) continue;
-    const size = sizeOf(block, 'size', skips.at(-1)!.value);
+    const size = sizeOf(
+      block,
+      'size',
+      present(skips.at(-1), 'the skip of the next up block').value,
+    );
     x = enlarged(block.at('upsamplers', 0), x, size, width);
   }
 

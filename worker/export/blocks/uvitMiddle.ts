@@ -1,4 +1,5 @@
 /** The transformer inside a UViT, which is where it is told the codes. */
+import { itemAt } from '../../../shared/lookup.ts';
 import type { DivaeConfig, UvitPreset } from '../../../shared/model/config.ts';
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
@@ -137,11 +138,12 @@ function middleBlock(
   }
   for (const [index, branch] of branches.entries()) {
     const at = block.at(`${branch.norm}/modulated`);
-    const [shift, scale] = [modulations[2 * index]!, modulations[2 * index + 1]!];
+    const shift = itemAt(modulations, 2 * index, 'modulations');
+    const scale = itemAt(modulations, 2 * index + 1, 'modulations');
     const factor = at.node('factor', 'Add', [scale, block.graph.float32(1)]);
     const scaled = at.node('scaled', 'Mul', [norm(branch.norm, out, dim), factor]);
     const result = branch.run(at.node('shifted', 'Add', [scaled, shift]));
-    const gated = at.node('gated', 'Mul', [result, gates[index]!]);
+    const gated = at.node('gated', 'Mul', [result, itemAt(gates, index, 'gates')]);
     out = at.node('residual', 'Add', [out, gated]);
   }
   return out;

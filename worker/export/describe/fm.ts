@@ -1,4 +1,5 @@
 /** What an FM checkpoint says about itself: its config and its modalities. */
+import { fieldOf } from '../../../shared/lookup.ts';
 import { fmConfigSchema } from '../../../shared/model/config.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import {
@@ -43,7 +44,7 @@ export async function describeFm(
       `${checkpoint.file}: config.domains_out has nothing to predict`,
     );
   for (const name of config.domains_out)
-    if (!modalities[name]!.vocab_size)
+    if (!fieldOf(modalities, name, 'modalities').vocab_size)
       throw new ExportError('config', `${checkpoint.file}: ${name} has no vocabulary to predict`);
   const knows = await knowledgeOf(checkpoint);
   return { kind: 'fm', config, modalities, ...(knows && { knows }) };
@@ -69,7 +70,10 @@ const predictable = (
   names: readonly string[],
   modalities: Readonly<Record<string, ModalityInfo>>,
 ): string[] =>
-  names.filter((name) => !modalities[name]!.pixels && modalities[name]!.type !== 'seq_emb');
+  names.filter((name) => {
+    const { pixels, type } = fieldOf(modalities, name, 'modalities');
+    return !pixels && type !== 'seq_emb';
+  });
 
 /**
  * The modalities of an FM or of a backbone, as the weights have them.

@@ -56,8 +56,8 @@ function embeddedDomains(checkpoint: Checkpoint, raw: RawConfig): string[] {
   if (held.size === 0) {
     const [first = 'none'] = checkpoint.tensors.keys();
     throw new ExportError(
-      'missing_tensor',
-      `${checkpoint.file}: no tensor is named encoder_embeddings.*, so this is no 4M model; its first tensor is ${first}`,
+      'config',
+      `${checkpoint.file}: config.domains_in: no tensor is named encoder_embeddings.*, so this is no 4M model; its first tensor is ${first}`,
     );
   }
   const listed = Array.isArray(raw.domains_in) ? raw.domains_in : [];
