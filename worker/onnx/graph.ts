@@ -5,40 +5,24 @@
 import { itemAt } from '../../shared/lookup.ts';
 import type { GraphSignature, TensorSignature } from '../../shared/model/signature.ts';
 import {
+  type ExternalTensor,
+  encodeGraph,
+  type GraphContent,
+  type Initializer,
+  type Value,
+} from './content.ts';
+import {
   type Attribute,
   ELEMENT_TYPES,
   type ElementType,
   type GraphNode,
-  modelMessage,
-  nodeMessage,
   type TensorData,
-  tensorMessage,
-  valueMessage,
 } from './model.ts';
+
+export type { ExternalTensor, GraphContent, Initializer, Value } from './content.ts';
 
 /** Operators outside the standard that we use: both take PyTorch's (out, in) weights as they lie. */
 const MICROSOFT_OPERATORS = new Set(['FusedMatMul', 'MatMulIntegerToFloat', 'MatMulNBits']);
-
-declare const brand: unique symbol;
-/** A tensor inside the graph, by name. */
-export type Value = string & { readonly [brand]: true };
-
-/** A tensor that lies in a file beside the graph. */
-export interface ExternalTensor {
-  readonly name: string;
-  readonly type: ElementType;
-  readonly dims: readonly number[];
-  readonly file: string;
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** A tensor that is part of a graph. */
-export interface Initializer {
-  readonly type: ElementType;
-  readonly dims: readonly number[];
-  readonly data: TensorData;
-}
 
 /** As many values as a node has outputs, so that each can be named where it is made. */
 export type Outputs<N extends number> = N extends 1
@@ -63,14 +47,6 @@ export interface LoopResult {
   readonly going: Value;
   readonly carried: readonly Value[];
   readonly collected: readonly Value[];
-}
-
-/** What a graph is made of, in an order in which it can be computed. */
-export interface GraphContent {
-  readonly name: string;
-  readonly signature: GraphSignature;
-  readonly nodes: readonly GraphNode[];
-  readonly initializers: ReadonlyMap<string, Initializer>;
 }
 
 export interface GraphBuilder {
@@ -303,18 +279,4 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     content,
     encode: () => encodeGraph(content()),
   };
-}
-
-/** The `.onnx` file of a graph. */
-export function encodeGraph({ name, signature, nodes, initializers }: GraphContent): Uint8Array {
-  const value = (tensor: TensorSignature) => valueMessage(tensor.name, tensor.type, tensor.dims);
-  return modelMessage({
-    graphName: name,
-    nodes: nodes.map(nodeMessage),
-    initializers: [...initializers].map(([tensor, { type, dims, data }]) =>
-      tensorMessage(tensor, type, dims, data),
-    ),
-    inputs: signature.inputs.map(value),
-    outputs: signature.outputs.map(value),
-  });
 }
