@@ -2,10 +2,8 @@
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
 import { linear } from './linear.ts';
+import { LOWEST } from './lowest.ts';
 import { layerNorm } from './norm.ts';
-
-/** What masked scores are replaced by: finite, so that a row of masked keys is uniform and never NaN. */
-const MASKED_SCORE = -3.4028234663852886e38;
 
 export interface AttentionShape {
   readonly dim: number;
@@ -153,7 +151,7 @@ export function attend(
     ? module.node('scores/all', 'Concat', [match(past.key, 'scores/past'), own], { axis: 3 })
     : own;
   const scores = mask
-    ? module.node('masked', 'Where', [mask, graph.float32(MASKED_SCORE), product])
+    ? module.node('masked', 'Where', [mask, graph.float32(LOWEST), product])
     : product;
   const weights = module.node('Softmax', 'Softmax', [scores], { axis: -1 });
   const read = past

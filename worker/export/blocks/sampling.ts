@@ -7,6 +7,7 @@
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import type { Module } from '../module.ts';
+import { LOWEST } from './lowest.ts';
 import { borderOfTopP } from './topP.ts';
 
 export interface SamplingInputs {
@@ -31,8 +32,6 @@ export interface Drawn {
   readonly likelihood: Value;
 }
 
-/** What is filtered out: far below every logit, and still finite after a division by 1e-9. */
-const FILTERED = -1e28;
 /** Sums are taken over blocks of so many tokens first, and then within the one that the draw falls in. */
 const BLOCK = 128;
 /** Logits and how they are turned into weights, a row each. */
@@ -131,7 +130,7 @@ function filter(
     '/sampling/top_p',
     used.topP,
     () => keptByTopP(topP, { logits: afterTopK, highest, temperature }, p),
-    () => topP.node('off', 'Identity', [graph.float32([FILTERED / 2])]),
+    () => topP.node('off', 'Identity', [graph.float32([LOWEST / 2])]),
   ); // (P, 1), or (1)
   const kept = module.node(
     'kept',
@@ -157,7 +156,7 @@ function borderOfTopK(module: Module, logits: Value, { topK, topKMost }: Samplin
   );
   return module.node('border/open', 'Where', [
     module.node('off_rows/column', 'Unsqueeze', [off, graph.int64([1])]),
-    graph.float32(FILTERED),
+    graph.float32(LOWEST),
     border,
   ]);
 }
@@ -170,14 +169,14 @@ function keptByTopP(module: Module, { logits, highest, temperature }: Scores, p:
   const share = module.node('share', 'Where', [isOff, module.graph.float32(2), p]);
   const rows = { logits, highest, exponents: values, total, temperature, p: share };
   const border = borderOfTopP(module, rows);
-  return module.node('border/open', 'Where', [isOff, module.graph.float32(FILTERED / 2), border]);
+  return module.node('border/open', 'Where', [isOff, module.graph.float32(LOWEST / 2), border]);
 }
 
 /** What lies below the border is as good as impossible. @param border (P, 1), or (1) */
 const keepFrom = (module: Module, logits: Value, border: Value): Value =>
   module.node('kept_logits', 'Where', [
     module.node('below_border', 'Less', [logits, border]),
-    module.graph.float32(FILTERED),
+    module.graph.float32(LOWEST),
     logits,
   ]);
 

@@ -7,6 +7,7 @@ import { present } from '../../../shared/lookup.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import type { Module } from '../module.ts';
+import { LOWEST } from './lowest.ts';
 
 /** Rows of logits, and columns that say what becomes of them. */
 export interface TopPRows {
@@ -33,8 +34,8 @@ const HALVINGS = 200;
  * sums in float32 and draws of 32 bits are the same with and without it.
  */
 const NEGLIGIBLE = -60;
-/** Moves a logit below all others. */
-const BEYOND = 1e30;
+/** Moves a logit below all that have any weight. */
+const BEYOND = -LOWEST;
 
 /**
  * `(low, high]` of each row: more than p lies above `low`, at most p above `high`. All are float32 (P, 1);

@@ -7,6 +7,7 @@ import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { attend, crossQuery, type Heads, selfHeads } from '../blocks/attention.ts';
 import { linear } from '../blocks/linear.ts';
+import { LOWEST } from '../blocks/lowest.ts';
 import { drawTokens } from '../blocks/sampling.ts';
 import { decoderBlocks } from '../decoderBlocks.ts';
 import { attentionShape } from '../fmTrunk.ts';
@@ -122,7 +123,7 @@ export function predict(
     const own = linear(head, itemAt(split, i, 'states per modality'), [dim, size], false); // (P_M, V_M)
     const missing = head.node('missing', 'Sub', [vocabulary, graph.int64([size])]);
     const pads = head.node('pads', 'Concat', [graph.int64([0, 0, 0]), missing], { axis: 0 });
-    return head.node('padded', 'Pad', [own, pads, graph.float32(-1e30)]);
+    return head.node('padded', 'Pad', [own, pads, graph.float32(LOWEST)]);
   });
   const draw = root.node('draw', 'Gather', [graph.input('draws'), iteration], { axis: 0 }); // (P)
   return drawTokens(root.at('sampling'), root.node('logits', 'Concat', logits, { axis: 0 }), {
