@@ -36,6 +36,8 @@ async function findSets(modelsFolder: string): Promise<string[]> {
   });
   const found: string[] = [];
   for (const entry of entries.sort()) {
+    // An export that is under way, or was killed, writes under such a name.
+    if (entry.includes('.partial-')) continue;
     const folder = join(modelsFolder, entry);
     const isSet = await access(join(folder, 'set.json')).then(
       () => true,

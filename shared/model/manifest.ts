@@ -25,9 +25,9 @@ const common = {
   parameters: z.number().int(),
   /** Files that the graphs refer to as external data, inside this folder. */
   weights: z.array(z.string()),
-  /** The run that ended the export: sha256 of the outputs on a fixed input, and its time. */
+  /** The run that ended the export: the sha256 of its outputs on a fixed input, and its time. */
   check: z.object({ outputs: z.string(), milliseconds: z.number() }),
-  /** Below fp32: of so many tokens predicted at temperature 0, how many are those of fp32. */
+  /** How many of so many tokens, predicted at temperature 0, are those of fp32; absent in fp32 itself. */
   agreement: z.object({ tokens: z.number().int(), equal: z.number().int() }).optional(),
 };
 

@@ -46,9 +46,9 @@ export interface ExportOptions extends CheckpointExtras {
   readonly head?: string;
   /** Takes the tensors whose names begin with this, without it; see `openModel`. */
   readonly stripPrefix?: string;
-  /** Part of a set: does not become one by itself. */
+  /** True for a part of a set, which does not become a set by itself. */
   readonly isMember?: boolean;
-  /** Told at the start of each stage, and along it. */
+  /** Called at the start of each stage, and along it with the share that is done. */
   readonly onProgress?: (stage: ExportStage, fraction: number) => void;
 }
 

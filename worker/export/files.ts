@@ -115,7 +115,7 @@ export function removeUnfinishedOnSignals(): void {
 }
 
 /**
- * Before anything is written: is there room?
+ * Checks, before anything is written, whether there is room.
  * @param folder need not exist; what counts is the disk of the nearest folder above it that does
  * @throws ExportError `disk_full`
  */
@@ -156,8 +156,8 @@ export async function linkOrCopy(from: string, to: string): Promise<void> {
 
 /**
  * sha256 in hex over the files' contents, in the order given, read in pieces.
- * @param onProgress told the share that is done
- * @param look shown every piece, with its file and its position there
+ * @param onProgress is called with the share that is done
+ * @param look is called with every piece, its file and its position there
  */
 export async function digestFiles(
   files: readonly string[],

@@ -11,7 +11,7 @@ export interface Digest {
 
 export interface Hasher {
   update(bytes: Uint8Array): void;
-  /** To be called once, after all bytes. */
+  /** Ends the hash; it is called once, after all bytes. */
   finish(): { readonly sha256: string; readonly actual: Digest };
 }
 

@@ -132,7 +132,7 @@ async function pullItems(
     if (isIndex(remote)) await assertShards(folder, name, items);
 }
 
-/** Told by the record, or by the contents where the file is not as it was recorded. */
+/** The record tells, or the contents do where the file is not as it was recorded. */
 async function isThere({ remote, name }: Item, folder: string, records: Records): Promise<boolean> {
   const place = join(folder, name);
   if ((await sizeOf(place)) !== remote.size) return false;

@@ -33,11 +33,11 @@ export type PulledFile = Pulled['files'][string];
 export interface Records {
   file(name: string): PulledFile | undefined;
   partial(name: string): string | undefined;
-  /** Before the first byte of `name` is written. */
+  /** Notes a version, before the first byte of `name` is written. */
   begin(name: string, etag: string): Promise<void>;
   /** Removes the unfinished files of names that nobody asks for any more. */
   forgetOthers(wanted: readonly string[]): Promise<void>;
-  /** When `name` is complete and verified. */
+  /** Notes what `name` is, when it is complete and verified. */
   finish(name: string, entry: Omit<PulledFile, 'modified'>): Promise<void>;
 }
 

@@ -72,9 +72,9 @@ function refusal({ repository, file }: Subject, status: number, code: string): H
 }
 
 export interface Retries {
-  /** For messages: what is being attempted. */
+  /** What is being attempted, for messages. */
   readonly what: string;
-  /** For the message after the last attempt: what to do. */
+  /** What to do, for the message after the last attempt. */
   readonly advice?: string;
   /** Whether the last attempt got further, which starts the count of attempts anew. */
   readonly progressed?: () => boolean;
