@@ -34,7 +34,7 @@ test('a Node that is too old is named, with the version that is needed', async (
 });
 
 test('missing packages are told with the command that installs them', async () => {
-  const { status, lines } = await check('>=20.10');
+  const { status, lines } = await check('>=20.19');
   assert.equal(status, 1);
   assert.deepEqual(lines, ['the packages are not installed: run npm ci first']);
 });
