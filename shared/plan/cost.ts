@@ -15,7 +15,7 @@
  *
  *   units = sum over passes of tokens x parameters / 1,000,000, rounded up, at least 1
  *
- * A sequence is charged at its longest, a text input by its length (`textTokens`), a picture with a mask
+ * A sequence is charged at its longest, a text input by its length (`pricedTokens`), a picture with a mask
  * as if all of it were given and all of it to be generated: so the price is known before it runs, and is
  * never more afterwards. What is predicted from nothing at all is a constant of the model, and is free.
  */

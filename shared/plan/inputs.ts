@@ -22,7 +22,7 @@ export interface PlannedInput {
   /** The model's own name that it feeds. */
   readonly modality: string;
   readonly form: InputForm;
-  /** Tokens that the encoder sees; a bound known beforehand, see `textTokens`. */
+  /** Tokens that the encoder sees; a bound known beforehand, see `pricedTokens`. */
   readonly visible: number;
   /** Tokens of a grid that are not given. */
   readonly open: number;
@@ -39,7 +39,7 @@ const GAP = /\[S_\d{1,3}\]/;
  * Tokens as which a text or a JSON value is priced: one for four bytes, and its end. Only the worker
  * knows a text's real tokens, which are rarely more.
  */
-export function textTokens(text: string, bound: number): number {
+export function pricedTokens(text: string, bound: number): number {
   const bytes = new TextEncoder().encode(text).length;
   return Math.min(bound, Math.ceil(bytes / 4) + 1);
 }
@@ -151,7 +151,7 @@ export function planInput(
   const tokens = typeof value === 'object' && 'tokens' in value ? value.tokens : undefined;
   const isText = form === 'text' || form === 'value';
   const partial = tokens ? tokens.includes(null) : isText && GAP.test(text);
-  const priced = entry.type === 'seq' ? textTokens(text, entry.tokens) : entry.tokens;
+  const priced = entry.type === 'seq' ? pricedTokens(text, entry.tokens) : entry.tokens;
   const visible = tokens ? visibleTokens(tokens) : priced;
   return { ...base, visible, open: partial ? entry.tokens : 0, partial, exact: true };
 }

@@ -133,7 +133,7 @@ describe('sequences', () => {
       ['color_palette', { value: ['red'] }, '/value/0'],
       ['color_palette', { value: new Array(8).fill('#000000') }, '/value'],
       ['metadata', { value: { n_humans: 'two' } }, '/value/n_humans'],
-      ['metadata', { value: { mood: 1 } }, '/value'],
+      ['metadata', { value: { mood: 1 } }, '/value/mood'],
       [
         'sam_instance',
         { value: { points: [{ point: { x: 224, y: 0 }, instances: [] }] } },

@@ -1,4 +1,7 @@
-/** JSON values of structured modalities as callers give them: the form in which they are answered. */
+/**
+ * JSON values of structured modalities as callers give them: the form in which they are answered. Messages
+ * follow the name of the field.
+ */
 import * as z from 'zod';
 import { MASK_IDS } from '../text/instances.ts';
 import { METADATA_FIELDS } from '../text/metadata.ts';
@@ -9,14 +12,14 @@ const fraction = z.number().min(0).max(1);
 const corners = { xmin: fraction, ymin: fraction, xmax: fraction, ymax: fraction };
 const hasInside = ({ xmin, ymin, xmax, ymax }: { [edge in keyof typeof corners]: number }) =>
   xmin <= xmax && ymin <= ymax;
-const ORDERED = 'a box has xmin <= xmax and ymin <= ymax';
+const ORDERED = 'needs xmin <= xmax and ymin <= ymax';
 
 /** `v0=` words and the like would be read as coordinates, brackets as gaps. */
 const className = z
   .string()
   .min(1)
   .max(100)
-  .regex(/^[^=[\]]*[^=[\]\s][^=[\]]*$/, 'a name has letters, and none of = [ ]');
+  .regex(/^[^=[\]]*[^=[\]\s][^=[\]]*$/, 'needs a letter, and may have none of = [ ]');
 
 export const boxesSchema = z
   .array(
@@ -27,7 +30,7 @@ export const boxesSchema = z
   .max(100);
 
 export const paletteSchema = z
-  .array(z.string().regex(/^#[0-9a-fA-F]{6}$/, 'a colour is written #rrggbb'))
+  .array(z.string().regex(/^#[0-9a-fA-F]{6}$/, 'must be written #rrggbb'))
   .min(1)
   .max(7);
 
@@ -42,7 +45,7 @@ export const metadataSchema = z
       ),
     ),
   )
-  .refine((fields) => Object.keys(fields).length > 0, 'at least one field is needed');
+  .refine((fields) => Object.keys(fields).length > 0, 'needs at least one field');
 
 const row = z.array(z.number()).length(3);
 const matrix = z.array(row).length(3);
@@ -63,7 +66,7 @@ export const posesSchema = z
       .refine(hasInside, ORDERED)
       .refine(
         ({ body_pose, pose_tokens }) => body_pose !== undefined || pose_tokens !== undefined,
-        'a pose needs body_pose or pose_tokens',
+        'needs body_pose or pose_tokens',
       ),
   )
   .max(20);
@@ -90,10 +93,10 @@ const instance = z
   })
   .refine(
     ({ mask_tokens, segmentation }) => mask_tokens !== undefined || segmentation !== undefined,
-    'an instance needs mask_tokens or a segmentation',
+    'needs mask_tokens or a segmentation',
   )
   .refine(({ xmin, ymin, xmax, ymax }) => xmin < xmax && ymin < ymax, {
-    message: 'an instance has xmin < xmax and ymin < ymax',
+    message: 'needs xmin < xmax and ymin < ymax',
   });
 export type GivenInstance = z.output<typeof instance>;
 const point = pixel.max(PICTURE - 1);
