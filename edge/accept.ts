@@ -3,6 +3,7 @@ import type { Output } from '../shared/api/generate.ts';
 import type { Modality } from '../shared/api/models.ts';
 import { type FailureError, refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
+import { writeJson } from '../shared/json.ts';
 
 /** Media types in order of preference, q=0 left out (RFC 9110, section 12.5.1). */
 export function acceptedTypes(header: string | undefined): string[] {
@@ -68,38 +69,47 @@ export interface Representation {
   readonly contentType: string;
 }
 
-/** `data:TYPE;base64,...` -> type and bytes. */
-function readDataUrl(url: string | undefined): Representation | undefined {
-  const prefix = url && /^data:([^;,]+);base64,/.exec(url.slice(0, 300));
-  if (!prefix) return undefined;
-  return { contentType: prefix[1]!, body: fromBase64(url.slice(prefix[0].length)) };
+interface Form {
+  readonly contentType: string;
+  readonly read: () => Uint8Array<ArrayBuffer>;
 }
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+
+/** `data:TYPE;base64,...` -> type and bytes. */
+function dataUrlForm(url: string | undefined): Form[] {
+  const [prefix, contentType] = /^data:([^;,]+);base64,/.exec(url?.slice(0, 300) ?? '') ?? [];
+  if (url === undefined || prefix === undefined || contentType === undefined) return [];
+  return [{ contentType, read: () => fromBase64(url.slice(prefix.length)) }];
+}
+
+/** Everything that an output is, besides JSON. */
+function formsOf({ image, data, text }: Partial<Output>): Form[] {
+  const forms = [...dataUrlForm(image), ...dataUrlForm(data)];
+  if (text === undefined) return forms;
+  return [...forms, { contentType: 'text/plain; charset=utf-8', read: () => utf8(text) }];
+}
 
 /**
  * @param json the whole answer
  * @param output the one that is wanted as bytes, if there is one
  * @throws FailureError `not_acceptable` when the output has none of the wanted forms after all
  */
-export function represent(
+export async function represent(
   json: unknown,
   output: Output | undefined,
   wanted: Wanted,
-): Representation {
+): Promise<Representation> {
   if (wanted.kind === 'bytes') {
-    const forms = [readDataUrl(output?.image), readDataUrl(output?.data)].filter((form) => !!form);
-    if (output?.text !== undefined) {
-      forms.push({ contentType: 'text/plain; charset=utf-8', body: utf8(output.text) });
-    }
+    const forms = formsOf(output ?? {});
     for (const type of wanted.types) {
-      const form = forms.find(({ contentType }) => fits(type, contentType.split(';')[0]!));
-      if (form) return form;
+      const form = forms.find(({ contentType }) => fits(type, contentType.replace(/;.*/, '')));
+      if (form) return { contentType: form.contentType, body: form.read() };
     }
     if (!wanted.orJson) {
       const offered = forms.map(({ contentType }) => contentType).join(', ') || 'no bytes';
       throw notAcceptable(`this output has ${offered}, and is always there as application/json`);
     }
   }
-  return { contentType: 'application/json', body: utf8(JSON.stringify(json)) };
+  return { contentType: 'application/json', body: await writeJson(json) };
 }

@@ -4,6 +4,7 @@ import type { Model } from '../shared/api/models.ts';
 import { pointerTo } from '../shared/api/pointer.ts';
 import { refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
+import { present } from '../shared/lookup.ts';
 import { findModality, hiddenParts, inputForm } from '../shared/plan/names.ts';
 import type { Files } from './body/files.ts';
 
@@ -80,7 +81,7 @@ export function normaliseInputs(
 ): GenerateRequest['inputs'] {
   const normal = Object.entries(inputs).map(([name, value]): [string, InputValue] => {
     checkMasks(name, value, files);
-    const form = inputForm(findModality(model, name)!, value);
+    const form = inputForm(present(findModality(model, name), `the modality of ${name}`), value);
     if (form !== 'image' && form !== 'file') return [name, value];
     if (typeof value === 'string' || 'data' in value) {
       return [name, file(name, value, form, files)];

@@ -1,5 +1,5 @@
 /** Base64 as bytes, in slices: never a text of many megabytes, which alone would hold the event loop. */
-import { pause, SLICE } from './pause.ts';
+import { pause, SLICE } from '../../shared/pause.ts';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const PAD = 0x3d;

@@ -3,7 +3,7 @@
  * number of its parts are bounded before it is parsed, since parsing is one step that nothing interrupts.
  */
 import { refusal } from '../../shared/api/problem.ts';
-import { pause, SLICE } from './pause.ts';
+import { pause, SLICE } from '../../shared/pause.ts';
 
 /** Bytes of a text that is left where it is, and of everything but the longer ones. */
 const LONG_TEXT = 100_000;

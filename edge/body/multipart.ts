@@ -3,7 +3,7 @@
  * is not copied, and their number is bounded.
  */
 import { refusal } from '../../shared/api/problem.ts';
-import { pause, SLICE } from './pause.ts';
+import { pause, SLICE } from '../../shared/pause.ts';
 
 export interface Part {
   readonly name: string;

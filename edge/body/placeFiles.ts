@@ -3,10 +3,10 @@ import { isFreeJson } from '../../shared/api/bounds.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
+import { pause, SLICE } from '../../shared/pause.ts';
 import { decodeBase64 } from './base64.ts';
 import type { Files } from './files.ts';
 import type { ScannedJson } from './json.ts';
-import { pause, SLICE } from './pause.ts';
 
 type Path = readonly PropertyKey[];
 

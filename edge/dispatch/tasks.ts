@@ -13,6 +13,7 @@ import {
   type WorkerGenerateResponse,
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
+import { readJson } from '../../shared/json.ts';
 import { readEvents } from '../../shared/sse.ts';
 import { parseFailure, readFailure } from './http.ts';
 
@@ -52,10 +53,10 @@ export async function readAnswer<T>(
     return { ok: false, failure: await readFailure(response) };
   }
   if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
-    return { ok: true, value: schema.parse(await response.json()) };
+    return { ok: true, value: schema.parse(await readJson(await response.text())) };
   }
   for await (const { event, data } of readEvents(response.body)) {
-    const value: unknown = JSON.parse(data);
+    const value = await readJson(data);
     if (event === 'progress') onProgress(progressSchema.parse(value));
     if (event === 'problem') return { ok: false, failure: parseFailure(value) };
     if (event === 'result') return { ok: true, value: schema.parse(value) };

@@ -2,6 +2,7 @@
 import { stream } from 'hono/streaming';
 import type { Progress } from '../../shared/api/generate.ts';
 import { toProblem } from '../../shared/api/problem.ts';
+import { writeJson } from '../../shared/json.ts';
 import { sha256 } from '../../shared/results/content.ts';
 import { represent } from '../accept.ts';
 import { isKnown } from '../conditional.ts';
@@ -21,7 +22,7 @@ interface Represented {
 async function representAnswer(c: EdgeContext, wish: Wish, answer: Answer): Promise<Represented> {
   const { result, cacheStatus, ageSeconds } = answer;
   const only = wish.single === undefined ? undefined : result.outputs[wish.single]?.[0];
-  const { body, contentType } = represent(withVia(result, wish), only, wish.wanted);
+  const { body, contentType } = await represent(withVia(result, wish), only, wish.wanted);
   const etag = `"${await sha256(body)}"`;
   const condition = c.req.header('if-none-match');
   return {
@@ -88,11 +89,15 @@ export function answerEvents(
   c.header('cache-control', 'no-store');
   return stream(c, async (out) => {
     out.onAbort(onLeft);
-    const send = (event: string, value: unknown): Promise<unknown> =>
-      out.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
+    const send = async (event: string, value: unknown): Promise<void> => {
+      const data = await writeJson(value);
+      await out.write(`event: ${event}\ndata: `);
+      await out.write(data);
+      await out.write('\n\n');
+    };
     try {
       if (source.kind === 'stored')
-        return void (await send('result', withVia(source.answer.result, wish)));
+        return await send('result', withVia(source.answer.result, wish));
       for await (const progress of source.share.events()) await send('progress', progress);
       await send('result', withVia((await source.share.outcome).result, wish));
     } catch (error) {

@@ -41,7 +41,7 @@ export function createDetokenizeRoute(services: Services) {
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    const { body, contentType } = represent(result, Object.values(result.outputs)[0], wanted);
+    const { body, contentType } = await represent(result, Object.values(result.outputs)[0], wanted);
     return c.body(body, { headers: { 'content-type': contentType, vary: 'accept' } });
   }
 

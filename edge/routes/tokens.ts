@@ -63,7 +63,7 @@ export function createTokensRoute(services: Services) {
     const presentation = presentationSchema.safeParse(kept.presentation);
     const type = presentation.success && isTextual(presentation.data) ? 'seq' : 'img';
     const wanted = negotiate(c.req.header('accept'), { type }, false);
-    if (wanted.kind === 'json') return await answer(c, represent(kept, undefined, wanted));
+    if (wanted.kind === 'json') return await answer(c, await represent(kept, undefined, wanted));
     const model = decoderOf(kept, await loadedModels(c, services));
     const request = parseBody(detokenizeRequestSchema, {
       tokens: { [modality]: { tokens: assertComplete(kept, pointerTo('ref')) } },
@@ -74,6 +74,6 @@ export function createTokensRoute(services: Services) {
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    return await answer(c, represent(kept, Object.values(outputs)[0], wanted));
+    return await answer(c, await represent(kept, Object.values(outputs)[0], wanted));
   };
 }

@@ -1,5 +1,6 @@
 /** JSON values in the store, each with the schema that it has to fit when it is read. */
 import type { z } from 'zod';
+import { decodeUtf8, readJson, writeJson } from '../json.ts';
 import type { Store } from '../store/store.ts';
 
 /** `unusable`: something lies there that is damaged, or of another form than the schema's. */
@@ -7,8 +8,6 @@ export type Found<T> =
   | { readonly state: 'found'; readonly value: T }
   | { readonly state: 'unusable' }
   | { readonly state: 'absent' };
-
-const encoder = new TextEncoder();
 
 /** @throws Error when the store cannot say */
 export async function readStored<T>(
@@ -20,7 +19,7 @@ export async function readStored<T>(
   if (lookup.state === 'absent') return { state: 'absent' };
   if (lookup.state === 'damaged') return { state: 'unusable' };
   try {
-    const json: unknown = JSON.parse(new TextDecoder().decode(lookup.object.body));
+    const json = await readJson(await decodeUtf8(lookup.object.body));
     const parsed = schema.safeParse(json);
     return parsed.success ? { state: 'found', value: parsed.data } : { state: 'unusable' };
   } catch {
@@ -29,5 +28,5 @@ export async function readStored<T>(
 }
 
 /** @throws Error when the store cannot keep it */
-export const writeStored = (store: Store, key: string, value: unknown) =>
-  store.put(key, encoder.encode(JSON.stringify(value)), { contentType: 'application/json' });
+export const writeStored = async (store: Store, key: string, value: unknown) =>
+  await store.put(key, await writeJson(value), { contentType: 'application/json' });
