@@ -29,8 +29,8 @@ function linearCounts(steps: number, tokens: number): number[] {
     i === steps ? tokens : Math.floor(i * (tokens / steps)),
   );
   return edges
+    .map((edge, i) => edge - (edges[i - 1] ?? 0))
     .slice(1)
-    .map((edge, i) => edge - edges[i]!)
     .sort((a, b) => b - a)
     .filter((count) => count > 0);
 }
@@ -54,16 +54,15 @@ export function temperatures(
 ): number[] {
   if (schedule === 'constant') return counts.map(() => temperature);
   const total = counts.reduce((sum, count) => sum + count, 0);
-  const doneAfter: number[] = [];
-  counts.reduce((sum, count) => {
-    doneAfter.push(sum + count);
-    return sum + count;
-  }, 0);
+  let settled = 0;
+  const progress = counts.map((count) => {
+    const before = settled;
+    settled += count;
+    return { before, after: settled };
+  });
   const clip = (value: number): number => Math.max(value, LOWEST_TEMPERATURE);
   if (schedule === 'linear') {
-    return counts.map((count, i) =>
-      clip((temperature * (total - (doneAfter[i]! - count))) / total),
-    );
+    return progress.map(({ before }) => clip((temperature * (total - before)) / total));
   }
   const [, minimumText, powerText] = schedule.split(':');
   const [minimum, power] = [Number(minimumText), Number(powerText)];
@@ -71,8 +70,8 @@ export function temperatures(
   // reads it by step, not by token, so only its steep beginning is used.
   const curve = (i: number): number => (total > 1 ? 1 + (99 * i) / (total - 1) : 1) ** -power;
   const [low, high] = [curve(total - 1), curve(0)];
-  return counts.map((_, i) => {
+  return progress.map(({ after }, i) => {
     const height = high > low ? (curve(i) - low) / (high - low) : 0;
-    return clip(minimum + (temperature - minimum) * (1 - doneAfter[i]! / total) * height);
+    return clip(minimum + (temperature - minimum) * (1 - after / total) * height);
   });
 }

@@ -1,5 +1,7 @@
 /** A plan as it is told to callers: every setting filled in, and what it costs. */
+
 import type { DryRunResponse, PlannedTarget as Told } from '../api/generate.ts';
+import { itemAt } from '../lookup.ts';
 import { costOf, isExactCost } from './cost.ts';
 import type { RequestPlan } from './plan.ts';
 import type { PlannedTarget } from './targets.ts';
@@ -12,7 +14,7 @@ const tell = ({ name, plan, tokens, model }: PlannedTarget): Told => ({
   tokens,
   steps: plan.counts.map((count, step) => ({
     tokens: count,
-    temperature: plan.stepTemperatures[step]!,
+    temperature: itemAt(plan.stepTemperatures, step, 'temperatures'),
   })),
   temperature: plan.temperature,
   top_k: plan.topK,

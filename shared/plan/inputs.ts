@@ -1,8 +1,10 @@
 /** Inputs of a request against a model's description: what each one feeds, and how many tokens it gives. */
+
 import type { Hidden, InputValue } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
 import { pointerBelow, pointerTo } from '../api/pointer.ts';
 import { refusal } from '../api/problem.ts';
+import { present } from '../lookup.ts';
 import {
   findModality,
   hiddenParts,
@@ -145,7 +147,7 @@ export function planInput(
   if (typeof value === 'object' && 'tokens' in value)
     checkTokens(value.tokens, rangeOf(entry), pointerBelow(at, 'tokens'));
   checkTextLength(value, entry, at);
-  const base = { name, entry, modality: exact!, form };
+  const base = { name, entry, modality: present(exact, `what ${name} feeds`), form };
   if (entry.type === 'img') return { ...base, ...countGrid(entry, value) };
   const text = textOf(value);
   const tokens = typeof value === 'object' && 'tokens' in value ? value.tokens : undefined;

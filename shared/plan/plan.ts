@@ -3,10 +3,12 @@
  * From the request and the models' descriptions alone, so that the edge refuses and prices by it before
  * anything is sent; the worker plans again, as it trusts nobody.
  */
+
 import type { GenerateRequest } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
 import { pointerTo } from '../api/pointer.ts';
 import { FailureError, refusal } from '../api/problem.ts';
+import { itemAt } from '../lookup.ts';
 import { type PlannedInput, planInput } from './inputs.ts';
 import { type FoundTarget, findTargets, type PlannedTarget, settleTarget } from './targets.ts';
 
@@ -111,7 +113,7 @@ function planStage(
   const made = isFirst ? [] : madeInputs(finished, model, inputs);
   const all = [...inputs, ...made];
   if (all.length === 0) {
-    const { settings, index } = found[0]!;
+    const { settings, index } = itemAt(found, 0, 'targets');
     const detail = `${settings.modality} is made by ${model.id}, which takes none of the inputs`;
     throw refusal('unknown_target', detail, pointerTo('targets', index));
   }

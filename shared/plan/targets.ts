@@ -1,8 +1,10 @@
 /** Targets of a request: which model makes each one, and with which settings. */
+
 import type { GenerateRequest, InputValue, TargetSettings } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
 import { pointerTo } from '../api/pointer.ts';
 import { refusal } from '../api/problem.ts';
+import { present } from '../lookup.ts';
 import { PUBLISHED_MODALITIES, publicName } from '../model/modalities.ts';
 import { type Plannable, presetTargets } from '../presets.ts';
 import type { PlannedInput } from './inputs.ts';
@@ -71,7 +73,7 @@ function findTarget(
   for (const candidate of [model, ...models.filter(({ id }) => id !== model.id)]) {
     const entry = generates(candidate, wanted);
     if (!entry) continue;
-    const modality = targetModality(entry, wanted)!;
+    const modality = present(targetModality(entry, wanted), `the tokens of ${wanted}`);
     const taken = candidate.id !== model.id && generates(model, entry.name) !== undefined;
     const name = taken ? `${publicName(entry.name)}@${entry.input_size}` : entry.name;
     return { index, settings, entry, model: candidate, modality, name };

@@ -5,6 +5,7 @@
  * States count as different unless they are bound to be equal, whatever tokens come out: so the count is
  * known before anything runs, up to where sequences end.
  */
+import { itemAt } from '../../shared/lookup.ts';
 import type { ForwardRequest, ForwardResult } from '../engine/forward.ts';
 import { stateOrigin } from '../engine/tokenState.ts';
 
@@ -34,7 +35,7 @@ export function passCounter(passes: PassCount = { encoder: 0, decoder: 0 }): Pas
           for (const state of states) predicted.add(`${target}|${state}`);
         } else {
           // Sequences part after their first token: each one counts for itself, token by token.
-          passes.decoder += states.length * results[i]!.ids.length;
+          passes.decoder += states.length * itemAt(results, i, 'results').ids.length;
         }
       }
       passes.decoder += predicted.size;

@@ -1,7 +1,9 @@
 /** A folder of inputs and expected outputs against an exported model: which kinds of cases are in it. */
+
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import * as z from 'zod';
+import { present } from '../../shared/lookup.ts';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import { loadModel } from '../session/registry.ts';
 import { startRuntime } from '../session/runtime.ts';
@@ -101,13 +103,15 @@ async function compareFiles(
 ): Promise<void> {
   const has = (name: string) => files.includes(name);
   const io = async () => (has(IO) ? await readTensors(join(folder, IO)) : {});
-  const encoder = graphs.encoder!;
+  const graph = (name: string): GraphSession =>
+    present(graphs[name], `the graph ${name} of ${manifest.id}`);
+  const encoder = graph('encoder');
   switch (manifest.kind) {
     case 'vqvae':
-      return compareVq({ manifest, encoder, decoder: graphs.decoder! }, await io(), report);
+      return compareVq({ manifest, encoder, decoder: graph('decoder') }, await io(), report);
     case 'divae': {
-      const { codebook, denoiser } = graphs;
-      const model = { manifest, encoder, codebook: codebook!, denoiser: denoiser! };
+      const [codebook, denoiser] = [graph('codebook'), graph('denoiser')];
+      const model = { manifest, encoder, codebook, denoiser };
       await compareDivae(model, await io(), report);
       if (has(SCHEDULES)) compareSchedules(await readTensors(join(folder, SCHEDULES)), report);
       return;

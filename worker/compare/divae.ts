@@ -2,6 +2,7 @@
  * Cases of diffusion tokenizers: tokens and codes as in `vq.ts`, single steps of the denoiser (`denoise`),
  * whole decodes (`ddim`, `ddpm`) from the noise that the reference started from, and noise schedules.
  */
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { DivaeManifest } from '../../shared/model/manifest.ts';
 import { planSteps, type SamplerOptions, sample } from '../diffusion/sampler.ts';
 import { noiseSchedule } from '../diffusion/schedules.ts';
@@ -27,10 +28,9 @@ export async function compareDivae(model: DivaeModel, io: Tensors, report: Repor
     const output = `${group}quant`;
     if (!io[output]) continue;
     used.add(output);
-    const { codes } = await model.codebook.run({
-      ids: asInput(model.codebook, 'ids', io[`${group}tokens`]!),
-    });
-    report.values(output, floats({ codes: codes! }, 'codes'), floats(io, output));
+    const tokens = fieldOf(io, `${group}tokens`, 'the case');
+    const outputs = await model.codebook.run({ ids: asInput(model.codebook, 'ids', tokens) });
+    report.values(output, floats(outputs, 'codes'), floats(io, output));
   }
   await compareSteps(model, io, report, used);
   await compareDecodes(model, io, report, used);
@@ -62,8 +62,8 @@ async function compareSteps(
     const [, prefix = '', timestep = '0'] = match;
     const given = floats(io, `${prefix}x_t`);
     used.add(output).add(`${prefix}x_t`);
-    const rows = given.dims[0]!;
-    const { prediction } = await denoiser.run({
+    const rows = itemAt(given.dims, 0, 'dims');
+    const outputs = await denoiser.run({
       sample: given,
       timestep: {
         type: 'int64',
@@ -72,7 +72,7 @@ async function compareSteps(
       },
       codes: codesOf(io, prefix, used),
     });
-    report.values(output, floats({ prediction: prediction! }, 'prediction'), floats(io, output));
+    report.values(output, floats(outputs, 'prediction'), floats(io, output));
   }
 }
 
@@ -135,7 +135,7 @@ async function compareDecodes(
     const after: FloatTensor[] = [];
     const final = await sample(denoiser, codesOf(io, prefix, used), config, {
       ...options,
-      size: [start.dims[2]!, start.dims[3]!],
+      size: [itemAt(start.dims, 2, 'dims'), itemAt(start.dims, 3, 'dims')],
       noise: (row, step) => noiseOf(io, prefix, start, row, step),
       onStep: (_, { data, dims }) => after.push(floatTensor(data.slice(), dims)),
     });

@@ -1,4 +1,5 @@
 /** What the parts of an FM comparison share. */
+import { fieldOf } from '../../shared/lookup.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import type { FmModel, SequenceOrder } from './fmEncoded.ts';
 import { type Row, range } from './fmFeeds.ts';
@@ -20,7 +21,7 @@ export interface FmCase {
 export const registersOf = ({ manifest }: FmModel): number => manifest.config.num_register_tokens;
 
 export const infoOf = ({ model }: FmCase, name: string): ModalityInfo =>
-  model.manifest.modalities[name]!;
+  fieldOf(model.manifest.modalities, name, 'modalities');
 
 /** All rows of a batch as the masks have them. */
 export const inputRows = ({ model, inputs }: FmCase): Row[] =>

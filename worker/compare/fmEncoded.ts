@@ -1,4 +1,5 @@
 /** Runs an encoder on the reference's inputs and says where each of its tokens lies in our output. */
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { FmManifest, FmVitManifest } from '../../shared/model/manifest.ts';
 import type { FloatTensor, GraphSession, Tensor } from '../session/types.ts';
 import { CompareError } from './errors.ts';
@@ -49,7 +50,7 @@ export function placedTokens(
     );
   }
   const names = new Map(order.map((name) => [ids[name] ?? modalityId(name), name]));
-  const length = modMask.dims[1]!;
+  const length = itemAt(modMask.dims, 1, 'dims');
   const seen: Record<string, number> = {};
   const tokens: PlacedToken[] = [];
   for (let place = 0; place < length; place++) {
@@ -105,7 +106,7 @@ export function compareTokens(
   registers: number,
 ): void {
   const actual = floats(outputs as Tensors, graphOutput);
-  const width = actual.dims[2]!;
+  const width = itemAt(actual.dims, 2, 'dims');
   const [batch = 0, length = 0, expectedWidth = 0] = expected.dims;
   if (batch > tokens.length || expectedWidth !== width) {
     const [given, wanted] = [actual.dims.join(', '), expected.dims.join(', ')];
@@ -115,12 +116,12 @@ export function compareTokens(
   const ours = registers + input.length;
   const pairs = range(batch).flatMap((row) => [
     ...range(registers).map((r): [number, number] => [row * ours + r, row * length + r]),
-    ...tokens[row]!.filter(({ place }) => place < length).map(
-      ({ place, name, index }): [number, number] => [
-        row * ours + registers + input.start[name]! + index,
+    ...itemAt(tokens, row, 'rows')
+      .filter(({ place }) => place < length)
+      .map(({ place, name, index }): [number, number] => [
+        row * ours + registers + fieldOf(input.start, name, 'starts') + index,
         row * length + place,
-      ],
-    ),
+      ]),
   ]);
   const gather = (tensor: FloatTensor, which: 0 | 1) => {
     const data = new Float32Array(pairs.length * width);

@@ -1,7 +1,9 @@
 /** The reference's FM inputs (tensors with masks, 1 = masked) as lists of tokens. */
+
 import { createHash } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fieldOf, itemAt, present } from '../../shared/lookup.ts';
 import type { FmManifest, FmVitManifest } from '../../shared/model/manifest.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import type { FloatTensor, Tensor } from '../session/types.ts';
@@ -39,7 +41,7 @@ export async function loadPixels(folder: string, size: number): Promise<Pixels> 
 /** As many rows as the tensor has; a tensor of one has a second row in the reference. */
 export function rowsOfPicture(rgb: FloatTensor, place: string): Pixels {
   return (row) => {
-    if (row < rgb.dims[0]!) return batchRow(rgb, row);
+    if (row < itemAt(rgb.dims, 0, 'dims')) return batchRow(rgb, row);
     if (row === 1) {
       const first = batchRow(rgb, 0);
       return { ...first, data: first.data.map((value) => SECOND_ROW * value) };
@@ -56,13 +58,13 @@ export async function pixelsOf(
 ): Promise<Record<string, Pixels>> {
   const pixels: Record<string, Pixels> = {};
   for (const name of manifest.config.domains_in) {
-    const info = manifest.modalities[name]!;
+    const info = fieldOf(manifest.modalities, name, 'modalities');
     const mask = tensors[`${name}.input_mask`];
     if (!info.pixels || !mask || Array.from(mask.data, Number).every((masked) => masked === 1))
       continue;
     pixels[name] = tensors[`${name}.tensor`]
       ? rowsOfPicture(floats(tensors, `${name}.tensor`), folder)
-      : await loadPixels(folder, info.input_size!);
+      : await loadPixels(folder, present(info.input_size, `input_size of ${name}`));
   }
   return pixels;
 }
@@ -85,7 +87,7 @@ function tensorOf({ tensors }: FmInputs, name: string): Tensor {
 export function batchSize({ tensors }: FmInputs): number {
   const mask = Object.entries(tensors).find(([name]) => name.endsWith('.input_mask'));
   if (!mask) throw new CompareError('the inputs have no M.input_mask');
-  return mask[1].dims[0]!;
+  return itemAt(mask[1].dims, 0, 'dims');
 }
 
 /**
@@ -95,16 +97,20 @@ export function batchSize({ tensors }: FmInputs): number {
 export function visible(inputs: FmInputs, name: string, row: number, maskRow = row): Tokens {
   const mask = inputs.tensors[`${name}.input_mask`];
   if (!mask) return { content: [], positions: [] };
-  const info = inputs.modalities[name]!;
-  const length = mask.dims[1]!;
+  const info = fieldOf(inputs.modalities, name, 'modalities');
+  const length = itemAt(mask.dims, 1, 'dims');
   const kept = range(length).filter((i) => Number(mask.data[maskRow * length + i]) === 0);
   // Pictures count by place in the grid, sequences by valid tokens.
   const positions = info.type === 'img' ? kept : range(kept.length);
   if (kept.length === 0) return { content: [], positions: [] };
   if (info.pixels) {
-    const { data, dims } = inputs.pixels[name]!(row);
-    const all = patches(data, dims[3]!, info.patch_size!);
-    return { content: kept.map((i) => all[i]!), positions };
+    const { data, dims } = fieldOf(inputs.pixels, name, 'pictures')(row);
+    const all = patches(
+      data,
+      itemAt(dims, 3, 'dims'),
+      present(info.patch_size, `patch_size of ${name}`),
+    );
+    return { content: kept.map((i) => itemAt(all, i, 'patches')), positions };
   }
   const tensor = tensorOf(inputs, `${name}.tensor`);
   const content =
@@ -124,8 +130,8 @@ export const boundedPositions = (positions: readonly number[], info: ModalityInf
 export function trainTargets(inputs: FmInputs, name: string, row: number): Targets {
   const mask = inputs.tensors[`${name}.target_mask`];
   if (!mask) return { ids: [], positions: [] };
-  const info = inputs.modalities[name]!;
-  const length = mask.dims[1]!;
+  const info = fieldOf(inputs.modalities, name, 'modalities');
+  const length = itemAt(mask.dims, 1, 'dims');
   const targets = range(length).filter((i) => Number(mask.data[row * length + i]) === 0);
   if (info.type === 'img') return { ids: [], positions: targets };
   const { data } = tensorOf(inputs, `${name}.tensor`);

@@ -1,4 +1,5 @@
 /** Logits of one target at a time, as in generation: `M.logits` with `M.mod_pos` or `M.tf_ids`. */
+import { logitsName } from '../../shared/model/graphNames.ts';
 import { type FmCase, infoOf, inputRows, resolveName } from './fmCase.ts';
 import { type Encoded, encodeRows } from './fmEncoded.ts';
 import { decoderFeeds, range, type Targets } from './fmFeeds.ts';
@@ -21,15 +22,15 @@ export async function compareTargets(
   const { manifest, decoder } = model;
   if (manifest.kind !== 'fm' || !decoder) return;
   for (const output of Object.keys(expected)) {
-    const target = /^((?:\w+\.)?)([^.]+)\.logits$/.exec(output);
-    if (!target || used.has(output) || target[1] === 'train.') continue;
-    const maskgit = target[1] === FIRST_ROW_MASKS;
-    if (!maskgit && target[1] !== prefix) continue;
+    const [, pass, short] = /^((?:\w+\.)?)([^.]+)\.logits$/.exec(output) ?? [];
+    if (short === undefined || used.has(output) || pass === 'train.') continue;
+    const maskgit = pass === FIRST_ROW_MASKS;
+    if (!maskgit && pass !== prefix) continue;
     used.add(output);
     const given = (name: string) => `${name}.target_mask` in fmCase.inputs.tensors;
-    const name = resolveName(target[2]!, manifest.config.domains_out, given);
+    const name = resolveName(short, manifest.config.domains_out, given);
     if (name === undefined) {
-      report.missing(output, `the model predicts no modality ${target[2]}`);
+      report.missing(output, `the model predicts no modality ${short}`);
       continue;
     }
     const stem = output.slice(0, -'.logits'.length);
@@ -40,9 +41,9 @@ export async function compareTargets(
     }
     const read = maskgit ? await encodeAsFirstRow(fmCase, name) : encoded;
     const causal = infoOf(fmCase, name).type === 'seq';
-    const { context } = read.outputs;
-    const feeds = decoderFeeds(manifest, { [name]: targets }, context!, read.input.mask, causal);
-    const graphOutput = `${name}.logits`;
+    const context = floats(read.outputs, 'context');
+    const feeds = decoderFeeds(manifest, { [name]: targets }, context, read.input.mask, causal);
+    const graphOutput = logitsName(name);
     const logits = floats(await decoder.run(feeds, [graphOutput]), graphOutput);
     report.values(output, logits, floats(expected, output), { logits: true, partial: true });
   }

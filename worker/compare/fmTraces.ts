@@ -3,10 +3,14 @@
  * (`in.*`) and after each step (`s00.after.*`). The forward passes of every step are held against ours, from
  * the recorded state, so that no choice of ours leads away from the trace.
  */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
+import { logitsName } from '../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
+import { argmax } from '../engine/sampling.ts';
 import type { FloatTensor, GraphSession, Tensor } from '../session/types.ts';
 import { CompareError } from './errors.ts';
 import { encodeRows, type FmModel } from './fmEncoded.ts';
@@ -128,21 +132,26 @@ async function compareSequence(trace: Trace, step: Step, inputs: FmInputs): Prom
   const { target_domain: name, cfg_cond_domains: conditions } = step;
   const weight = Number(step.cfg_scale);
   const all = floats(tensors, output);
-  const passes = weight !== 1 && conditions.length > 0 ? [0, 1] : [0];
-  const [conditional, unconditional] = passes.map((pass) => every(all, passes.length, pass));
-  const [batch = 0, count = 0] = conditional!.dims;
-  const positions = boundedPositions(range(count), manifest.modalities[name]!);
+  const passes = weight !== 1 && conditions.length > 0 ? 2 : 1;
+  const conditional = every(all, passes, 0);
+  const unconditional = passes === 2 ? every(all, passes, 1) : undefined;
+  const [batch = 0, count = 0] = conditional.dims;
+  const positions = boundedPositions(
+    range(count),
+    fieldOf(manifest.modalities, name, 'modalities'),
+  );
+  const guided = (value: number, other: number): number => other + (value - other) * weight;
   const targets = range(batch).map((row): Targets => {
     const picked = range(count - 1).map((i) => {
-      const given = rowOf(conditional!, row * count + i);
+      const given = rowOf(conditional, row * count + i);
       const other = unconditional && rowOf(unconditional, row * count + i);
       return argmax(
-        other ? given.map((value, k) => other[k]! + (value - other[k]!) * weight) : given,
+        other ? Float32Array.from(given, (value, k) => guided(value, other[k] ?? 0)) : given,
       );
     });
     return { ids: [firstTarget(inputs, name, row), ...picked], positions };
   });
-  for (const [pass, expected] of [conditional!, unconditional].entries()) {
+  for (const [pass, expected] of [conditional, unconditional].entries()) {
     if (!expected) continue;
     const given = pass === 0 ? inputs : withoutConditions(inputs, conditions);
     const logits = await decode(trace, given, name, targets, true);
@@ -164,8 +173,9 @@ async function decode(
     ),
   );
   const { input, outputs } = await encodeRows({ manifest, encoder, decoder }, rows);
-  const feeds = decoderFeeds(manifest, { [name]: targets }, outputs.context!, input.mask, causal);
-  const output = `${name}.logits`;
+  const context = floats(outputs, 'context');
+  const feeds = decoderFeeds(manifest, { [name]: targets }, context, input.mask, causal);
+  const output = logitsName(name);
   return floats(await decoder.run(feeds, [output]), output);
 }
 
@@ -175,12 +185,12 @@ function withoutConditions(inputs: FmInputs, names: readonly string[]): FmInputs
     const mask = inputs.tensors[`${name}.input_mask`];
     if (!mask) return [];
     const [rows = 0, length = 0] = mask.dims;
-    const { type } = inputs.modalities[name]!;
+    const { type } = fieldOf(inputs.modalities, name, 'modalities');
     // Of a sequence one token stays, and of rows of a text encoder a row of zeros.
     const hidden = range(rows * length).map((i) => type === 'img' || i % length !== 0);
     const masks: [string, Tensor] = [`${name}.input_mask`, bools(hidden, mask.dims)];
     if (type === 'img') return [masks];
-    const tensor = inputs.tensors[`${name}.tensor`]!;
+    const tensor = fieldOf(inputs.tensors, `${name}.tensor`, 'the inputs');
     const nothing =
       tensor.type === 'float32'
         ? floatTensor(new Float32Array(tensor.data.length), tensor.dims)
@@ -197,7 +207,7 @@ function withoutConditions(inputs: FmInputs, names: readonly string[]): FmInputs
 function firstTarget({ tensors }: FmInputs, name: string, row: number): number {
   const mask = tensors[`${name}.target_mask`];
   if (!mask) throw new CompareError(`tensor in.${name}.target_mask is missing`);
-  const length = mask.dims[1]!;
+  const length = itemAt(mask.dims, 1, 'dims');
   const first = range(length).find((i) => Number(mask.data[row * length + i]) === 0) ?? 0;
   return Number(ints(tensors, `${name}.tensor`).data[row * length + first]);
 }
@@ -213,6 +223,3 @@ function every(tensor: FloatTensor, stride: number, first: number): FloatTensor 
       data.set(rowOf(tensor, row * length + i * stride + first), (row * count + i) * columns);
   return floatTensor(data, [batch, count, columns]);
 }
-
-const argmax = (values: Float32Array): number =>
-  values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);

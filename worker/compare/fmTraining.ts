@@ -2,6 +2,9 @@
  * The reference's training pass, `train.*`: so many encoder and decoder tokens kept, all targets at once,
  * every head applied to all positions.
  */
+
+import { fieldOf, itemAt } from '../../shared/lookup.ts';
+import { logitsName, vocabularyOf } from '../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import type { GraphSession, Tensor } from '../session/types.ts';
 import { CompareError } from './errors.ts';
@@ -23,7 +26,7 @@ export async function compareTraining(fmCase: FmCase): Promise<void> {
   const { model, expected, report, used } = fmCase;
   const registers = registersOf(model);
   const tokens = inputRows(fmCase).map((row, b) => encodedPlaces(fmCase, b, row));
-  const rows = inputRows(fmCase).map((row, b) => keptTokens(row, tokens[b]!));
+  const rows = inputRows(fmCase).map((row, b) => keptTokens(row, itemAt(tokens, b, 'rows')));
   const encoded = await encodeRows(model, rows);
   const outputs = { 'train.encoder_out': 'features', 'train.context': 'context' } as const;
   for (const [name, graphOutput] of Object.entries(outputs)) {
@@ -82,7 +85,7 @@ function decodedPlaces(
   const targets = Object.fromEntries(
     domains.map((name): [string, [Targets]] => {
       const count = tokens.filter((token) => token.name === name).length;
-      const { ids, positions } = all[name]!;
+      const { ids, positions } = fieldOf(all, name, 'targets');
       return [name, [{ ids: ids?.slice(0, count) ?? [], positions: positions.slice(0, count) }]];
     }),
   );
@@ -109,17 +112,18 @@ async function compareLogits(
     report.missing(output, `the model predicts no modality ${output.slice(LOGITS.length)}`);
     return [];
   });
-  const batch = Math.max(0, ...compared.map(({ reference }) => reference.dims[0]!));
+  const batch = Math.max(0, ...compared.map(({ reference }) => itemAt(reference.dims, 0, 'dims')));
   for (const row of range(Math.min(batch, rows.length))) {
     const { tokens, targets } = decodedPlaces(fmCase, domains, row);
     if (attention && seesOthers(attention, row, tokens)) {
       report.remark(`not an output of the graphs: ${LOGITS}* of targets that see other modalities`);
       return;
     }
-    const { input, outputs: encoded } = await encodeRows(fmCase.model, [rows[row]!]);
+    const { input, outputs: encoded } = await encodeRows(fmCase.model, [itemAt(rows, row, 'rows')]);
+    const context = floats(encoded, 'context');
     // All targets in one run, one for either kind of self-attention.
     const run = (causal: boolean) =>
-      decoder.run(decoderFeeds(manifest, targets, encoded.context!, input.mask, causal));
+      decoder.run(decoderFeeds(manifest, targets, context, input.mask, causal));
     const [plain, causal] = [await run(false), await run(true)];
     for (const { name, reference, pairs } of compared) {
       const [rowCount = 0, length = 0, columns = 0] = reference.dims;
@@ -127,7 +131,7 @@ async function compareLogits(
       const own = tokens.filter((token) => token.name === name);
       const isSequence = infoOf(fmCase, name).type === 'seq';
       const isCausal = attention ? hidesLater(attention, row, own) : isSequence;
-      const logits = floats(isCausal ? causal : plain, `${name}.logits`);
+      const logits = floats(isCausal ? causal : plain, logitsName(name));
       for (const { place, index } of own)
         pairs.push({
           actual: rowOf(logits, index).subarray(0, columns),
@@ -136,8 +140,8 @@ async function compareLogits(
     }
   }
   for (const { output, name, reference, pairs } of compared) {
-    const columns = reference.dims[2]!;
-    const vocabulary = infoOf(fmCase, name).vocab_size!;
+    const columns = itemAt(reference.dims, 2, 'dims');
+    const vocabulary = vocabularyOf(name, manifest.modalities);
     const stacked = (side: keyof Pair) => {
       const data = new Float32Array(pairs.length * columns);
       pairs.forEach((pair, i) => {
@@ -160,7 +164,7 @@ interface Pair {
 
 /** Whether one target is kept from another; the mask is (B, M, M), 1 where it is. */
 function hides(attention: Tensor, row: number, from: PlacedToken, to: PlacedToken): boolean {
-  const length = attention.dims[1]!;
+  const length = itemAt(attention.dims, 1, 'dims');
   return Number(attention.data[(row * length + from.place) * length + to.place]) === 1;
 }
 

@@ -3,6 +3,7 @@
  * whole prefix is computed again for each of its tokens, and tokens are sampled in JavaScript, in double
  * precision. What the faster runners are measured and tested against.
  */
+import { fieldOf, itemAt, valueAt } from '../../shared/lookup.ts';
 import type {
   DecoderCache,
   ForwardRequest,
@@ -52,11 +53,12 @@ type Logits = Float32Array | Float64Array;
 
 /** Sum of weight * logits over the conditions, in double precision. */
 function combined(weights: readonly number[], parts: readonly Logits[]): Logits {
-  if (parts.length === 1 && weights[0] === 1) return parts[0]!;
-  const sum = new Float64Array(parts[0]!.length);
+  const first = itemAt(parts, 0, 'logits of a request');
+  if (parts.length === 1 && weights[0] === 1) return first;
+  const sum = new Float64Array(first.length);
   for (const [part, logits] of parts.entries()) {
-    const weight = weights[part]!;
-    for (let i = 0; i < sum.length; i++) sum[i]! += weight * logits[i]!;
+    const weight = itemAt(weights, part, 'weights of a request');
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] ?? 0) + weight * (logits[i] ?? 0);
   }
   return sum;
 }
@@ -80,8 +82,9 @@ function encoder(model: ForwardModel, keep: boolean) {
     const fresh = new Map<string, TokenState>();
     for (const state of states) if (!kept.has(stateKey(state))) fresh.set(stateKey(state), state);
     const encoded = await encodeStates(model, [...fresh.values()]);
-    for (const [i, key] of [...fresh.keys()].entries()) kept.set(key, encoded[i]!);
-    const contexts = states.map((state) => kept.get(stateKey(state))!);
+    for (const [i, key] of [...fresh.keys()].entries())
+      kept.set(key, itemAt(encoded, i, 'contexts'));
+    const contexts = states.map((state) => valueAt(kept, stateKey(state), 'contexts'));
     for (const key of kept.keys()) {
       if (kept.size <= KEPT_CONTEXTS) break;
       kept.delete(key);
@@ -110,7 +113,7 @@ export function plainRunner(model: ForwardModel, options: PlainOptions = {}): Ru
     const size = logits.length / positions.length;
     const rowOf = (i: number) => logits.subarray(i * size, (i + 1) * size);
     const drawn = positions.map((position, i) =>
-      sampleAt(rowOf(i), request, { step, position, draw: draws[i]! }),
+      sampleAt(rowOf(i), request, { step, position, draw: itemAt(draws, i, 'draws') }),
     );
     let likelihood: number[] | undefined;
     return {
@@ -130,11 +133,13 @@ export function plainRunner(model: ForwardModel, options: PlainOptions = {}): Ru
       requests.flatMap(({ conditions }) => conditions.map(({ state }) => state)),
     );
     const rows = regrouped(requests, contexts).flatMap((own, i): DecoderRow[] => {
-      const { modality, positions } = requests[i]!;
+      const { modality, positions } = itemAt(requests, i, 'requests');
       return own.map((context) => ({ context, modality, positions }));
     });
     const logits = regrouped(requests, await decodeRows(model, rows));
-    return requests.map((request, i) => sampled(request, combined(weightsOf(request), logits[i]!)));
+    return requests.map((request, i) =>
+      sampled(request, combined(weightsOf(request), itemAt(logits, i, 'logits'))),
+    );
   }
 
   async function writeAll(requests: readonly WriteRequest[]): Promise<Written[]> {
@@ -147,7 +152,7 @@ export function plainRunner(model: ForwardModel, options: PlainOptions = {}): Ru
       request,
       contexts: request.cache
         ? (request.cache as PlainCache).contexts
-        : encoded[starting.indexOf(request)]!,
+        : itemAt(encoded, starting.indexOf(request), 'contexts'),
       ids: [] as number[],
       done: request.draws.length === 0,
     }));
@@ -156,7 +161,7 @@ export function plainRunner(model: ForwardModel, options: PlainOptions = {}): Ru
       if (live.length === 0) break;
       const rows = live.flatMap(({ request, contexts, ids }): DecoderRow[] => {
         const { modality } = request;
-        const { max_length, max_tokens } = model.fm.modalities[modality]!;
+        const { max_length, max_tokens } = fieldOf(model.fm.modalities, modality, 'modalities');
         const bound = max_length ?? max_tokens;
         const all = [...request.ids, ...ids];
         const positions = all.map((_, i) => (i < bound ? i : 0));
@@ -169,8 +174,8 @@ export function plainRunner(model: ForwardModel, options: PlainOptions = {}): Ru
       for (const [i, sequence] of live.entries()) {
         const { request, ids } = sequence;
         const step = request.ids.length - 1 + ids.length;
-        const draw = request.draws[ids.length]!;
-        const all = combined(weightsOf(request), logits[i]!);
+        const draw = itemAt(request.draws, ids.length, 'draws');
+        const all = combined(weightsOf(request), itemAt(logits, i, 'logits'));
         const { id } = sampleAt(all, request, { step, position: 0, draw });
         ids.push(id);
         sequence.done = ids.length === request.draws.length || request.stops.includes(id);
@@ -189,8 +194,8 @@ export function plainRunner(model: ForwardModel, options: PlainOptions = {}): Ru
     const written = await writeAll(writings);
     return requests.map((request): ForwardResult => {
       return request.kind === 'predict'
-        ? predicted[predictions.indexOf(request)]!
-        : written[writings.indexOf(request)]!;
+        ? itemAt(predicted, predictions.indexOf(request), 'predictions')
+        : itemAt(written, writings.indexOf(request), 'writings');
     });
   };
 }

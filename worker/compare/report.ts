@@ -1,5 +1,7 @@
 /** What a comparison found, output by output, and how it is printed. */
+import { itemAt } from '../../shared/lookup.ts';
 import type { Manifest } from '../../shared/model/manifest.ts';
+import { argmax } from '../engine/sampling.ts';
 import type { FloatTensor, IntTensor } from '../session/types.ts';
 import { leadingPart, relativeError, rowOf, sizeOf } from './tensors.ts';
 
@@ -66,7 +68,7 @@ export function createReport(precision: Manifest['precision']): Report {
     values(output, actual, expected, { tolerance = TOLERANCE, logits, partial, note = '' } = {}) {
       const dims = withoutOnes(expected.dims, actual.dims.length);
       const fits = (size: number, axis: number) =>
-        partial ? size <= actual.dims[axis]! : size === actual.dims[axis];
+        partial ? size <= itemAt(actual.dims, axis, 'dims') : size === actual.dims[axis];
       if (dims.length !== actual.dims.length || !dims.every(fits))
         return misshapen(output, actual.dims, expected.dims);
       const given = leadingPart(actual, dims);
@@ -122,12 +124,9 @@ function agreementNote(actual: FloatTensor, expected: FloatTensor): string {
   const rows = sizeOf(expected.dims.slice(0, -1));
   let equal = 0;
   for (let row = 0; row < rows; row++)
-    if (largestOf(rowOf(actual, row)) === largestOf(rowOf(expected, row))) equal++;
+    if (argmax(rowOf(actual, row)) === argmax(rowOf(expected, row))) equal++;
   return `same largest in ${equal} of ${rows}`;
 }
-
-const largestOf = (values: Float32Array): number =>
-  values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
 
 /** @returns a line an output, the remarks, and how it ended */
 export function formatReport(title: string, { findings, remarks }: Report): string {

@@ -1,4 +1,5 @@
 /** Tensors of files and of graphs side by side: reading, cutting, and how far apart they are. */
+import { itemAt } from '../../shared/lookup.ts';
 import { openCheckpoint } from '../safetensors/checkpoint.ts';
 import type { FloatTensor, IntTensor, Tensor } from '../session/types.ts';
 import { CompareError } from './errors.ts';
@@ -67,7 +68,10 @@ export const sizeOf = (dims: readonly number[]): number =>
 export const rowOf = (
   { data, dims }: Pick<FloatTensor, 'data' | 'dims'>,
   index: number,
-): Float32Array => data.subarray(index * dims.at(-1)!, (index + 1) * dims.at(-1)!);
+): Float32Array => {
+  const width = itemAt(dims, dims.length - 1, 'dims');
+  return data.subarray(index * width, (index + 1) * width);
+};
 
 /** One row of the batch, as a batch of one. */
 export function batchRow({ data, dims }: FloatTensor, row: number): FloatTensor {
@@ -80,16 +84,16 @@ export function batchRow({ data, dims }: FloatTensor, row: number): FloatTensor 
 export function leadingPart(tensor: FloatTensor, dims: readonly number[]): FloatTensor {
   if (dims.join() === tensor.dims.join()) return tensor;
   const data = new Float32Array(sizeOf(dims));
-  const columns = dims.at(-1)!;
+  const columns = itemAt(dims, dims.length - 1, 'dims');
   const rows = columns === 0 ? 0 : data.length / columns;
   for (let row = 0; row < rows; row++) {
     let rest = row;
     let source = 0;
-    let stride = tensor.dims.at(-1)!;
+    let stride = itemAt(tensor.dims, tensor.dims.length - 1, 'dims');
     for (let axis = dims.length - 2; axis >= 0; axis--) {
-      source += (rest % dims[axis]!) * stride;
-      rest = Math.floor(rest / dims[axis]!);
-      stride *= tensor.dims[axis]!;
+      source += (rest % itemAt(dims, axis, 'dims')) * stride;
+      rest = Math.floor(rest / itemAt(dims, axis, 'dims'));
+      stride *= itemAt(tensor.dims, axis, 'dims');
     }
     data.set(tensor.data.subarray(source, source + columns), row * columns);
   }
@@ -103,9 +107,10 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   let difference = 0;
   let scale = 0;
   for (let i = 0; i < expected.length; i++) {
-    const distance = Math.abs(actual[i]! - expected[i]!);
+    const wanted = expected[i] ?? Number.NaN;
+    const distance = Math.abs((actual[i] ?? Number.NaN) - wanted);
     difference = Math.max(difference, Number.isNaN(distance) ? Number.POSITIVE_INFINITY : distance);
-    scale = Math.max(scale, Math.abs(expected[i]!));
+    scale = Math.max(scale, Math.abs(wanted));
   }
   return difference / (scale || 1);
 }

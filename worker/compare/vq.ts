@@ -1,4 +1,5 @@
 /** Tokenizer cases: `io.safetensors` with groups `{name}.input`, `{name}.tokens`, `{name}.decoded`. */
+import { fieldOf, itemAt, present } from '../../shared/lookup.ts';
 import type { VqManifest } from '../../shared/model/manifest.ts';
 import type { GraphSession, Tensor } from '../session/types.ts';
 import { CompareError } from './errors.ts';
@@ -23,7 +24,8 @@ export const groupsWith = (io: Tensors, tensor: string): string[] =>
  * @throws CompareError where the axes do not fit
  */
 export function asInput(session: GraphSession, input: string, tensor: Tensor): Tensor {
-  const wanted = session.signature.inputs.find(({ name }) => name === input)!;
+  const found = session.signature.inputs.find(({ name }) => name === input);
+  const wanted = present(found, `the input ${input} of a graph`);
   const rank = wanted.dims.length;
   const extra = tensor.dims.slice(rank);
   if (tensor.dims.length < rank || extra.some((size) => size !== 1))
@@ -41,16 +43,17 @@ export async function compareTokens(
   report: Report,
   used: Set<string>,
 ): Promise<Record<string, Tensor>> {
-  const input = encoder.signature.inputs[0]!.name;
+  const input = itemAt(encoder.signature.inputs, 0, 'inputs of an encoder').name;
   const found: Record<string, Tensor> = {};
   for (const group of groupsWith(io, 'input')) {
     used.add(`${group}input`);
-    const { ids } = await encoder.run({ [input]: asInput(encoder, input, io[`${group}input`]!) });
-    found[group] = ids!;
+    const given = fieldOf(io, `${group}input`, 'the case');
+    const ids = ints(await encoder.run({ [input]: asInput(encoder, input, given) }), 'ids');
+    found[group] = ids;
     const output = `${group}tokens`;
     if (!io[output]) continue;
     used.add(output);
-    report.ids(output, ints({ ids: ids! }, 'ids'), ints(io, output));
+    report.ids(output, ids, ints(io, output));
   }
   return found;
 }
@@ -64,8 +67,8 @@ export async function compareVq(model: VqModel, io: Tensors, report: Report): Pr
     used.add(output);
     const expected = floats(io, output);
     const decode = async (label: string, ids: Tensor) => {
-      const { values } = await model.decoder.run({ ids: asInput(model.decoder, 'ids', ids) });
-      report.values(label, floats({ values: values! }, 'values'), expected);
+      const outputs = await model.decoder.run({ ids: asInput(model.decoder, 'ids', ids) });
+      report.values(label, floats(outputs, 'values'), expected);
     };
     const tokens = io[`${group}tokens`];
     if (found[group]) await decode(output, found[group]);

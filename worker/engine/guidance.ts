@@ -66,13 +66,16 @@ function scaled(
 
 /** A weight for each: l_u + sum of w_i * (l_i - l_u), where u sees none of the weighted inputs. */
 function weighted(state: TokenState, weights: Readonly<Record<string, number>>): Condition[] {
-  const single = Object.entries(weights).filter(([name]) => state.has(name));
-  const none = single.reduce((rest, [name]) => withoutModality(rest, name), state);
-  const conditions = single.map(([name, weight]) => ({
-    state: withModality(none, name, state.get(name)!),
+  const single = Object.entries(weights).flatMap(([name, weight]) => {
+    const tokens = state.get(name);
+    return tokens ? [{ name, weight, tokens }] : [];
+  });
+  const none = single.reduce((rest, { name }) => withoutModality(rest, name), state);
+  const conditions = single.map(({ name, weight, tokens }) => ({
+    state: withModality(none, name, tokens),
     weight,
   }));
-  const total = single.reduce((sum, [, weight]) => sum + weight, 0);
+  const total = single.reduce((sum, { weight }) => sum + weight, 0);
   return [...conditions, { state: none, weight: 1 - total }];
 }
 

@@ -2,6 +2,7 @@
  * From logits to a token. Filters act on the raw logits, before the temperature divides them, as in the
  * 4M sampler; the draw is by inverse CDF from a uniform number that the caller supplies.
  */
+import { itemAt } from '../../shared/lookup.ts';
 import type { SamplingSettings } from './forward.ts';
 import { type Address, uniform } from './rng.ts';
 
@@ -37,9 +38,9 @@ export function inverseCdf(probabilities: Float64Array, u: number): number {
   for (const p of probabilities) total += p;
   let sum = 0;
   let last = 0;
-  for (let i = 0; i < probabilities.length; i++) {
-    if (probabilities[i] === 0) continue;
-    sum += probabilities[i]!;
+  for (const [i, probability] of probabilities.entries()) {
+    if (probability === 0) continue;
+    sum += probability;
     last = i;
     if (sum > u * total) return i;
   }
@@ -49,28 +50,29 @@ export function inverseCdf(probabilities: Float64Array, u: number): number {
 /** Index of the largest value, the first one of equals. */
 export function argmax(values: ArrayLike<number>): number {
   let best = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? Number.NEGATIVE_INFINITY;
+    if (value > highest) {
+      best = i;
+      highest = value;
+    }
+  }
   return best;
 }
 
 /** exp(l / T) normalised; -Infinity gives exactly 0. */
 export function softmax(logits: ArrayLike<number>, temperature = 1): Float64Array {
-  const maximum = logits[argmax(logits)]!;
-  const result = new Float64Array(logits.length);
-  let total = 0;
-  for (let i = 0; i < logits.length; i++) {
-    const value = Math.exp((logits[i]! - maximum) / temperature);
-    result[i] = value;
-    total += value;
-  }
-  for (let i = 0; i < result.length; i++) result[i]! /= total;
-  return result;
+  const maximum = itemAt(logits, argmax(logits), 'logits');
+  const result = Float64Array.from(logits, (logit) => Math.exp((logit - maximum) / temperature));
+  const total = result.reduce((sum, value) => sum + value, 0);
+  return result.map((value) => value / total);
 }
 
 function filterTopK(logits: Float64Array<ArrayBuffer>, topK: number): Float64Array<ArrayBuffer> {
   const wanted = topK < 1 ? Math.floor(topK * logits.length) : Math.floor(topK);
   const count = Math.min(Math.max(wanted, 1), logits.length);
-  const border = Float64Array.from(logits).sort()[logits.length - count]!;
+  const border = itemAt(Float64Array.from(logits).sort(), logits.length - count, 'logits');
   return logits.map((value) => (value < border ? -Infinity : value));
 }
 
@@ -79,17 +81,17 @@ function filterTopP(logits: Float64Array<ArrayBuffer>, topP: number): Float64Arr
   // Entries this small sum to at most (1 - p) / 2, so all of them lie behind the border: sorting the
   // others is enough.
   const negligible = (1 - topP) / (2 * logits.length);
-  const candidates: number[] = [];
-  for (let i = 0; i < probabilities.length; i++) {
-    if (probabilities[i]! > negligible) candidates.push(i);
+  const candidates: { readonly index: number; readonly probability: number }[] = [];
+  for (const [index, probability] of probabilities.entries()) {
+    if (probability > negligible) candidates.push({ index, probability });
   }
-  candidates.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
+  candidates.sort((a, b) => b.probability - a.probability || a.index - b.index);
   const kept = new Float64Array(logits.length).fill(-Infinity);
   let before = 0;
-  for (const index of candidates) {
+  for (const { index, probability } of candidates) {
     if (before > topP) break;
-    kept[index] = logits[index]!;
-    before += probabilities[index]!;
+    kept[index] = itemAt(logits, index, 'logits');
+    before += probability;
   }
   return kept;
 }
@@ -140,13 +142,13 @@ export function sampleToken(
   if (isGreedy(settings.temperature)) return { id: argmax(logits), confidence: 1 };
   const probabilities = distribution(logits, settings);
   const id = pick(probabilities, draw);
-  return { id, confidence: probabilities[id]! };
+  return { id, confidence: itemAt(probabilities, id, 'probabilities') };
 }
 
 /** Probability of a token at temperature 1 without filters. */
 export function likelihoodOf(logits: Float32Array | Float64Array, id: number): number {
-  const maximum = logits[argmax(logits)]!;
+  const maximum = itemAt(logits, argmax(logits), 'logits');
   let total = 0;
-  for (let i = 0; i < logits.length; i++) total += Math.exp(logits[i]! - maximum);
-  return Math.exp(logits[id]! - maximum) / total;
+  for (const logit of logits) total += Math.exp(logit - maximum);
+  return Math.exp(itemAt(logits, id, 'logits') - maximum) / total;
 }

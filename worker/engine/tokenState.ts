@@ -2,6 +2,7 @@
  * What the encoder sees: for each modality its visible tokens. Immutable; each step makes a new state
  * that shares what did not change.
  */
+import { itemAt } from '../../shared/lookup.ts';
 
 /** Pixels and embeddings are rows of floats, everything else is ids. */
 export type Content =
@@ -73,7 +74,9 @@ export function idsByPosition(state: TokenState, modality: string): Map<number, 
   const tokens = state.get(modality);
   if (tokens?.content.kind !== 'ids') return new Map();
   const { ids } = tokens.content;
-  return new Map(tokens.positions.map((position, i) => [position, ids[i]!]));
+  return new Map(
+    tokens.positions.map((position, i) => [position, itemAt(ids, i, `ids of ${modality}`)]),
+  );
 }
 
 /** The state with further tokens of a picture settled; positions stay sorted. */

@@ -1,7 +1,9 @@
 /** The generate task: inputs -> engine -> outputs. A pure function of the request and the models. */
+
 import type { GenerateRequest, Merged, Output, Progress } from '../../shared/api/generate.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { KnownTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
+import { itemAt, present, valueAt } from '../../shared/lookup.ts';
 import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
 import type { PassCount } from '../batching/passes.ts';
@@ -32,13 +34,17 @@ export interface TaskOptions {
 function knownOf(stage: Stage, known: readonly KnownTarget[], samples: number): readonly Ids[] {
   const leading = known.slice(0, stage.targets.length);
   for (const [i, { modality, samples: ids }] of leading.entries()) {
-    if (stage.targets[i]!.plan.modality === modality && ids.length === samples) continue;
+    const next = itemAt(stage.targets, i, 'targets').plan.modality;
+    if (next === modality && ids.length === samples) continue;
     const detail = `the known target ${modality} is not the next one, or has not ${samples} samples`;
     throw refusal('invalid_request', detail);
   }
   return Array.from(
     { length: samples },
-    (_, sample) => new Map(leading.map(({ modality, samples: ids }) => [modality, ids[sample]!])),
+    (_, sample) =>
+      new Map(
+        leading.map(({ modality, samples: ids }) => [modality, itemAt(ids, sample, 'samples')]),
+      ),
   );
 }
 
@@ -74,7 +80,8 @@ async function runStages(
   const outcomes: Outcome[] = [];
   let [made, left]: [readonly Ids[], readonly KnownTarget[]] = [[], known];
   for (const stage of plan.stages) {
-    const model = models.find(({ description }) => description === stage.model)!;
+    const own = models.find(({ description }) => description === stage.model);
+    const model = present(own, `the model ${stage.model.id}`);
     const { signal } = options;
     const common = { request, seed, passes, reading, reporter, signal, made };
     const leading = knownOf(stage, left, plan.samples);
@@ -99,7 +106,7 @@ async function gather(
   for (const { stage, model, result } of outcomes) {
     for (const target of stage.targets) {
       for (const [sample, ids] of result.samples.entries()) {
-        decoding.complete(target, sample, ids.get(target.plan.modality)!, model);
+        decoding.complete(target, sample, valueAt(ids, target.plan.modality, 'targets'), model);
       }
     }
   }
@@ -122,7 +129,10 @@ function countGenerated({ stage, model, result }: Outcome, known: number): numbe
     const ids = visible?.kind === 'ids' ? visible.ids : [];
     // The gaps of a text are sentinels; in a grid these ids are tokens as any other.
     const given = ids.filter((id) => entry.type === 'img' || !isSentinel(id)).length;
-    return result.samples.reduce((sum, made) => sum + made.get(modality)!.length - given, 0);
+    return result.samples.reduce(
+      (sum, made) => sum + valueAt(made, modality, 'targets').length - given,
+      0,
+    );
   });
   return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -1,7 +1,8 @@
 /** One stage of a request: the targets that one model makes, for all samples side by side. */
+
 import type { GenerateRequest } from '../../shared/api/generate.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
-import { fieldOf } from '../../shared/lookup.ts';
+import { fieldOf, itemAt, valueAt } from '../../shared/lookup.ts';
 import type { PlannedInput } from '../../shared/plan/inputs.ts';
 import { inputModality } from '../../shared/plan/names.ts';
 import type { Stage } from '../../shared/plan/plan.ts';
@@ -83,7 +84,8 @@ function start(
   let state = inputs;
   const conditioning = [...inputs.keys()];
   for (const { modality } of stage.made) {
-    state = withModality(state, modality, fullTokens(made[sample]!.get(modality)!, origin));
+    const ids = valueAt(itemAt(made, sample, 'samples'), modality, 'targets of earlier stages');
+    state = withModality(state, modality, fullTokens(ids, origin));
     conditioning.push(modality);
   }
   for (const [modality, ids] of known[sample] ?? []) {
@@ -128,7 +130,7 @@ export async function runStage(
     passes,
     ...(signal && { signal }),
   });
-  const each = forwards[0]!.length;
+  const each = itemAt(forwards, 0, 'samples').length;
   const samples = forwards.map((_, sample): Ids => {
     const own = results.slice(sample * each, (sample + 1) * each);
     return new Map([...(options.known[sample] ?? []), ...own.flatMap((result) => [...result])]);

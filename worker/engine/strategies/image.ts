@@ -1,4 +1,5 @@
 /** One picture-like target, step by step: the part MaskGIT and ROAR have in common. */
+import { fieldOf, itemAt } from '../../../shared/lookup.ts';
 import type { TargetPlan } from '../../../shared/plan/targetPlan.ts';
 import type { Engine } from '../engine.ts';
 import { type Forward, predict } from '../forward.ts';
@@ -20,7 +21,7 @@ export function* generateImage(
   guidance: Guidance,
 ): Forward<TokenState> {
   const { modality, scheme, counts, topK, topP } = plan;
-  const total = engine.modalities[modality]!.max_tokens;
+  const total = fieldOf(engine.modalities, modality, 'modalities').max_tokens;
   const first = engine.specials.sentinel(1);
   let state = start;
   if (remainingPositions(state, modality, total).length === 0) return state;
@@ -32,7 +33,7 @@ export function* generateImage(
         scheme === 'roar'
           ? roarPositions(open, count, engine.chance, modality, step)
           : maskgitPositions(open);
-      const temperature = plan.stepTemperatures[step]!;
+      const temperature = itemAt(plan.stepTemperatures, step, 'temperatures');
       const addresses = positions.map((position) => ({ target: modality, step, position }));
       const predicted = yield* predict({
         modality,
@@ -43,15 +44,18 @@ export function* generateImage(
         sampling: { temperature, topK, topP },
         draws: drawsFor(addresses, temperature, engine.chance),
       });
+      const candidates = positions.map((position, i) => ({
+        position,
+        id: itemAt(predicted.ids, i, 'predicted ids'),
+      }));
       const settled =
         scheme === 'roar'
-          ? positions.map((position, i) => ({ position, id: predicted.ids[i]! }))
+          ? candidates
           : keepMostConfident(
-              positions.map((position, i) => ({
-                position,
-                id: predicted.ids[i]!,
-                confidence: predicted.confidence[i]!,
-                likelihood: predicted.likelihood[i]!,
+              candidates.map((candidate, i) => ({
+                ...candidate,
+                confidence: itemAt(predicted.confidence, i, 'confidences'),
+                likelihood: itemAt(predicted.likelihood, i, 'likelihoods'),
               })),
               count,
             );
