@@ -44,7 +44,7 @@ async function untilIt(answersNow: () => Promise<boolean>, milliseconds: number)
 /** Waits until both processes answer again, so that one attack is not charged for the one before it. */
 async function settle(stack: Stack, probeFile: string): Promise<void> {
   await pause(SETTLE_MS);
-  const addresses = { worker: `${stack.workerUrl}/v2/health/live`, edge: `${stack.url}/readyz` };
+  const addresses = { worker: `${stack.workerUrl}/v2/health/live`, edge: `${stack.url}/healthz` };
   for (const name of ['worker', 'edge'] as const) {
     const begin = Date.now();
     if (await untilIt(() => answers(addresses[name]), SILENT_MS)) continue;

@@ -10,6 +10,7 @@ import { startProfile } from './stallProfile.ts';
 import { NOTED_MS, type ProbeLine } from './stalls.ts';
 
 const TICK_MS = 4;
+const PROFILED_MS = 35;
 const MEMORY_EVERY_MS = 200;
 
 const SCRIPTS: Readonly<Record<string, ProbeLine['process']>> = {
@@ -45,7 +46,8 @@ function watch(name: ProbeLine['process'], file: string): void {
     const wait = waited() - lastWaited;
     if (late > NOTED_MS) {
       const at = Date.now();
-      const stack = profile?.(late);
+      // Reading a profile takes long itself: only for what this thread did, not for what it waited.
+      const stack = late - wait > PROFILED_MS ? profile?.(late) : undefined;
       write({ process: name, at, stall: late, waited: wait, ...(stack && { stack }) });
     }
     if (Date.now() - memoryAt > MEMORY_EVERY_MS) {
