@@ -18,6 +18,9 @@ export const modalitySchema = z
     output: z.boolean().describe('Whether it can be generated'),
     vocabulary: count.nullable().describe('Ids that its tokens have; null where it has none'),
     tokens: count.describe('Tokens of a grid, or the most that a sequence has'),
+    patches: count
+      .optional()
+      .describe('Patches as which its pixels are read, where these are not as many as its tokens'),
     input_size: count.nullable().describe('Side of its picture in pixels; null where it is none'),
     accepts: z
       .array(z.enum(['image', 'text', 'tokens', 'value', 'file']))

@@ -96,17 +96,19 @@ function textOf(value: InputValue): string {
  */
 function countGrid(
   entry: Modality,
+  modality: string,
   value: InputValue,
 ): Pick<PlannedInput, 'visible' | 'open' | 'partial' | 'exact'> {
   const hidden = hiddenParts(value);
   const tokens = typeof value === 'object' && 'tokens' in value ? value.tokens : undefined;
+  const count = isPixels(entry, modality) ? (entry.patches ?? entry.tokens) : entry.tokens;
   if (hidden.some((part) => 'mask' in part) || (hidden.length > 0 && !tokens)) {
-    return { visible: entry.tokens, open: entry.tokens, partial: true, exact: false };
+    return { visible: count, open: count, partial: true, exact: false };
   }
-  const absent = tokensInBoxes(hidden, entry.tokens);
+  const absent = tokensInBoxes(hidden, count);
   for (const [index, id] of tokens?.entries() ?? []) if (id === null) absent.add(index);
   const open = absent.size;
-  return { visible: entry.tokens - open, open, partial: open > 0, exact: true };
+  return { visible: count - open, open, partial: open > 0, exact: true };
 }
 
 /** Tokens of a sequence that the encoder sees: one sentinel stands for each run of unknown ones. */
@@ -148,7 +150,7 @@ export function planInput(
     checkTokens(value.tokens, rangeOf(entry), pointerBelow(at, 'tokens'));
   checkTextLength(value, entry, at);
   const base = { name, entry, modality: present(exact, `what ${name} feeds`), form };
-  if (entry.type === 'img') return { ...base, ...countGrid(entry, value) };
+  if (entry.type === 'img') return { ...base, ...countGrid(entry, base.modality, value) };
   const text = textOf(value);
   const tokens = typeof value === 'object' && 'tokens' in value ? value.tokens : undefined;
   const isText = form === 'text' || form === 'value';

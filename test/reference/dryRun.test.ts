@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
+import { present } from '../../shared/lookup.ts';
 import { describePlan } from '../../shared/plan/describe.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { loadModelSet } from '../../worker/session/registry.ts';
@@ -18,6 +19,12 @@ describe('dry run', () => {
   let model: ServedModel;
   let rgb: { data: string };
   let depth: { data: string };
+  /** Tokens of a picture. */
+  const grid = (): number =>
+    present(
+      model.description.modalities.find(({ name }) => name === 'depth'),
+      'depth',
+    ).tokens;
   before(async () => {
     set = await exportDemo();
     model = await serveModel(await loadModelSet(join(set.modelsFolder, 'demo'), { threads: 1 }));
@@ -82,7 +89,7 @@ describe('dry run', () => {
       () => ({
         inputs: {
           rgb,
-          depth: { tokens: Array.from({ length: 64 }, (_, i) => (i < 40 ? i : null)) },
+          depth: { tokens: Array.from({ length: grid() }, (_, i) => (i < 40 ? i : null)) },
         },
         targets: [{ modality: 'depth', steps: 6, scheme: 'maskgit' }, 'normal'],
       }),
@@ -123,7 +130,7 @@ describe('dry run', () => {
     assert.ok(told.plan.length > 4);
     const [first] = told.plan;
     assert.equal(first!.target, 'depth');
-    assert.deepEqual(first!.steps, [{ tokens: 64, temperature: 0.01 }]);
+    assert.deepEqual(first!.steps, [{ tokens: grid(), temperature: 0.01 }]);
     assert.deepEqual([first!.scheme, first!.top_p, first!.guidance], ['roar', 0.8, 2]);
   });
 
@@ -132,8 +139,8 @@ describe('dry run', () => {
       inputs: { rgb },
       targets: [{ modality: 'depth', guidance_scale: 1 }],
     });
-    // 64 pixel patches are read, 64 tokens are predicted.
-    const units = Math.ceil((128 * model.description.parameters) / 1e6);
+    // 64 pixel patches are read, and the tokens of one grid are predicted.
+    const units = Math.ceil(((64 + grid()) * model.description.parameters) / 1e6);
     assert.deepEqual([told.usage.units, told.usage.decoder_passes], [units, 1]);
   });
 });

@@ -70,6 +70,8 @@ export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'token
     const infoOf = (member: string) => fieldOf(fm.modalities, member, 'the model');
     const tokenized = members.find((member) => !infoOf(member).pixels);
     const info = infoOf(tokenized ?? itemAt(members, 0, 'a group'));
+    const pixels = members.find((member) => infoOf(member).pixels);
+    const patches = pixels === undefined ? info.max_tokens : infoOf(pixels).max_tokens;
     const forms = accepts(members, loaded);
     return {
       name,
@@ -80,6 +82,7 @@ export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'token
       output: members.some((member) => fm.config.domains_out.includes(member)),
       vocabulary: info.vocab_size ?? null,
       tokens: info.max_tokens,
+      ...(patches !== info.max_tokens && { patches }),
       input_size: info.input_size ?? null,
       accepts: forms,
       ...(info.classes && { classes: info.classes }),

@@ -8,7 +8,8 @@ IMAGES = [m for m, (kind, *_) in M.MODS.items() if kind == "img"]
 TOKENS = [m for m in M.MODS if m.startswith("tok_")]
 SEQS = {"caption": "caption", "det": "det", "color_palette": "palette", "metadata": "metadata"}
 SPLITS = ("a", "b")
-SEEN, MADE = 48, 64     # tokens predicted of a picture at a time, out of 256: where pixels are given, and elsewhere
+N, SIDE = M.N, 64 // T.PATCH
+SEEN, MADE = 48, 64     # tokens predicted of a picture at a time: where pixels are given, and elsewhere
 CAPTION_WAYS = 9        # the caption itself, six phrasings that fix the places, two that do not
 
 def pad_rows(rows):
@@ -30,12 +31,12 @@ def prepare(data, out):
             ways = pad_rows([T.encode_text(p) + [T.EOS] for r in rows for p in [r["caption"]] + r["phrasings"]])
             np.save(f"{d}/text_ways.npy", ways.reshape(len(rows), CAPTION_WAYS, -1))
         if not os.path.exists(f"{d}/solid.npy"):
-            sem = T.array([d], "semseg").reshape(-1, 16, 4, 16, 4)
-            np.save(f"{d}/solid.npy", (sem > 1).any((2, 4)).reshape(-1, 256))
+            sem = T.array([d], "semseg").reshape(-1, SIDE, T.PATCH, SIDE, T.PATCH)
+            np.save(f"{d}/solid.npy", (sem > 1).any((2, 4)).reshape(-1, N))
     if not os.path.exists(f"{data}/a/reconstruction.npy"):
         tok, ids = T.load(f"{out}/tok_rgb.safetensors"), np.load(f"{data}/a/tok_rgb.npy").astype(np.int64)[:10000]
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            y = [((tok.decode(torch.from_numpy(ids[i:i + 128]).view(-1, 16, 16)).float().clamp(-1, 1) + 1) * 127.5).round().byte()
+            y = [((tok.decode(torch.from_numpy(ids[i:i + 128]).view(-1, SIDE, SIDE)).float().clamp(-1, 1) + 1) * 127.5).round().byte()
                  for i in range(0, len(ids), 128)]
         np.save(f"{data}/a/reconstruction.npy", torch.cat(y).permute(0, 2, 3, 1).contiguous().numpy())
 
@@ -98,7 +99,7 @@ class Data:
         w = np.array([weights[k] for k in names])
         return [str(k) for k in self.rng.choice(names, min(n, len(names)), False, w / w.sum())]
 
-    def budget(self, n=256):
+    def budget(self, n=N):
         """4M's share of visible tokens while a picture is painted, few more often than many."""
         return min(144, int(n * (1 - math.cos(math.pi / 2 * self.rng.random()))))
 
@@ -114,7 +115,7 @@ class Data:
         for m in self.choose(weights, 2):
             p.predict[m] = SEEN
             if r.random() < .1:
-                p.visible[m] = int(r.integers(1, 96))
+                p.visible[m] = int(r.integers(1, 3 * N // 8))
         if r.random() < .2:
             p.predict["tok_scene_global"] = 16
         return p
@@ -140,7 +141,7 @@ class Data:
             p.given["caption"] = "full" if r.random() < .9 else "empty"
             p.predict["tok_rgb@64"] = MADE
             if r.random() < .2:
-                p.hole = (int(r.integers(5, 13)), int(r.integers(5, 13)))
+                p.hole = tuple(int(k) for k in r.integers(SIDE // 3, 4 * SIDE // 5 + 1, 2))
                 if r.random() < .5:
                     del p.given["caption"]
                 return p
@@ -149,13 +150,13 @@ class Data:
                 p.given["det"] = "full"
             v = r.random()
             if v < .72:
-                p.visible["tok_semseg@64"] = 256 if v < .15 else int(r.integers(48, 144))
+                p.visible["tok_semseg@64"] = N if v < .3 else int(r.integers(3 * N // 16, 9 * N // 16))
         else:                                           # any -> any
             sources = {**dict.fromkeys(IMAGES, 1.), "tok_semseg@64": 1.5, "tok_rgb@64": 1.5, "tok_scene_global": .4}
             given = self.choose(sources, 1 if r.random() < .7 else 2)
             for m in given:
                 n = M.MODS[m][2]
-                p.visible[m] = n if n < 256 or len(given) == 1 and r.random() < .25 else int(r.integers(48, 144))
+                p.visible[m] = n if n < N or r.random() < .4 else int(r.integers(3 * N // 16, 9 * N // 16))
             goals = {m: 2. if m == "tok_rgb@64" else 1. for m in IMAGES if m not in given}
             m = self.choose(goals, 1)[0]
             p.predict[m] = MADE
@@ -175,8 +176,8 @@ class Data:
         key = torch.rand(p.size, n)
         if p.hole and m == "tok_rgb@64":
             h, w = p.hole
-            top, left = (torch.randint(0, 17 - k, (p.size, 1, 1)) for k in p.hole)
-            y, x = torch.arange(16)[None, :, None], torch.arange(16)[None, None]
+            top, left = (torch.randint(0, SIDE + 1 - k, (p.size, 1, 1)) for k in p.hole)
+            y, x = torch.arange(SIDE)[None, :, None], torch.arange(SIDE)[None, None]
             hidden = ((y >= top) & (y < top + h) & (x >= left) & (x < left + w)).flatten(1)
             key, v = key + hidden, n - h * w
         perm = key.argsort(1)

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 import tokenizers as T
 
 V_TEXT = len(T.VOCAB)
+N = (64 // T.PATCH) ** 2
+image = lambda name: ("img", T.CODES[name], N, T.PATCH)
 # name -> (kind, vocabulary, tokens, patch). kinds: pix (input only), img (2D tokens), seq (causal text), glob (learned positions)
-MODS = {"rgb@64": ("pix", 0, 64, 8), "tok_rgb@64": ("img", 1024, 256, 4), "tok_depth@64": ("img", 512, 256, 4),
-        "tok_normal@64": ("img", 512, 256, 4), "tok_semseg@64": ("img", 256, 256, 4), "tok_canny_edge@64": ("img", 512, 256, 4),
+MODS = {"rgb@64": ("pix", 0, 64, 8), **{f"tok_{name}@64": image(name) for name in T.CODES},
         "caption": ("seq", V_TEXT, 40, 0), "det": ("seq", V_TEXT, 24, 0), "color_palette": ("seq", V_TEXT, 24, 0),
         "metadata": ("seq", V_TEXT, 24, 0), "tok_scene_global": ("glob", 32, 16, 16)}
 CLASSES = ["sky", "ground", "sphere", "box", "cylinder", "cone"]
@@ -47,9 +48,9 @@ def knowledge():
     return json.dumps(dict(world="computer-drawn scenes of one to three solids (spheres, boxes, cylinders, cones) in six "
                                  "colours on a plain ground under the sky", words=sorted(set(T.WORDS) - {","}), picture_size=64))
 
-def config(mods, dim=128, depth=(5, 5), heads=4):
+def config(mods, dim=128, depth=(4, 4), heads=4):
     return dict(domains_in=[m for m in mods], domains_out=[m for m in mods if MODS[m][0] != "pix"], image_size=64,
-                patch_size=8, dim=dim, encoder_depth=depth[0], decoder_depth=depth[1], num_heads=heads, mlp_ratio=4.125,
+                patch_size=8, dim=dim, encoder_depth=depth[0], decoder_depth=depth[1], num_heads=heads, mlp_ratio=4.0,
                 qkv_bias=False, proj_bias=False, mlp_bias=False, norm_bias=False, act_layer="SiLU", gated_mlp=True,
                 qk_norm=False, share_modality_embeddings=False)
 

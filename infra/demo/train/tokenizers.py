@@ -8,8 +8,13 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-# ViT presets (public 4M has vit_s/b/l; these are the demo's own sizes)
-VIT = {"vit_demo_enc": dict(dim=96, depth=1, heads=3), "vit_demo_dec": dict(dim=96, depth=3, heads=3)}
+# Pixels on a side of what a token stands for, and what follows from it: codes, and ViT presets (public 4M has
+# vit_s/b/l; these are the demo's own sizes). 4 draws far crisper, and the model then has four times the tokens to learn.
+PATCH = int(os.environ.get("PATCH", 8))
+CODES = {8: dict(rgb=256, depth=256, normal=256, semseg=256, canny_edge=256),
+         4: dict(rgb=1024, depth=512, normal=512, semseg=256, canny_edge=512)}[PATCH]
+VIT = {8: {"vit_demo_enc": dict(dim=96, depth=2, heads=3), "vit_demo_dec": dict(dim=96, depth=2, heads=3)},
+       4: {"vit_demo_enc": dict(dim=96, depth=1, heads=3), "vit_demo_dec": dict(dim=96, depth=3, heads=3)}}[PATCH]
 
 # ---------------------------------------------------------------- safetensors
 _DT = {torch.float32: "F32", torch.float16: "F16", torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8"}
@@ -54,12 +59,12 @@ def sincos_2d(h, w, dim):
     return torch.cat([a.sin(), a.cos(), b.sin(), b.cos()], 1)
 
 class Mlp(nn.Module):
-    def __init__(self, dim):
+    def __init__(self, dim, act):
         super().__init__()
-        self.fc1, self.fc2 = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+        self.fc1, self.fc2, self.act = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim), act
 
     def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x)))
+        return self.fc2(self.act(self.fc1(x)))
 
 class Attn(nn.Module):
     def __init__(self, dim, heads):
@@ -76,15 +81,15 @@ class Block(nn.Module):
     def __init__(self, dim, heads):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(dim, eps=1e-6), nn.LayerNorm(dim, eps=1e-6)
-        self.attn, self.mlp = Attn(dim, heads), Mlp(dim)
+        self.attn, self.mlp = Attn(dim, heads), Mlp(dim, F.gelu)
 
     def forward(self, x):
         x = x + self.attn(self.norm1(x))
         return x + self.mlp(self.norm2(x))
 
 class ViT(nn.Module):
-    """Encoder (image -> dim x nh x nw) or decoder (dim x nh x nw -> image)."""
-    def __init__(self, preset, channels, patch, res, decoder):
+    """Encoder (image -> dim x nh x nw) or decoder (dim x nh x nw -> image); shipped ones end in a tanh post-MLP."""
+    def __init__(self, preset, channels, patch, res, decoder, post_mlp):
         super().__init__()
         p, g = VIT[preset], res // patch
         self.dim, self.patch, self.ch, self.dec = p["dim"], patch, channels, decoder
@@ -92,6 +97,9 @@ class ViT(nn.Module):
         if not decoder:
             self.proj = nn.Conv2d(channels, self.dim, patch, patch)
         self.blocks = nn.Sequential(*[Block(self.dim, p["heads"]) for _ in range(p["depth"])])
+        self.post = post_mlp
+        if post_mlp:
+            self.norm_mlp, self.post_mlp = nn.LayerNorm(self.dim, eps=1e-6), Mlp(self.dim, torch.tanh)
         if decoder:
             self.out_proj = nn.Linear(self.dim, channels * patch * patch)
         for m in self.modules():
@@ -105,6 +113,7 @@ class ViT(nn.Module):
         pos = self.pos_emb if self.pos_emb.shape[-2:] == (nh, nw) else \
             F.interpolate(self.pos_emb, (nh, nw), mode="bicubic", align_corners=False)
         x = self.blocks((x + pos).flatten(2).transpose(1, 2))
+        x = x + self.post_mlp(self.norm_mlp(x)) if self.post else x
         if not self.dec:
             return x.transpose(1, 2).reshape(B, -1, nh, nw)
         x = self.out_proj(x).view(B, nh, nw, self.ch, self.patch, self.patch)
@@ -156,15 +165,15 @@ class Quantize(nn.Module):
         return F.embedding(ids, self._codebook.embed).permute(0, 3, 1, 2)
 
 class Tokenizer(nn.Module):
-    """VQ-VAE. encode: image (or label map) -> ids (B,8,8); decode: ids -> image (or class logits)."""
+    """VQ-VAE. encode: image (or label map) -> ids (B,h,w); decode: ids -> image (or class logits)."""
     def __init__(self, c):
         super().__init__()
         self.config = c
         if c["n_labels"]:
             self.cls_emb = nn.Embedding(c["n_labels"], c["n_channels"])
-        self.encoder = ViT(c["enc_type"], c["n_channels"], c["patch_size"], c["image_size"], False)
+        self.encoder = ViT(c["enc_type"], c["n_channels"], c["patch_size"], c["image_size"], False, c["post_mlp"])
         self.quant_proj, self.quantize = nn.Conv2d(self.encoder.dim, c["latent_dim"], 1), Quantize(c)
-        self.decoder = ViT(c["dec_type"], c["n_labels"] or c["n_channels"], c["patch_size"], c["image_size"], True)
+        self.decoder = ViT(c["dec_type"], c["n_labels"] or c["n_channels"], c["patch_size"], c["image_size"], True, c["post_mlp"])
         self.post_quant_proj = nn.Conv2d(c["latent_dim"], self.decoder.dim, 1)
 
     def quant(self, x):
@@ -184,11 +193,10 @@ def config(name):
                     enc_type="BottleneckMLP/B_2-Wi_64", dec_type="BottleneckMLP/B_2-Wi_64", patch_proj=False,
                     post_mlp=False, quant_type="memcodes", codebook_size=32, num_codebooks=16, latent_dim=128,
                     sync_codebook=False, undo_std=False)
-    ch, labels, K = dict(rgb=(3, None, 1024), depth=(1, None, 512), normal=(3, None, 512), semseg=(16, 6, 256),
-                         canny_edge=(1, None, 512))[name]
+    ch, labels = dict(rgb=(3, None), depth=(1, None), normal=(3, None), semseg=(16, 6), canny_edge=(1, None))[name]
     return dict(domain=name if name != "semseg" else "semseg_shapes", model_type="VQVAE", image_size=64, n_channels=ch,
-                n_labels=labels, enc_type="vit_demo_enc", dec_type="vit_demo_dec", patch_proj=True, post_mlp=False,
-                patch_size=4, quant_type="lucid", codebook_size=K, num_codebooks=1, latent_dim=16, norm_codes=True,
+                n_labels=labels, enc_type="vit_demo_enc", dec_type="vit_demo_dec", patch_proj=True, post_mlp=PATCH == 8,
+                patch_size=PATCH, quant_type="lucid", codebook_size=CODES[name], num_codebooks=1, latent_dim=16, norm_codes=True,
                 norm_latents=True, sync_codebook=False, ema_decay=0.95, threshold_ema_dead_code=0.02, undo_std=False,
                 code_replacement_policy="batch_random", commitment_weight=1.0, kmeans_init=False, out_conv=False)
 

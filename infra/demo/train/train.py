@@ -36,16 +36,13 @@ def losses(m, dense, data, plan):
         at += val.shape[1]
     return loss, seen
 
-KEPT_IDS = ("tok_scene_global",)        # tokenizers whose ids mean the same as in the warm start
-
 @torch.no_grad()
 def warm(m, path):
     """Takes over an earlier model's weights so that the function stays the same: what is new in a feed-forward layer or
-    as a block adds nothing at first. Ids of retrained tokenizers mean something else now, so their tables are new."""
+    as a block adds nothing at first. A table of another length belongs to a retrained tokenizer, and is new."""
     old, taken = T.load_st(path)[0], 0
     for k, v in m.state_dict().items():
-        is_table = "embeddings.tok_" in k and ("token_emb" in k or "to_logits" in k)
-        if k not in old or "pos_emb" in k and v.shape != old[k].shape or is_table and not any(i in k for i in KEPT_IDS):
+        if k not in old or "embeddings" in k and v.shape != old[k].shape:
             if k not in old and k.endswith(("proj.weight", "fc2.weight")) and "coder." in k:
                 v.zero_()
             continue
