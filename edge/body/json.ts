@@ -25,11 +25,16 @@ const tooMany = (most: number, what: string) =>
   refusal('too_large', `a JSON body has at most ${most} ${what}`);
 
 /** Where a text ends that begins behind `from`; the end of the bytes when it does not end. */
-function closingQuote(bytes: Uint8Array, from: number): number {
+async function closingQuote(bytes: Uint8Array, from: number): Promise<number> {
+  let paused = from;
   for (let at = bytes.indexOf(QUOTE, from); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
     let escapes = 0;
     while (bytes[at - 1 - escapes] === BACKSLASH) escapes++;
     if (escapes % 2 === 0) return at;
+    if (at - paused > SLICE) {
+      paused = at;
+      await pause();
+    }
   }
   return bytes.length;
 }
@@ -50,7 +55,7 @@ async function split(bytes: Uint8Array) {
     if (fields > MOST_FIELDS) throw tooMany(MOST_FIELDS, 'fields');
     at = end;
     if (quote === end) {
-      const close = closingQuote(bytes, quote + 1);
+      const close = await closingQuote(bytes, quote + 1);
       if (close - quote - 1 > LONG_TEXT) {
         pieces.push(bytes.subarray(begin, quote + 1));
         long.push(bytes.subarray(quote + 1, close));

@@ -22,9 +22,18 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
   [0x74, 0x09],
 ]);
 
+/** Whether there is any, looked for in slices: a search through many megabytes holds the event loop. */
+async function holdsBackslash(text: Uint8Array): Promise<boolean> {
+  for (let at = 0; at < text.length; at += SLICE) {
+    if (text.subarray(at, at + SLICE).includes(BACKSLASH)) return true;
+    await pause();
+  }
+  return false;
+}
+
 /** The bytes without JSON's escapes; any other escape than base64 can have is left, and is then refused. */
 async function unescaped(text: Uint8Array): Promise<Uint8Array> {
-  if (!text.includes(BACKSLASH)) return text;
+  if (!(await holdsBackslash(text))) return text;
   const plain = new Uint8Array(text.length);
   let length = 0;
   for (let at = 0; at < text.length; ) {

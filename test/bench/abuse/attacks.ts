@@ -136,6 +136,18 @@ function values(): Attack[] {
       run: once(generate(`{"inputs":{"caption":"a"},"targets":[${'"",'.repeat(4_000_000)}""]}`)),
     },
     { name: 'escapes', run: once(caption('\\u0000'.repeat(3_000_000))) },
+    {
+      name: 'escaped_quotes',
+      run: once(
+        generate(`{"inputs":{"caption":"${'\\\\"'.repeat(9_000_000)}"},"targets":["depth"]}`),
+      ),
+    },
+    {
+      name: 'backslashes',
+      run: once(
+        generate(`{"inputs":{"caption":"${'\\\\'.repeat(18_000_000)}"},"targets":["depth"]}`),
+      ),
+    },
     { name: 'fields', run: once({ path: '/v1/generate', ...manyFields(250_000) }) },
     {
       name: 'tokenize_words',
