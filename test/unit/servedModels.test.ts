@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { fusedRunner } from '../../worker/batching/fused/runner.ts';
+import type { Job } from '../../worker/jobs/job.ts';
 import { createGate } from '../../worker/service/gate.ts';
-import type { Job } from '../../worker/service/job.ts';
 import { createModels, type Models } from '../../worker/service/models.ts';
 import { runJob } from '../../worker/service/runJob.ts';
 import type { JobServices } from '../../worker/service/services.ts';

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
-import { isJobKind, type JobKind } from '../service/job.ts';
+import { isJobKind, type JobKind } from '../jobs/job.ts';
 import { describeError } from '../service/log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { assertServing, type JobServices } from '../service/services.ts';

@@ -1,6 +1,6 @@
 /** A job over HTTP: its outcome is answered whole, or as events while it goes on. */
 import type { ServerResponse } from 'node:http';
-import type { JobKind } from '../service/job.ts';
+import type { JobKind } from '../jobs/job.ts';
 import { readJob } from '../service/readJob.ts';
 import { runJob } from '../service/runJob.ts';
 import type { JobServices } from '../service/services.ts';

@@ -3,10 +3,10 @@ import type { Progress } from '../../shared/api/generate.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
 import type { WorkerGenerateResponse } from '../../shared/api/worker.ts';
+import type { JobKind, JobRequest } from '../jobs/job.ts';
 import { runGenerate } from '../tasks/generate.ts';
 import type { ServedModel } from '../tasks/servedModel.ts';
 import { runDetokenize, runTokenize } from '../tasks/tokens.ts';
-import type { JobKind, JobRequest } from './job.ts';
 
 export interface JobResults {
   readonly generate: WorkerGenerateResponse;

@@ -1,7 +1,8 @@
 /** Reads a job's request where it holds nobody up: small bodies here, large ones in a thread. */
+
+import type { Job, JobKind, JobRequest } from '../jobs/job.ts';
+import { parseJob } from '../jobs/parseJob.ts';
 import { inThread } from '../threads/inThread.ts';
-import type { Job, JobKind, JobRequest } from './job.ts';
-import { parseJob } from './parseJob.ts';
 
 /** A body of this size is parsed and checked in a few milliseconds. */
 const SMALL = 64 * 1024;

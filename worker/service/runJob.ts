@@ -11,10 +11,10 @@ import {
   refusal,
 } from '../../shared/api/problem.ts';
 import { present } from '../../shared/lookup.ts';
+import type { Job, JobKind } from '../jobs/job.ts';
 import { ThreadEndedError } from '../session/types.ts';
 import type { ServedModel } from '../tasks/servedModel.ts';
 import { boundModel } from './boundModel.ts';
-import type { Job, JobKind } from './job.ts';
 import { jobSignal, untilAborted } from './jobSignal.ts';
 import { JOBS, type JobResults } from './jobs.ts';
 import { describeError } from './log.ts';

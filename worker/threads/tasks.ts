@@ -2,8 +2,9 @@
  * What the threads of the pool can do, by name. Arguments and results are copied between threads: they are
  * plain values and typed arrays, and large results should be typed arrays, which are handed over instead.
  */
+
+import { parseJob } from '../jobs/parseJob.ts';
 import { PRESENTATION_TASKS } from '../presentations/threadTasks.ts';
-import { parseJob } from '../service/parseJob.ts';
 
 export const THREAD_TASKS = { parseJob, ...PRESENTATION_TASKS } as const;
 
