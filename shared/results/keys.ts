@@ -12,7 +12,7 @@ import { hiddenParts } from '../plan/names.ts';
 import { emptySequences, type RequestPlan } from '../plan/plan.ts';
 import { canonicalJson, sha256 } from './content.ts';
 
-export const RESULT_VERSION = 3;
+export const RESULT_VERSION = 4;
 
 /** Names that stand for files in `data` and `mask` -> sha256 of the file, in hex. */
 export type Digests = ReadonlyMap<string, string>;
