@@ -176,6 +176,7 @@ describe('words that the vocabulary lacks', () => {
       ['caption', { value: ['a box', 'a dog'] }, '/inputs/caption/value/1', ['dog']],
       ['det', { value: [box] }, '/inputs/det/value', ['unicorn']],
       ['det', 'v0=1 v1=2 v2=3 v3=4 dog', '/inputs/det', ['dog']],
+      ['det', { text: JSON.stringify([box]) }, '/inputs/det/text', ['unicorn']],
     ];
     for (const [name, value, pointer, words] of given) {
       const { ids, warnings } = await read(name, value);

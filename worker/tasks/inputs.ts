@@ -121,6 +121,8 @@ export async function readInput(
   const modality = exactName(name, value, model, at);
   const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
   const { type, presentation, max_tokens: tokens } = info;
+  // A second model reads the same inputs again.
+  reading.unknownWords.delete(modality);
   if (type === 'seq') checkTextLength(value, { name, type, presentation, tokens }, at);
   const given = await givenTokens(modality, value, model, at, reading);
   return await visible(given, value, { modality, info, at }, reading);

@@ -4,14 +4,15 @@ import { FailureError, refusal } from '../../shared/api/problem.ts';
 import { fieldOf } from '../../shared/lookup.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
-import type { TextForm, TextPresentation } from '../presentations/presentation.ts';
+import type { TextPresentation } from '../presentations/presentation.ts';
 import { textPresentation } from '../presentations/texts.ts';
 import type { Notation } from '../text/wordpiece.ts';
-import { special, wordsOf } from '../text/words.ts';
-import { checkGapCount, checkGaps, isGap } from './gaps.ts';
+import { checkGapCount, checkGaps } from './gaps.ts';
 import type { Reading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 import { textContext } from './textContext.ts';
+import { checkForm } from './textForm.ts';
+import { warnOfUnknown } from './unknownWords.ts';
 
 /** What a sequence modality's text is read with. */
 interface Sequence {
@@ -55,46 +56,6 @@ function tokensOf(text: string, sequence: Sequence, at: string) {
   return { ids, unknown };
 }
 
-/** Words that a warning names at most. */
-const NAMED = 5;
-
-function warnOfUnknown(
-  unknown: readonly string[],
-  { modality, model }: Sequence,
-  at: string,
-  reading: Reading,
-): void {
-  if (unknown.length === 0) return;
-  reading.unknownWords.set(modality, unknown);
-  const words = [...new Set(unknown)];
-  const named = words.slice(0, NAMED).map(quoted);
-  const more = words.length > NAMED ? ` and ${words.length - NAMED} more` : '';
-  const detail = `the vocabulary of ${model.description.id} lacks ${named.join(', ')}${more} of ${modality}`;
-  reading.warn({ code: 'unknown_words', detail, pointer: at });
-}
-
-/** Refuses a text that is not of its modality's form. Of a text with gaps each word is checked. */
-function checkForm(text: string, form: TextForm, sequence: Sequence, at: string): void {
-  const info = infoOf(sequence);
-  const { modality, model } = sequence;
-  const refuse = (why: string): never => {
-    const detail = `${modality} is written ${form.said}, or given as JSON; ${why}`;
-    throw refusal('invalid_input', detail, at);
-  };
-  const words = wordsOf(text);
-  const [first = ''] = words;
-  if (!isGap(first) && !form.begins(first)) refuse(`it does not begin with ${quoted(first)}`);
-  const odd = words.find((word) => !isGap(word) && !form.hasWord(word, info));
-  if (odd !== undefined) refuse(`${quoted(odd)} is no part of it`);
-  if (!words.some(isGap) && !form.fits(text, info)) refuse('the text does not follow this form');
-  const isForeign = (word: string): boolean =>
-    special(word) !== undefined && model.text.tokenize(word, 'format').ids.length !== 1;
-  const foreign = [...new Set(words)].find(isForeign);
-  if (foreign !== undefined) refuse(`the vocabulary has no ${quoted(foreign)}`);
-}
-
-const quoted = (word: string): string => `"${word.slice(0, 40)}"`;
-
 /** JSON that a structured modality was given as text; undefined for everything else. */
 function jsonOf(text: string): unknown {
   if (!/^\s*[[{]\s*["{\]}]/.test(text)) return undefined;
@@ -106,12 +67,18 @@ function jsonOf(text: string): unknown {
 }
 
 /**
- * Reads JSON that stands in a text: a failure points at the text, and says which part of the JSON it is.
+ * Reads JSON that stands in a text: failures and warnings point at the text, and say which part of the JSON
+ * it is.
  * @param read given the pointer of the JSON
  */
-async function inText(at: string, read: (at: string) => Promise<VisibleTokens>) {
+async function inText(
+  at: string,
+  reading: Reading,
+  read: (at: string, reading: Reading) => Promise<VisibleTokens>,
+): Promise<VisibleTokens> {
+  const warn: Reading['warn'] = (warning) => reading.warn({ ...warning, pointer: at });
   try {
-    return await read('');
+    return await read('', { ...reading, warn });
   } catch (error) {
     if (!(error instanceof FailureError)) throw error;
     const { code, detail, errors } = error.failure;
@@ -138,7 +105,9 @@ export async function textTokens(
   const { form } = sequence.presentation;
   const json = form ? jsonOf(text) : undefined;
   if (json !== undefined)
-    return await inText(at, (place) => valueTokens(json, modality, model, place, reading));
+    return await inText(at, reading, (place, own) =>
+      valueTokens(json, modality, model, place, own),
+    );
   return fullTokens(givenIds(text, sequence, at, reading));
 }
 
@@ -151,10 +120,11 @@ function givenIds(
 ): readonly number[] {
   if (text.replace(MARKS, '').trim() === '')
     throw refusal('invalid_input', 'the text is empty', at);
-  const { form } = sequence.presentation;
-  if (form) checkForm(text, form, sequence, at);
+  const { modality, model, presentation } = sequence;
+  const { form } = presentation;
+  if (form) checkForm(text, form, { modality, info: infoOf(sequence), text: model.text }, at);
   const { ids, unknown } = tokensOf(text, sequence, at);
-  warnOfUnknown(unknown, sequence, at, reading);
+  warnOfUnknown(unknown, modality, model, at, reading);
   return ids;
 }
 
@@ -187,7 +157,7 @@ export async function valueTokens(
     reading.signal?.throwIfAborted();
     if (presentation.form) {
       const { ids, unknown } = tokensOf(text, sequence, at);
-      warnOfUnknown(unknown, sequence, at, reading);
+      warnOfUnknown(unknown, modality, model, at, reading);
       runs.push(ids);
     } else {
       const place = Array.isArray(value) ? pointerBelow(at, index) : at;

@@ -52,3 +52,6 @@ export function splitAt(words: readonly string[], separator: string): string[][]
 /** `n things` or `1 thing`, for warnings. */
 export const counted = (count: number, thing: string): string =>
   `${count} ${thing}${count === 1 ? '' : 's'}`;
+
+/** A word in quotes, cut where it is long, for messages. */
+export const quoted = (word: string): string => `"${word.slice(0, 40)}"`;
