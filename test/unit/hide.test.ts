@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { FailureError } from '../../shared/api/problem.ts';
 import { hiddenPositions as positionsOf } from '../../worker/tasks/hide.ts';
 import { startReading } from '../../worker/tasks/reading.ts';
-import { type Frame, withoutHidden } from '../../worker/values/hide.ts';
+import { cellsInMask, type Frame, withoutHidden } from '../../worker/values/hide.ts';
 
 const AT = '/inputs/rgb/hide';
 type Hide = Parameters<typeof positionsOf>[0];
@@ -94,6 +94,64 @@ describe('masks', () => {
       'invalid_image',
       `${AT}/1/mask`,
     ]);
+  });
+});
+
+test('cells are those that share an area with a white pixel, at any size', () => {
+  const cases = fc.record({
+    size: fc.integer({ min: 1, max: 40 }),
+    grid: fc.integer({ min: 1, max: 16 }),
+    white: fc.array(fc.nat(), { maxLength: 5 }),
+  });
+  fc.assert(
+    fc.property(cases, ({ size, grid, white }) => {
+      const pixels = [...new Set(white.map((place) => place % size ** 2))];
+      const data = new Uint8Array(size ** 2);
+      for (const place of pixels) data[place] = 200;
+      // In units of 1 / (size x grid) both pixels and cells have whole borders.
+      const overlaps = (pixel: number, cell: number) =>
+        pixel * grid < (cell + 1) * size && cell * size < (pixel + 1) * grid;
+      const expected = Array.from({ length: grid ** 2 }, (_, cell) => cell).filter((cell) =>
+        pixels.some(
+          (place) =>
+            overlaps(Math.floor(place / size), Math.floor(cell / grid)) &&
+            overlaps(place % size, cell % grid),
+        ),
+      );
+      assert.deepEqual(cellsInMask({ data, largest: 255 }, size, grid), expected);
+    }),
+  );
+});
+
+describe('pictures and masks of a request', () => {
+  test('have a number of pixels together, each counted once', async () => {
+    const reading = startReading();
+    reading.countPixels(50_000_000, '/inputs/rgb');
+    reading.countPixels(49_000_000, '/inputs/rgb/hide/mask');
+    reading.countPixels(50_000_000, '/inputs/rgb');
+    const attempt = async () => reading.countPixels(2_000_000, '/inputs/depth');
+    assert.deepEqual(await refusal(attempt()), ['image_too_large', '/inputs/depth']);
+  });
+
+  test('are refused when masks are too many, before these are decoded', async () => {
+    const side = 6000;
+    const black = sharp(Buffer.alloc(side * side), {
+      raw: { width: side, height: side, channels: 1 },
+    });
+    const encoded = await black.toColourspace('b-w').png({ compressionLevel: 1 }).toBuffer();
+    const masks = Array.from({ length: 3 }, () => ({ mask: encoded.toString('base64') }));
+    const frame: Frame = { grid: 14, side: 224, width: side, height: side };
+    assert.deepEqual(await refusal(hiddenPositions(masks, frame, AT)), [
+      'image_too_large',
+      `${AT}/2/mask`,
+    ]);
+  });
+
+  test('are not read on when the request has been given up', async () => {
+    const reason = new Error('the caller has gone');
+    const reading = startReading(AbortSignal.abort(reason));
+    const given = await mask(4, 4, () => true);
+    await assert.rejects(positionsOf(given, square(4), AT, reading), reason);
   });
 });
 

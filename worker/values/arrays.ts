@@ -70,7 +70,7 @@ export function ofRank(
   return { ...array, dims };
 }
 
-/** The last two or three sizes of a picture's array, missing ones 1: rows before columns. */
+/** The sizes of the first three axes; an axis that the array lacks has the size 1. */
 export function axesOf(dims: readonly number[]): readonly [number, number, number] {
   const [first = 1, second = 1, third = 1] = dims;
   return [first, second, third];
