@@ -7,7 +7,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp, { type OverlayOptions } from 'sharp';
+import type { GenerateResponse } from '../../shared/api/generate.ts';
 import { createClient } from '../../shared/client/index.ts';
+import { fieldOf, itemAt, present } from '../../shared/lookup.ts';
 import { repositoryRoot, startStack } from '../stack.ts';
 import { encodeRgb, toDataUrl } from './evaluate/pictures.ts';
 import { examples, FIRST_HELD_OUT_SEED } from './scene/scenes.ts';
@@ -17,6 +19,10 @@ const CELL = 160;
 const GAP = 8;
 const CAPTION = 44;
 const PICTURES = ['rgb', 'depth', 'normal', 'semseg', 'canny_edge'] as const;
+type Outputs = GenerateResponse['outputs'];
+const first = (outputs: Outputs, name: string): Outputs[string][number] =>
+  itemAt(fieldOf(outputs, name, 'the answer'), 0, name);
+
 const TITLES = ['input: rgb', 'depth', 'normal', 'semseg', 'canny_edge', 'caption -> rgb'];
 /** Solids of each scene. */
 const WANTED = [3, 2, 1, 3];
@@ -26,7 +32,7 @@ await mkdir(folder, { recursive: true });
 const pool = [...examples(FIRST_HELD_OUT_SEED + 1_000_000, 60)];
 const scenes = WANTED.map((count) => {
   const index = pool.findIndex((example) => example.scene.solids.length === count);
-  return pool.splice(index, 1)[0]!;
+  return itemAt(pool.splice(index, 1), 0, 'scenes that fit');
 });
 const inputs = await Promise.all(
   scenes.map(({ rendering }) => encodeRgb(rendering.rgb, RESOLUTION)),
@@ -64,12 +70,14 @@ try {
       targets: ['depth', 'normal', 'semseg', 'canny_edge', 'caption'],
       chained: false,
     });
-    const caption = outputs.caption![0]!.text ?? '';
+    const caption = first(outputs, 'caption').text ?? '';
     const painted = await client.generate({ inputs: { caption }, targets: ['rgb'] });
     const images = PICTURES.map((name) =>
-      name === 'rgb' ? toDataUrl(png) : outputs[name]![0]!.image!,
+      name === 'rgb'
+        ? toDataUrl(png)
+        : present(first(outputs, name).image, `the picture of ${name}`),
     );
-    images.push(painted.outputs.rgb![0]!.image!);
+    images.push(present(first(painted.outputs, 'rgb').image, 'the painted picture'));
     const top = 28 + row * rowHeight;
     for (const [column, image] of images.entries()) {
       layers.push({ input: await enlarge(image), left: GAP + column * (CELL + GAP), top });

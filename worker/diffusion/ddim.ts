@@ -1,4 +1,5 @@
 /** Denoising without fresh noise (Song et al., "Denoising diffusion implicit models", equation 12, eta 0). */
+import { itemAt } from '../../shared/lookup.ts';
 import type { DenoisingStep } from './steps.ts';
 import { strideOf, type TimestepMode, timestepsOf } from './timesteps.ts';
 
@@ -18,7 +19,7 @@ export function ddimSteps(
     const before = alphasCumprod[timestep - stride] ?? 1;
     return {
       timestep,
-      alpha: alphasCumprod[timestep]!,
+      alpha: itemAt(alphasCumprod, timestep, 'alphasCumprod'),
       next: { clean: Math.sqrt(before), noise: Math.sqrt(1 - before), sample: 0, fresh: 0 },
     };
   });

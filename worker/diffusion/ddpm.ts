@@ -1,4 +1,5 @@
 /** Denoising with fresh noise at every step (Ho et al., "Denoising diffusion probabilistic models", (7)). */
+import { itemAt } from '../../shared/lookup.ts';
 import type { DenoisingStep } from './steps.ts';
 import { strideOf, timestepsOf } from './timesteps.ts';
 
@@ -13,7 +14,7 @@ export function ddpmSteps(alphasCumprod: Float32Array, steps: number): Denoising
   const trained = alphasCumprod.length;
   const stride = strideOf(trained, steps);
   return timestepsOf(trained, steps, 'leading').map((timestep) => {
-    const now = alphasCumprod[timestep]!;
+    const now = itemAt(alphasCumprod, timestep, 'alphasCumprod');
     const before = alphasCumprod[timestep - stride] ?? 1;
     const kept = now / before;
     const variance = ((1 - before) / (1 - now)) * (1 - kept);

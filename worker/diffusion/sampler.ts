@@ -1,4 +1,5 @@
 /** The loop around a diffusion tokenizer's denoiser: codes and noise -> values, step by step. */
+import { itemAt } from '../../shared/lookup.ts';
 import type { DivaeConfig } from '../../shared/model/config.ts';
 import type { FloatTensor, GraphSession } from '../session/types.ts';
 import { ddimSteps } from './ddim.ts';
@@ -95,14 +96,14 @@ function advance(
   const weights = predictionWeights(config.prediction_type, alpha);
   const limit = clampsClean(config) ? 1 : Number.POSITIVE_INFINITY;
   for (let i = 0; i < samples.length; i++) {
-    const sample = samples[i]!;
-    const prediction = predictions[i]!;
+    const sample = itemAt(samples, i, 'samples');
+    const prediction = itemAt(predictions, i, 'predictions');
     const clean = sample * weights.clean[0] + prediction * weights.clean[1];
     const noise = sample * weights.noise[0] + prediction * weights.noise[1];
     samples[i] =
       Math.min(Math.max(clean, -limit), limit) * next.clean +
       noise * next.noise +
       sample * next.sample +
-      (fresh ? fresh[i]! * next.fresh : 0);
+      (fresh ? itemAt(fresh, i, 'fresh') * next.fresh : 0);
   }
 }

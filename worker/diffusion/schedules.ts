@@ -2,6 +2,7 @@
  * Noise schedules: how much of the picture is left at each training timestep. Computed in float32 step by
  * step as PyTorch does, because models were trained on those very numbers.
  */
+import { itemAt } from '../../shared/lookup.ts';
 
 export interface ScheduleConfig {
   readonly num_train_timesteps: number;
@@ -72,10 +73,12 @@ function cumulativeProduct(factors: Float32Array): Float32Array {
 /** Lin et al., "Common diffusion noise schedules and sample steps are flawed", algorithm 1. */
 function withoutSignalAtTheEnd(betas: Float32Array): Float32Array {
   const roots = cumulativeProduct(betas.map((beta) => 1 - beta)).map(Math.sqrt);
-  const [first, last] = [roots[0]!, roots.at(-1)!];
+  const [first, last] = [itemAt(roots, 0, 'roots'), itemAt(roots, roots.length - 1, 'roots')];
   const scale = fround(first / fround(first - last));
   const left = roots.map((root) => fround(root - last) * scale).map((root) => root * root);
-  return left.map((value, i) => 1 - (i === 0 ? value : fround(value / left[i - 1]!)));
+  return left.map(
+    (value, i) => 1 - (i === 0 ? value : fround(value / itemAt(left, i - 1, 'left'))),
+  );
 }
 
 /** Hoogeboom et al., "simple diffusion", section 3.1: a cosine shifted in log signal-to-noise ratio. */

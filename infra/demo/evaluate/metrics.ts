@@ -1,5 +1,6 @@
 /** The numbers of the quality table, each as a pure function of predictions and ground truth. */
 
+import { itemAt } from '../../../shared/lookup.ts';
 import type { Counts } from './row.ts';
 
 /**
@@ -18,8 +19,8 @@ export function absoluteRelativeError(
   let sumXY = 0;
   for (let i = 0; i < truth.length; i++) {
     if (!valid[i]) continue;
-    const x = predicted[i]!;
-    const y = truth[i]!;
+    const x = itemAt(predicted, i, 'predicted');
+    const y = itemAt(truth, i, 'truth');
     n++;
     sumX += x;
     sumY += y;
@@ -31,7 +32,10 @@ export function absoluteRelativeError(
   const shift = (sumY - scale * sumX) / n;
   let error = 0;
   for (let i = 0; i < truth.length; i++) {
-    if (valid[i]) error += Math.abs(scale * predicted[i]! + shift - truth[i]!) / truth[i]!;
+    if (valid[i])
+      error +=
+        Math.abs(scale * itemAt(predicted, i, 'predicted') + shift - itemAt(truth, i, 'truth')) /
+        itemAt(truth, i, 'truth');
   }
   return error / n;
 }
@@ -50,8 +54,8 @@ export function meanAngle(
     let a = 0;
     let b = 0;
     for (let c = 0; c < 3; c++) {
-      const p = predicted[3 * i + c]! / 127.5 - 1;
-      const t = truth[3 * i + c]! / 127.5 - 1;
+      const p = itemAt(predicted, 3 * i + c, 'predicted') / 127.5 - 1;
+      const t = itemAt(truth, 3 * i + c, 'truth') / 127.5 - 1;
       dot += p * t;
       a += p * p;
       b += t * t;
@@ -88,20 +92,25 @@ export function createIouCounter(classes: number): {
   return {
     add(predicted, truth) {
       for (let i = 0; i < truth.length; i++) {
-        const p = predicted[i]!;
-        const t = truth[i]!;
+        const p = itemAt(predicted, i, 'predicted');
+        const t = itemAt(truth, i, 'truth');
         if (p === t) {
-          intersection[t]!++;
-          union[t]!++;
+          intersection[t] = itemAt(intersection, t, 'intersection') + 1;
+          union[t] = itemAt(union, t, 'union') + 1;
         } else {
-          union[t]!++;
-          if (p < classes) union[p]!++;
+          union[t] = itemAt(union, t, 'union') + 1;
+          if (p < classes) union[p] = itemAt(union, p, 'union') + 1;
         }
       }
     },
     mean() {
-      const present = [...union.keys()].filter((c) => union[c]! > 0);
-      return present.reduce((sum, c) => sum + intersection[c]! / union[c]!, 0) / present.length;
+      const present = [...union.keys()].filter((c) => itemAt(union, c, 'union') > 0);
+      return (
+        present.reduce(
+          (sum, c) => sum + itemAt(intersection, c, 'intersection') / itemAt(union, c, 'union'),
+          0,
+        ) / present.length
+      );
     },
   };
 }
@@ -163,9 +172,9 @@ export function cosine(a: readonly number[], b: readonly number[]): number {
   let aa = 0;
   let bb = 0;
   for (let i = 0; i < a.length; i++) {
-    dot += a[i]! * b[i]!;
-    aa += a[i]! ** 2;
-    bb += b[i]! ** 2;
+    dot += itemAt(a, i, 'a') * itemAt(b, i, 'b');
+    aa += itemAt(a, i, 'a') ** 2;
+    bb += itemAt(b, i, 'b') ** 2;
   }
   return dot / Math.max(1e-12, Math.sqrt(aa * bb));
 }

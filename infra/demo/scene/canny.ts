@@ -1,4 +1,5 @@
 /** Canny's edge detector (Canny 1986): smooth, gradient, thin, two thresholds with hysteresis. */
+import { itemAt } from '../../../shared/lookup.ts';
 
 const GAUSSIAN = [1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16];
 /** On the Sobel magnitude of luma in 0..255. */
@@ -10,18 +11,21 @@ export function canny(rgb: Uint8Array, size: number): Uint8Array {
   const clamp = (i: number): number => Math.min(size - 1, Math.max(0, i));
   const luma = Float32Array.from(
     { length: size * size },
-    (_, i) => rgb[3 * i]! * 0.299 + rgb[3 * i + 1]! * 0.587 + rgb[3 * i + 2]! * 0.114,
+    (_, i) =>
+      itemAt(rgb, 3 * i, 'rgb') * 0.299 +
+      itemAt(rgb, 3 * i + 1, 'rgb') * 0.587 +
+      itemAt(rgb, 3 * i + 2, 'rgb') * 0.114,
   );
   const blur = (source: Float32Array, dx: number, dy: number): Float32Array =>
     source.map((_, i) =>
       GAUSSIAN.reduce((sum, weight, k) => {
         const x = clamp((i % size) + dx * (k - 2));
         const y = clamp(Math.floor(i / size) + dy * (k - 2));
-        return sum + weight * source[y * size + x]!;
+        return sum + weight * itemAt(source, y * size + x, 'source');
       }, 0),
     );
   const smooth = blur(blur(luma, 1, 0), 0, 1);
-  const at = (x: number, y: number): number => smooth[clamp(y) * size + clamp(x)]!;
+  const at = (x: number, y: number): number => itemAt(smooth, clamp(y) * size + clamp(x), 'smooth');
 
   const magnitude = new Float32Array(size * size);
   const direction = new Uint8Array(size * size);
@@ -54,15 +58,16 @@ export function canny(rgb: Uint8Array, size: number): Uint8Array {
     [-1, 1],
   ] as const;
   const inside = (x: number, y: number): boolean => x >= 0 && y >= 0 && x < size && y < size;
-  const strength = (x: number, y: number): number => (inside(x, y) ? magnitude[y * size + x]! : 0);
+  const strength = (x: number, y: number): number =>
+    inside(x, y) ? itemAt(magnitude, y * size + x, 'magnitude') : 0;
   const edges = new Uint8Array(size * size);
   const queue: number[] = [];
   const peak = new Uint8Array(size * size);
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
       const i = y * size + x;
-      const [dx, dy] = STEP[direction[i]!]!;
-      const m = magnitude[i]!;
+      const [dx, dy] = itemAt(STEP, itemAt(direction, i, 'direction'), 'STEP');
+      const m = itemAt(magnitude, i, 'magnitude');
       if (m < LOW || m < strength(x - dx, y - dy) || m <= strength(x + dx, y + dy)) continue;
       peak[i] = 1;
       if (m >= HIGH) {

@@ -1,4 +1,5 @@
 /** A scene in words and numbers: the text modalities in 4M's formats, and the global descriptor. */
+import { itemAt } from '../../../shared/lookup.ts';
 import type { Rendering } from './render.ts';
 import { COLOURS, RESOLUTION, type Scene, SHAPES, type Shape } from './world.ts';
 
@@ -60,10 +61,10 @@ const detOf = (boxes: readonly Box[]): string =>
 function paletteOf({ rgb, instance }: Rendering): string {
   const sums = new Map<number, [r: number, g: number, b: number, n: number]>();
   for (let p = 0; p < instance.length; p++) {
-    const sum = sums.get(instance[p]!) ?? [0, 0, 0, 0];
-    for (let c = 0; c < 3; c++) sum[c]! += rgb[3 * p + c]!;
+    const sum = sums.get(itemAt(instance, p, 'instance')) ?? [0, 0, 0, 0];
+    for (let c = 0; c < 3; c++) sum[c] = itemAt(sum, c, 'sum') + itemAt(rgb, 3 * p + c, 'rgb');
     sum[3]++;
-    sums.set(instance[p]!, sum);
+    sums.set(itemAt(instance, p, 'instance'), sum);
   }
   const colours = [...sums.values()].sort((a, b) => b[3] - a[3]);
   const bins = colours.flatMap(([r, g, b, n]) =>
@@ -86,11 +87,15 @@ function metadataOf(scene: Scene, { rgb }: Rendering): string {
   let [luma, luma2, saturation] = [0, 0, 0];
   let [rg, rg2, yb, yb2] = [0, 0, 0, 0];
   for (let p = 0; p < n; p++) {
-    const [r, g, b] = [rgb[3 * p]!, rgb[3 * p + 1]!, rgb[3 * p + 2]!];
+    const [r, g, b] = [
+      itemAt(rgb, 3 * p, 'rgb'),
+      itemAt(rgb, 3 * p + 1, 'rgb'),
+      itemAt(rgb, 3 * p + 2, 'rgb'),
+    ];
     const y = 0.299 * r + 0.587 * g + 0.114 * b;
     luma += y;
     luma2 += y * y;
-    histogram[Math.round(y)]!++;
+    histogram[Math.round(y)] = itemAt(histogram, Math.round(y), 'histogram') + 1;
     const high = Math.max(r, g, b);
     saturation += high === 0 ? 0 : ((high - Math.min(r, g, b)) / high) * 255;
     rg += r - g;
@@ -124,9 +129,10 @@ function descriptorOf(scene: Scene): Float32Array {
   for (const [place, solid] of scene.solids.entries()) {
     const colour = COLOURS.indexOf(solid.colour);
     const shape = SHAPES.indexOf(solid.shape);
-    vector[colour * 4 + shape]! += 1;
-    vector[24 + 10 * place + colour]! += 0.7;
-    vector[24 + 10 * place + 6 + shape]! += 0.7;
+    vector[colour * 4 + shape] = itemAt(vector, colour * 4 + shape, 'vector') + 1;
+    vector[24 + 10 * place + colour] = itemAt(vector, 24 + 10 * place + colour, 'vector') + 0.7;
+    vector[24 + 10 * place + 6 + shape] =
+      itemAt(vector, 24 + 10 * place + 6 + shape, 'vector') + 0.7;
   }
   const length = Math.hypot(...vector);
   return vector.map((v) => v / length);

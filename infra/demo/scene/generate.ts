@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fieldOf } from '../../../shared/lookup.ts';
 import { phrasingsOf } from './phrasings.ts';
 import { examples } from './scenes.ts';
 
@@ -29,7 +30,7 @@ for (const { scene, rendering, description } of examples(Number(firstSeed), Numb
   const arrays = { ...rendering, descriptor };
   for (const name of names) {
     const { buffer, byteOffset, byteLength } = arrays[name];
-    await write(files[name]!, new Uint8Array(buffer, byteOffset, byteLength));
+    await write(fieldOf(files, name, 'files'), new Uint8Array(buffer, byteOffset, byteLength));
   }
   const phrasings = phrasingsOf(scene);
   const line = { seed: scene.seed, caption, phrasings, det, palette, metadata };

@@ -1,4 +1,5 @@
 /** A scene as pictures: every modality exact, per pixel centre; rgb with smooth edges. */
+import { itemAt } from '../../../shared/lookup.ts';
 import { canny } from './canny.ts';
 import { createTracer } from './trace.ts';
 import { CLASSES, FAR, RESOLUTION, type Scene } from './world.ts';
@@ -52,8 +53,8 @@ export function renderScene(scene: Scene): Rendering {
       const facing = tracer.cameraNormal(sample);
       const colour = tracer.shade();
       for (let c = 0; c < 3; c++) {
-        normal[3 * at + c] = byte(facing[c]! * 0.5 + 0.5);
-        rgb[3 * at + c] = byte(colour[c]!);
+        normal[3 * at + c] = byte(itemAt(facing, c, 'facing') * 0.5 + 0.5);
+        rgb[3 * at + c] = byte(itemAt(colour, c, 'colour'));
       }
     }
   }
@@ -86,9 +87,10 @@ function smooth(
       ] as const) {
         tracer.cast(ray(x + dx), -ray(y + dy));
         const colour = tracer.shade();
-        for (let c = 0; c < 3; c++) sum[c]! += Math.min(1, colour[c]!);
+        for (let c = 0; c < 3; c++)
+          sum[c] = itemAt(sum, c, 'sum') + Math.min(1, itemAt(colour, c, 'colour'));
       }
-      for (let c = 0; c < 3; c++) rgb[3 * at + c] = byte(sum[c]! / 4);
+      for (let c = 0; c < 3; c++) rgb[3 * at + c] = byte(itemAt(sum, c, 'sum') / 4);
     }
   }
 }

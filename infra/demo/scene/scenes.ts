@@ -1,4 +1,5 @@
 /** The scenes of the data set: those in which every solid can be made out. */
+import { itemAt } from '../../../shared/lookup.ts';
 import { type Description, describe } from './describe.ts';
 import { type Rendering, renderInstances, renderScene } from './render.ts';
 import { RESOLUTION, type Scene, sampleScene } from './world.ts';
@@ -19,9 +20,9 @@ const LEAST_VISIBLE = 0.6;
 function isClear(scene: Scene, instance: Uint8Array): boolean {
   const shown = new Array<number>(scene.solids.length).fill(0);
   for (let p = 0; p < instance.length; p++) {
-    const solid = instance[p]! - 2;
+    const solid = itemAt(instance, p, 'instance') - 2;
     if (solid < 0) continue;
-    shown[solid]!++;
+    shown[solid] = itemAt(shown, solid, 'shown') + 1;
     const x = p % RESOLUTION;
     if (x === 0 || x === RESOLUTION - 1) return false;
   }
@@ -30,7 +31,7 @@ function isClear(scene: Scene, instance: Uint8Array): boolean {
   return scene.solids.every((solid, i) => {
     const alone = renderInstances({ ...scene, solids: [solid] });
     const whole = alone.reduce((sum, id) => sum + (id === 2 ? 1 : 0), 0);
-    return shown[i]! >= LEAST_VISIBLE * whole;
+    return itemAt(shown, i, 'shown') >= LEAST_VISIBLE * whole;
   });
 }
 

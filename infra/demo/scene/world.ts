@@ -1,4 +1,5 @@
 /** The world of 4M Shapes: what can be in a scene, and how a seed becomes one. */
+import { itemAt } from '../../../shared/lookup.ts';
 import { createRandom, type Random } from './random.ts';
 
 export const RESOLUTION = 64;
@@ -14,6 +15,9 @@ export type Size = (typeof SIZES)[number];
 export const CLASSES = ['sky', 'ground', ...SHAPES] as const;
 
 export type Vector = readonly [number, number, number];
+/** The places of a vector's components. */
+export const AXES = [0, 1, 2] as const;
+export type Axis = (typeof AXES)[number];
 
 export const COLOUR_VALUES: Readonly<Record<Colour, Vector>> = {
   red: [0.85, 0.1, 0.1],
@@ -54,7 +58,7 @@ export interface Scene {
 }
 
 function pick<T>(random: Random, values: readonly T[]): T {
-  return values[random.integer(values.length)]!;
+  return itemAt(values, random.integer(values.length), 'values');
 }
 
 function sampleSolids(random: Random, count: number): Solid[] | undefined {

@@ -1,5 +1,6 @@
 /** Products with weights, lookups in them, and kernels, each as the precision of the export has it. */
 
+import { present } from '../../../shared/lookup.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import type { Module } from '../module.ts';
@@ -46,7 +47,12 @@ export function matrixProduct(
   const shape = [outputs, inputs];
   if (typeof x !== 'string') {
     const [codes, scales] = weights.encoded('weight', shape, int8ProductEncoding);
-    return integerProduct(module, x, graph.stored(codes!), graph.stored(scales!));
+    return integerProduct(
+      module,
+      x,
+      graph.stored(present(codes, 'the encoded codes')),
+      graph.stored(present(scales, 'the encoded scales')),
+    );
   }
   if (weights.precision === 'int8' && use !== 'wide')
     return matrixProduct(module, quantizeRows(module, x), [inputs, outputs], use);
@@ -59,7 +65,12 @@ export function matrixProduct(
     case 'fp16': {
       // Widened once at load: a CPU has no 16-bit products, and would widen them again at every token.
       const [weight] = weights.encoded('weight', shape, fp16Encoding);
-      return module.node('MatMul', 'FusedMatMul', [x, graph.external(weight!)], { transB: 1 });
+      return module.node(
+        'MatMul',
+        'FusedMatMul',
+        [x, graph.external(present(weight, 'the encoded weight'))],
+        { transB: 1 },
+      );
     }
     case 'int4': {
       const blocks = use === 'feed_forward' ? INT4_BLOCKS : INT8_BLOCKS;
@@ -93,11 +104,17 @@ export function tableRows(
   if (weights.precision === 'fp32') return gather(module.weight(name, shape), name);
   if (weights.precision === 'fp16') {
     const [table] = weights.encoded(name, shape, fp16Encoding);
-    return wide(gather(graph.stored(table!), `${name}/half`), name);
+    return wide(gather(graph.stored(present(table, 'the encoded table')), `${name}/half`), name);
   }
   const [codes, scales] = weights.encoded(name, shape, int8RowsEncoding);
-  const rows = wide(gather(graph.stored(codes!), `${name}/codes`), `${name}/wide`);
-  return module.node(name, 'Mul', [rows, gather(graph.stored(scales!), `${name}/scales`)]);
+  const rows = wide(
+    gather(graph.stored(present(codes, 'the encoded codes')), `${name}/codes`),
+    `${name}/wide`,
+  );
+  return module.node(name, 'Mul', [
+    rows,
+    gather(graph.stored(present(scales, 'the encoded scales')), `${name}/scales`),
+  ]);
 }
 
 /**
@@ -110,8 +127,13 @@ export function kernelWeight(module: Module, shape: readonly number[]): Value {
   const { graph, weights } = module;
   if (weights.precision === 'fp32') return module.weight('weight', shape);
   const [half] = weights.encoded('weight', shape, fp16Encoding);
-  const wide = module.node('weight/wide', 'Cast', [graph.stored(half!)], {
-    to: ELEMENT_TYPES.float32,
-  });
+  const wide = module.node(
+    'weight/wide',
+    'Cast',
+    [graph.stored(present(half, 'the encoded half'))],
+    {
+      to: ELEMENT_TYPES.float32,
+    },
+  );
   return module.node('weight', 'Reshape', [wide, graph.int64(shape)]);
 }

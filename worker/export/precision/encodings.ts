@@ -2,6 +2,7 @@
  * Ways to store a matrix (rows, columns) smaller than float32. Each works row by row, so that a matrix of
  * any size is encoded in pieces.
  */
+import { itemAt } from '../../../shared/lookup.ts';
 import type { ElementType } from '../../onnx/model.ts';
 import { toHalves } from './half.ts';
 
@@ -52,7 +53,8 @@ export const int8RowsEncoding: Encoding = {
       const scale = Math.abs(blockScale(values, start, end, 127)) || 1;
       scales[row] = scale;
       // Moved above zero for a moment, where cutting off rounds.
-      for (let i = start; i < end; i++) codes[i] = ((values[i]! / scale + 128.5) | 0) - 128;
+      for (let i = start; i < end; i++)
+        codes[i] = ((itemAt(values, i, 'values') / scale + 128.5) | 0) - 128;
     }
     return [new Uint8Array(codes.buffer), bytesOf(scales)];
   },
@@ -139,7 +141,7 @@ type EncodeBlock = (
 const encodeBytes: EncodeBlock = (values, start, end, inverseScale, codes, place) => {
   for (let i = start; i < end; i++) {
     // Never negative, so that cutting off rounds.
-    const code = (values[i]! * inverseScale + 128.5) | 0;
+    const code = (itemAt(values, i, 'values') * inverseScale + 128.5) | 0;
     codes[place + i - start] = Math.min(code, 255);
   }
 };
@@ -147,9 +149,12 @@ const encodeBytes: EncodeBlock = (values, start, end, inverseScale, codes, place
 /** Two codes a byte, the first one in the lower half. */
 const encodeNibbles: EncodeBlock = (values, start, end, inverseScale, codes, place) => {
   for (let i = start; i < end; i++) {
-    const code = Math.min((values[i]! * inverseScale + 8.5) | 0, 15);
+    const code = Math.min((itemAt(values, i, 'values') * inverseScale + 8.5) | 0, 15);
     const at = place + ((i - start) >> 1);
-    codes[at] = (i - start) & 1 ? (codes[at]! & 0x0f) | (code << 4) : (codes[at]! & 0xf0) | code;
+    codes[at] =
+      (i - start) & 1
+        ? (itemAt(codes, at, 'codes') & 0x0f) | (code << 4)
+        : (itemAt(codes, at, 'codes') & 0xf0) | code;
   }
 };
 
@@ -161,7 +166,7 @@ function blockScale(values: Float32Array, start: number, end: number, middle: nu
   let highest = 0;
   let lowest = 0;
   for (let i = start; i < end; i++) {
-    const value = values[i]!;
+    const value = itemAt(values, i, 'values');
     if (value > highest) highest = value;
     else if (value < lowest) lowest = value;
   }

@@ -1,4 +1,5 @@
 /** float32 -> IEEE 754 binary16, rounding to nearest, ties to even; what is too large becomes the largest. */
+import { itemAt } from '../../../shared/lookup.ts';
 
 const LARGEST = 0x7bff;
 
@@ -26,6 +27,6 @@ function halfOfBits(bits: number): number {
 export function toHalves(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(values.length);
-  for (let i = 0; i < bits.length; i++) halves[i] = halfOfBits(bits[i]!);
+  for (let i = 0; i < bits.length; i++) halves[i] = halfOfBits(itemAt(bits, i, 'bits'));
   return halves;
 }
