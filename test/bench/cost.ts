@@ -3,10 +3,12 @@
  * by the whole product, and asked over HTTP. Weights do not change how long a step takes, so that the times
  * are those of the published model; what comes out means nothing.
  */
-import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { demoModelFolder, repositoryRoot, type Stack, startStack } from '../../infra/stack.ts';
 import type { GenerateRequestBody, GenerateResponse } from '../../shared/api/generate.ts';
 import { createClient } from '../../shared/client/index.ts';
@@ -101,8 +103,10 @@ async function askAll(stack: Stack, precision: string): Promise<BenchRow[]> {
   const rgb = `data:image/png;base64,${picture.toString('base64')}`;
   const rows: BenchRow[] = [];
   let seed = 0;
-  const row = (name: string, value: number, unit: string, what: string) =>
+  const row = (name: string, value: number, unit: string, what: string) => {
     rows.push({ name: `${name}_${precision}`, value, unit, what: `${what}, ${precision}` });
+    console.error(`${name}_${precision} ${value.toPrecision(3)} ${unit}`);
+  };
   let pictureTokens: number[] = [];
   for (const one of cases(rgb)) {
     const ask = () => client.generate({ ...one.request, seed: ++seed });
@@ -131,44 +135,64 @@ async function askAll(stack: Stack, precision: string): Promise<BenchRow[]> {
   return rows;
 }
 
+/** Writes the checkpoints into a folder, once. @returns bytes of the model's */
+async function checkpoints(source: string): Promise<number> {
+  const fm = join(source, 'fm.safetensors');
+  if (!existsSync(fm)) {
+    await mkdir(source, { recursive: true });
+    await writeRandomCheckpoint(join(source, 'tok_rgb.safetensors'), describedRgbTokenizer());
+    await copyFile(join(demoModelFolder, 'tokenizer.json'), join(source, 'tokenizer.json'));
+    await writeRandomCheckpoint(fm, described21(FM_SIZES.B));
+  }
+  return (await stat(fm)).size;
+}
+
+/**
+ * `--precision fp32` or `int8` measures one of them; `--data DIR` keeps checkpoints and exports there, and
+ * takes those that are there already.
+ */
 export async function bench(): Promise<BenchRow[]> {
-  const folder = await mkdtemp(join(tmpdir(), '4m-bench-cost-'));
+  const { values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean' },
+      precision: { type: 'string' },
+      data: { type: 'string' },
+    },
+  });
+  const folder = values.data ?? (await mkdtemp(join(tmpdir(), '4m-bench-cost-')));
   try {
     console.log(`${cpus().length} threads of ${cpus()[0]?.model ?? 'an unknown processor'}`);
     const source = join(folder, 'checkpoint');
-    await mkdir(source);
-    const bytes = await writeRandomCheckpoint(
-      join(source, 'fm.safetensors'),
-      described21(FM_SIZES.B),
-    );
-    await writeRandomCheckpoint(join(source, 'tok_rgb.safetensors'), describedRgbTokenizer());
-    await copyFile(join(demoModelFolder, 'tokenizer.json'), join(source, 'tokenizer.json'));
+    const bytes = await checkpoints(source);
     const rows: BenchRow[] = [
       { name: 'checkpoint_gb', value: bytes / 1e9, unit: 'GB', what: "the model's fp32 weights" },
     ];
     for (const precision of PRECISIONS) {
+      if (values.precision !== undefined && values.precision !== precision) continue;
       const dataFolder = join(folder, precision);
       const out = join(dataFolder, 'models', MODEL);
-      const exported = await costOf(
-        EXPORT,
-        ...[source, out, '--name', MODEL, '--precision', precision],
-      );
-      rows.push({
-        name: `export_seconds_${precision}`,
-        value: exported.seconds,
-        unit: 's',
-        what: `export of the model and of its RGB tokenizer, ${precision}`,
-      });
+      if (!existsSync(out)) {
+        const { seconds } = await costOf(
+          EXPORT,
+          ...[source, out, '--name', MODEL, '--precision', precision],
+        );
+        rows.push({
+          name: `export_seconds_${precision}`,
+          value: seconds,
+          unit: 's',
+          what: `export of the model and of its RGB tokenizer, ${precision}`,
+        });
+      }
       const stack = await startStack({ port: 0, dataFolder });
       try {
         rows.push(...(await askAll(stack, precision)));
       } finally {
         await stack.close();
       }
-      await rm(dataFolder, { recursive: true });
     }
     return rows;
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    if (values.data === undefined) await rm(folder, { recursive: true, force: true });
   }
 }

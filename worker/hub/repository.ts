@@ -15,7 +15,7 @@ export interface RemoteFile {
 
 /** The model itself, what it needs to be read, and the text of its licence. */
 const WANTED =
-  /^([\w.-]+\.safetensors(\.index\.json)?|([\w-]+\.)?config\.json|([\w-]+\.)?presets\.json|tokenizer\.json|LICEN[CS]E[\w.-]*|README\.md)$/i;
+  /^([\w.-]+\.safetensors(\.index\.json)?|([\w-]+\.)?config\.json|([\w-]+\.)?presets\.json|tokenizer\.json|text_tokenizer[\w-]*\.json|LICEN[CS]E[\w.-]*|README\.md)$/i;
 const PICKLE = /\.(bin|pth?|ckpt|pkl)$/i;
 
 export const isSafetensors = ({ path }: RemoteFile): boolean => path.endsWith('.safetensors');
