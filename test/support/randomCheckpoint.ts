@@ -116,8 +116,12 @@ export function shapesOf(described: Described): ReadonlyMap<string, readonly num
   return shapes;
 }
 
-/** Random numbers that are written again and again. */
+/**
+ * Random numbers that are written again and again. Every tensor begins at another place among them, as the
+ * runtime keeps matrices that are all alike only once.
+ */
 const TILE_VALUES = 2 ** 21;
+const STRIDE = 104_729;
 
 /**
  * Writes the checkpoint: matrices and tables of small random numbers, norms as they are before training.
@@ -146,20 +150,24 @@ export async function writeRandomCheckpoint(file: string, described: Described):
   const handle = await open(file, 'wx');
   try {
     await handle.write(Buffer.concat([prefix, json]));
-    for (const [name, shape] of shapes)
-      for (let rest = sizeOf(shape); rest > 0; rest -= TILE_VALUES) {
-        const count = Math.min(rest, TILE_VALUES);
-        const isNorm = shape.length === 1;
-        const values = isNorm
-          ? new Float32Array(count).fill(name.endsWith('.weight') ? 1 : 0)
-          : tile.subarray(0, count);
-        await handle.write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-      }
+    for (const [index, [name, shape]] of shapes.entries()) {
+      const norm = new Float32Array(shape[0] ?? 0).fill(name.endsWith('.weight') ? 1 : 0);
+      if (shape.length === 1) await handle.write(bytesOf(norm));
+      else
+        for (let rest = sizeOf(shape), from = (index * STRIDE) % TILE_VALUES; rest > 0; from = 0) {
+          const piece = tile.subarray(from, from + rest);
+          await handle.write(bytesOf(piece));
+          rest -= piece.length;
+        }
+    }
     return (await handle.stat()).size;
   } finally {
     await handle.close();
   }
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((product, size) => product * size, 1);
