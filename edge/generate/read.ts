@@ -6,7 +6,7 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { planRequest, type RequestPlan } from '../../shared/plan/plan.ts';
-import type { PlannedTarget } from '../../shared/plan/targets.ts';
+import type { StageTarget } from '../../shared/plan/targets.ts';
 import { followRecommended, type Recommended } from '../../shared/plan/via.ts';
 import { chainKeys, generateKey, type ResultKey } from '../../shared/results/keys.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
@@ -41,7 +41,7 @@ const isFindable = ({ keep, seed, chained }: GenerateRequest, targets: number): 
   chained && (keep === true || (typeof seed === 'number' && targets > 1));
 
 /** The target whose bytes alone can be answered, when no other was asked for. */
-function singleTarget(request: GenerateRequest, asked: RequestPlan): PlannedTarget | undefined {
+function singleTarget(request: GenerateRequest, asked: RequestPlan): StageTarget | undefined {
   const [target, ...others] = asked.stages.flatMap((stage) => stage.targets);
   const isSingle = others.length === 0 && asked.samples === 1;
   return isSingle && request.outputs !== 'tokens' && !request.dry_run ? target : undefined;

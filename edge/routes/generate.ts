@@ -1,6 +1,6 @@
 /** `POST /v1/generate`: read what is wanted, find or compute it, answer it. */
 import { refusal } from '../../shared/api/problem.ts';
-import { describePlan } from '../../shared/plan/describe.ts';
+import { dryRunResponse } from '../../shared/plan/dryRun.ts';
 import { startDeadline } from '../deadline.ts';
 import { answerEvents, answerKnown, answerWhole } from '../generate/answer.ts';
 import { type Asker, createComputation } from '../generate/compute.ts';
@@ -16,7 +16,7 @@ export function createGenerateRoute(services: Services) {
     const { key, model, plan } = wish;
     const reused = (await computation.findChain(wish)).length;
     c.header('cache-control', 'no-store');
-    return c.json(withVia(describePlan(plan, { ...key, model: model.id, reused }), wish));
+    return c.json(withVia(dryRunResponse(plan, { ...key, model: model.id, reused }), wish));
   }
 
   /** 304 for a caller who asks whether his copy of a stored result still holds. */

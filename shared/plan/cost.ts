@@ -23,7 +23,7 @@
 import type { PlannedInput } from './inputs.ts';
 import { emptySequences, type RequestPlan, type Stage } from './plan.ts';
 import { matters } from './targetPlan.ts';
-import type { PlannedTarget } from './targets.ts';
+import type { StageTarget } from './targets.ts';
 
 export interface Cost {
   readonly encoderPasses: number;
@@ -42,7 +42,8 @@ interface Part {
   readonly origin: string;
   readonly tokens: number;
 }
-type State = ReadonlyMap<string, Part>;
+/** What the encoder sees at a step, by modality. */
+type View = ReadonlyMap<string, Part>;
 
 /** What an emptied sequence shows: one token that says nothing of the request. */
 const EMPTIED: Part = { origin: 'emptied', tokens: 1 };
@@ -63,21 +64,21 @@ interface Tally {
   readonly own: Counted;
 }
 
-const keyOf = (state: State): string =>
+const keyOf = (state: View): string =>
   [...state]
     .map(([name, { origin, tokens }]) => `${name}:${origin}:${tokens}`)
     .sort()
     .join('|');
-const sizeOf = (state: State): number =>
+const sizeOf = (state: View): number =>
   [...state.values()].reduce((sum, { tokens }) => sum + tokens, 0);
-const isOwn = (state: State): boolean => [...state.values()].some(({ origin }) => origin === OWN);
-const isConstant = (state: State): boolean => [...state.values()].every((part) => part === EMPTIED);
+const isOwn = (state: View): boolean => [...state.values()].some(({ origin }) => origin === OWN);
+const isConstant = (state: View): boolean => [...state.values()].every((part) => part === EMPTIED);
 
-const without = (state: State, names: readonly string[]): State =>
+const without = (state: View, names: readonly string[]): View =>
   new Map([...state].filter(([name]) => !names.includes(name)));
 
 /** Conditioning that guidance takes away: pictures vanish, everything else shows one empty token. */
-function emptied(state: State, conditioning: readonly string[], grids: ReadonlySet<string>): State {
+function emptied(state: View, conditioning: readonly string[], grids: ReadonlySet<string>): View {
   const entries = [...state].flatMap(([name, part]): [string, Part][] => {
     if (!conditioning.includes(name)) return [[name, part]];
     return grids.has(name) ? [] : [[name, EMPTIED]];
@@ -87,12 +88,12 @@ function emptied(state: State, conditioning: readonly string[], grids: ReadonlyS
 
 /** The states that one step looks at. */
 function conditions(
-  state: State,
-  { plan }: PlannedTarget,
+  state: View,
+  { plan }: StageTarget,
   conditioning: readonly string[],
   grids: ReadonlySet<string>,
-): State[] {
-  const weighted: [State, number][] = [];
+): View[] {
+  const weighted: [View, number][] = [];
   if (plan.guidance) {
     const single = Object.entries(plan.guidance).filter(
       ([name]) => name !== plan.modality && state.has(name),
@@ -115,15 +116,15 @@ function conditions(
     weighted.push([state, plan.guidanceScale]);
     weighted.push([emptied(state, others, grids), 1 - plan.guidanceScale]);
   }
-  const byKey = new Map<string, readonly [State, number]>();
+  const byKey = new Map<string, readonly [View, number]>();
   for (const [seen, weight] of weighted) {
-    const known = byKey.get(keyOf(seen));
-    byKey.set(keyOf(seen), [seen, weight + (known?.[1] ?? 0)]);
+    const equal = byKey.get(keyOf(seen));
+    byKey.set(keyOf(seen), [seen, weight + (equal?.[1] ?? 0)]);
   }
   return [...byKey.values()].filter(([, weight]) => matters(weight)).map(([seen]) => seen);
 }
 
-function countStates(tally: Tally, states: readonly State[]): void {
+function countStates(tally: Tally, states: readonly View[]): void {
   for (const state of states) {
     const key = keyOf(state);
     if (tally.encoded.has(key)) continue;
@@ -140,11 +141,11 @@ interface Surroundings {
 }
 
 function countGrid(
-  target: PlannedTarget,
-  start: State,
+  target: StageTarget,
+  start: View,
   { conditioning, grids }: Surroundings,
   tally: Tally,
-): State {
+): View {
   const { modality, scheme, counts } = target.plan;
   const states = conditions(start, target, conditioning, grids);
   let open = target.tokens;
@@ -172,11 +173,11 @@ function countGrid(
 }
 
 function countSequence(
-  target: PlannedTarget,
-  start: State,
+  target: StageTarget,
+  start: View,
   { conditioning, grids }: Surroundings,
   tally: Tally,
-): State {
+): View {
   const { modality, maxTokens } = target.plan;
   const states = conditions(start, target, conditioning, grids);
   countStates(tally, states);
@@ -199,12 +200,12 @@ function countStage(stage: Stage, chained: boolean, reused: number): Tally {
       .filter(({ entry }) => entry.type === 'img')
       .map(({ modality }) => modality),
   );
-  const start: State = new Map([
+  const start: View = new Map([
     ...inputs.map((input) => part(input, GIVEN)),
     ...made.map((input) => part(input, OWN)),
   ]);
   /** The start with these targets emptied. */
-  const emptyOf = (names: readonly string[]): State =>
+  const emptyOf = (names: readonly string[]): View =>
     new Map([...start, ...names.map((name): [string, Part] => [name, EMPTIED])]);
   const open = emptySequences(stage);
   let state = emptyOf(open);
@@ -230,14 +231,14 @@ export function costOf(plan: RequestPlan, reused = 0): Cost {
   let [encoderPasses, decoderPasses, units, generatedTokens] = [0, 0, 0, 0];
   let left = reused;
   for (const stage of plan.stages) {
-    const found = Math.min(left, stage.targets.length);
-    left -= found;
-    const { shared, own } = countStage(stage, plan.chained, found);
+    const skipped = Math.min(left, stage.targets.length);
+    left -= skipped;
+    const { shared, own } = countStage(stage, plan.chained, skipped);
     const total = (of: (side: Counted) => number): number => of(shared) + plan.samples * of(own);
     encoderPasses += total((side) => side.encoderPasses);
     decoderPasses += total((side) => side.decoderPasses);
     units += (total((side) => side.tokenSteps) * stage.model.parameters) / 1_000_000;
-    const tokens = stage.targets.slice(found).reduce((sum, target) => sum + target.tokens, 0);
+    const tokens = stage.targets.slice(skipped).reduce((sum, target) => sum + target.tokens, 0);
     generatedTokens += tokens * plan.samples;
   }
   return { encoderPasses, decoderPasses, generatedTokens, units: Math.max(1, Math.ceil(units)) };

@@ -10,7 +10,12 @@ import { pointerTo } from '../api/pointer.ts';
 import { FailureError, refusal } from '../api/problem.ts';
 import { itemAt } from '../lookup.ts';
 import { type PlannedInput, planInput } from './inputs.ts';
-import { type FoundTarget, findTargets, type PlannedTarget, settleTarget } from './targets.ts';
+import {
+  type RequestedTarget,
+  requestedTargets,
+  type StageTarget,
+  settleTarget,
+} from './targets.ts';
 
 /** Targets that one model makes. */
 export interface Stage {
@@ -19,7 +24,7 @@ export interface Stage {
   readonly inputs: readonly PlannedInput[];
   /** Targets of earlier stages that this model takes as inputs. */
   readonly made: readonly PlannedInput[];
-  readonly targets: readonly PlannedTarget[];
+  readonly targets: readonly StageTarget[];
 }
 
 /**
@@ -45,7 +50,7 @@ export interface RequestPlan {
 function planInputs(
   request: GenerateRequest,
   model: Model,
-  targets: readonly FoundTarget[],
+  targets: readonly RequestedTarget[],
 ): PlannedInput[] {
   const isTarget = (entry: Modality): boolean => targets.some((target) => target.entry === entry);
   const planned: PlannedInput[] = [];
@@ -65,7 +70,7 @@ function planInputs(
 function knownInputs(
   request: GenerateRequest,
   model: Model,
-  targets: readonly FoundTarget[],
+  targets: readonly RequestedTarget[],
 ): PlannedInput[] {
   const inputs = Object.entries(request.inputs).filter(([name, value]) => {
     try {
@@ -81,7 +86,7 @@ function knownInputs(
 
 /** Finished targets that a further model takes as inputs: same name, same vocabulary, same length. */
 function madeInputs(
-  finished: readonly PlannedTarget[],
+  finished: readonly StageTarget[],
   model: Model,
   inputs: readonly PlannedInput[],
 ): PlannedInput[] {
@@ -105,20 +110,22 @@ function madeInputs(
 function planStage(
   request: GenerateRequest,
   model: Model,
-  found: readonly FoundTarget[],
-  finished: readonly PlannedTarget[],
+  requested: readonly RequestedTarget[],
+  finished: readonly StageTarget[],
   isFirst: boolean,
 ): Stage {
-  const inputs = isFirst ? planInputs(request, model, found) : knownInputs(request, model, found);
+  const inputs = isFirst
+    ? planInputs(request, model, requested)
+    : knownInputs(request, model, requested);
   const made = isFirst ? [] : madeInputs(finished, model, inputs);
   const all = [...inputs, ...made];
   if (all.length === 0) {
-    const { settings, index } = itemAt(found, 0, 'targets');
+    const { settings, index } = itemAt(requested, 0, 'targets');
     const detail = `${settings.modality} is made by ${model.id}, which takes none of the inputs`;
     throw refusal('unknown_target', detail, pointerTo('targets', index));
   }
-  const targets = found.map((target, i) =>
-    settleTarget(target, { request, inputs: all, earlier: found.slice(0, i) }),
+  const targets = requested.map((target, i) =>
+    settleTarget(target, { request, inputs: all, earlier: requested.slice(0, i) }),
   );
   return { model, inputs, made, targets };
 }
@@ -135,11 +142,11 @@ export function planRequest(
 ): RequestPlan {
   // A misspelt input is told before what would follow from it.
   planInputs(request, model, []);
-  const found = findTargets(request, model, models);
-  const order = [...new Set([model, ...found.map((target) => target.model)])];
+  const requested = requestedTargets(request, model, models);
+  const order = [...new Set([model, ...requested.map((target) => target.model)])];
   const stages: Stage[] = [];
   for (const maker of order) {
-    const own = found.filter((target) => target.model === maker);
+    const own = requested.filter((target) => target.model === maker);
     if (own.length === 0) continue;
     const finished = stages.flatMap((stage) => stage.targets);
     stages.push(planStage(request, maker, own, finished, stages.length === 0 && maker === model));

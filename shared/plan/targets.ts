@@ -11,7 +11,7 @@ import type { PlannedInput } from './inputs.ts';
 import { findModality, hiddenParts, isPixels, namesOf, targetModality } from './names.ts';
 import { planTarget, type TargetPlan } from './targetPlan.ts';
 
-export interface PlannedTarget {
+export interface StageTarget {
   /** Place in the request, for messages. */
   readonly index: number;
   /** Name under which its outputs are answered. */
@@ -35,7 +35,7 @@ export const plannable = (entry: Modality): Plannable => ({
 });
 
 /** A target with the model and the entry that it means. */
-export interface FoundTarget {
+export interface RequestedTarget {
   readonly index: number;
   readonly settings: TargetSettings;
   readonly entry: Modality;
@@ -68,7 +68,7 @@ function findTarget(
   index: number,
   model: Model,
   models: readonly Model[],
-): FoundTarget {
+): RequestedTarget {
   const wanted = settings.modality;
   for (const candidate of [model, ...models.filter(({ id }) => id !== model.id)]) {
     const entry = generates(candidate, wanted);
@@ -87,13 +87,13 @@ const isPartial = (value: InputValue): boolean =>
   (typeof value === 'object' && 'tokens' in value && value.tokens.includes(null));
 
 /** The targets that a request names, or those that its preset stands for. */
-export function findTargets(
+export function requestedTargets(
   request: GenerateRequest,
   model: Model,
   models: readonly Model[],
-): FoundTarget[] {
+): RequestedTarget[] {
   const { preset } = request;
-  const find = (settings: TargetSettings, index: number): FoundTarget =>
+  const find = (settings: TargetSettings, index: number): RequestedTarget =>
     findTarget(settings, index, model, models);
   if (request.targets.length > 0 || preset === undefined) return request.targets.map(find);
   const inputs = Object.entries(request.inputs).map(([name, value]) => {
@@ -141,7 +141,7 @@ function checkSteps(settings: TargetSettings, open: number, index: number): void
 
 /** Guidance weights by the model's own names. @param conditions public or own name -> the own name */
 function readGuidance(
-  { settings, index }: FoundTarget,
+  { settings, index }: RequestedTarget,
   conditions: (name: string) => string | undefined,
 ): Readonly<Record<string, number>> | undefined {
   const { guidance } = settings;
@@ -167,15 +167,15 @@ export interface TargetSurroundings {
   readonly request: GenerateRequest;
   /** Inputs of the stage, those that an earlier stage made among them. */
   readonly inputs: readonly PlannedInput[];
-  readonly earlier: readonly FoundTarget[];
+  readonly earlier: readonly RequestedTarget[];
 }
 
 /** @throws FailureError for a setting that does not fit the target or what is given */
 export function settleTarget(
-  found: FoundTarget,
+  requested: RequestedTarget,
   { request, inputs, earlier }: TargetSurroundings,
-): PlannedTarget {
-  const { settings, entry, modality, index, name, model } = found;
+): StageTarget {
+  const { settings, entry, modality, index, name, model } = requested;
   checkSettings(settings, entry, index);
   const at = pointerTo('targets', index);
   const twice = earlier.find((other) => other.modality === modality);
@@ -188,7 +188,7 @@ export function settleTarget(
   checkSteps(settings, open, index);
   const chained = request.chained ? earlier : [];
   const guidance = readGuidance(
-    found,
+    requested,
     (wanted) =>
       inputs.find((input) => input.name === wanted || input.modality === wanted)?.modality ??
       chained.find((other) => other.name === wanted || other.modality === wanted)?.modality,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import { present } from '../../shared/lookup.ts';
-import { describePlan } from '../../shared/plan/describe.ts';
+import { dryRunResponse } from '../../shared/plan/dryRun.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { loadModelSet } from '../../worker/session/registry.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';
@@ -40,7 +40,7 @@ describe('dry run', () => {
   const both = async (body: GenerateRequestBody) => {
     const request = generateRequestSchema.parse(body);
     const plan = planRequest(request, model.description);
-    const told = describePlan(plan, { id: 'id', seed: 3, model: 'demo' });
+    const told = dryRunResponse(plan, { id: 'id', seed: 3, model: 'demo' });
     const { usage, outputs } = await runGenerate({ id: 'id', seed: 3, request }, model);
     return { told, usage, outputs };
   };
@@ -121,7 +121,7 @@ describe('dry run', () => {
     const modalities = model.description.modalities.map(({ recommended: _, ...entry }) => entry);
     const request = generateRequestSchema.parse({ inputs: { rgb }, preset: 'rgb-to-all' });
     const plan = planRequest(request, { ...model.description, modalities });
-    const told = describePlan(plan, { id: 'id', seed: 3, model: 'demo' });
+    const told = dryRunResponse(plan, { id: 'id', seed: 3, model: 'demo' });
     const { outputs } = await both({ inputs: { rgb }, preset: 'rgb-to-all' });
     assert.deepEqual(
       told.plan.map(({ target }) => target),

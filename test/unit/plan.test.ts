@@ -5,7 +5,7 @@ import { type GenerateRequestBody, generateRequestSchema } from '../../shared/ap
 import type { Model } from '../../shared/api/models.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { costOf } from '../../shared/plan/cost.ts';
-import { describePlan } from '../../shared/plan/describe.ts';
+import { dryRunResponse } from '../../shared/plan/dryRun.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { base, enlarging } from '../support/describedModels.ts';
 
@@ -41,11 +41,14 @@ test('rgb-to-all: everything but what is given, in the order of the demos', () =
     'color_palette',
     'metadata',
   ]);
-  const { plan: targets } = describePlan(plan({ inputs: { rgb: picture }, preset: 'rgb-to-all' }), {
-    id: '',
-    seed: 0,
-    model: 'base',
-  });
+  const { plan: targets } = dryRunResponse(
+    plan({ inputs: { rgb: picture }, preset: 'rgb-to-all' }),
+    {
+      id: '',
+      seed: 0,
+      model: 'base',
+    },
+  );
   const of = (name: string) => targets.find(({ target }) => target === name)!;
   for (const name of ['clip', 'depth', 'sam_edge']) {
     assert.deepEqual([of(name).scheme, of(name).steps.length], ['roar', 1]);

@@ -3,7 +3,7 @@
  * a target in one run of its tokenizer.
  */
 import type { GenerateRequest, Merged, Output } from '../../shared/api/generate.ts';
-import type { PlannedTarget } from '../../shared/plan/targets.ts';
+import type { StageTarget } from '../../shared/plan/targets.ts';
 import { makeOutputs, mergeInstanceSamples } from './outputs.ts';
 import type { Reading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
@@ -16,13 +16,13 @@ export interface Decoded {
 export interface Decoding {
   /** One sample of a target is complete; decoding begins with the last one. */
   readonly complete: (
-    target: PlannedTarget,
+    target: StageTarget,
     sample: number,
     ids: readonly number[],
     model: ServedModel,
   ) => void;
   /** The outputs of a target of which every sample has been told. @throws as its decoder does */
-  readonly outputs: (target: PlannedTarget) => Promise<Decoded>;
+  readonly outputs: (target: StageTarget) => Promise<Decoded>;
 }
 
 export function createDecoding(
@@ -30,11 +30,11 @@ export function createDecoding(
   seed: number,
   { signal, unknownWords }: Reading,
 ): Decoding {
-  const samples = new Map<PlannedTarget, Map<number, readonly number[]>>();
-  const running = new Map<PlannedTarget, Promise<Decoded>>();
+  const samples = new Map<StageTarget, Map<number, readonly number[]>>();
+  const running = new Map<StageTarget, Promise<Decoded>>();
 
   async function decode(
-    { plan: { modality }, entry: { presentation } }: PlannedTarget,
+    { plan: { modality }, entry: { presentation } }: StageTarget,
     rows: readonly { readonly sample: number; readonly ids: readonly number[] }[],
     model: ServedModel,
   ): Promise<Decoded> {

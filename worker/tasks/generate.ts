@@ -48,7 +48,8 @@ function knownOf(stage: Stage, known: readonly KnownTarget[], samples: number): 
   );
 }
 
-interface Outcome {
+/** A stage that has run, with the model that ran it. */
+interface FinishedStage {
   readonly stage: Stage;
   readonly model: ServedModel;
   readonly result: StageResult;
@@ -66,7 +67,7 @@ async function runStages(
   task: GenerateTask,
   { models, passes, decoding, reading }: Running,
   options: TaskOptions,
-): Promise<Outcome[]> {
+): Promise<FinishedStage[]> {
   const { request, seed } = task;
   const known = task.known ?? [];
   const targets = plan.stages.flatMap((stage) => stage.targets);
@@ -77,7 +78,7 @@ async function runStages(
       { chained: plan.chained, previews: request.previews ?? false },
       options.onProgress,
     );
-  const outcomes: Outcome[] = [];
+  const finished: FinishedStage[] = [];
   let [made, left]: [readonly Ids[], readonly KnownTarget[]] = [[], known];
   for (const stage of plan.stages) {
     const own = models.find(({ description }) => description === stage.model);
@@ -90,20 +91,20 @@ async function runStages(
       known: leading,
       onComplete: (target, sample, ids) => decoding.complete(target, sample, ids, model),
     });
-    outcomes.push({ stage, model, result });
+    finished.push({ stage, model, result });
     left = left.slice(stage.targets.length);
     made = result.samples.map((ids, sample) => new Map([...(made[sample] ?? []), ...ids]));
   }
   await reporter?.settled();
-  return outcomes;
+  return finished;
 }
 
 /** Outputs by target name, in the order of the request, and what several samples make together. */
 async function gather(
-  outcomes: readonly Outcome[],
+  finished: readonly FinishedStage[],
   decoding: Decoding,
 ): Promise<Pick<WorkerGenerateResponse, 'outputs' | 'merged'>> {
-  for (const { stage, model, result } of outcomes) {
+  for (const { stage, model, result } of finished) {
     for (const target of stage.targets) {
       for (const [sample, ids] of result.samples.entries()) {
         decoding.complete(target, sample, valueAt(ids, target.plan.modality, 'targets'), model);
@@ -112,7 +113,7 @@ async function gather(
   }
   const outputs: Record<string, Output[]> = {};
   const merged: Record<string, Merged> = {};
-  const targets = outcomes.flatMap(({ stage }) => stage.targets);
+  const targets = finished.flatMap(({ stage }) => stage.targets);
   for (const target of targets.sort((a, b) => a.index - b.index)) {
     const decoded = await decoding.outputs(target);
     outputs[target.name] = [...decoded.outputs];
@@ -122,7 +123,7 @@ async function gather(
 }
 
 /** Tokens that were made here: neither given, nor known from before. */
-function countGenerated({ stage, model, result }: Outcome, known: number): number {
+function countGenerated({ stage, model, result }: FinishedStage, known: number): number {
   const { isSentinel } = model.text.specials;
   const counts = stage.targets.slice(known).map(({ entry, plan: { modality } }) => {
     const visible = result.inputs.get(modality)?.content;
@@ -162,20 +163,20 @@ export async function runGenerate(
   const reading = startReading(options.signal);
   const decoding = createDecoding(request, task.seed, reading);
   const running = { models, passes, decoding, reading };
-  const outcomes = await runStages(plan, task, running, options);
-  const decoded = await gather(outcomes, decoding);
+  const finished = await runStages(plan, task, running, options);
+  const decoded = await gather(finished, decoding);
   let [generated, left] = [0, known.length];
-  for (const outcome of outcomes) {
-    generated += countGenerated(outcome, left);
-    left = Math.max(0, left - outcome.stage.targets.length);
+  for (const done of finished) {
+    generated += countGenerated(done, left);
+    left = Math.max(0, left - done.stage.targets.length);
   }
-  const further = outcomes.map((outcome) => outcome.model).filter((other) => other !== model);
+  const further = finished.map((done) => done.model).filter((other) => other !== model);
   return {
     id: task.id,
     model: servedBy(model),
     seed: task.seed,
     ...decoded,
-    ...(request.keep && { input_tokens: inputTokens(outcomes) }),
+    ...(request.keep && { input_tokens: inputTokens(finished) }),
     ...(known.length > 0 && { reused_targets: known.length }),
     ...(reading.warnings.length > 0 && { warnings: [...reading.warnings] }),
     ...(further.length > 0 && { further_models: further.map(servedBy) }),

@@ -1,7 +1,7 @@
 /** Tells of a running request: one event a step, at times with a picture of what is there. */
 import type { Progress } from '../../shared/api/generate.ts';
 import { itemAt } from '../../shared/lookup.ts';
-import type { PlannedTarget } from '../../shared/plan/targets.ts';
+import type { StageTarget } from '../../shared/plan/targets.ts';
 import { previewOf } from './preview.ts';
 import type { ServedModel } from './servedModel.ts';
 
@@ -16,14 +16,14 @@ export interface Reporter {
   readonly settled: () => Promise<void>;
 }
 
-const stepsOf = ({ plan }: PlannedTarget): number => plan.counts.length || plan.maxTokens;
+const stepsOf = ({ plan }: StageTarget): number => plan.counts.length || plan.maxTokens;
 
 /**
  * @param targets those that will be made, in order
  * @param chained when true, the start of a target is the end of the ones before it
  */
 export function createReporter(
-  targets: readonly PlannedTarget[],
+  targets: readonly StageTarget[],
   { chained, previews }: { readonly chained: boolean; readonly previews: boolean },
   report: (progress: Progress) => void,
 ): Reporter {

@@ -7,7 +7,7 @@ import type { PlannedInput } from '../../shared/plan/inputs.ts';
 import { inputModality } from '../../shared/plan/names.ts';
 import type { Stage } from '../../shared/plan/plan.ts';
 import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
-import type { PlannedTarget } from '../../shared/plan/targets.ts';
+import type { StageTarget } from '../../shared/plan/targets.ts';
 import { runLockstep } from '../batching/lockstep.ts';
 import type { PassCount } from '../batching/passes.ts';
 import { generateTargets } from '../engine/generate.ts';
@@ -38,7 +38,7 @@ export interface StageOptions {
   readonly reading: Reading;
   readonly reporter?: Reporter | undefined;
   /** Told of grids while the generation goes on. */
-  readonly onComplete?: (target: PlannedTarget, sample: number, ids: readonly number[]) => void;
+  readonly onComplete?: (target: StageTarget, sample: number, ids: readonly number[]) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -67,7 +67,7 @@ async function readStage(
 }
 
 /** The plan of a target whose grid turned out to be partly given. */
-function settled(target: PlannedTarget, inputs: TokenState): TargetPlan {
+function settled(target: StageTarget, inputs: TokenState): TargetPlan {
   const given = inputs.get(target.plan.modality);
   if (!given || target.entry.type !== 'img') return target.plan;
   return target.planFor(target.entry.tokens - given.positions.length);

@@ -1,12 +1,12 @@
-/** A plan as it is told to callers: every setting filled in, and what it costs. */
+/** The answer to a dry run: a plan with every setting filled in, and what it costs. */
 
-import type { DryRunResponse, PlannedTarget as Told } from '../api/generate.ts';
+import type { DryRunResponse, PlannedTarget } from '../api/generate.ts';
 import { itemAt } from '../lookup.ts';
 import { costOf, isExactCost } from './cost.ts';
 import type { RequestPlan } from './plan.ts';
-import type { PlannedTarget } from './targets.ts';
+import type { StageTarget } from './targets.ts';
 
-const tell = ({ name, plan, tokens, model }: PlannedTarget): Told => ({
+const plannedTarget = ({ name, plan, tokens, model }: StageTarget): PlannedTarget => ({
   target: name,
   modality: plan.modality,
   model: model.id,
@@ -23,7 +23,7 @@ const tell = ({ name, plan, tokens, model }: PlannedTarget): Told => ({
 });
 
 /** @param reused leading targets of a chain that are in the store */
-export function describePlan(
+export function dryRunResponse(
   plan: RequestPlan,
   { id, seed, model, reused = 0 }: { id: string; seed: number; model: string; reused?: number },
 ): DryRunResponse {
@@ -35,7 +35,7 @@ export function describePlan(
     seed,
     chained: plan.chained,
     num_samples: plan.samples,
-    plan: plan.stages.flatMap(({ targets }) => targets.map(tell)),
+    plan: plan.stages.flatMap(({ targets }) => targets.map(plannedTarget)),
     outputs: {},
     usage: {
       encoder_passes: encoderPasses,
