@@ -124,8 +124,9 @@ export const ROUTES = {
       '`Accept: text/event-stream` answers the ' +
       'events `progress`, then `result` or `problem`. With one target and one sample, `Accept: ' +
       'image/png`, `text/plain` or the type of the exact values answers those bytes themselves. ' +
-      'Equal requests are answered from the store (`Cache-Status`); `Cache-Control: no-cache` ' +
-      'computes anew and `no-store` keeps nothing. With `keep`, tokens of inputs and outputs are stored ' +
+      'Equal requests are answered from the store (`Cache-Status`, `Age`); `Cache-Control: no-cache` ' +
+      'computes anew, `no-store` keeps nothing, `max-age` bounds the age of a stored result, and ' +
+      '`only-if-cached` computes nothing. With `keep`, tokens of inputs and outputs are stored ' +
       'and named by `ref`, and a later chain with the same seed and the same beginning continues ' +
       'what is there (`reused_targets`).',
     request: { json: generateRequestSchema, form: generateForm },
