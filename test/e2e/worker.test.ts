@@ -126,8 +126,13 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
     const wrong = await call('/internal/models', { secret: 'another secret' });
     const old = await call('/internal/models', { age: 400 });
     const none = await fetch(`${worker.url}/internal/generate`, { method: 'POST', body: '{}' });
+    // The answer arrives, though the worker reads nothing of so large a body.
+    const large = await fetch(`${worker.url}/internal/generate`, {
+      method: 'POST',
+      body: new Uint8Array(60_000_000),
+    });
     const altered = await generate(long, { body: generateBody(long), secret: `${SECRET}.` });
-    for (const response of [wrong, old, none, altered]) {
+    for (const response of [wrong, old, none, large, altered]) {
       assert.equal(response.status, 401);
       assert.equal((await response.json()).code, 'unauthorized');
     }

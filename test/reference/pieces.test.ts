@@ -71,14 +71,14 @@ describe('sequences in pieces', () => {
     assert.equal(runs, 2);
   });
 
-  test('a pace bounds pieces by time, and slows down at once', () => {
+  test('a pace bounds pieces by time, by the mean of what it learned', () => {
     const pace = createPace();
     pace.learn(1, 4, 8);
-    assert.equal(pace.tokens(1), 60);
-    pace.learn(1, 60, 600);
-    assert.equal(pace.tokens(1), 12);
+    assert.equal(pace.tokens(1), 85);
+    pace.learn(1, 85, 85 * 18);
+    assert.equal(pace.tokens(1), 17, 'the mean of 2 and 18 ms a token');
     pace.learn(32, 2, 800);
-    assert.equal(pace.tokens(32), 1);
-    assert.equal(pace.tokens(1), 12, 'other sizes have their own');
+    assert.equal(pace.tokens(32), 1, 'a step is the least');
+    assert.equal(pace.tokens(1), 17, 'other sizes have their own');
   });
 });

@@ -1,12 +1,10 @@
-/** Reading a request's body within bounds, and turning away the rest of one that is not read. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+/** Reading a request's body within bounds. */
+import type { IncomingMessage } from 'node:http';
 import { refusal } from '../../shared/api/problem.ts';
 
 /** Time for a body at the least, and the slowest rate beyond it. */
 const LEAST_MILLISECONDS = 5_000;
 const BYTES_A_MILLISECOND = 1_000;
-/** How long a caller whose body is not read may go on sending before the connection breaks. */
-const LINGER_MILLISECONDS = 2_000;
 
 /**
  * The body's bytes, in a buffer of their own.
@@ -42,16 +40,4 @@ export async function readBody(
     clearTimeout(timer);
     request.removeAllListeners('data').removeAllListeners('end');
   }
-}
-
-/**
- * Ends the connection after the answer where some of the body was not read. What still comes is thrown
- * away for a moment: a caller that sees its connection break while it sends would not see the answer.
- */
-export function turnAway(request: IncomingMessage, response: ServerResponse): void {
-  if (request.complete || response.headersSent) return;
-  response.setHeader('connection', 'close');
-  request.resume();
-  const timer = setTimeout(() => request.destroy(), LINGER_MILLISECONDS);
-  request.once('close', () => clearTimeout(timer));
 }

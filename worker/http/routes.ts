@@ -8,7 +8,7 @@ import { describeError } from '../service/log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { assertServing, type JobServices } from '../service/services.ts';
 import { sendFailure, sendJson } from './answers.ts';
-import { readBody, turnAway } from './io.ts';
+import { readBody } from './io.ts';
 import { answerJob, callerSignal } from './work.ts';
 
 export interface RouteServices extends JobServices {
@@ -92,14 +92,13 @@ export async function route(
     const signal = callerSignal(response);
     const body = await readSigned(request, signed, BODY_BYTES[kind]);
     const streams = String(request.headers.accept ?? '').includes('text/event-stream');
-    return await answerJob(services, response, { kind, body, signal, arrived, streams });
+    return await answerJob(services, request, response, { kind, body, signal, arrived, streams });
   } catch (error) {
     if (response.headersSent || response.destroyed) return;
     const problem = asFailure(error);
     const status = PROBLEMS[problem.code].status;
     services.log({ event: 'refused', method, path, status, code: problem.code });
     if (problem.code === 'internal') services.log({ event: 'error', error: describeError(error) });
-    turnAway(request, response);
-    sendFailure(response, problem);
+    sendFailure(request, response, problem);
   }
 }

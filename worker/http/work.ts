@@ -1,5 +1,5 @@
 /** A job over HTTP: its outcome is answered whole, or as events while it goes on. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { JobKind } from '../jobs/job.ts';
 import { readJob } from '../service/readJob.ts';
 import { runJob } from '../service/runJob.ts';
@@ -30,6 +30,7 @@ export interface AskedJob {
 /** Does one job. @throws FailureError when its body cannot be read; the reason when the caller has gone */
 export async function answerJob(
   services: JobServices,
+  request: IncomingMessage,
   response: ServerResponse,
   { kind, body, signal, arrived, streams }: AskedJob,
 ): Promise<void> {
@@ -59,7 +60,7 @@ export async function answerJob(
     return;
   }
   // A refusal before the first event has its own status; later only an event can tell.
-  if (!response.headersSent) return sendFailure(response, outcome.failure);
+  if (!response.headersSent) return sendFailure(request, response, outcome.failure);
   write('problem', outcome.failure);
   response.end();
 }

@@ -28,13 +28,18 @@ async function openFile({
   takes,
   at,
 }: {
-  readonly encoded: string;
+  /** Base64 or a data URL as UTF-8: bytes are handed over between threads, where a text would be copied. */
+  readonly encoded: Uint8Array;
   /** For messages. */
   readonly modality: string;
   readonly takes: { readonly pictures: boolean; readonly arrays: boolean };
   readonly at: string;
 }): Promise<OpenedFile> {
-  const bytes = bytesFromText(encoded, at, takes.pictures ? 'invalid_image' : 'invalid_input');
+  const bytes = bytesFromText(
+    new TextDecoder().decode(encoded),
+    at,
+    takes.pictures ? 'invalid_image' : 'invalid_input',
+  );
   if (takes.arrays && isArrayFile(bytes)) return { kind: 'array', bytes };
   if (takes.pictures) return { kind: 'picture', picture: await inspectPicture(bytes, at) };
   const detail = `${modality} is given as an array, .npy or .safetensors`;

@@ -23,8 +23,11 @@ interface Wanted {
   readonly takes: { readonly pictures: boolean; readonly arrays: boolean };
 }
 
-const open = async (wanted: Wanted, at: string, { signal }: Reading): Promise<OpenedFile> =>
-  await inThread('openFile', { ...wanted, at }, { signal });
+async function open(wanted: Wanted, at: string, { signal }: Reading): Promise<OpenedFile> {
+  const encoded = new TextEncoder().encode(wanted.encoded);
+  const options = { signal, transfer: [encoded.buffer] };
+  return await inThread('openFile', { ...wanted, encoded, at }, options);
+}
 
 /** @param name for messages @throws FailureError `invalid_image`, `image_too_large` */
 export async function openPicture(

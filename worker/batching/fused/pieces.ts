@@ -1,14 +1,16 @@
 /**
  * Writes sequences in pieces that are bounded by time, so that a caller who has gone stops them. A run of
- * the graph cannot be interrupted; the keys and values so far are handed from piece to piece, which costs
- * little beside the tokens.
+ * the graph cannot be interrupted; the keys and values so far are handed from piece to piece.
  */
 import { itemAt, present } from '../../../shared/lookup.ts';
 import type { DecoderCache, WriteRequest, Written } from '../../engine/forward.ts';
 import { runWritings, type WriteRun } from './write.ts';
 
-/** Time of a piece at most, as far as earlier ones tell. */
-const PIECE_MILLISECONDS = 120;
+/**
+ * Time of a piece, as far as earlier ones tell. Each piece computes keys and values of the context anew, at
+ * the price of a token or two, so that shorter pieces would cost more than they save.
+ */
+const PIECE_MILLISECONDS = 170;
 /** Tokens of the first piece, before anything is known of the time they take. */
 const FIRST_TOKENS = 4;
 
@@ -34,8 +36,8 @@ export function createPace(): Pace {
       const size = sizeClass(rows);
       const time = milliseconds / Math.max(tokens, 1);
       const known = times.get(size);
-      // A slow piece counts at once, a fast one in the mean: bounds are kept when the machine is busy.
-      times.set(size, known === undefined || time > known ? time : (known + time) / 2);
+      // The mean of what was known and what is new: one slow moment does not decide.
+      times.set(size, known === undefined ? time : (known + time) / 2);
     },
   };
 }
