@@ -1,4 +1,5 @@
 /** A worker from start to end: listen, load the models, serve, drain. */
+import { setMaxListeners } from 'node:events';
 import { access, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -68,6 +69,8 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   });
   const stopped = new AbortController();
   const hurried = new AbortController();
+  // Every job listens to both, and lets go of them when it ends: many jobs are no leak.
+  setMaxListeners(0, stopped.signal, hurried.signal);
   let stopping = false;
   const services = {
     secret: config.secret,
