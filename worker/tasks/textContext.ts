@@ -2,6 +2,8 @@
 import { fieldOf } from '../../shared/lookup.ts';
 import type { TextContext } from '../presentations/presentation.ts';
 import { inThread } from '../threads/inThread.ts';
+import { PICTURE } from '../values/instances.ts';
+import { laneOf } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 import { decodeMany, encodeMask, encodeVector, tokenizerOf } from './tokenizers.ts';
 
@@ -26,6 +28,10 @@ export function textContext(
         return decodeMany(samples, modality, loaded, options);
       },
     },
-    draw: (args) => inThread('drawInstances', args, { signal }),
+    draw: (args) => {
+      const masks = args.samples.reduce((sum, { length }) => sum + length, 0);
+      const lane = laneOf(masks * PICTURE ** 2);
+      return inThread('drawInstances', args, { signal, lane });
+    },
   };
 }
