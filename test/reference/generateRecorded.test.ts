@@ -11,9 +11,9 @@ import { type GenerateRequestBody, generateRequestSchema } from '../../shared/ap
 import { inspectPicture } from '../../worker/image/inspect.ts';
 import { loadModelSet } from '../../worker/session/registry.ts';
 import type { Tensor } from '../../worker/session/types.ts';
+import { encodePicture } from '../../worker/tasks/encodeValues.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';
 import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';
-import { encodePicture } from '../../worker/tasks/tokenizers.ts';
 import { type DemoSet, exportDemo } from '../support/demoSet.ts';
 import { ints, readTensors, sharedPath, skipWithout } from '../support/shared.ts';
 

@@ -6,9 +6,9 @@ import { type GenerateRequestBody, generateRequestSchema } from '../../shared/ap
 import { FailureError } from '../../shared/api/problem.ts';
 import { inspectPicture } from '../../worker/image/inspect.ts';
 import { loadModelSet } from '../../worker/session/registry.ts';
+import { encodePicture } from '../../worker/tasks/encodeValues.ts';
 import { runGenerate, type TaskOptions } from '../../worker/tasks/generate.ts';
 import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';
-import { encodePicture } from '../../worker/tasks/tokenizers.ts';
 import { type DemoSet, demoPicture, exportDemo } from '../support/demoSet.ts';
 
 describe('generate task', () => {

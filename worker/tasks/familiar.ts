@@ -1,8 +1,8 @@
 /** Whether a picture is of the kind that the model was trained on. */
 import type { Picture } from '../image/inspect.ts';
 import { laneOf, type Reading } from './reading.ts';
+import { roundTripError } from './roundTrip.ts';
 import type { ServedModel } from './servedModel.ts';
-import { roundTripError } from './tokenizers.ts';
 
 /**
  * Warns of a picture that its own tokenizer cannot draw again: the tokenizer has seen what the model was

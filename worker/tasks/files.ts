@@ -6,10 +6,10 @@ import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.t
 import type { Picture } from '../image/inspect.ts';
 import type { OpenedFile } from '../presentations/threadTasks.ts';
 import { inThread } from '../threads/inThread.ts';
+import { encodeArray, encodePicture } from './encodeValues.ts';
 import { warnOfUnfamiliar } from './familiar.ts';
 import { laneOf, type Reading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
-import { encodeArray, encodePicture } from './tokenizers.ts';
 
 /** Tokens, and the size of the picture they come from where there is one. */
 export interface Given {

@@ -12,13 +12,13 @@ import { fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import { checked } from '../presentations/checked.ts';
 import { withoutHidden } from '../values/hide.ts';
 import { vectorSchema } from '../values/schemas.ts';
+import { encodeVector } from './encodeValues.ts';
 import { fileTokens, type Given } from './files.ts';
 import { gappedTokens } from './gaps.ts';
 import { hiddenPositions } from './hide.ts';
 import { type Reading, startReading } from './reading.ts';
 import { textTokens, valueTokens } from './sequenceInputs.ts';
 import type { ServedModel } from './servedModel.ts';
-import { encodeVector } from './tokenizers.ts';
 
 /** Raw ids; null is not known. */
 function rawTokens(

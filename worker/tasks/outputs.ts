@@ -5,10 +5,10 @@ import { isTextual } from '../../shared/model/presentations.ts';
 import type { DecodedValues, SequenceValue } from '../presentations/presentation.ts';
 import { textPresentation } from '../presentations/texts.ts';
 import { inThread } from '../threads/inThread.ts';
+import { type DecodeOptions, decodeMany, type SampleIds } from './decodeTokens.ts';
 import { laneOf } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 import { textContext } from './textContext.ts';
-import { type DecodeOptions, decodeMany, type SampleIds } from './tokenizers.ts';
 
 /**
  * Text of a sequence's ids. What was given around a gap stays in it, also behind an end that was generated

@@ -2,8 +2,8 @@
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { pictureWithHoles } from '../image/holes.ts';
 import { inThread } from '../threads/inThread.ts';
+import { decodeTokens } from './decodeTokens.ts';
 import type { ServedModel } from './servedModel.ts';
-import { decodeTokens } from './tokenizers.ts';
 
 /**
  * Data URL of a PNG; undefined where a decode is not cheap (diffusion) or there is none.

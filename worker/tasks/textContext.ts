@@ -3,9 +3,11 @@ import { fieldOf } from '../../shared/lookup.ts';
 import type { TextContext } from '../presentations/presentation.ts';
 import { inThread } from '../threads/inThread.ts';
 import { PICTURE } from '../values/instances.ts';
+import { decodeMany } from './decodeTokens.ts';
+import { encodeMask, encodeVector } from './encodeValues.ts';
 import { laneOf } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
-import { decodeMany, encodeMask, encodeVector, tokenizerOf } from './tokenizers.ts';
+import { tokenizerOf } from './tokenizerOf.ts';
 
 /** Ids within texts are of tokenizers that start from no noise. */
 const SEED = 0;

@@ -1,0 +1,9 @@
+/** Which loaded tokenizer stands behind a modality. */
+import type { LoadedModelSet, LoadedTokenizer } from '../session/types.ts';
+
+/** The tokenizer of a modality; undefined where it has none or none is loaded. */
+export const tokenizerOf = (
+  modality: string,
+  loaded: LoadedModelSet,
+): LoadedTokenizer | undefined =>
+  loaded.tokenizers[loaded.fm.modalities[modality]?.tokenizer ?? ''];
