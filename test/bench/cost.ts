@@ -121,18 +121,17 @@ async function askAll(stack: Stack, precision: string): Promise<BenchRow[]> {
     }
     row(`${one.name}_seconds`, median(times), 's', one.what);
   }
+  const remember = async (name: string, what: string) => {
+    const { peakBytes, anonymousBytes } = await memoryOf(stack.pids().worker);
+    row(`${name}_peak_gb`, peakBytes / 1e9, 'GB', `the worker's largest memory ${what}`);
+    row(`${name}_anonymous_gb`, anonymousBytes / 1e9, 'GB', 'its memory that is no mapped file');
+  };
+  await remember('tokens_memory', 'so far, with the RGB tokenizer loaded');
   const { seconds } = await timed(() =>
     client.detokenize({ model: MODEL, tokens: { rgb: { tokens: pictureTokens } } }),
   );
   row('picture_decode_seconds', seconds, 's', 'the diffusion decoder on these tokens, 25 steps');
-  const { peakBytes, anonymousBytes } = await memoryOf(stack.pids().worker);
-  row(
-    'worker_peak_gb',
-    peakBytes / 1e9,
-    'GB',
-    "the worker's largest memory, mapped files included",
-  );
-  row('worker_anonymous_gb', anonymousBytes / 1e9, 'GB', 'its memory that is not a mapped file');
+  await remember('decode_memory', 'after it');
   return rows;
 }
 
