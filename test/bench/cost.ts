@@ -89,12 +89,9 @@ async function timed<T>(run: () => Promise<T>): Promise<{ seconds: number; resul
   return { seconds: (performance.now() - started) / 1000, result };
 }
 
-/** Random weights may end a caption early, which would be no caption of that length. */
-function assertLength({ outputs }: GenerateResponse, { name }: Case): void {
-  const [caption] = outputs.caption ?? [];
-  if (caption && caption.tokens.length < CAPTION_TOKENS - 2)
-    throw new Error(`${name}: the caption ended after ${caption.tokens.length} tokens`);
-}
+/** Random weights may end a caption early, which would be no caption of that length: another seed is asked. */
+const isWhole = ({ outputs, usage }: GenerateResponse): boolean =>
+  !outputs.caption || usage.generated_tokens >= CAPTION_TOKENS;
 
 /** Times of all requests to a running product, and its worker's memory after them. */
 async function askAll(stack: Stack, precision: string): Promise<BenchRow[]> {
@@ -112,11 +109,11 @@ async function askAll(stack: Stack, precision: string): Promise<BenchRow[]> {
   for (const one of cases(rgb)) {
     const ask = () => client.generate({ ...one.request, seed: ++seed });
     // The first request of a kind prepares memory; in one of many steps that is lost among the others.
-    if (one.runs > 1) assertLength(await ask(), one);
+    if (one.runs > 1) await ask();
     const times: number[] = [];
-    for (let run = 0; run < one.runs; run++) {
+    while (times.length < one.runs) {
       const { seconds, result } = await timed(ask);
-      times.push(seconds);
+      if (isWhole(result)) times.push(seconds);
       pictureTokens = result.outputs.rgb?.[0]?.tokens ?? pictureTokens;
     }
     row(`${one.name}_seconds`, median(times), 's', one.what);
