@@ -4,7 +4,9 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import type { Files } from './files.ts';
+import { LONG_TEXT } from './json.ts';
 import type { Part } from './multipart.ts';
+import { longInput } from './placeFiles.ts';
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -49,6 +51,9 @@ function settingOf(kind: FieldKind, text: string): unknown {
   return text;
 }
 
+const tooLong = (name: string) =>
+  refusal('invalid_request', `${name} has more than ${LONG_TEXT} bytes`, pointerTo(name));
+
 /** @throws FailureError `invalid_request` for a field that comes twice and means one thing */
 function refuseTwice(parts: readonly Part[], { settings, lists }: Form): void {
   const seen = new Set<string>();
@@ -89,7 +94,10 @@ export async function readForm(
     if (name === REQUEST_FIELD) continue;
     const kind = Object.hasOwn(form.settings, name) ? form.settings[name] : undefined;
     if (part.isFile) inputs.set(name, { data: files.add(part.bytes) });
-    else if (kind) settings.set(name, settingOf(kind, textOf(part)));
+    else if (part.bytes.length > LONG_TEXT) {
+      if (kind || form.lists.includes(name)) throw tooLong(name);
+      inputs.set(name, await longInput(part.bytes, [INPUTS, name], files));
+    } else if (kind) settings.set(name, settingOf(kind, textOf(part)));
     else if (form.lists.includes(name)) {
       const known = settings.get(name);
       const items = listItems(textOf(part), name);

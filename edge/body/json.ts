@@ -3,14 +3,17 @@
  * number of its parts are bounded before it is parsed, since parsing is one step that nothing interrupts.
  */
 import { refusal } from '../../shared/api/problem.ts';
-import { pause, SLICE } from '../../shared/pause.ts';
+import { find, pause, SLICE } from '../../shared/pause.ts';
 
 /** Bytes of a text that is left where it is, and of everything but the longer ones. */
-const LONG_TEXT = 100_000;
+export const LONG_TEXT = 100_000;
 const MOST_BYTES = 4_000_000;
 /** Values, and fields of objects: 32 inputs of 4,096 tokens are fewer. */
 const MOST_VALUES = 150_000;
 const MOST_FIELDS = 20_000;
+
+/** Texts that are passed over between two pauses, and quotes within one text. */
+const MOST_STEPS = 1000;
 
 const [QUOTE, BACKSLASH, COMMA, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x2c, 0x3a, 0x5b, 0x7b];
 
@@ -26,15 +29,12 @@ const tooMany = (most: number, what: string) =>
 
 /** Where a text ends that begins behind `from`; the end of the bytes when it does not end. */
 async function closingQuote(bytes: Uint8Array, from: number): Promise<number> {
-  let paused = from;
-  for (let at = bytes.indexOf(QUOTE, from); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
+  let steps = 0;
+  for (let at = await find(bytes, QUOTE, from); at >= 0; at = await find(bytes, QUOTE, at + 1)) {
     let escapes = 0;
     while (bytes[at - 1 - escapes] === BACKSLASH) escapes++;
     if (escapes % 2 === 0) return at;
-    if (at - paused > SLICE) {
-      paused = at;
-      await pause();
-    }
+    if (++steps % MOST_STEPS === 0) await pause();
   }
   return bytes.length;
 }
@@ -45,16 +45,17 @@ async function split(bytes: Uint8Array) {
   const long: Uint8Array[] = [];
   let [values, fields, begin, paused, texts] = [0, 0, 0, 0, 0];
   for (let at = 0; at < bytes.length; ) {
-    const quote = bytes.indexOf(QUOTE, at);
-    const end = Math.min(quote < 0 ? bytes.length : quote, at + SLICE);
-    for (const code of bytes.subarray(at, end)) {
+    const slice = bytes.subarray(at, at + SLICE);
+    const length = slice.indexOf(QUOTE);
+    for (const code of length < 0 ? slice : slice.subarray(0, length)) {
       if (code === COMMA || code === BRACKET || code === BRACE) values++;
       else if (code === COLON) fields++;
     }
     if (values > MOST_VALUES) throw tooMany(MOST_VALUES, 'values');
     if (fields > MOST_FIELDS) throw tooMany(MOST_FIELDS, 'fields');
-    at = end;
-    if (quote === end) {
+    at += length < 0 ? slice.length : length;
+    if (length >= 0) {
+      const quote = at;
       const close = await closingQuote(bytes, quote + 1);
       if (close - quote - 1 > LONG_TEXT) {
         pieces.push(bytes.subarray(begin, quote + 1));
@@ -64,7 +65,7 @@ async function split(bytes: Uint8Array) {
       at = close + 1;
       texts++;
     }
-    if (at - paused > SLICE || texts % 1000 === 999) {
+    if (at - paused > SLICE || texts % MOST_STEPS === 0) {
       paused = at;
       await pause();
     }

@@ -3,7 +3,7 @@
  * is not copied, and their number is bounded.
  */
 import { refusal } from '../../shared/api/problem.ts';
-import { pause, SLICE } from '../../shared/pause.ts';
+import { LONG_SLICE, pause } from '../../shared/pause.ts';
 
 export interface Part {
   readonly name: string;
@@ -16,6 +16,9 @@ export interface Part {
 const MOST_PARTS = 128;
 const MOST_HEADER_BYTES = 8192;
 
+/** Line ends that are looked at between two pauses. */
+const MOST_STEPS = 2000;
+
 const CR = 0x0d;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
@@ -24,10 +27,10 @@ const malformed = (why: string) => refusal('invalid_multipart', `the form data $
 
 /** Where a line end and the marker begin; -1 where they do not. */
 async function find(bytes: Uint8Array, marker: Uint8Array, from: number): Promise<number> {
-  let paused = from;
+  let [paused, steps] = [from, 0];
   for (let at = bytes.indexOf(CR, from); at >= 0; at = bytes.indexOf(CR, at + 1)) {
     if (marker.every((code, i) => bytes[at + i] === code)) return at;
-    if (at - paused < SLICE) continue;
+    if (at - paused < LONG_SLICE && ++steps % MOST_STEPS > 0) continue;
     paused = at;
     await pause();
   }

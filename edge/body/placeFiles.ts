@@ -3,7 +3,7 @@ import { isFreeJson } from '../../shared/api/bounds.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
-import { pause, SLICE } from '../../shared/pause.ts';
+import { find, pause, SLICE } from '../../shared/pause.ts';
 import { decodeBase64 } from './base64.ts';
 import type { Files } from './files.ts';
 import type { ScannedJson } from './json.ts';
@@ -22,18 +22,9 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
   [0x74, 0x09],
 ]);
 
-/** Whether there is any, looked for in slices: a search through many megabytes holds the event loop. */
-async function holdsBackslash(text: Uint8Array): Promise<boolean> {
-  for (let at = 0; at < text.length; at += SLICE) {
-    if (text.subarray(at, at + SLICE).includes(BACKSLASH)) return true;
-    await pause();
-  }
-  return false;
-}
-
 /** The bytes without JSON's escapes; any other escape than base64 can have is left, and is then refused. */
 async function unescaped(text: Uint8Array): Promise<Uint8Array> {
-  if (!(await holdsBackslash(text))) return text;
+  if ((await find(text, BACKSLASH, 0)) < 0) return text;
   const plain = new Uint8Array(text.length);
   let length = 0;
   for (let at = 0; at < text.length; ) {
@@ -50,7 +41,7 @@ async function unescaped(text: Uint8Array): Promise<Uint8Array> {
 }
 
 /** Behind `data:TYPE;base64,`; undefined when the text does not begin so. */
-export function dataUrlStart(text: Uint8Array): number | undefined {
+function dataUrlStart(text: Uint8Array): number | undefined {
   const head = new TextDecoder('latin1').decode(text.subarray(0, 300));
   return /^data:[^,]{0,200};base64,/i.exec(head)?.[0].length;
 }
@@ -81,6 +72,20 @@ async function toFile(text: Uint8Array, path: Path, files: Files): Promise<strin
   throw refusal('invalid_input', detail, pointerTo(...path.slice(0, 2)));
 }
 
+/** The beginning of a text, long enough for every field to refuse it. */
+const refusable = (text: Uint8Array): string =>
+  new TextDecoder().decode(text.subarray(0, REFUSED_LENGTH));
+
+/** A long text that an input was given as: the file of a data URL, or a text to be refused. */
+export async function longInput(
+  text: Uint8Array,
+  path: Path,
+  files: Files,
+): Promise<string | { data: string }> {
+  const isDataUrl = dataUrlStart(await unescaped(text.subarray(0, 400))) !== undefined;
+  return isDataUrl ? { data: await toFile(text, path, files) } : refusable(text);
+}
+
 /**
  * The value with its long texts in their places: the name of a file, or the beginning of a text, which is
  * long enough to be refused by the field's own bound.
@@ -99,11 +104,8 @@ export async function placeFiles(
     const text = longTexts.get(value);
     if (!text) return value;
     if (isFile(path)) return await toFile(text, path, files);
-    const isInput = path.length === 2 && path[0] === 'inputs';
-    if (isInput && dataUrlStart(await unescaped(text.subarray(0, 400))) !== undefined) {
-      return { data: await toFile(text, path, files) };
-    }
-    return new TextDecoder().decode(text.subarray(0, REFUSED_LENGTH));
+    if (path.length === 2 && path[0] === 'inputs') return await longInput(text, path, files);
+    return refusable(text);
   }
   if (typeof value !== 'object' || value === null) return value;
   if (isFreeJson(path)) {

@@ -61,5 +61,6 @@ export async function readRequest(request: Request, body: Body, form?: Form): Pr
   const value = await readForm(parts, form, files, (field) =>
     readJsonRequest(field, 'the field request', files),
   );
+  assertBounded(value);
   return { value, files };
 }

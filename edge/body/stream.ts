@@ -1,5 +1,6 @@
 /** The bytes of a body, within the bounds of size, memory and time; and what becomes of a refused one. */
 import { refusal } from '../../shared/api/problem.ts';
+import { join } from '../../shared/pause.ts';
 import { allowedMilliseconds, type BodyLease, type BodyLimits } from './budget.ts';
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
@@ -50,13 +51,7 @@ export async function readBytes(
     lease.hold(next.value.byteLength);
     chunks.push(next.value);
   }
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
+  return await join(chunks, length);
 }
 
 /**

@@ -9,6 +9,8 @@ import { shorten } from './shorten.ts';
 /** Keys of an object, and items of a list of anything but numbers, at most: twice what any schema takes. */
 const MOST_PARTS = 64;
 
+/** Objects and lists at most, those within JSON values not counted. */
+const MOST_CONTAINERS = 500;
 /** Steps from the request to its innermost part at most. */
 const MOST_STEPS = 16;
 
@@ -43,16 +45,21 @@ function refuseProto(path: Path): never {
   );
 }
 
-/** @throws FailureError `invalid_request` naming the first object or list that is too large */
-export function assertBounded(value: unknown, path: Path = []): void {
+/** Objects and lists that are left to be looked at. */
+interface Left {
+  parts: number;
+}
+
+function visit(value: unknown, path: Path, left: Left): void {
   if (!isContainer(value) || isFreeJson(path)) return;
+  if (--left.parts < 0) {
+    const detail = `the request has more than ${MOST_CONTAINERS} objects and lists`;
+    throw refusal('invalid_request', detail);
+  }
   if (path.length > MOST_STEPS) {
     const [field = ''] = path;
-    throw refusal(
-      'invalid_request',
-      `${shorten(String(field))} is nested too deeply`,
-      pointerTo(field),
-    );
+    const detail = `${shorten(String(field))} is nested too deeply`;
+    throw refusal('invalid_request', detail, pointerTo(field));
   }
   if (Array.isArray(value)) {
     if (value.length > MOST_PARTS) {
@@ -60,11 +67,14 @@ export function assertBounded(value: unknown, path: Path = []): void {
       if (value.every((item) => typeof item === 'number' || item === null)) return;
       refuseSize(path, 'items');
     }
-    for (const [index, item] of value.entries()) assertBounded(item, [...path, index]);
+    for (const [index, item] of value.entries()) visit(item, [...path, index], left);
     return;
   }
   const keys = Object.keys(value);
   if (keys.length > MOST_PARTS) refuseSize(path, 'fields');
   if (keys.includes('__proto__')) refuseProto(path);
-  for (const key of keys) assertBounded(Reflect.get(value, key), [...path, key]);
+  for (const key of keys) visit(Reflect.get(value, key), [...path, key], left);
 }
+
+/** @throws FailureError `invalid_request` naming the first object or list that is too large */
+export const assertBounded = (value: unknown): void => visit(value, [], { parts: MOST_CONTAINERS });

@@ -1,6 +1,5 @@
 /** A value -> what a schema makes of it, or a refusal that names each field which does not fit. */
 import type * as z from 'zod';
-import { assertBounded } from './bounds.ts';
 import { pointerTo } from './pointer.ts';
 import { FailureError, type FieldError, MOST_ERRORS } from './problem.ts';
 import { ruleOf } from './rules.ts';
@@ -57,9 +56,11 @@ export function fieldErrors(issues: readonly z.core.$ZodIssue[], at: Path = []):
   return errors.slice(0, MOST_ERRORS);
 }
 
-/** The value that a schema makes of a body. @throws FailureError `invalid_request` with its field errors */
+/**
+ * The value that a schema makes of a body, which `assertBounded` has seen where it comes from a caller.
+ * @throws FailureError `invalid_request` with its field errors
+ */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
-  assertBounded(body);
   const parsed = schema.safeParse(body, { error: ruleOf });
   if (parsed.success) return parsed.data;
   const errors = fieldErrors(parsed.error.issues);
