@@ -62,6 +62,7 @@ function start(script: string, args: string[], options: StackOptions, env: objec
 
 /** @throws Error when the export fails; what is wrong was printed */
 async function exportDemo(modelsFolder: string, options: StackOptions): Promise<void> {
+  options.signal?.throwIfAborted();
   const child = start('infra/exportDemo.js', [modelsFolder], options, {});
   const end = (): void => void child.kill('SIGTERM');
   options.signal?.addEventListener('abort', end);
