@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { s3Missing, s3Settings } from '../support/s3.ts';
 import { startWorkerd } from '../support/workerd.ts';
+import { startWorkerdAlone } from '../support/workerdAlone.ts';
 import { problemOf } from './errors.ts';
 import { edgeSuite } from './suite.ts';
 
@@ -47,6 +50,51 @@ test('workerd: a wrong S3 secret stops readiness, but not work', {
     });
     assert.equal(answer.status, 200);
     assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss');
+  } finally {
+    await edge.close();
+    await worker.close();
+  }
+});
+
+/** Sends a request, and breaks the connection without a farewell when told to. */
+function askAndBreak(url: string, body: object, accept: string): () => void {
+  const { hostname, port } = new URL(url);
+  const text = JSON.stringify(body);
+  const head = `POST /v1/generate HTTP/1.1\r\nhost: edge\r\ncontent-type: application/json\r\n`;
+  const socket = connect(Number(port), hostname, () => {
+    socket.write(`${head}accept: ${accept}\r\ncontent-length: ${text.length}\r\n\r\n${text}`);
+  });
+  socket.on('error', () => {});
+  return () => void socket.resetAndDestroy();
+}
+
+test('workerd alone: the work stops when the last caller has gone, and not before', async () => {
+  const worker = await startFakeWorker();
+  const edge = await startWorkerdAlone({
+    FOURM_WORKERS: worker.url,
+    FOURM_WORKER_SECRET: SECRET,
+    FOURM_STORE: 'memory',
+  });
+  const until = async (condition: () => boolean, what: string): Promise<void> => {
+    for (let tries = 0; tries < 500 && !condition(); tries++) await pause(20);
+    assert.ok(condition(), what);
+  };
+  try {
+    worker.gate = new Promise(() => {});
+    for (const accept of ['application/json', 'text/event-stream']) {
+      const [asked, gone] = [worker.asked.length, worker.gone.length];
+      const body = { inputs: { caption: accept }, targets: ['depth'] };
+      const leaving = [askAndBreak(edge.url, body, accept)];
+      await until(() => worker.asked.length === asked + 1, 'the worker was asked');
+      leaving.push(askAndBreak(edge.url, body, 'application/json'));
+      await pause(1000);
+      leaving[1]?.();
+      await pause(500);
+      assert.equal(worker.gone.length, gone, 'the first still waits');
+      leaving[0]?.();
+      await until(() => worker.gone.length === gone + 1, `the worker was left: ${accept}`);
+      assert.equal(worker.asked.length, asked + 1);
+    }
   } finally {
     await edge.close();
     await worker.close();
