@@ -95,7 +95,8 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
   const precision = options.precision ?? 'fp32';
   const backbone = options.backbone || head ? { ...(head && { head }) } : undefined;
   const described = await describeCheckpoint(checkpoint, options, backbone);
-  const textTokenizer = await findTextTokenizer(dirname(checkpoint.file));
+  const textTokenizer =
+    described.kind === 'fm' ? await findTextTokenizer(dirname(checkpoint.file)) : undefined;
   if (textTokenizer !== undefined) await assertVocabulary(textTokenizer, described);
   const checkpoints = head ? [checkpoint, head] : [checkpoint];
   const files = linkedFiles(checkpoints);
