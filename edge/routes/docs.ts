@@ -45,7 +45,7 @@ ${status === '200' ? contents(response.content) : ''}`,
 </section>`;
 
 export const docs = (c: EdgeContext): Response | Promise<Response> => {
-  const { info, paths } = openApiDocument();
+  const { info, paths, components } = openApiDocument();
   c.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'");
   return c.html(html`<!doctype html>
 <html lang="en">
@@ -62,6 +62,13 @@ export const docs = (c: EdgeContext): Response | Promise<Response> => {
 ${Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => section(path, method, operation)),
 )}
+<section id="schemas">
+<h2>Schemas</h2>
+${Object.entries(components.schemas).map(
+  ([name, schema]) => html`<details id="schema-${name}"><summary><code>${name}</code></summary>
+<pre>${JSON.stringify(schema, null, 2)}</pre></details>`,
+)}
+</section>
 <section id="problems">
 <h2>Problem codes</h2>
 <table>
