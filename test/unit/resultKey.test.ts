@@ -47,7 +47,7 @@ test('the key of a known request, written out by hand', async () => {
     hash(
       `{"chained":true,"further":[],"inputs":{"caption":{"kind":"text","sha256":"${hash('x')}"}},` +
         `${answered}"model":{"digest":"abc","id":"m"},"num_samples":1,${answeredLater}${seed}` +
-        '"targets":[{"modality":"depth"},{"modality":"rgb"}],"task":"generate","version":3}',
+        '"targets":[{"modality":"depth"},{"modality":"rgb"}],"task":"generate","version":4}',
     );
   assert.equal(seed, Number.parseInt(written('').slice(0, 8), 16));
   assert.equal(id, written('"keep":false,', '"outputs":"values",', `"seed":${seed},`));
