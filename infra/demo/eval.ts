@@ -38,6 +38,7 @@ try {
     painted,
     onProgress: (done, of) => {
       if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${of} tasks`);
+      else if (done % 50 === 0) console.error(`${done} of ${of} tasks`);
     },
   });
   if (process.stderr.isTTY) process.stderr.write('\n');

@@ -1,7 +1,12 @@
 /** Requests of the evaluation to a running server, and its answers as arrays. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
-import type { GenerateRequestBody, Output } from '../../../shared/api/generate.ts';
-import type { Client } from '../../../shared/client/index.ts';
+import type {
+  GenerateRequestBody,
+  GenerateResponse,
+  Output,
+} from '../../../shared/api/generate.ts';
+import { type Client, ProblemError } from '../../../shared/client/index.ts';
 import { RESOLUTION } from '../scene/world.ts';
 import type { LabelledBox } from './metrics.ts';
 import { encodeRgb, toDataUrl } from './pictures.ts';
@@ -13,16 +18,32 @@ export type Ask = (
   further?: Partial<GenerateRequestBody>,
 ) => Promise<(target: string) => Output>;
 
-export const createAsk =
-  (client: Client): Ask =>
-  async (inputs, targets, further = {}) => {
-    const { outputs } = await client.generate({ inputs, targets, ...further });
+type Outputs = GenerateResponse['outputs'];
+
+/** A busy machine may not answer in time: such a request is made again, a few times. */
+const TRIES = 6;
+const PAUSE_MS = 5000;
+
+export const createAsk = (client: Client): Ask => {
+  const generate = async (request: GenerateRequestBody, left = TRIES): Promise<Outputs> => {
+    try {
+      return (await client.generate(request)).outputs;
+    } catch (failure) {
+      const mayRepeat = failure instanceof ProblemError && failure.problem.retryable;
+      if (!mayRepeat || left <= 1) throw failure;
+      await sleep(PAUSE_MS);
+      return await generate(request, left - 1);
+    }
+  };
+  return async (inputs, targets, further = {}) => {
+    const outputs = await generate({ inputs, targets, ...further });
     return (target) => {
       const [output] = outputs[target] ?? [];
       if (!output) throw new Error(`the server answered no ${target}`);
       return output;
     };
   };
+};
 
 const text = z.string();
 const box = z.object({

@@ -3,9 +3,9 @@ import { itemAt } from '../../../shared/lookup.ts';
 import { ORDERED_PHRASINGS, phrasingsOf } from '../scene/phrasings.ts';
 import type { Example } from '../scene/scenes.ts';
 import { CLASSES, RESOLUTION } from '../scene/world.ts';
-import { type Ask, dataOf, imageOf, rgbUrl, textOf } from './ask.ts';
+import { type Ask, dataOf, imageOf, textOf } from './ask.ts';
 import { createIouCounter, namedObjects, orderedObjects } from './metrics.ts';
-import { decodeLabels, encodeGrey16, encodeLabels, toDataUrl } from './pictures.ts';
+import { decodeLabels, encodeGrey16, encodeLabels, encodeRgb, toDataUrl } from './pictures.ts';
 import { percent, type Row, share } from './row.ts';
 
 export interface Painted {
@@ -43,7 +43,7 @@ export async function paint(ask: Ask, example: Example, index: number): Promise<
   // A quarter: one of the four corners, in turn.
   const [left, top] = [(index % 2) / 2, (Math.floor(index / 2) % 2) / 2];
   const hide = { box: [left, top, left + 0.5, top + 0.5] as [number, number, number, number] };
-  const data = await rgbUrl(rendering.rgb);
+  const data = (await encodeRgb(rendering.rgb, RESOLUTION)).toString('base64');
   const completed = await captionOf(await rgbFrom({ caption: truth, rgb: { data, hide } }));
   const depth = toDataUrl(await encodeGrey16(rendering.depth, RESOLUTION));
   const layout = toDataUrl(await encodeLabels(rendering.semseg, RESOLUTION));

@@ -42,7 +42,8 @@ def modality_info():
             e["recommended"] = dict(from_picture=dict(temperature=0), from_text=dict(temperature=0))
         elif kind != "pix":
             e["recommended"] = dict(from_picture=dict(scheme="roar", steps=1, temperature=0, guidance_scale=1), from_text=FROM_TEXT[kind])
-        if m == "tok_rgb@64":
+        if m == "tok_rgb@64":                           # shapes first, then their colours
+            e["recommended"]["from_text"] = dict(FROM_TEXT["img"], via=["semseg"])
             e["familiar_error"] = FAMILIAR[T.PATCH]
         if m == "tok_semseg@64":
             e.update(classes=CLASSES, palette=PALETTE)

@@ -15,7 +15,7 @@ if __name__ == "__main__":
     os.makedirs(folder, exist_ok=True)
     for name in TOKENIZERS:
         write(f"{folder}/tok_{name}.safetensors", open(f"{out}/tok_{name}.safetensors", "rb").read())
-    weights, meta = T.load_st(f"{out}/fm.safetensors")
-    T.save_st(f"{folder}/fm.tmp", T.half(weights), {**meta, "modality_info": M.modality_info(), "knows": M.knowledge()})
+    weights, meta = T.load_st(f"{out}/fm.safetensors", widen=False)
+    T.save_st(f"{folder}/fm.tmp", weights, {**meta, "modality_info": M.modality_info(), "knows": M.knowledge()})
     os.rename(f"{folder}/fm.tmp", f"{folder}/fm.safetensors")
     T.save_tokenizer_json(f"{folder}/tokenizer.json")

@@ -32,8 +32,8 @@ def save_st(path, tensors, meta=None):
     with open(path, "wb") as f:
         f.writelines([struct.pack("<Q", len(h)), h] + blobs)
 
-def load_st(path):
-    """-> (tensors, metadata). Half precision is widened to float32."""
+def load_st(path, widen=True):
+    """-> (tensors, metadata). Half precision is widened to float32, unless it should stay as it is stored."""
     raw = open(path, "rb").read()
     n = struct.unpack("<Q", raw[:8])[0]
     head, out = json.loads(raw[8:8 + n]), {}
@@ -41,7 +41,7 @@ def load_st(path):
     for k, v in head.items():
         a, b = v["data_offsets"]
         t = torch.from_numpy(np.frombuffer(raw[8 + n + a:8 + n + b], _NP[v["dtype"]]).reshape(v["shape"]).copy())
-        out[k] = t.float() if t.is_floating_point() else t
+        out[k] = t.float() if widen and t.is_floating_point() else t
     return out, meta
 
 def _literal(s):
