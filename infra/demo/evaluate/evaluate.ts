@@ -1,6 +1,6 @@
 /** Asks a server about held-out scenes and compares its answers with the truth. */
 import type { Client } from '../../../shared/client/index.ts';
-import { itemAt } from '../../../shared/lookup.ts';
+import { itemAt, valueAt } from '../../../shared/lookup.ts';
 import type { Example } from '../scene/scenes.ts';
 import { type Ask, createAsk, vectorOf } from './ask.ts';
 import { inTopK, namedObjects } from './metrics.ts';
@@ -26,7 +26,7 @@ async function forAll<T>(
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  return examples.flatMap((_, index) => results.get(index) ?? []);
+  return examples.map((_, index) => valueAt(results, index, 'the results'));
 }
 
 /** Vectors predicted from captions find the pictures that show what these say. */
