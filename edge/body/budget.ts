@@ -1,6 +1,7 @@
 /**
- * How much of bodies is held at once, and how long one may take. Bytes are counted as they come, whatever
- * was announced, so that nobody takes the place of others by an announcement.
+ * How much of bodies is held at once, and how long one may take. Bytes are counted as they come, so that nobody
+ * takes the place of others by an announcement; but a body that could not be held as a whole is not begun, and
+ * one whose rest does not fit any more is given up.
  */
 import { refusal } from '../../shared/api/problem.ts';
 
@@ -15,10 +16,14 @@ export interface BodyLimits {
 
 /** What one request holds. */
 export interface BodyLease {
-  /** Counts bytes that came. @throws FailureError `overloaded` when all bodies together are too large */
-  hold(bytes: number): void;
-  /** Gives all of it back. */
-  release(): void;
+  /**
+   * Counts bytes that came.
+   * @param rest bytes that are still to come, as announced; none by default
+   * @throws FailureError `overloaded` when all bodies together are too large, or would be with the rest
+   */
+  hold(bytes: number, rest?: number): void;
+  /** Gives all of it back. @returns how many bytes it was */
+  release(): number;
 }
 
 export interface BodyBudget {
@@ -42,8 +47,8 @@ export function createBodyBudget(limits: BodyLimits): BodyBudget {
     lease() {
       let held = 0;
       return {
-        hold(bytes) {
-          if (together + bytes > limits.bytesTogether) {
+        hold(bytes, rest = 0) {
+          if (together + bytes + rest > limits.bytesTogether) {
             const detail =
               'the bodies of other requests take all the memory that there is for them';
             throw refusal('overloaded', detail, undefined, { retryAfterSeconds: 2 });
@@ -52,8 +57,10 @@ export function createBodyBudget(limits: BodyLimits): BodyBudget {
           held += bytes;
         },
         release() {
+          const released = held;
           together -= held;
           held = 0;
+          return released;
         },
       };
     },

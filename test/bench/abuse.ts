@@ -3,13 +3,18 @@
  * stall of each event loop, and the times of an ordinary caller meanwhile. `--only NAME,...` sends some of
  * the attacks; `--profile` prints what ran during each long stall; `--output FILE` keeps what both
  * processes print.
+ *
+ * A stall is how late a timer of the loop was, whatever held it. Attacker, edge, worker and the ordinary caller
+ * share this machine's processors, so that a stall also holds the time in which others computed. The attacker
+ * therefore has a process of its own, with a small share where processors are short. The own part of a stall
+ * leaves out the time in which the thread was ready to run and had no processor, as Linux tells it.
  */
 import { appendFile, mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { repositoryRoot, type Stack, startStack } from '../../infra/stack.ts';
-import { attacks } from './abuse/attacks.ts';
+import { startAttacker } from './abuse/attackerProcess.ts';
 import type { Timed } from './abuse/bystander.ts';
 import { describeRound, describeStacks, type Round, rows } from './abuse/report.ts';
 import { type ProbeLine, readProbe } from './abuse/stalls.ts';
@@ -64,7 +69,8 @@ async function settle(stack: Stack, probeFile: string): Promise<void> {
 
 export async function bench(): Promise<BenchRow[]> {
   const only = option('--only')?.split(',');
-  const all = (await attacks()).filter(({ name }) => only?.includes(name) ?? true);
+  const attacker = await startAttacker();
+  const names = attacker.names.filter((name) => only?.includes(name) ?? true);
   const picture = await readFile(join(repositoryRoot, 'examples', 'scene-1.png'));
   const dataFolder = await mkdtemp(join(tmpdir(), '4m-abuse-'));
   const probeFile = join(dataFolder, 'stalls.jsonl');
@@ -92,9 +98,9 @@ export async function bench(): Promise<BenchRow[]> {
     const calm: Round['span'] = [Date.now(), Date.now() + CALM_MS];
     await pause(CALM_MS);
     const address = { edge: stack.url, worker: stack.workerUrl };
-    for (const { name, run } of all) {
+    for (const name of names) {
       const from = Date.now();
-      const sent = await run(address);
+      const sent = await attacker.attack({ name, address });
       await settle(stack, probeFile);
       const round: Round = { name, sent, span: [from, Date.now()] };
       const lines = await readProbe(probeFile);
@@ -104,6 +110,7 @@ export async function bench(): Promise<BenchRow[]> {
     const span: Round['span'] = [calm[1], Date.now()];
     return rows(await readProbe(probeFile), await timesSoFar(), span, calm);
   } finally {
+    attacker.end();
     await bystander.terminate();
     await stack.close();
     await output.close();

@@ -198,6 +198,23 @@ export function bodyTests(f: Fixture): void {
     assert.match(announced, /too_large/);
   });
 
+  test('callers who read only after they have sent everything see why they are refused', async () => {
+    const length = 20 * MAX_BODY;
+    const head = `POST /v1/generate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+    const callers = Array.from({ length: 8 }, async () => {
+      const { hostname, port } = new URL(f.url);
+      const socket = connect(Number(port), hostname);
+      socket.pause();
+      await new Promise((resolve) => socket.write(head + ' '.repeat(length), resolve));
+      socket.resume();
+      const [answer] = await once(socket, 'data');
+      socket.destroy();
+      return String(answer).split('\r\n')[0];
+    });
+    const seen = new Set(await Promise.all(callers));
+    assert.deepEqual([...seen], ['HTTP/1.1 413 Payload Too Large']);
+  });
+
   test('a body that comes too slowly is refused, and its connection closed', async () => {
     const head =
       'POST /v1/generate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n';

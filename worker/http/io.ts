@@ -1,6 +1,7 @@
 /** Reading a request's body within bounds. */
 import type { IncomingMessage } from 'node:http';
 import { refusal } from '../../shared/api/problem.ts';
+import { createPatience } from '../../shared/patience.ts';
 
 /** Time for a body at the least, and the slowest rate beyond it. */
 const LEAST_MILLISECONDS = 5_000;
@@ -19,25 +20,26 @@ export async function readBody(
   const body = new Uint8Array(length);
   let size = 0;
   const milliseconds = leastMilliseconds + Math.ceil(length / BYTES_A_MILLISECOND);
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise((resolve, reject) => {
-      const misfit = (what: string) => reject(refusal('invalid_request', `the body ${what}`));
-      timer = setTimeout(() => misfit(`did not arrive within ${milliseconds} ms`), milliseconds);
-      request.on('data', (chunk: Buffer) => {
-        if (size + chunk.length > length) return misfit(`has more than the ${length} bytes signed`);
-        body.set(chunk, size);
-        size += chunk.length;
-      });
-      request.once('end', () => {
-        if (size < length) misfit(`has ${size} bytes of the ${length} signed`);
-        else resolve(body);
-      });
-      request.once('error', reject);
-      request.once('close', () => reject(new Error('the connection closed within the body')));
+  const misfit = (what: string) => refusal('invalid_request', `the body ${what}`);
+  const whole = new Promise<Uint8Array<ArrayBuffer>>((resolve, reject) => {
+    request.on('data', (chunk: Buffer) => {
+      if (size + chunk.length > length)
+        return reject(misfit(`has more than the ${length} bytes signed`));
+      body.set(chunk, size);
+      size += chunk.length;
     });
+    request.once('end', () => {
+      if (size < length) reject(misfit(`has ${size} bytes of the ${length} signed`));
+      else resolve(body);
+    });
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('the connection closed within the body')));
+  });
+  try {
+    const read = await createPatience().await(whole, milliseconds);
+    if (read) return read;
+    throw misfit(`did not arrive within ${milliseconds} ms`);
   } finally {
-    clearTimeout(timer);
     request.removeAllListeners('data').removeAllListeners('end');
   }
 }

@@ -6,6 +6,7 @@ import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.t
 import type { Picture } from '../image/inspect.ts';
 import type { OpenedFile } from '../presentations/threadTasks.ts';
 import { inThread } from '../threads/inThread.ts';
+import { ownedBuffers } from '../threads/serve.ts';
 import { encodeArray, encodePicture } from './encodeValues.ts';
 import { warnOfUnfamiliar } from './familiar.ts';
 import { laneOf, type Reading } from './reading.ts';
@@ -80,12 +81,10 @@ export async function fileTokens(
   const { signal } = reading;
   if (file.kind === 'array') {
     const { bytes } = file;
-    const lane = laneOf(bytes.length);
-    if (!isEmbedding) {
-      const ids = await encodeArray(bytes, modality, model.loaded, at, { signal, lane });
-      return { tokens: fullTokens(ids) };
-    }
-    const { rows, width } = await inThread('embeddingRows', { bytes, info, at }, { signal, lane });
+    const options = { signal, lane: laneOf(bytes.length), transfer: ownedBuffers(bytes) };
+    if (!isEmbedding)
+      return { tokens: fullTokens(await encodeArray(bytes, modality, model.loaded, at, options)) };
+    const { rows, width } = await inThread('embeddingRows', { bytes, info, at }, options);
     return { tokens: fullRows(rows, width) };
   }
   const { picture } = file;
@@ -95,7 +94,7 @@ export async function fileTokens(
   await warnOfUnfamiliar(picture, modality, model, at, reading);
   if (info.pixels)
     return { tokens: await pixelTokens(picture, modality, model, at, reading), size };
-  const lane = laneOf(width * height);
-  const ids = await encodePicture(picture, modality, model.loaded, at, { signal, lane });
+  const options = { signal, lane: laneOf(width * height), transfer: ownedBuffers(picture) };
+  const ids = await encodePicture(picture, modality, model.loaded, at, options);
   return { tokens: fullTokens(ids), size };
 }
