@@ -27,6 +27,11 @@ const common = {
   weights: z.array(z.string()),
   /** The run that ended the export: the sha256 of its outputs on a fixed input, and its time. */
   check: z.object({ outputs: z.string(), milliseconds: z.number() }),
+  /**
+   * The same graphs for devices that compute in 16 bits, in precision fp16: they share the weights' file with
+   * `graphs`, which compute in float32.
+   */
+  half_graphs: z.record(z.string(), graphSchema).optional(),
   /** How many of so many tokens, predicted at temperature 0, are those of fp32; absent in fp32 itself. */
   agreement: z.object({ tokens: z.number().int(), equal: z.number().int() }).optional(),
 };

@@ -17,7 +17,7 @@ import {
 import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
 
-export type TensorType = 'float32' | 'int64' | 'bool';
+export type TensorType = 'float32' | 'float16' | 'int64' | 'bool';
 /** A number is fixed; a string names a dimension known at run time ('B' batch, 'N' tokens ...). */
 export type Dimension = number | string;
 export interface TensorSignature {
@@ -115,6 +115,10 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
   };
 }
 
+/** Of keys and values that are kept from run to run. */
+export const cacheType = (precision: Manifest['precision']): 'float16' | 'float32' =>
+  precision === 'fp16' ? 'float16' : 'float32';
+
 /**
  * FM generation in one run: encoder, decoder, guidance and sampling; for sequences one token after the
  * other, with the keys and values of earlier ones kept. Several states and requests share a run without
@@ -132,7 +136,7 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
  * rows of m. `context_index` (B, n) are the rows of the context that a decoder row may see (the number of
  * rows stands for nothing), `context_hidden` (B, m, n) where a target must not; one that sees none reads
  * zeros. Among themselves the same targets are looked at as u rows of v: `target_hidden` (u, v, v).
- * `cache.L.key` and `.value` (u, H, l, hd) are of the tokens before.
+ * `cache.L.key` and `.value` (u, H, l, hd) are of the tokens before, in precision fp16 as halves.
  *
  * Guidance: prediction p is the weighted sum of decoder outputs, `combine_index` and `combine_weight`
  * (P, c), counted over (B*m) and then over `kept_states` (k, D). Predictions lie by modality in the order
@@ -146,12 +150,17 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
  * `generated` ids, `confidence` (probability after filters and temperature) and `likelihood` (of the model itself)
  * are (i, P); `context` (N, D) the new rows; `states` (B*m, D) the decoder's outputs of the last iteration.
  */
-export function generateSignature(config: FmConfig, modalities: Modalities): GraphSignature {
+export function generateSignature(
+  config: FmConfig,
+  modalities: Modalities,
+  precision: Manifest['precision'] = 'fp32',
+): GraphSignature {
   const { dim, num_heads: heads, decoder_depth } = config;
-  const caches = (side: 'cache' | 'next') =>
+  const type = cacheType(precision);
+  const caches = (side: 'cache' | 'next'): TensorSignature[] =>
     cacheNames(side, decoder_depth).flatMap(({ key, value }) => [
-      float(key, 'u', heads, `l_${side}`, dim / heads),
-      float(value, 'u', heads, `l_${side}`, dim / heads),
+      { name: key, type, dims: ['u', heads, `l_${side}`, dim / heads] },
+      { name: value, type, dims: ['u', heads, `l_${side}`, dim / heads] },
     ]);
   const encoder = encoderInputs(config.domains_in, modalities).filter(
     ({ name }) => name !== 'mask',
@@ -278,7 +287,7 @@ export function signaturesOf(manifest: Manifest): Readonly<Record<string, GraphS
       return {
         encoder: encoderSignature(manifest.config, manifest.modalities),
         decoder: decoderSignature(manifest.config, manifest.modalities),
-        generate: generateSignature(manifest.config, manifest.modalities),
+        generate: generateSignature(manifest.config, manifest.modalities, manifest.precision),
       };
     case 'fmvit':
       return { encoder: fmVitSignature(manifest.config, manifest.modalities) };

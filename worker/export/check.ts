@@ -1,5 +1,6 @@
 /** The run that ends an export: every graph on a fixed input, their outputs' digest and time. */
 import { createHash } from 'node:crypto';
+import { toHalves } from '../../shared/half.ts';
 import { fieldOf } from '../../shared/lookup.ts';
 import type { FmManifest, Manifest } from '../../shared/model/manifest.ts';
 import type { Dimension, GraphSignature } from '../../shared/model/signature.ts';
@@ -110,9 +111,10 @@ function fixedFeeds(
           name,
           { type, dims, data: BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 2)) },
         ];
+      const data = Float32Array.from({ length: count }, (_, i) => Math.sin(i));
       return [
         name,
-        { type, dims, data: Float32Array.from({ length: count }, (_, i) => Math.sin(i)) },
+        type === 'float16' ? { type, dims, data: toHalves(data) } : { type, dims, data },
       ];
     }),
   );

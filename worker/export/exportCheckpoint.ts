@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import type { Checkpoint } from '../safetensors/checkpoint.ts';
 import type { StoredTensor } from '../safetensors/header.ts';
-import { startRuntime } from '../session/runtime.ts';
+import { type Runtime, startRuntime } from '../session/runtime.ts';
 import type { GraphSession } from '../session/types.ts';
 import { measureAgreement } from './agreement/agreement.ts';
 import { checkExport } from './check.ts';
@@ -113,11 +113,20 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
   } else await linkFiles(files, partial);
   const weightFiles = written ? [ENCODED_FILE] : files.map(({ name }) => name);
 
-  const sizes = await writeGraphs(graphs, partial);
+  const halves =
+    written && precision === 'fp16'
+      ? buildGraphs(described, await openWeights(checkpoints, precision, written, true))
+      : undefined;
+  const graphFiles = await writeGraphs(graphs, partial);
+  const halfFiles = halves && (await writeGraphs(halves, partial, '.half'));
   progress('digest', 0);
   // Weights that are written anew have been looked at on the way.
   const looks = written ? undefined : finiteChecks(files, weights.used());
-  const digested = [...Object.keys(sizes).map((name) => `${name}.onnx`), ...weightFiles];
+  const halfList = Object.values(halfFiles ?? {});
+  const digested = [
+    ...[...Object.values(graphFiles), ...halfList].map(({ file }) => file),
+    ...weightFiles,
+  ];
   const { licence, license } = checkpoint.metadata;
   const draft = manifestSchema.parse({
     format: 1,
@@ -133,9 +142,8 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
     parameters: weights.parameters(),
     weights: weightFiles,
     check: { outputs: '', milliseconds: 0 },
-    graphs: Object.fromEntries(
-      Object.entries(sizes).map(([name, bytes]) => [name, { file: `${name}.onnx`, bytes }]),
-    ),
+    graphs: graphFiles,
+    ...(halfFiles && { half_graphs: halfFiles }),
     ...described,
   });
   await writeManifest(partial, draft);
@@ -143,8 +151,10 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
   const bytes = written?.bytes() ?? checkpoints.reduce((sum, { size }) => sum + size, 0);
   const runtime = startRuntime({});
   try {
-    const sessions = await openForCheck(runtime, partial, graphs, bytes);
-    const check = await checkExport(draft, sessions);
+    const wide = await openForCheck(runtime, partial, graphs, bytes);
+    const check = await checkExport(draft, wide);
+    const sessions = halves ? await openHalves(runtime, partial, halves, bytes, wide) : wide;
+    if (halves) await checkExport(draft, sessions);
     const agreement =
       written && (await agreementWithFp32(opened, described, checkpoints, draft, sessions));
     const manifest = { ...draft, check, ...(agreement && { agreement }) };
@@ -176,15 +186,30 @@ const finiteChecks = (
 const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>
   writeFile(join(folder, 'model.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-/** @returns bytes of each graph's file */
-async function writeGraphs(graphs: Graphs, folder: string): Promise<Record<string, number>> {
-  const sizes: Record<string, number> = {};
+/** The graphs that compute in 16 bits, in the place of those that do not. */
+async function openHalves(
+  runtime: Runtime,
+  folder: string,
+  graphs: Graphs,
+  bytes: number,
+  others: Readonly<Record<string, GraphSession>>,
+): Promise<Readonly<Record<string, GraphSession>>> {
+  for (const session of Object.values(others)) await session.close();
+  return openForCheck(runtime, folder, graphs, bytes, true);
+}
+
+type GraphFiles = Record<string, { readonly file: string; readonly bytes: number }>;
+
+/** @param suffix of the files' names */
+async function writeGraphs(graphs: Graphs, folder: string, suffix = ''): Promise<GraphFiles> {
+  const files: GraphFiles = {};
   for (const [name, graph] of Object.entries(graphs)) {
     const data = graph.encode();
-    await writeFile(join(folder, `${name}.onnx`), data);
-    sizes[name] = data.length;
+    const file = `${name}${suffix}.onnx`;
+    await writeFile(join(folder, file), data);
+    files[name] = { file, bytes: data.length };
   }
-  return sizes;
+  return files;
 }
 
 async function linkFiles(files: readonly LinkedFile[], folder: string): Promise<void> {
@@ -205,14 +230,12 @@ async function agreementWithFp32(
   const files = linkedFiles(checkpoints);
   await linkFiles(files, folder);
   const graphs = buildGraphs(described, await openWeights(checkpoints, 'fp32', planInPlace(files)));
-  const sizes = await writeGraphs(graphs, folder);
+  const { half_graphs, ...rest } = draft;
   const manifest = manifestSchema.parse({
-    ...draft,
+    ...rest,
     precision: 'fp32',
     weights: files.map(({ name }) => name),
-    graphs: Object.fromEntries(
-      Object.entries(sizes).map(([name, bytes]) => [name, { file: `${name}.onnx`, bytes }]),
-    ),
+    graphs: await writeGraphs(graphs, folder),
   });
   await writeManifest(folder, manifest);
   const bytes = checkpoints.reduce((sum, { size }) => sum + size, 0);
@@ -229,6 +252,7 @@ async function agreementWithFp32(
 /** Bytes of an exported folder's files, graphs and weights. */
 export async function exportedBytes(folder: string, manifest: Manifest): Promise<number> {
   const sizes = await Promise.all(manifest.weights.map((file) => stat(join(folder, file))));
-  const graphs = Object.values(manifest.graphs).reduce((total, { bytes }) => total + bytes, 0);
+  const files = [...Object.values(manifest.graphs), ...Object.values(manifest.half_graphs ?? {})];
+  const graphs = files.reduce((total, { bytes }) => total + bytes, 0);
   return sizes.reduce((total, { size }) => total + size, graphs);
 }

@@ -17,15 +17,17 @@ export const isLarge = (weightBytes: number): boolean => weightBytes > WHOLE_BYT
  * Sessions of all graphs of an exported folder. A model of moderate size is loaded as a worker loads it,
  * with all its checks; a larger one is run in parts, which gives the same outputs within bounded memory.
  * @param folder holds `model.json`, the graphs and the weights
+ * @param halves whether `graphs` are those that compute in 16 bits
  */
 export async function openForCheck(
   runtime: Runtime,
   folder: string,
   graphs: Graphs,
   weightBytes: number,
+  halves = false,
 ): Promise<Readonly<Record<string, GraphSession>>> {
   if (!isLarge(weightBytes))
-    return (await loadModel<Manifest>(runtime, folder, '.', manifestSchema)).graphs;
+    return (await loadModel<Manifest>(runtime, folder, '.', manifestSchema, { halves })).graphs;
   // What `generate` computes is in the other two; its loop cannot be taken apart.
   return Object.fromEntries(
     Object.entries(graphs)

@@ -2,6 +2,7 @@
  * Builds one ONNX graph. Nodes are named by their path in the model (`/encoder.3/attn/qkv/MatMul`), so
  * that a runtime error reads as a place; a name used twice is an error.
  */
+import { toHalves } from '../../shared/half.ts';
 import { itemAt } from '../../shared/lookup.ts';
 import type { GraphSignature, TensorSignature } from '../../shared/model/signature.ts';
 import {
@@ -90,6 +91,8 @@ export interface GraphBuilder {
   int64(values: number | readonly number[]): Value;
   /** A constant vector of float32, or a scalar for a plain number. Equal constants are stored once. */
   float32(values: number | readonly number[]): Value;
+  /** A constant scalar of float16. Equal constants are stored once. */
+  float16(value: number): Value;
   /** A constant scalar of uint8. Equal constants are stored once. */
   uint8(value: number): Value;
   /** A constant scalar of int8. Equal constants are stored once. */
@@ -260,6 +263,11 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     branch,
     int64: (values) => constant('int64', values),
     float32: (values) => constant('float32', values),
+    float16(value) {
+      const [bits = 0] = toHalves(Float32Array.of(value));
+      const raw = Uint8Array.of(bits & 0xff, bits >> 8);
+      return initializer(`float16 ${value}`, 'float16', [], { raw });
+    },
     uint8: (value) => initializer(`uint8 ${value}`, 'uint8', [], { raw: Uint8Array.of(value) }),
     int8: (value) =>
       initializer(`int8 ${value}`, 'int8', [], { raw: bytesOf(Int8Array.of(value)) }),

@@ -14,11 +14,13 @@ interface DeviceTraits {
   /** The runtime's name of it. */
   readonly provider: string;
   readonly precisions: readonly Precision[];
+  /** Whether it computes in 16 bits; otherwise fp16 is a way to store weights. */
+  readonly halves: boolean;
 }
 
 export const DEVICES: Readonly<Record<Device['kind'], DeviceTraits>> = {
-  cpu: { provider: 'cpu', precisions: ['fp32', 'fp16', 'int8', 'int4'] },
-  cuda: { provider: 'cuda', precisions: ['fp32', 'fp16'] },
+  cpu: { provider: 'cpu', precisions: ['fp32', 'fp16', 'int8', 'int4'], halves: false },
+  cuda: { provider: 'cuda', precisions: ['fp32', 'fp16'], halves: true },
 };
 
 export const CPU: Device = { kind: 'cpu' };

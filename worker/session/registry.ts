@@ -18,7 +18,7 @@ import {
   tokenizerEntries,
   vocabularyProblem,
 } from '../../shared/model/vocabulary.ts';
-import { CPU, type Device, precisionProblem } from './devices.ts';
+import { CPU, DEVICES, type Device, precisionProblem } from './devices.ts';
 import { assertExactProducts, largestSum } from './integerProducts.ts';
 import type { ThreadOptions } from './messages.ts';
 import { type Runtime, startRuntime } from './runtime.ts';
@@ -111,6 +111,8 @@ export interface LoadModelOptions {
   readonly names?: readonly string[] | undefined;
   /** What the thread runs graphs on. */
   readonly device?: Device;
+  /** The graphs that compute in 16 bits, where there are any, or not; the device's choice when left out. */
+  readonly halves?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -124,7 +126,7 @@ export async function loadModel<M extends Manifest>(
   folder: string,
   path: string,
   schema: z.ZodType<M>,
-  { names, device = CPU, signal }: LoadModelOptions = {},
+  { names, device = CPU, signal, halves = DEVICES[device.kind].halves }: LoadModelOptions = {},
 ): Promise<LoadedModel<M>> {
   const home = await inside(folder, path);
   const manifest: M = await readJson(home, 'model.json', schema);
@@ -135,7 +137,8 @@ export async function loadModel<M extends Manifest>(
   const graphs: Record<string, GraphSession> = {};
   for (const [name, signature] of Object.entries(signaturesOf(manifest))) {
     if (names && !names.includes(name)) continue;
-    const files: Readonly<Record<string, { file: string; bytes: number }>> = manifest.graphs;
+    const files: Readonly<Record<string, { file: string; bytes: number }>> =
+      (halves ? manifest.half_graphs : undefined) ?? manifest.graphs;
     const { file, bytes } = fieldOf(files, name, 'the graphs of model.json');
     const location = await inside(home, file);
     const { size } = await stat(location);

@@ -27,12 +27,12 @@ function sessionOf(graph: string): InferenceSession {
 }
 
 const isOurType = (type: string): type is TensorType =>
-  type === 'float32' || type === 'int64' || type === 'bool';
+  type === 'float32' || type === 'float16' || type === 'int64' || type === 'bool';
 
 function declared(values: readonly InferenceSession.ValueMetadata[]): TensorSignature[] {
   return values.map((value) => {
     if (!value.isTensor || !isOurType(value.type))
-      throw new Error(`${value.name} is not a tensor of float32, int64 or bool`);
+      throw new Error(`${value.name} is not a tensor of float32, float16, int64 or bool`);
     return { name: value.name, type: value.type, dims: value.shape as readonly Dimension[] };
   });
 }
@@ -40,9 +40,14 @@ function declared(values: readonly InferenceSession.ValueMetadata[]): TensorSign
 const toRuntime = ({ type, data, dims }: Tensor): RuntimeTensor =>
   new RuntimeTensor(type, data, [...dims]);
 
+/** A runtime that has 16-bit floats of its own gives them as these. */
+const bitsOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint16Array =>
+  new Uint16Array(buffer, byteOffset, byteLength / 2).slice();
+
 function fromRuntime({ type, data, dims }: RuntimeTensor): Tensor {
   // Copies, so that the buffer is ours to transfer to the caller.
   if (type === 'float32') return { type, dims, data: (data as Float32Array).slice() };
+  if (type === 'float16') return { type, dims, data: bitsOf(data as ArrayBufferView) };
   if (type === 'int64') return { type, dims, data: (data as BigInt64Array).slice() };
   if (type === 'bool') return { type, dims, data: (data as Uint8Array).slice() };
   throw new Error(`the graph gave a tensor of ${type}`);

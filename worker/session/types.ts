@@ -15,6 +15,12 @@ export interface FloatTensor {
   readonly dims: readonly number[];
   readonly data: Float32Array;
 }
+/** Numbers of 16 bits by their bits, see `shared/half.ts`. */
+export interface HalfTensor {
+  readonly type: 'float16';
+  readonly dims: readonly number[];
+  readonly data: Uint16Array;
+}
 export interface IntTensor {
   readonly type: 'int64';
   readonly dims: readonly number[];
@@ -26,7 +32,7 @@ export interface BoolTensor {
   readonly dims: readonly number[];
   readonly data: Uint8Array;
 }
-export type Tensor = FloatTensor | IntTensor | BoolTensor;
+export type Tensor = FloatTensor | HalfTensor | IntTensor | BoolTensor;
 
 export interface GraphRunOptions {
   /** Feeds that need not stay usable: large ones are handed over instead of copied. */

@@ -2,6 +2,7 @@
 import { fieldOf, valueAt } from '../../../shared/lookup.ts';
 import { cacheNames, targetName, vocabularyOf } from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
+import { cacheType } from '../../../shared/model/signature.ts';
 import type { SamplingSettings } from '../../engine/forward.ts';
 import type { Tensor } from '../../session/types.ts';
 import { float32, int64 } from './feeds.ts';
@@ -77,9 +78,16 @@ export function targetFeeds(
 }
 
 /** Keys and values of no tokens yet. */
-export function emptyCaches({ config }: FmManifest, rows: number): Record<string, Tensor> {
+export function emptyCaches(
+  { config, precision }: FmManifest,
+  rows: number,
+): Record<string, Tensor> {
   const { num_heads: heads, dim, decoder_depth } = config;
-  const empty = float32([rows, heads, 0, dim / heads], []);
+  const dims = [rows, heads, 0, dim / heads];
+  const empty: Tensor =
+    cacheType(precision) === 'float16'
+      ? { type: 'float16', dims, data: new Uint16Array() }
+      : float32(dims, []);
   const names = cacheNames('cache', decoder_depth).flatMap(({ key, value }) => [key, value]);
   return Object.fromEntries(names.map((name) => [name, empty]));
 }

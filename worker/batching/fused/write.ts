@@ -5,7 +5,7 @@ import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { DecoderCache, WriteRequest, Written } from '../../engine/forward.ts';
 import { stateKey } from '../../engine/tokenState.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
-import { asDraws, bool, float32, floatsOf, int64, numbersOf } from './feeds.ts';
+import { asDraws, bool, float32, floatsOf, gatherRows, int64, numbersOf } from './feeds.ts';
 import { emptyCaches, type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
 import { type KeptContext, type KeptContexts, keepContext, packStates } from './states.ts';
 
@@ -185,14 +185,11 @@ function gatherCaches(requests: readonly WriteRequest[]): Record<string, Tensor>
         tensor.dims[0] === parts.length &&
         parts.every((part, i) => part.tensors === first && part.row === i);
       if (same) return [name, tensor];
-      const size = tensor.dims.slice(1).reduce((product, axis) => product * axis, 1);
-      const data = new Float32Array(parts.length * size);
-      for (const [i, part] of parts.entries())
-        data.set(
-          floatsOf(part.tensors, name).subarray(part.row * size, (part.row + 1) * size),
-          i * size,
-        );
-      return [name, float32([parts.length, ...tensor.dims.slice(1)], data)];
+      const rows = parts.map(({ tensors, row }) => ({
+        tensor: fieldOf(tensors, name, 'caches'),
+        row,
+      }));
+      return [name, gatherRows(rows)];
     }),
   );
 }

@@ -54,7 +54,7 @@ function inputsOf(
         ? (i: number) => i
         : (i: number) => ((i + 1) * (row + 1)) % vocab_size;
       const data = BigInt64Array.from({ length: count }, (_, i) => BigInt(value(i)));
-      return [name, { type, dims: shape, data }];
+      return [name, { type: 'int64', dims: shape, data }];
     }),
   );
 }

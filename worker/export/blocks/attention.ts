@@ -1,7 +1,11 @@
-/** Multi-head attention, written out in plain operators: as fast as the fused ones, and clearer. */
+/**
+ * Multi-head attention, written out in plain operators: as fast as the fused ones, and clearer. What goes in
+ * and comes out is float32; heads are as narrow as the precision has them.
+ */
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
-import { linear } from './linear.ts';
+import { narrow, narrowConstant, widen } from './half.ts';
+import { narrowLinear } from './linear.ts';
 import { LOWEST } from './lowest.ts';
 import { layerNorm } from './norm.ts';
 
@@ -65,7 +69,8 @@ function mixBoth(module: Module, weights: Value, past: Past, own: Value): Value 
 /** The three projections of self-attention as heads, each (B, H, N, hd). */
 export function selfHeads(module: Module, x: Value, shape: AttentionShape): Heads {
   const { dim } = shape;
-  const qkv = linear(module.at('qkv'), x, [dim, 3 * dim], shape.qkvBias); // (B, N, 3D)
+  const read = narrow(module, x, 'x/half');
+  const qkv = narrowLinear(module.at('qkv'), read, [dim, 3 * dim], shape.qkvBias); // (B, N, 3D)
   const [query, key, value] = module.nodes('split', 'Split', [qkv], 3, {
     axis: -1,
     num_outputs: 3,
@@ -78,13 +83,12 @@ export function selfHeads(module: Module, x: Value, shape: AttentionShape): Head
 }
 
 /** The queries of cross-attention as heads, (B, H, M, hd). */
-export const crossQuery = (module: Module, x: Value, shape: AttentionShape): Value =>
-  splitHeads(
-    module,
-    linear(module.at('q'), x, [shape.dim, shape.dim], shape.qkvBias),
-    'query',
-    shape,
-  );
+export function crossQuery(module: Module, x: Value, shape: AttentionShape): Value {
+  const { dim, qkvBias } = shape;
+  const read = narrow(module, x, 'x/half');
+  const query = narrowLinear(module.at('q'), read, [dim, dim], qkvBias);
+  return splitHeads(module, query, 'query', shape);
+}
 
 /** Keys and values of cross-attention as heads, each (B, H, N, hd). @param context (B, N, contextDim) */
 export function crossKeyValue(
@@ -93,7 +97,8 @@ export function crossKeyValue(
   shape: AttentionShape,
 ): Pick<Heads, 'key' | 'value'> {
   const { dim, contextDim = dim } = shape;
-  const keyValue = linear(module.at('kv'), context, [contextDim, 2 * dim], shape.qkvBias);
+  const read = narrow(module, context, 'context/half');
+  const keyValue = narrowLinear(module.at('kv'), read, [contextDim, 2 * dim], shape.qkvBias);
   const [key, value] = module.nodes('split', 'Split', [keyValue], 2, { axis: -1, num_outputs: 2 });
   return {
     key: splitHeads(module, key, 'key', shape),
@@ -121,7 +126,8 @@ function splitHeads(
   ]);
   const split = module.node(`${name}/Transpose`, 'Transpose', [parts], { perm: [0, 2, 1, 3] });
   if (!qkNorm || name === 'value') return split;
-  return layerNorm(module.at(name === 'query' ? 'q_norm' : 'k_norm'), split, headSize);
+  const norm = module.at(name === 'query' ? 'q_norm' : 'k_norm');
+  return narrow(norm, layerNorm(norm, widen(norm, split, 'x/wide'), headSize), 'half');
 }
 
 /**
@@ -151,16 +157,16 @@ export function attend(
     ? module.node('scores/all', 'Concat', [match(past.key, 'scores/past'), own], { axis: 3 })
     : own;
   const scores = mask
-    ? module.node('masked', 'Where', [mask, graph.float32(LOWEST), product])
+    ? module.node('masked', 'Where', [mask, narrowConstant(module, LOWEST), product])
     : product;
   const weights = module.node('Softmax', 'Softmax', [scores], { axis: -1 });
   const read = past
     ? mixBoth(module, weights, past, value)
     : module.node('mix', 'MatMul', [weights, value]);
   const mixed = nothing
-    ? module.node('mix/visible', 'Where', [nothing, graph.float32(0), read])
+    ? module.node('mix/visible', 'Where', [nothing, narrowConstant(module, 0), read])
     : read;
   const rows = module.node('merge/Transpose', 'Transpose', [mixed], { perm: [0, 2, 1, 3] });
   const merged = module.node('merge', 'Reshape', [rows, graph.int64([0, 0, dim])]); // (B, M, D)
-  return linear(module.at('proj'), merged, [dim, dim], shape.projBias);
+  return widen(module, narrowLinear(module.at('proj'), merged, [dim, dim], shape.projBias), 'wide');
 }

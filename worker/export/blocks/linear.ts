@@ -1,16 +1,27 @@
 /** Linear layers, on PyTorch's (out, in) weights. */
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
+import { narrow, widen } from './half.ts';
 import type { Operand } from './integerProduct.ts';
 import { type MatrixUse, matrixProduct } from './matrix.ts';
 
 /**
  * `x @ weight.T + bias`
- * @param x (..., inputs)
+ * @param x float32 (..., inputs)
  * @param bias whether the layer has one; none is asked of the checkpoint otherwise
- * @returns (..., outputs)
+ * @returns float32 (..., outputs)
  */
-export function linear(
+export const linear = (
+  module: Module,
+  x: Value,
+  sizes: readonly [inputs: number, outputs: number],
+  bias: boolean,
+  use: MatrixUse = 'other',
+): Value =>
+  widen(module, narrowLinear(module, narrow(module, x, 'x/half'), sizes, bias, use), 'wide');
+
+/** As `linear`, from and to values as narrow as the precision has them. */
+export function narrowLinear(
   module: Module,
   x: Operand,
   sizes: readonly [inputs: number, outputs: number],
@@ -18,7 +29,9 @@ export function linear(
   use: MatrixUse = 'other',
 ): Value {
   const product = matrixProduct(module, x, sizes, use);
-  return bias ? withBias(module, product, sizes[1]) : product;
+  if (!bias) return product;
+  const values = narrow(module, module.weight('bias', [sizes[1]]), 'bias/half');
+  return module.node('Add', 'Add', [product, values]);
 }
 
 /**
@@ -32,8 +45,5 @@ export function pointwise(
 ): Value {
   const weight = module.weight('weight', [outputs, inputs, 1, 1], [outputs, inputs]);
   const product = module.node('MatMul', 'FusedMatMul', [x, weight], { transB: 1 });
-  return withBias(module, product, outputs);
+  return module.node('Add', 'Add', [product, module.weight('bias', [outputs])]);
 }
-
-const withBias = (module: Module, product: Value, size: number): Value =>
-  module.node('Add', 'Add', [product, module.weight('bias', [size])]);

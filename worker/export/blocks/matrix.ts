@@ -11,6 +11,7 @@ import {
   int8ProductEncoding,
   int8RowsEncoding,
 } from '../precision/encodings.ts';
+import { narrow } from './half.ts';
 import { integerProduct, type Operand, quantizeRows } from './integerProduct.ts';
 
 const INT8_BLOCKS: BlockShape = { bits: 8, block: 32 };
@@ -26,15 +27,15 @@ const INTEGER_ACCURACY = 4;
 export type MatrixUse = 'feed_forward' | 'wide' | 'other';
 
 /**
- * `x` as several products read it: in int8 its rows are quantized once for all of them.
- * @param x (..., inputs)
+ * `x` as several products read it: narrowed or quantized once for all of them.
+ * @param x float32 (..., inputs)
  */
 export const sharedOperand = (module: Module, x: Value): Operand =>
-  module.weights.precision === 'int8' ? quantizeRows(module, x) : x;
+  module.weights.precision === 'int8' ? quantizeRows(module, x) : narrow(module, x, 'x/half');
 
 /**
  * `x @ weight.T`, with the module's tensor `weight` (outputs, inputs).
- * @param x (..., inputs)
+ * @param x (..., inputs); halves where the graph computes in them, as is the result
  * @returns (..., outputs)
  */
 export function matrixProduct(
@@ -63,14 +64,12 @@ export function matrixProduct(
       });
     case 'int8':
     case 'fp16': {
-      // Widened once at load: a CPU has no 16-bit products, and would widen them again at every token.
       const [weight] = weights.encoded('weight', shape, fp16Encoding);
-      return module.node(
-        'MatMul',
-        'FusedMatMul',
-        [x, graph.external(present(weight, 'the encoded weight'))],
-        { transB: 1 },
-      );
+      const half = present(weight, 'the encoded weight');
+      // Beside values of float32 it is widened once, when the graph is loaded: a CPU has no 16-bit products,
+      // and would widen it again at every token.
+      const matrix = weights.halves ? graph.stored(half) : graph.external(half);
+      return module.node('MatMul', 'FusedMatMul', [x, matrix], { transB: 1 });
     }
     case 'int4': {
       const blocks = use === 'feed_forward' ? INT4_BLOCKS : INT8_BLOCKS;

@@ -1,7 +1,8 @@
 /** The feed-forward half of a transformer block. */
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
-import { linear } from './linear.ts';
+import { narrow, widen } from './half.ts';
+import { narrowLinear } from './linear.ts';
 import { sharedOperand } from './matrix.ts';
 
 export type Activation = 'SiLU' | 'GELU';
@@ -18,22 +19,23 @@ export interface MlpShape {
 export const hiddenSize = (dim: number, ratio: number, gated: boolean): number =>
   Math.trunc(gated ? (2 * (dim * ratio)) / 3 : dim * ratio);
 
-/** `fc2(act(fc1(x)))`, or gated `fc2(act(fc1(x)) * fc3(x))`; x and result (B, N, dim). */
+/** `fc2(act(fc1(x)))`, or gated `fc2(act(fc1(x)) * fc3(x))`; x and result float32 (B, N, dim). */
 export function mlp(module: Module, x: Value, shape: MlpShape): Value {
   const { dim, hidden, bias } = shape;
-  const read = shape.gated ? sharedOperand(module, x) : x;
+  const read = shape.gated ? sharedOperand(module, x) : narrow(module, x, 'x/half');
   const gate = activate(
     module,
-    linear(module.at('fc1'), read, [dim, hidden], bias, 'feed_forward'),
+    narrowLinear(module.at('fc1'), read, [dim, hidden], bias, 'feed_forward'),
     shape.activation,
   );
   const inner = shape.gated
     ? module.node('gated', 'Mul', [
         gate,
-        linear(module.at('fc3'), read, [dim, hidden], bias, 'feed_forward'),
+        narrowLinear(module.at('fc3'), read, [dim, hidden], bias, 'feed_forward'),
       ])
     : gate;
-  return linear(module.at('fc2'), inner, [hidden, dim], bias, 'feed_forward');
+  const fed = narrowLinear(module.at('fc2'), inner, [hidden, dim], bias, 'feed_forward');
+  return widen(module, fed, 'wide');
 }
 
 /** SiLU is x * sigmoid(x); GELU is the exact one, by erf. */

@@ -1,9 +1,9 @@
 /** The graph that a worker generates with: one run a decoding step, see `generateSignature`. */
-import { itemAt, present } from '../../../shared/lookup.ts';
+import { itemAt, present, valueAt } from '../../../shared/lookup.ts';
 import type { FmConfig } from '../../../shared/model/config.ts';
 import { cacheNames } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
-import { generateSignature } from '../../../shared/model/signature.ts';
+import { cacheType, generateSignature } from '../../../shared/model/signature.ts';
 import { type Carried, createGraph, type GraphBuilder, type Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { crossKeyValue } from '../blocks/attention.ts';
@@ -24,7 +24,7 @@ export function generateGraph(
   modalities: Readonly<Record<string, ModalityInfo>>,
   weights: Weights,
 ): GraphBuilder {
-  const signature = generateSignature(config, modalities);
+  const signature = generateSignature(config, modalities, weights.precision);
   const graph = createGraph('fm generate', signature);
   const root = rootModule(graph, weights);
   const context = encodeStates(root, config, modalities); // (N, D)
@@ -38,7 +38,15 @@ export function generateGraph(
   const masks = decoderMasks(root);
 
   const layers = config.decoder_depth;
+  // Kept as halves, but computed with in float32: widened once a run, not at every token.
+  const isWidened = cacheType(weights.precision) === 'float16' && !weights.halves;
+  const cast = (name: string, x: Value, to: 'float16' | 'float32') =>
+    isWidened ? root.node(name, 'Cast', [x], { to: ELEMENT_TYPES[to] }) : x;
   const caches = cacheNames('cache', layers).flatMap(({ key, value }) => [key, value]);
+  const givenCaches = new Map(
+    caches.map((name) => [name, cast(`${name}/wide`, graph.input(name), 'float32')]),
+  );
+  const given = (name: string) => valueAt(givenCaches, name, 'caches before the run');
   const nextCaches = cacheNames('next', layers).flatMap(({ key, value }) => [key, value]);
   const predictions = graph.input('temperature');
   const going = root.node(
@@ -64,12 +72,12 @@ export function generateGraph(
     ...caches.map((name) => ({
       name,
       value: root.node(`${name}/none`, 'Slice', [
-        graph.input(name),
+        given(name),
         graph.int64([0]),
         graph.int64([0]),
         graph.int64([2]),
       ]),
-      type: 'float32' as const,
+      type: weights.halves ? ('float16' as const) : ('float32' as const),
       dims: ['u', config.num_heads, `loop_${name}`, config.dim / config.num_heads],
     })),
   ];
@@ -86,7 +94,7 @@ export function generateGraph(
           key: itemAt(values, 2 * layer, 'caches'),
           value: itemAt(values, 2 * layer + 1, 'caches'),
         }));
-      const past = pairs(caches.map((name) => graph.input(name)));
+      const past = pairs(caches.map(given));
       const written = present(ids, 'the last ids of the loop');
       const tokens = targetTokens(root, config, modalities, written, iteration);
       const decoded = decode(root, config, tokens, keyValues, past, pairs(cached), masks);
@@ -136,7 +144,8 @@ export function generateGraph(
   graph.output('states', present(states, 'the states of the loop'));
   for (const [i, name] of caches.entries()) {
     const next = itemAt(nextCaches, i, 'names of caches');
-    const parts = [graph.input(name), itemAt(rest, i, 'caches of the loop')];
+    const written = cast(`${next}/half`, itemAt(rest, i, 'caches of the loop'), 'float16');
+    const parts = [graph.input(name), written];
     graph.output(next, root.node(`${next}/all`, 'Concat', parts, { axis: 2 }));
   }
   for (const [i, name] of ['generated', 'confidence', 'likelihood'].entries())

@@ -2,9 +2,9 @@
  * Ways to store a matrix (rows, columns) smaller than float32. Each works row by row, so that a matrix of
  * any size is encoded in pieces.
  */
+import { toHalves } from '../../../shared/half.ts';
 import { itemAt } from '../../../shared/lookup.ts';
 import type { ElementType } from '../../onnx/model.ts';
-import { toHalves } from './half.ts';
 
 /** One tensor that an encoded matrix consists of. */
 export interface EncodedPart {

@@ -1,5 +1,5 @@
 /** float32 -> IEEE 754 binary16, rounding to nearest, ties to even; what is too large becomes the largest. */
-import { itemAt } from '../../../shared/lookup.ts';
+import { itemAt } from './lookup.ts';
 
 const LARGEST = 0x7bff;
 
