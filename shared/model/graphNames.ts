@@ -3,6 +3,7 @@
  * rows. Signatures, the exporter, and everybody who feeds a graph read them here.
  */
 import { fieldOf, present } from '../lookup.ts';
+import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
 
 /** Where the tokens of a modality lie: (B, n). */
@@ -52,6 +53,10 @@ export const cacheNames = (
     key: `${side}.${layer}.key`,
     value: `${side}.${layer}.value`,
   }));
+
+/** Element type of these keys and values. */
+export const cacheType = (precision: Manifest['precision']): 'float16' | 'float32' =>
+  precision === 'fp16' ? 'float16' : 'float32';
 
 /** Ids that a target can have. @throws Error for a modality without tokens */
 export const vocabularyOf = (

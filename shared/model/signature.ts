@@ -1,12 +1,12 @@
 /**
- * Graph signatures: the one statement of what goes into and comes out of each exported graph. Read
- * three times: the exporter declares graphs by it, the registry checks loaded graphs against it, the
- * engine feeds by it.
+ * Graph signatures: the one statement of what goes into and comes out of each exported graph. The exporter
+ * declares graphs by it, the registry checks loaded graphs against it, the engine feeds by it.
  */
 import { fieldOf } from '../lookup.ts';
 import type { DivaeConfig, FmConfig, FmVitConfig, QuantizingConfig, VqConfig } from './config.ts';
 import {
   cacheNames,
+  cacheType,
   contentInput,
   idsName,
   logitsName,
@@ -115,10 +115,6 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
   };
 }
 
-/** Of keys and values that are kept from run to run. */
-export const cacheType = (precision: Manifest['precision']): 'float16' | 'float32' =>
-  precision === 'fp16' ? 'float16' : 'float32';
-
 /**
  * FM generation in one run: encoder, decoder, guidance and sampling; for sequences one token after the
  * other, with the keys and values of earlier ones kept. Several states and requests share a run without
@@ -136,7 +132,7 @@ export const cacheType = (precision: Manifest['precision']): 'float16' | 'float3
  * rows of m. `context_index` (B, n) are the rows of the context that a decoder row may see (the number of
  * rows stands for nothing), `context_hidden` (B, m, n) where a target must not; one that sees none reads
  * zeros. Among themselves the same targets are looked at as u rows of v: `target_hidden` (u, v, v).
- * `cache.L.key` and `.value` (u, H, l, hd) are of the tokens before, in precision fp16 as halves.
+ * `cache.L.key` and `.value` (u, H, l, hd) are of the tokens before (halves in fp16).
  *
  * Guidance: prediction p is the weighted sum of decoder outputs, `combine_index` and `combine_weight`
  * (P, c), counted over (B*m) and then over `kept_states` (k, D). Predictions lie by modality in the order
@@ -158,13 +154,11 @@ export function generateSignature(
   const { dim, num_heads: heads, decoder_depth } = config;
   const type = cacheType(precision);
   const caches = (side: 'cache' | 'next'): TensorSignature[] =>
-    cacheNames(side, decoder_depth).flatMap(({ key, value }) => [
-      { name: key, type, dims: ['u', heads, `l_${side}`, dim / heads] },
-      { name: value, type, dims: ['u', heads, `l_${side}`, dim / heads] },
-    ]);
-  const encoder = encoderInputs(config.domains_in, modalities).filter(
-    ({ name }) => name !== 'mask',
-  );
+    cacheNames(side, decoder_depth)
+      .flatMap(({ key, value }) => [key, value])
+      .map((name) => ({ name, type, dims: ['u', heads, `l_${side}`, dim / heads] }));
+  const inputs = encoderInputs(config.domains_in, modalities);
+  const encoder = inputs.filter(({ name }) => name !== 'mask');
   const registers = config.num_register_tokens > 0 ? [int64('registers.ids', 1, 'r')] : [];
   return {
     inputs: [

@@ -1,8 +1,12 @@
 /** Guidance and sampling settings of predictions, as the fused graph takes them. */
 import { fieldOf, valueAt } from '../../../shared/lookup.ts';
-import { cacheNames, targetName, vocabularyOf } from '../../../shared/model/graphNames.ts';
+import {
+  cacheNames,
+  cacheType,
+  targetName,
+  vocabularyOf,
+} from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
-import { cacheType } from '../../../shared/model/signature.ts';
 import type { SamplingSettings } from '../../engine/forward.ts';
 import type { Tensor } from '../../session/types.ts';
 import { float32, int64 } from './feeds.ts';

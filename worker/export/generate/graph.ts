@@ -1,9 +1,9 @@
 /** The graph that a worker generates with: one run a decoding step, see `generateSignature`. */
 import { itemAt, present, valueAt } from '../../../shared/lookup.ts';
 import type { FmConfig } from '../../../shared/model/config.ts';
-import { cacheNames } from '../../../shared/model/graphNames.ts';
+import { cacheNames, cacheType } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
-import { cacheType, generateSignature } from '../../../shared/model/signature.ts';
+import { generateSignature } from '../../../shared/model/signature.ts';
 import { type Carried, createGraph, type GraphBuilder, type Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { crossKeyValue } from '../blocks/attention.ts';
