@@ -7,6 +7,7 @@ import { bench as cost } from './cost.ts';
 import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
 import { bench as generate } from './generate.ts';
+import { bench as gpu } from './gpu.ts';
 
 export interface BenchRow {
   readonly name: string;
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   engine,
   export: exportBench,
   generate,
+  gpu,
 };
 
 const names = Object.keys(BENCHES).join(', ');

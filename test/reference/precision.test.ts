@@ -25,15 +25,19 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
   let expected: number[][];
   before(async () => {
     folder = await temporaryFolder();
-    expected = await predictions('fp32');
+    expected = await predictions(await exported('fp32'));
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  async function predictions(precision: Precision): Promise<number[][]> {
+  async function exported(precision: Precision): Promise<string> {
     const home = join(folder, precision);
     const { members } = await exportSet(demoSource()!, home, { precision });
     for (const manifest of Object.values(members)) assert.equal(manifest.precision, precision);
-    const loaded = await loadModelSet(home, { threads: 1 });
+    return home;
+  }
+
+  async function predictions(home: string, halves = false): Promise<number[][]> {
+    const loaded = await loadModelSet(home, { threads: 1, halves });
     try {
       const model = await serveModel(loaded);
       const found: number[][] = [];
@@ -55,8 +59,7 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
   }
 
   /** Share of fp32's tokens that are the same at the same place. */
-  async function agreement(precision: Precision): Promise<number> {
-    const found = await predictions(precision);
+  function agreement(found: readonly (readonly number[])[]): number {
     let tokens = 0;
     let equal = 0;
     for (const [i, ids] of expected.entries())
@@ -79,9 +82,16 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
     ['int4', 0.85, 0.4],
   ] as const)
     test(`${precision} keeps its tokens and is smaller`, async (t) => {
-      const share = await agreement(precision);
+      const share = agreement(await predictions(await exported(precision)));
       t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
       assert.ok(share >= least, `${(100 * share).toFixed(2)} % agree`);
       assert.ok((await bytes(precision)) < size * (await bytes('fp32')));
     });
+
+  // The graphs for devices that compute in 16 bits, whose operators a CPU stands in for.
+  test('fp16 computed in 16 bits keeps its tokens', async (t) => {
+    const share = agreement(await predictions(join(folder, 'fp16'), true));
+    t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
+    assert.ok(share >= 0.99, `${(100 * share).toFixed(2)} % agree`);
+  });
 });

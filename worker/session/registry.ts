@@ -33,6 +33,8 @@ import {
 export interface LoadOptions extends ThreadOptions {
   /** Also loads an FM's `encoder` and `decoder`, whose weights take memory again. */
   readonly plain?: boolean;
+  /** The graphs that compute in 16 bits, where there are any, or not; the device's choice when left out. */
+  readonly halves?: boolean;
   /** Stops between two graphs; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -47,7 +49,7 @@ export async function loadModelSet(
   options: LoadOptions = {},
 ): Promise<LoadedModelSet> {
   const set: ModelSet = await readJson(folder, 'set.json', modelSetSchema);
-  const { threads, device = CPU, signal } = options;
+  const { threads, device = CPU, halves, signal } = options;
   const thread = { device, ...(threads !== undefined && { threads }) };
   const runtime = startRuntime(thread);
   // Of their own, so that a finished target is decoded while the next one is generated.
@@ -57,7 +59,7 @@ export async function loadModelSet(
   };
   try {
     const names = options.plain ? undefined : ['generate'];
-    const how = { device, signal };
+    const how = { device, signal, ...(halves !== undefined && { halves }) };
     const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema, {
       ...how,
       names,
