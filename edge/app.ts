@@ -2,7 +2,8 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { secureHeaders } from 'hono/secure-headers';
-import { ROUTES, type Route } from '../shared/api/routes.ts';
+import type { Route } from '../shared/api/route.ts';
+import { ROUTES } from '../shared/api/routes.ts';
 import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';

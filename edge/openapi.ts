@@ -7,10 +7,10 @@ import {
   type Parameter,
   problemsOf,
   type Representation,
-  ROUTES,
   type Route,
   TAGS,
-} from '../shared/api/routes.ts';
+} from '../shared/api/route.ts';
+import { ROUTES } from '../shared/api/routes.ts';
 
 /** JSON Schema is open-ended; this says only that it is an object of JSON. */
 export type Json = { readonly [key: string]: unknown };

@@ -17,8 +17,8 @@ const plannedTarget = ({ name, plan, tokens, model }: StageTarget): PlannedTarge
     temperature: itemAt(plan.stepTemperatures, step, 'temperatures'),
   })),
   temperature: plan.temperature,
-  top_k: plan.topK,
-  top_p: plan.topP,
+  top_k: plan.filters.topK,
+  top_p: plan.filters.topP,
   guidance: plan.guidance ?? plan.guidanceScale,
 });
 

@@ -7,6 +7,7 @@ import {
   type Recommendation,
 } from '../presets.ts';
 import { type Scheme, temperatures, tokenCounts } from '../schedule.ts';
+import type { Filters } from './filters.ts';
 
 /** Whether a guidance weight counts for anything: sums of decimals leave remainders that mean nothing. */
 export const matters = (weight: number): boolean => Math.abs(weight) > 1e-9;
@@ -20,10 +21,7 @@ export interface TargetPlan {
   readonly stepTemperatures: readonly number[];
   /** Constant temperature of a sequence; the first one of a picture. */
   readonly temperature: number;
-  /** 0 is off; below 1 a fraction of the vocabulary; otherwise a count. */
-  readonly topK: number;
-  /** 0 is off. */
-  readonly topP: number;
+  readonly filters: Filters;
   /** 1 is no guidance. */
   readonly guidanceScale: number;
   /**
@@ -83,8 +81,7 @@ export function planTarget(
     modality,
     scheme,
     temperature,
-    topK: settings.top_k ?? advice.top_k,
-    topP: settings.top_p ?? advice.top_p,
+    filters: { topK: settings.top_k ?? advice.top_k, topP: settings.top_p ?? advice.top_p },
     guidanceScale: guidance ? 1 : (settings.guidance_scale ?? advice.guidance_scale),
     ...(guidance && { guidance }),
     maxTokens: Math.min(settings.max_tokens ?? info.max_tokens, info.max_tokens),

@@ -2,9 +2,11 @@
  * The graph that generates in one run against the plain schedule: encoder and decoder graphs one after
  * the other, guidance and sampling in JavaScript in double precision, nothing kept and nothing shared.
  */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { FmManifest } from '../../shared/model/manifest.ts';
+import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import { fusedRunner } from '../../worker/batching/fused/runner.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
 import type {
@@ -60,13 +62,13 @@ function randomState({ config, modalities }: FmManifest, random: Random): TokenS
 
 const EMPTY: TokenState = new Map();
 const SAMPLINGS = [
-  { temperature: 0, topK: 0, topP: 0 },
-  { temperature: 1, topK: 0, topP: 0 },
-  { temperature: 0.7, topK: 10, topP: 0 },
+  { temperature: 0 },
+  { temperature: 1 },
+  { temperature: 0.7, topK: 10 },
   { temperature: 2, topK: 0.25, topP: 0.5 },
-  { temperature: 1, topK: 0, topP: 0.9 },
-  { temperature: 1e-9, topK: 0, topP: 0.8 },
-];
+  { temperature: 1, topP: 0.9 },
+  { temperature: 1e-9, topP: 0.8 },
+].map((settings) => ({ ...NO_FILTERS, ...settings }));
 
 /** Any request that a model can be asked, other states and settings each time. */
 function randomRequest(manifest: FmManifest, random: Random, states: TokenState[]): ForwardRequest {

@@ -1,7 +1,9 @@
 /** Sequences written in pieces: the same tokens whatever the pieces, and an end between two of them. */
+
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { FmManifest } from '../../shared/model/manifest.ts';
+import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import { createPace, type Pace } from '../../worker/batching/fused/pieces.ts';
 import { fusedRunner } from '../../worker/batching/fused/runner.ts';
 import type { WriteRequest } from '../../worker/engine/forward.ts';
@@ -33,7 +35,7 @@ describe('sequences in pieces', () => {
         modality,
         conditions: r % 2 === 0 ? conditions : [{ state, weight: 1 }],
         ids: [5],
-        sampling: { temperature: 1, topK: 0, topP: 0 },
+        sampling: { ...NO_FILTERS, temperature: 1 },
         draws: Array.from({ length: 40 }, (_, i) => draw(i, r)),
         // Many tokens end a sequence, so that they end at different times.
         stops: r === 0 ? [] : Array.from({ length: 12 * r }, (_, i) => 7 * i + r),

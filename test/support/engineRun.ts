@@ -1,4 +1,5 @@
 /** Runs generations on the fake model and keeps what they asked. */
+import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
 import { type LockstepOptions, runLockstep } from '../../worker/batching/lockstep.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
@@ -26,8 +27,7 @@ export const planned = (modality: string, extra: Partial<TargetPlan> = {}): Targ
     counts,
     stepTemperatures: counts.map(() => extra.temperature ?? 1),
     temperature: 1,
-    topK: 0,
-    topP: 0,
+    filters: NO_FILTERS,
     guidanceScale: 1,
     maxTokens: FAKE_MODALITIES[modality]!.max_tokens,
     ...extra,

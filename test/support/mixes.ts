@@ -1,5 +1,7 @@
 /** Whole generations of random settings on a model: for asserting that batches change nothing. */
+
 import type { FmManifest } from '../../shared/model/manifest.ts';
+import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
 import { temperatures, tokenCounts } from '../../shared/schedule.ts';
 import type { Forward } from '../../worker/engine/forward.ts';
@@ -81,8 +83,7 @@ function randomTarget(
     counts,
     temperature,
     stepTemperatures: temperatures(schedule, temperature, counts),
-    topK: random.of([0, 5, 0.25]),
-    topP: random.of([0, 0.8]),
+    filters: { ...NO_FILTERS, topK: random.of([0, 5, 0.25]), topP: random.of([0, 0.8]) },
     guidanceScale: random.of([1, 2, -0.5]),
     ...(random.below(3) === 0 && { guidance: weights }),
     maxTokens: 1 + random.below(6),

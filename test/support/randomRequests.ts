@@ -31,8 +31,10 @@ export const randomRequests = fc.record({
       steps: fc.integer({ min: 1, max: 5 }),
       kind: fc.constantFrom('cosine', 'linear'),
       temperature: fc.constantFrom(0, 0.5, 1),
-      topK: fc.constantFrom(0, 3, 0.5),
-      topP: fc.constantFrom(0, 0.7),
+      filters: fc.record({
+        topK: fc.constantFrom(0, 3, 0.5),
+        topP: fc.constantFrom(0, 0.7),
+      }),
       scale: fc.constantFrom(1, 2, 0, -1.5),
       weights: fc.option(fc.constantFrom({ note: 2, depth: -1 }, { note: 1 }, { vectors: 0 })),
       maxTokens: fc.integer({ min: 1, max: 40 }),

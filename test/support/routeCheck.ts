@@ -1,7 +1,8 @@
 /** Holds every answer that a test gets from an edge against the route table. */
 import { PROBLEMS, type ProblemCode } from '../../shared/api/problem.ts';
 import { problemSchema } from '../../shared/api/problemSchema.ts';
-import { problemsOf, ROUTES, type Route } from '../../shared/api/routes.ts';
+import { problemsOf, type Route } from '../../shared/api/route.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
 
 const routes: readonly Route[] = Object.values(ROUTES);
 

@@ -1,6 +1,8 @@
 /** A recorded generation of the PyTorch reference: its schedule, its start, and what came of each step. */
+
 import { readFile } from 'node:fs/promises';
 import * as z from 'zod';
+import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
 import type { SpecialTokens } from '../../worker/engine/spans.ts';
 import { fullRows, type TokenState, type VisibleTokens } from '../../worker/engine/tokenState.ts';
@@ -91,8 +93,7 @@ function plans(
       counts: sequence ? [] : own.map((step) => step.num_tokens!),
       stepTemperatures: sequence ? [] : own.map((step) => step.temperature),
       temperature,
-      topK: top_k,
-      topP: top_p,
+      filters: { ...NO_FILTERS, topK: top_k, topP: top_p },
       guidanceScale: typeof cfg_scale === 'number' ? cfg_scale : 1,
       ...(weights && {
         guidance: Object.fromEntries(weighted.map((name, i) => [name, weights[i]!])),

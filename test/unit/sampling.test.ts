@@ -1,7 +1,9 @@
 /** Filters and draws on small distributions worked out by hand, and by frequency. */
+
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import { uniform } from '../../worker/engine/rng.ts';
 import {
   distribution,
@@ -18,7 +20,7 @@ const logs = (...probabilities: number[]): Float64Array =>
   Float64Array.from(probabilities, (p) => Math.log(p));
 const rounded = (values: Float64Array): number[] =>
   Array.from(values, (value) => Math.round(value * 1e6) / 1e6);
-const off = { temperature: 1, topK: 0, topP: 0 };
+const off = { ...NO_FILTERS, temperature: 1 };
 
 describe('filters', () => {
   test('off: the softmax itself, divided by the temperature', () => {
@@ -45,7 +47,7 @@ describe('filters', () => {
   });
 
   test('top-p looks at temperature 1, whatever the temperature is', () => {
-    const flat = distribution(logs(0.5, 0.3, 0.15, 0.05), { topK: 0, topP: 0.6, temperature: 100 });
+    const flat = distribution(logs(0.5, 0.3, 0.15, 0.05), { ...off, topP: 0.6, temperature: 100 });
     assert.deepEqual(
       Array.from(flat, (p) => p > 0),
       [true, true, false, false],
@@ -102,12 +104,11 @@ describe('draws', () => {
 
   test('frequencies follow the distribution', () => {
     const chance = seededChance(42, 0);
-    const settings = { temperature: 1, topK: 0, topP: 0 };
     const counts = [0, 0, 0];
     const draws = 30_000;
     for (let position = 0; position < draws; position++) {
       const draw = chance.draw({ target: 't', step: 0, position });
-      counts[sampleToken(logs(0.6, 0.3, 0.1), settings, draw).id]! += 1;
+      counts[sampleToken(logs(0.6, 0.3, 0.1), off, draw).id]! += 1;
     }
     [0.6, 0.3, 0.1].forEach((p, i) => {
       const deviation = Math.sqrt(p * (1 - p) * draws);

@@ -3,6 +3,7 @@
  * or write on a sequence. It yields requests and is resumed with their results; who answers them decides
  * what is computed together. Logits never come back: ids and how sure the model is of them do.
  */
+import { type Filters, NO_FILTERS } from '../../shared/plan/filters.ts';
 import type { TokenState } from './tokenState.ts';
 
 /** A state that the model sees, and how much its prediction counts. */
@@ -12,14 +13,13 @@ export interface Condition {
   readonly weight: number;
 }
 
-export interface SamplingSettings {
+export interface SamplingSettings extends Filters {
   /** 0 takes the most likely token. */
   readonly temperature: number;
-  /** 0 is off; below 1 a fraction of the vocabulary; otherwise a count. Ties at the border are kept. */
-  readonly topK: number;
-  /** 0 is off. Keeps the most likely tokens up to and with the one that crosses this probability. */
-  readonly topP: number;
 }
+
+/** The most likely token, whatever is drawn. */
+export const GREEDY: SamplingSettings = { ...NO_FILTERS, temperature: 0 };
 
 /** Predicts tokens of a target whose positions are a grid; each is drawn by itself. */
 export interface PredictRequest {

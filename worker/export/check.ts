@@ -5,13 +5,12 @@ import { fieldOf } from '../../shared/lookup.ts';
 import type { FmManifest, Manifest } from '../../shared/model/manifest.ts';
 import type { Dimension, GraphSignature } from '../../shared/model/signature.ts';
 import { fusedRunner } from '../batching/fused/runner.ts';
-import type { ForwardRequest } from '../engine/forward.ts';
+import { type ForwardRequest, GREEDY } from '../engine/forward.ts';
 import type { GraphSession, Tensor } from '../session/types.ts';
 import { ExportError } from './errors.ts';
 
 /** Tokens given of each input and target modality. */
 const TOKENS = 2;
-const GREEDY = { temperature: 0, topK: 0, topP: 0 };
 /** Side of the pictures given: enough for a check, where a diffusion step at 448 takes 15 seconds. */
 const LARGEST_PICTURE = 224;
 

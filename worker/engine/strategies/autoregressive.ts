@@ -21,7 +21,7 @@ export function* generateSequence(
   state: TokenState,
   guidance: Guidance,
 ): Forward<TokenState> {
-  const { modality, temperature, topK, topP, maxTokens } = plan;
+  const { modality, temperature, filters, maxTokens } = plan;
   const { specials } = engine;
   const visible = [...idsByPosition(state, modality).values()];
   const opening = visible.find(specials.isSentinel);
@@ -50,7 +50,7 @@ export function* generateSequence(
       ids: [...ids],
       ...(cache && { cache }),
       ...(done + count >= maxTokens && { isLast: true }),
-      sampling: { temperature, topK, topP },
+      sampling: { temperature, ...filters },
       draws: drawsFor(addresses, temperature, engine.chance),
       stops,
     });

@@ -20,7 +20,7 @@ export function* generateImage(
   start: TokenState,
   guidance: Guidance,
 ): Forward<TokenState> {
-  const { modality, scheme, counts, topK, topP } = plan;
+  const { modality, scheme, counts, filters } = plan;
   const total = fieldOf(engine.modalities, modality, 'modalities').max_tokens;
   const first = engine.specials.sentinel(1);
   let state = start;
@@ -41,7 +41,7 @@ export function* generateImage(
         positions,
         ...(positions.length < open.length && { chosenBy: engine.chance.name }),
         conditions: conditionsOf(state, modality, guidance, engine.modalities, first),
-        sampling: { temperature, topK, topP },
+        sampling: { temperature, ...filters },
         draws: drawsFor(addresses, temperature, engine.chance),
       });
       const candidates = positions.map((position, i) => ({

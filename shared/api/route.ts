@@ -1,0 +1,54 @@
+/** What the route table says of an address. */
+import type * as z from 'zod';
+import type { Form } from './form.ts';
+import type { ProblemCode } from './problem.ts';
+
+export interface Parameter {
+  readonly name: string;
+  readonly description: string;
+  readonly schema: z.ZodType;
+}
+
+/** An answer that is not JSON: what its bytes or text are. */
+export interface Representation {
+  readonly description: string;
+  readonly text: boolean;
+  /** Name of each server-sent event -> its data. */
+  readonly events?: Readonly<Record<string, z.ZodType>>;
+}
+
+export const TAGS = {
+  generate: {
+    name: 'generate',
+    description: 'Values and tokens of modalities: made, read, decoded',
+  },
+  models: { name: 'models', description: 'What is loaded' },
+  service: { name: 'service', description: 'The service itself: health, documents, playground' },
+} as const;
+
+export interface Route {
+  readonly id: string;
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  readonly tag: keyof typeof TAGS;
+  readonly summary: string;
+  readonly description?: string;
+  readonly query?: readonly Parameter[];
+  /** What stands in braces in the path. */
+  readonly parameters?: readonly Parameter[];
+  /** Body: the schema of its JSON, and the form in which the same can come. */
+  readonly request?: { readonly json: z.ZodObject; readonly form?: Form };
+  /** Media type of a 200 answer -> what it holds. */
+  readonly response: Readonly<Record<string, z.ZodType | Representation>>;
+  /** Codes this route can answer besides `ANY_PROBLEMS`. */
+  readonly problems: readonly ProblemCode[];
+}
+
+/** Codes that every address can answer. */
+export const ANY_PROBLEMS = ['method_not_allowed', 'internal'] as const satisfies ProblemCode[];
+
+/** Every code that a route can answer. */
+export const problemsOf = ({ problems }: Route): readonly ProblemCode[] => [
+  ...problems,
+  ...ANY_PROBLEMS,
+];

@@ -1,0 +1,173 @@
+/** Routes of the route table that make, read and decode values. */
+import * as z from 'zod';
+import { ADDRESSES } from './addresses.ts';
+import { describeForm, formOf } from './form.ts';
+import {
+  dryRunResponseSchema,
+  generateRequestSchema,
+  generateResponseSchema,
+  progressSchema,
+} from './generate.ts';
+import { refSchema } from './inputs.ts';
+import { problemSchema } from './problemSchema.ts';
+import type { Route } from './route.ts';
+import {
+  detokenizeRequestSchema,
+  detokenizeResponseSchema,
+  keptTokensSchema,
+  tokenizeRequestSchema,
+  tokenizeResponseSchema,
+} from './tokens.ts';
+
+/** What is wrong with a body before its fields are looked at. */
+const BODY_PROBLEMS = [
+  'invalid_json',
+  'invalid_multipart',
+  'invalid_request',
+  'empty_request',
+  'unsupported_media_type',
+  'too_large',
+  'too_slow',
+] as const;
+/** What may be wrong where kept tokens are asked for or kept. */
+const STORE_PROBLEMS = ['unknown_ref', 'store_unavailable'] as const;
+/** What is wrong with values given for modalities. */
+const INPUT_PROBLEMS = [
+  'unknown_modality',
+  'no_tokenizer',
+  ...STORE_PROBLEMS,
+  'invalid_image',
+  'image_too_large',
+  'invalid_input',
+] as const;
+const WORKER_PROBLEMS = [
+  'model_not_loaded',
+  'overloaded',
+  'worker_unavailable',
+  'time_limit_exceeded',
+] as const;
+
+/** An output as its own bytes. */
+const BYTES = {
+  'image/png': { description: 'The picture of the one output, as PNG', text: false },
+  'application/x-npy': { description: 'The exact values of the one output, as .npy', text: false },
+  'text/plain': { description: 'The text of the one output', text: true },
+} as const;
+const generateForm = formOf(generateRequestSchema);
+const tokenizeForm = formOf(tokenizeRequestSchema);
+
+export const VALUE_ROUTES = {
+  generate: {
+    id: 'generate',
+    ...ADDRESSES.generate,
+    tag: 'generate',
+    summary: 'Generate any targets from any inputs',
+    description:
+      `${describeForm(generateForm)} ` +
+      '`dry_run` answers the plan, its passes and units, and runs nothing. A target that only another ' +
+      'loaded model has is made by that one, from the inputs and from what the first one made. ' +
+      '`Accept: text/event-stream` answers the ' +
+      'events `progress`, then `result` or `problem`. With one target and one sample, `Accept: ' +
+      'image/png`, `text/plain` or the type of the exact values answers those bytes themselves. ' +
+      'Equal requests are answered from the store (`Cache-Status`, `Age`); `Cache-Control: no-cache` ' +
+      'computes anew, `no-store` keeps nothing, `max-age` bounds the age of a stored result, and ' +
+      '`only-if-cached` computes nothing. With `keep`, tokens of inputs and outputs are stored ' +
+      'and named by `ref`, and a later chain with the same seed and the same beginning continues ' +
+      'what is there (`reused_targets`).',
+    request: { json: generateRequestSchema, form: generateForm },
+    response: {
+      'application/json': z.union([generateResponseSchema, dryRunResponseSchema]),
+      'text/event-stream': {
+        description: 'Server-sent events: progress for each step, then result or problem',
+        text: true,
+        events: {
+          progress: progressSchema,
+          result: generateResponseSchema,
+          problem: problemSchema,
+        },
+      },
+      ...BYTES,
+    },
+    problems: [
+      ...BODY_PROBLEMS,
+      ...INPUT_PROBLEMS,
+      ...WORKER_PROBLEMS,
+      'not_acceptable',
+      'unknown_target',
+      'input_only',
+      'scheme_mismatch',
+      'invalid_target',
+      'invalid_guidance',
+      'deadline_exceeded',
+      'not_cached',
+    ],
+  },
+  tokenize: {
+    id: 'tokenize',
+    ...ADDRESSES.tokenize,
+    tag: 'generate',
+    summary: 'Turn values into tokens',
+    description:
+      `${describeForm(tokenizeForm)} Inputs in every form that \`generate\` takes become tokens. ` +
+      'With `keep` they are stored, and `ref` names them in later requests in place of the input.',
+    request: { json: tokenizeRequestSchema, form: tokenizeForm },
+    response: { 'application/json': tokenizeResponseSchema },
+    problems: [...BODY_PROBLEMS, ...INPUT_PROBLEMS, ...WORKER_PROBLEMS],
+  },
+  detokenize: {
+    id: 'detokenize',
+    ...ADDRESSES.detokenize,
+    tag: 'generate',
+    summary: 'Turn tokens into what they stand for',
+    description:
+      'Tokens, given or named by `ref`, become pictures, texts and values, as `generate` answers them. ' +
+      '`seed` and `steps` are those of diffusion decoders. The bytes themselves of one modality are ' +
+      'answered to `Accept: image/png`, `text/plain` or the type of the exact values.',
+    request: { json: detokenizeRequestSchema },
+    response: { 'application/json': detokenizeResponseSchema, ...BYTES },
+    problems: [
+      ...BODY_PROBLEMS,
+      ...WORKER_PROBLEMS,
+      'not_acceptable',
+      'unknown_modality',
+      ...STORE_PROBLEMS,
+      'invalid_input',
+    ],
+  },
+  tokens: {
+    id: 'tokens',
+    ...ADDRESSES.tokens,
+    tag: 'generate',
+    summary: 'Kept tokens, or the picture, text or values they stand for',
+    description:
+      'JSON holds the tokens. They are decoded on demand for `Accept: image/png`, `text/plain` or the ' +
+      'type of the exact values.',
+    parameters: [
+      {
+        name: 'ref',
+        description: 'As answered where they were kept: `sha256:...`',
+        schema: refSchema,
+      },
+    ],
+    query: [
+      {
+        name: 'seed',
+        description: 'Of the noise that a diffusion decoder starts from; 0 when absent',
+        schema: detokenizeRequestSchema.shape.seed,
+      },
+      {
+        name: 'steps',
+        description: "Denoising steps; the decoder's own number when absent",
+        schema: detokenizeRequestSchema.shape.steps,
+      },
+    ],
+    response: { 'application/json': keptTokensSchema, ...BYTES },
+    problems: [
+      'invalid_request',
+      'not_acceptable',
+      ...STORE_PROBLEMS,
+      'invalid_input',
+      ...WORKER_PROBLEMS,
+    ],
+  },
+} as const satisfies Record<string, Route>;
