@@ -10,6 +10,7 @@ import {
   vqConfigSchema,
 } from './config.ts';
 import { knowledgeSchema, modalityInfoSchema } from './modalities.ts';
+import { PRECISIONS } from './precisions.ts';
 
 const graphSchema = z.object({ file: z.string(), bytes: z.number().int() });
 
@@ -18,7 +19,7 @@ const common = {
   format: z.literal(1),
   id: z.string(),
   licence: z.string(),
-  precision: z.enum(['fp32', 'fp16', 'int8', 'int4']),
+  precision: z.enum(PRECISIONS),
   /** sha256 over the graphs and the weights, in hex. */
   digest: z.string(),
   exporter: z.string(),

@@ -1,9 +1,11 @@
 /** Values of weights that are no numbers, and what a config may say in which form. */
+
 import assert from 'node:assert/strict';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { Manifest } from '../../shared/model/manifest.ts';
+import { PRECISIONS } from '../../shared/model/precisions.ts';
 import type { ExportOptions } from '../../worker/export/exportCheckpoint.ts';
 import {
   exportError,
@@ -56,7 +58,7 @@ describe('a value that is not finite', () => {
     ['quantize.codes', tinyTokenizer()],
     ['decoder.linear_out.weight', tinyTokenizer()],
   ];
-  for (const precision of ['fp32', 'fp16', 'int8', 'int4'] as const)
+  for (const precision of PRECISIONS)
     test(`is found at export, with file and tensor, ${precision}`, async () => {
       for (const [name, checkpoint] of places)
         for (const dtype of ['F32', 'F16', 'BF16'] as const)

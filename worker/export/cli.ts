@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
 import type { Manifest } from '../../shared/model/manifest.ts';
+import { PRECISIONS } from '../../shared/model/precisions.ts';
 import { SafetensorsError } from '../safetensors/errors.ts';
 import { SessionError } from '../session/types.ts';
 import { findCheckpoint } from './checkpointFolder.ts';
@@ -10,7 +11,6 @@ import { ExportError } from './errors.ts';
 import { type ExportOptions, exportCheckpoint, exportedBytes } from './exportCheckpoint.ts';
 import { exportSet } from './exportSet.ts';
 import { exists, removeUnfinishedOnSignals } from './files.ts';
-import { PRECISIONS } from './precision/precision.ts';
 import { reportProgress } from './progress.ts';
 
 const USAGE = `usage: npm run export -- CHECKPOINT OUT [options]
@@ -20,7 +20,7 @@ const USAGE = `usage: npm run export -- CHECKPOINT OUT [options]
                 folder with fm.safetensors, tok_*.safetensors and tokenizer.json: a set
   OUT           the folder to write, which must not exist; what lies in .data/models is served by
                 npm start
-  --precision   fp32 (default: the weights stay in the checkpoint's file), fp16, int8 or int4
+  --precision   ${PRECISIONS.join(', ')}; by default fp32, where the weights stay in the checkpoint's file
   --name        id of the model, by default the name of its folder, or of its file where that says more
   --licence     SPDX id of the weights' licence, by default what the checkpoint says
   --backbone    of an FM: its encoder alone, for features
@@ -29,11 +29,7 @@ const USAGE = `usage: npm run export -- CHECKPOINT OUT [options]
                 of tensors named PREFIX.encoder.0... and so on; module., _orig_mod. and model. are
                 stripped by themselves`;
 
-const optionsSchema = z.object({
-  precision: z
-    .enum(PRECISIONS as [string, ...string[]])
-    .transform((value) => value as Manifest['precision']),
-});
+const optionsSchema = z.object({ precision: z.enum(PRECISIONS) });
 
 async function summary(folder: string, manifest: Manifest): Promise<string> {
   const bytes = await exportedBytes(folder, manifest);

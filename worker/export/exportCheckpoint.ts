@@ -2,6 +2,7 @@
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
+import type { Precision } from '../../shared/model/precisions.ts';
 import type { Checkpoint } from '../safetensors/checkpoint.ts';
 import type { StoredTensor } from '../safetensors/header.ts';
 import { type Runtime, startRuntime } from '../session/runtime.ts';
@@ -16,7 +17,6 @@ import { type FiniteCheck, finiteCheck } from './finiteCheck.ts';
 import { buildGraphs, type Graphs } from './graphs.ts';
 import { isLarge, openForCheck } from './openForCheck.ts';
 import { openModel } from './openModel.ts';
-import type { Precision } from './precision/precision.ts';
 import { assertVocabulary, findTextTokenizer } from './textTokenizer.ts';
 import {
   ENCODED_FILE,

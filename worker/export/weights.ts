@@ -2,13 +2,14 @@
  * Weights are asked for by name *and* expected shape; what is missing, misshapen or left over fails by
  * name, so that an export either uses the whole checkpoint as we understand it or does not happen.
  */
+
+import type { Precision } from '../../shared/model/precisions.ts';
 import type { ExternalTensor } from '../onnx/graph.ts';
 import type { ElementType } from '../onnx/model.ts';
 import type { Checkpoint } from '../safetensors/checkpoint.ts';
 import type { StoredTensor, StoredType } from '../safetensors/header.ts';
 import { ExportError } from './errors.ts';
 import type { Encoding } from './precision/encodings.ts';
-import type { Precision } from './precision/precision.ts';
 import type { WeightPlan } from './weightPlan.ts';
 
 const ELEMENT_TYPE: Partial<Record<StoredType, ElementType>> = {

@@ -2,13 +2,11 @@
  * Devices that graphs run on: the runtime's provider of each, and the precisions whose operators it has. A
  * device is asked for by name and never replaced by another one: what it cannot run is refused.
  */
-import type { Manifest } from '../../shared/model/manifest.ts';
+import type { Precision } from '../../shared/model/precisions.ts';
 
 export type Device =
   | { readonly kind: 'cpu' }
   | { readonly kind: 'cuda' /** Which card. */; readonly index: number };
-
-export type Precision = Manifest['precision'];
 
 interface DeviceTraits {
   /** The runtime's name of it. */

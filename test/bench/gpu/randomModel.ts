@@ -2,9 +2,10 @@
 import { join } from 'node:path';
 import { valueAt } from '../../../shared/lookup.ts';
 import { type FmManifest, fmManifestSchema } from '../../../shared/model/manifest.ts';
+import type { Precision } from '../../../shared/model/precisions.ts';
 import { fullRows, type TokenState } from '../../../worker/engine/tokenState.ts';
 import { exportCheckpoint } from '../../../worker/export/exportCheckpoint.ts';
-import type { Device, Precision } from '../../../worker/session/devices.ts';
+import type { Device } from '../../../worker/session/devices.ts';
 import { loadModel } from '../../../worker/session/registry.ts';
 import { type Runtime, startRuntime } from '../../../worker/session/runtime.ts';
 import type { GraphSession } from '../../../worker/session/types.ts';

@@ -3,8 +3,5 @@
  * how matrices, tables and convolution kernels are stored and multiplied. Everything else (norms,
  * positions, codebooks, biases) is small, decides between neighbours, and stays as it is.
  */
-import type { Manifest } from '../../../shared/model/manifest.ts';
-
-export type Precision = Manifest['precision'];
-
-export const PRECISIONS: readonly Precision[] = ['fp32', 'fp16', 'int8', 'int4'];
+export const PRECISIONS = ['fp32', 'fp16', 'int8', 'int4'] as const;
+export type Precision = (typeof PRECISIONS)[number];
