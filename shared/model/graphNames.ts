@@ -44,9 +44,12 @@ export function contentInput(modality: string, info: ModalityInfo): ContentInput
 export const targetName = (modality: string, { type }: Pick<ModalityInfo, 'type'>): string =>
   type === 'seq' ? `target.${modality}.selected` : `target.${modality}.positions`;
 
-/** Keys and values of the tokens before a run of `generate`, as inputs, and with those of the run, as outputs. */
+/**
+ * Keys and values of the tokens before a run of `generate`, as inputs (`cache`), and with those of the run, as
+ * outputs (`next`); and those of the context, which one run gives and later ones take.
+ */
 export const cacheNames = (
-  side: 'cache' | 'next',
+  side: 'cache' | 'next' | 'context_cache' | 'context_next',
   layers: number,
 ): readonly { readonly key: string; readonly value: string }[] =>
   Array.from({ length: layers }, (_, layer) => ({

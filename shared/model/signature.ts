@@ -127,12 +127,17 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
  * all have the same number of tokens, otherwise a single one. `kept_context` (K, D) of earlier runs follows.
  *
  * Decoder: picture targets (`target.M.positions` (B, m_M), in one row), or sequences of one modality, a row
- * each and one token at a time: `target.M.selected` 1 and `ids` (g, 1) the last token of each, `start` its
- * place. `target_order` (T) brings the concatenated targets into the order in which they are decoded, as B
+ * each and one token at a time: `target.M.selected` 1 and `ids` (g, 1) the last token of each, `start` (g)
+ * its place; rows of different lengths share a run. `target_order` (T) brings the concatenated targets into the order in which they are decoded, as B
  * rows of m. `context_index` (B, n) are the rows of the context that a decoder row may see (the number of
- * rows stands for nothing), `context_hidden` (B, m, n) where a target must not; one that sees none reads
+ * rows stands for nothing), `context_hidden` (B, m, w) where a target must not; one that sees none reads
  * zeros. Among themselves the same targets are looked at as u rows of v: `target_hidden` (u, v, v).
- * `cache.L.key` and `.value` (u, H, l, hd) are of the tokens before (halves in fp16).
+ * `cache.L.key` and `.value` (u, H, l, hd) are of the tokens before (halves in fp16); `past_hidden` (u, l) is
+ * true for those that a row does not have. They may lie anywhere, as positions are in the tokens themselves.
+ *
+ * Keys and values of the context depend on nothing that is decoded: `context_next.L.key` and `.value`
+ * (B, H, n, hd) give them, and a later run of the same rows takes them as `context_cache.L.*`
+ * (B, H, e, hd), with `context_index` (B, 0). A run computes all of them or none (e = 0).
  *
  * Guidance: prediction p is the weighted sum of decoder outputs, `combine_index` and `combine_weight`
  * (P, c), counted over (B*m) and then over `kept_states` (k, D). Predictions lie by modality in the order
@@ -153,10 +158,14 @@ export function generateSignature(
 ): GraphSignature {
   const { dim, num_heads: heads, decoder_depth } = config;
   const type = cacheType(precision);
-  const caches = (side: 'cache' | 'next'): TensorSignature[] =>
+  const caches = (
+    side: Parameters<typeof cacheNames>[0],
+    rows: string,
+    length: string,
+  ): TensorSignature[] =>
     cacheNames(side, decoder_depth)
       .flatMap(({ key, value }) => [key, value])
-      .map((name) => ({ name, type, dims: ['u', heads, `l_${side}`, dim / heads] }));
+      .map((name) => ({ name, type, dims: [rows, heads, length, dim / heads] }));
   const inputs = encoderInputs(config.domains_in, modalities);
   const encoder = inputs.filter(({ name }) => name !== 'mask');
   const registers = config.num_register_tokens > 0 ? [int64('registers.ids', 1, 'r')] : [];
@@ -174,12 +183,14 @@ export function generateSignature(
         return info.type === 'seq' ? int64(target, 1) : int64(target, 'b', `M_${name}`);
       }),
       int64('ids', 'g', 'sequence'),
-      int64('start', 1),
+      int64('start', 'g'),
       int64('target_order', 'T'),
       int64('context_index', 'B', 'n'),
-      bool('context_hidden', 'B', 'm', 'n'),
+      bool('context_hidden', 'B', 'm', 'w'),
       bool('target_hidden', 'u', 'v', 'v'),
-      ...caches('cache'),
+      bool('past_hidden', 'u', 'l'),
+      ...caches('cache', 'u', 'l'),
+      ...caches('context_cache', 'B', 'e'),
       float('kept_states', 'k', dim),
       int64('combine_index', 'P', 'c'),
       float('combine_weight', 'P', 'c'),
@@ -200,7 +211,8 @@ export function generateSignature(
       float('confidence', 'j', 'P'),
       float('likelihood', 'j', 'P'),
       float('states', 'q', dim),
-      ...caches('next'),
+      ...caches('next', 'u', 'l_next'),
+      ...caches('context_next', 'B', 'n'),
     ],
   };
 }

@@ -44,7 +44,7 @@ before(async () => {
   const weight = builder.node('/codes', 'Cast', [builder.input('weight')], {
     to: ELEMENT_TYPES.int8,
   });
-  const rows = quantizeRows(module, builder.input('x'));
+  const rows = quantizeRows(module, builder.input('x'), INPUTS);
   builder.output('y', integerProduct(module, rows, weight, builder.input('scales')));
   const file = join(folder, 'product.onnx');
   await writeFile(file, builder.encode());

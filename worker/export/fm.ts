@@ -9,6 +9,7 @@ import { crossAttention, selfAttention } from './blocks/attention.ts';
 import { placeEmbedding, tokenContent } from './blocks/fmEmbedding.ts';
 import { linear } from './blocks/linear.ts';
 import { layerNorm } from './blocks/norm.ts';
+import { visibilityOf } from './blocks/visibility.ts';
 import { decoderBlocks } from './decoderBlocks.ts';
 import { attentionShape, encode, maskWithRegisters, modalityModule } from './fmTrunk.ts';
 import { type Module, rootModule } from './module.ts';
@@ -72,18 +73,19 @@ export function fmDecoderGraph(
       .at('decoder_embeddings', name)
       .node('length', 'Shape', [graph.input(positionsName(name))], { start: 1, end: 2 }),
   );
-  const hiddenTargets = targetMask(root, lengths);
+  const targetsSeen = visibilityOf(root.at('targets_seen'), targetMask(root, lengths));
   const mask = maskWithRegisters(root, config.num_register_tokens); // (B, R+N)
   const hiddenKeys = root.node('hidden_keys', 'Unsqueeze', [mask, graph.int64([1, 2])]); // (B, 1, 1, R+N)
+  const contextSeen = visibilityOf(root.at('context_seen'), hiddenKeys);
   const context = graph.input('context');
 
   const joined = root.node('targets', 'Concat', tokens, { axis: 1 }); // (B, M, D)
   const shape = attentionShape(config);
   const y = decoderBlocks(root, config, joined, {
-    self: (module, x) => selfAttention(module, x, shape, hiddenTargets),
+    self: (module, x) => selfAttention(module, x, shape, targetsSeen),
     cross: (module, x, _, block) => {
       const seen = layerNorm(block.at('context_norm'), context, dim);
-      return crossAttention(module, x, seen, shape, hiddenKeys);
+      return crossAttention(module, x, seen, shape, contextSeen);
     },
   });
 

@@ -7,6 +7,7 @@ import { type AttentionShape, selfAttention } from './blocks/attention.ts';
 import { encoderContent, placeEmbedding } from './blocks/fmEmbedding.ts';
 import { hiddenSize, type MlpShape, mlp } from './blocks/mlp.ts';
 import { layerNorm } from './blocks/norm.ts';
+import { type Visibility, visibilityOf } from './blocks/visibility.ts';
 import type { Module } from './module.ts';
 
 export const attentionShape = (config: BlockShape): AttentionShape => ({
@@ -93,14 +94,15 @@ export function encode(
     graph.int64([1, 2]),
   ]); // (B, 1, 1, R+N)
 
-  return { features: encoderBlocks(root, content, place, config, hiddenKeys), place };
+  const seen = visibilityOf(root.at('tokens_seen'), hiddenKeys);
+  return { features: encoderBlocks(root, content, place, config, seen), place };
 }
 
 /**
  * The blocks and the norm after them.
  * @param content (B, N, D)
  * @param place (B, N, D)
- * @param hidden true where a key is hidden, broadcast to (B, H, N, N)
+ * @param seen broadcast to (B, H, N, N)
  * @returns (B, N, D)
  */
 export function encoderBlocks(
@@ -108,7 +110,7 @@ export function encoderBlocks(
   content: Value,
   place: Value,
   config: FmConfig | FmVitConfig,
-  hidden: Value,
+  seen: Visibility,
 ): Value {
   const { dim } = config;
   let x = root.node('tokens', 'Add', [content, place]);
@@ -118,7 +120,7 @@ export function encoderBlocks(
       block.at('attn'),
       layerNorm(block.at('norm1'), x, dim),
       attentionShape(config),
-      hidden,
+      seen,
     );
     x = block.node('after_attention', 'Add', [x, attended]);
     const fed = mlp(block.at('mlp'), layerNorm(block.at('norm2'), x, dim), mlpShape(config));

@@ -25,6 +25,8 @@ export interface Module {
     outputs: N,
     attributes?: Record<string, Attribute>,
   ): Outputs<N>;
+  /** One of two values: an `If` node `/path/name`, of which only the taken branch is computed. */
+  branch(name: string, condition: Value, then: () => Value, otherwise: () => Value): Value;
 }
 
 /** The whole model. */
@@ -41,5 +43,7 @@ function moduleAt(graph: GraphBuilder, weights: Weights, path: string): Module {
       graph.node(`${path}/${name}`, type, inputs, attributes),
     nodes: (name, type, inputs, outputs, attributes) =>
       graph.nodes(`${path}/${name}`, type, inputs, outputs, attributes),
+    branch: (name, condition, then, otherwise) =>
+      graph.branch(`${path}/${name}`, condition, then, otherwise),
   };
 }

@@ -39,6 +39,27 @@ export interface GraphContent {
   readonly initializers: ReadonlyMap<string, Initializer>;
 }
 
+/** Nodes in which values have other names, inside of bodies as well. */
+export function renameValues(
+  nodes: readonly GraphNode[],
+  names: ReadonlyMap<string, string>,
+): GraphNode[] {
+  const renamed = (values: readonly string[]) => values.map((value) => names.get(value) ?? value);
+  return nodes.map((node) => ({
+    ...node,
+    inputs: renamed(node.inputs),
+    outputs: renamed(node.outputs),
+    attributes: Object.fromEntries(
+      Object.entries(node.attributes).map(([key, attribute]) => {
+        if (typeof attribute !== 'object' || !('body' in attribute)) return [key, attribute];
+        const { body } = attribute;
+        const inner = { outputs: renamed(body.outputs), nodes: renameValues(body.nodes, names) };
+        return [key, { body: { ...body, ...inner } }];
+      }),
+    ),
+  }));
+}
+
 /** The `.onnx` file of a graph. */
 export function encodeGraph({ name, signature, nodes, initializers }: GraphContent): Uint8Array {
   const value = (tensor: TensorSignature) => valueMessage(tensor.name, tensor.type, tensor.dims);

@@ -10,6 +10,7 @@ import {
   encodeGraph,
   type GraphContent,
   type Initializer,
+  renameValues,
   type Value,
 } from './content.ts';
 import {
@@ -121,6 +122,8 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
   let current = nodes;
   const initializers = new Map<string, Initializer>();
   const outputsSet = new Set<string>();
+  /** Values that are outputs, by their names inside. */
+  const renamed = new Map<string, string>();
 
   const claim = (name: string): Value => {
     if (names.has(name)) throw new Error(`graph ${graphName}: the name ${name} is used twice`);
@@ -234,7 +237,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
   const content = (): GraphContent => {
     const missing = signature.outputs.find((output) => !outputsSet.has(output.name));
     if (missing) throw new Error(`graph ${graphName}: output ${missing.name} was never set`);
-    return { name: graphName, signature, nodes, initializers };
+    return { name: graphName, signature, nodes: renameValues(nodes, renamed), initializers };
   };
 
   return {
@@ -248,6 +251,11 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
         throw new Error(`graph ${graphName}: the signature has no output ${name}`);
       outputsSet.add(name);
       const outputs = [claim(name)];
+      // What a node makes becomes the output itself: a node between them would copy it in every run.
+      if (!renamed.has(source) && nodes.some((node) => node.outputs.includes(source))) {
+        renamed.set(source, name);
+        return;
+      }
       nodes.push({
         name: `/${name}`,
         type: 'Identity',

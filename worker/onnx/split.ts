@@ -24,6 +24,21 @@ export interface GraphPart {
 
 const bytesOf = ({ data }: Initializer): number => ('raw' in data ? data.raw.length : data.length);
 
+/** Values that a node reads, those that its bodies read from around them included. */
+function valuesRead({ inputs, attributes }: GraphNode): string[] {
+  const outside = Object.values(attributes).flatMap((attribute) => {
+    if (typeof attribute !== 'object' || !('body' in attribute)) return [];
+    const { body } = attribute;
+    const own = new Set([
+      ...body.inputs.map(({ name }) => name),
+      ...body.nodes.flatMap(({ outputs }) => outputs),
+    ]);
+    const read = [...body.nodes.flatMap(valuesRead), ...body.outputs];
+    return read.filter((name) => !own.has(name));
+  });
+  return [...inputs.filter((name) => name !== ''), ...outside];
+}
+
 /** Where in the model a node is: nodes of one place are never parted, as only between places are values float32. */
 const placeOf = ({ name }: GraphNode): string => name.slice(0, name.lastIndexOf('/'));
 
@@ -33,7 +48,9 @@ export function splitGraph(content: GraphContent, limit: number): readonly Graph
   let held = new Set<string>();
   let bytes = 0;
   for (const node of content.nodes) {
-    const fresh = node.inputs.filter((name) => content.initializers.has(name) && !held.has(name));
+    const fresh = valuesRead(node).filter(
+      (name) => content.initializers.has(name) && !held.has(name),
+    );
     const size = fresh.reduce(
       (sum, name) => sum + bytesOf(valueAt(content.initializers, name, content.name)),
       0,
@@ -58,9 +75,7 @@ export function splitGraph(content: GraphContent, limit: number): readonly Graph
     const made = new Set(nodes.flatMap((node) => node.outputs));
     const inputs = new Set(
       nodes.flatMap((node) =>
-        node.inputs.filter(
-          (name) => name !== '' && !made.has(name) && !content.initializers.has(name),
-        ),
+        valuesRead(node).filter((name) => !made.has(name) && !content.initializers.has(name)),
       ),
     );
     parts.unshift({
@@ -82,7 +97,7 @@ export function encodePart(
   part: GraphPart,
   typeOf: (input: string) => { readonly type: ElementType; readonly rank: number },
 ): Uint8Array {
-  const used = new Set(part.nodes.flatMap((node) => node.inputs));
+  const used = new Set(part.nodes.flatMap(valuesRead));
   return modelMessage({
     graphName: content.name,
     nodes: part.nodes.map(nodeMessage),

@@ -40,16 +40,24 @@ function declared(values: readonly InferenceSession.ValueMetadata[]): TensorSign
 const toRuntime = ({ type, data, dims }: Tensor): RuntimeTensor =>
   new RuntimeTensor(type, data, [...dims]);
 
+/** Values in a buffer of their own, which can be given away. */
+function owned<T extends ArrayBufferView & { slice(): T }>(values: T): T {
+  return values.byteLength === values.buffer.byteLength ? values : values.slice();
+}
+
 /** A runtime that has 16-bit floats of its own gives them as these. */
-const bitsOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint16Array =>
-  new Uint16Array(buffer, byteOffset, byteLength / 2).slice();
+const bitsOf = ({
+  buffer,
+  byteOffset,
+  byteLength,
+}: ArrayBufferView): Uint16Array<ArrayBufferLike> =>
+  new Uint16Array(buffer, byteOffset, byteLength / 2);
 
 function fromRuntime({ type, data, dims }: RuntimeTensor): Tensor {
-  // Copies, so that the buffer is ours to transfer to the caller.
-  if (type === 'float32') return { type, dims, data: (data as Float32Array).slice() };
-  if (type === 'float16') return { type, dims, data: bitsOf(data as ArrayBufferView) };
-  if (type === 'int64') return { type, dims, data: (data as BigInt64Array).slice() };
-  if (type === 'bool') return { type, dims, data: (data as Uint8Array).slice() };
+  if (type === 'float32') return { type, dims, data: owned(data as Float32Array) };
+  if (type === 'float16') return { type, dims, data: owned(bitsOf(data as ArrayBufferView)) };
+  if (type === 'int64') return { type, dims, data: owned(data as BigInt64Array) };
+  if (type === 'bool') return { type, dims, data: owned(data as Uint8Array) };
   throw new Error(`the graph gave a tensor of ${type}`);
 }
 

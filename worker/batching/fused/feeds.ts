@@ -1,12 +1,5 @@
 /** Small tensors, as the fused graph takes them. */
-import { itemAt } from '../../../shared/lookup.ts';
-import type {
-  BoolTensor,
-  FloatTensor,
-  HalfTensor,
-  IntTensor,
-  Tensor,
-} from '../../session/types.ts';
+import type { BoolTensor, FloatTensor, IntTensor, Tensor } from '../../session/types.ts';
 
 const sizeOf = (dims: readonly number[]): number =>
   dims.reduce((product, size) => product * size, 1);
@@ -40,28 +33,6 @@ export function joined(dims: readonly number[], parts: readonly Float32Array[]):
     offset += part.length;
   }
   return { type: 'float32', dims, data };
-}
-
-/**
- * Rows of float32 or float16 tensors of one type and row size as the rows of one.
- * @throws Error where a tensor is of another type than the first
- */
-export function gatherRows(
-  rows: readonly { readonly tensor: Tensor; readonly row: number }[],
-): FloatTensor | HalfTensor {
-  const first = itemAt(rows, 0, 'rows to gather').tensor;
-  const rest = first.dims.slice(1);
-  const size = sizeOf(rest);
-  const dims = [rows.length, ...rest];
-  const gathered: FloatTensor | HalfTensor =
-    first.type === 'float16'
-      ? { type: 'float16', dims, data: new Uint16Array(rows.length * size) }
-      : { type: 'float32', dims, data: new Float32Array(rows.length * size) };
-  for (const [i, { tensor, row }] of rows.entries()) {
-    if (tensor.type !== gathered.type) throw new Error(`row ${i} is ${tensor.type}`);
-    gathered.data.set(tensor.data.subarray(row * size, (row + 1) * size), i * size);
-  }
-  return gathered;
 }
 
 export function floatsOf(outputs: Readonly<Record<string, Tensor>>, name: string): Float32Array {

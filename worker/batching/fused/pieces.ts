@@ -6,10 +6,7 @@ import { itemAt, present } from '../../../shared/lookup.ts';
 import type { DecoderCache, WriteRequest, Written } from '../../engine/forward.ts';
 import { runWritings, type WriteRun } from './write.ts';
 
-/**
- * Time of a piece, as far as earlier ones tell. Each piece computes keys and values of the context anew, at
- * the price of a token or two, so that shorter pieces would cost more than they save.
- */
+/** Time of a piece, as far as earlier ones tell. */
 const PIECE_MILLISECONDS = 170;
 /** Tokens of the first piece, before anything is known of the time they take. */
 const FIRST_TOKENS = 4;

@@ -96,11 +96,15 @@ export async function runPredictions(
     );
   });
   const draws = asDraws(inOrder.flatMap((r) => [...requestAt(r).draws]));
+  const seen = visibility(groups, packed.rowsOf);
+  const targetRows = areEqual(groups) ? groups.length : 1;
   const feeds: Record<string, Tensor> = {
     ...packed.feeds,
     ...groupFeeds(manifest, groups),
-    ...visibility(groups, packed.rowsOf),
-    ...emptyCaches(manifest, areEqual(groups) ? groups.length : 1),
+    ...seen,
+    ...emptyCaches(manifest, 'cache', targetRows),
+    ...emptyCaches(manifest, 'context_cache', seen.context_index.dims[0] ?? 1),
+    past_hidden: bool([targetRows, 0], new Uint8Array()),
     ...predictionFeeds(manifest, predictions),
     ids: int64([1, 0], []),
     start: int64([1], [0]),
@@ -199,7 +203,7 @@ function groupFeeds(manifest: FmManifest, groups: readonly TargetGroup[]): Recor
 function visibility(
   groups: readonly TargetGroup[],
   rowsOf: (state: string) => readonly number[],
-): Record<string, Tensor> {
+): Record<'context_index' | 'context_hidden' | 'target_hidden', Tensor> {
   const states = [...new Set(groups.map(({ state }) => state))];
   const targetsOf = (state: string) => tokensIn(groups.filter((group) => group.state === state));
   const [first] = states;

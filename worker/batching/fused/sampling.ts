@@ -81,17 +81,23 @@ export function targetFeeds(
   );
 }
 
-/** Keys and values of no tokens yet. */
+/** Names of all keys and values on one side of a run. */
+export const cacheNamesOf = (
+  { config }: FmManifest,
+  side: Parameters<typeof cacheNames>[0],
+): string[] => cacheNames(side, config.decoder_depth).flatMap(({ key, value }) => [key, value]);
+
+/** Keys and values of no tokens: `cache` of those before a run, `context_cache` of the context. */
 export function emptyCaches(
-  { config, precision }: FmManifest,
+  manifest: FmManifest,
+  side: 'cache' | 'context_cache',
   rows: number,
 ): Record<string, Tensor> {
-  const { num_heads: heads, dim, decoder_depth } = config;
+  const { num_heads: heads, dim } = manifest.config;
   const dims = [rows, heads, 0, dim / heads];
   const empty: Tensor =
-    cacheType(precision) === 'float16'
+    cacheType(manifest.precision) === 'float16'
       ? { type: 'float16', dims, data: new Uint16Array() }
       : float32(dims, []);
-  const names = cacheNames('cache', decoder_depth).flatMap(({ key, value }) => [key, value]);
-  return Object.fromEntries(names.map((name) => [name, empty]));
+  return Object.fromEntries(cacheNamesOf(manifest, side).map((name) => [name, empty]));
 }

@@ -1,22 +1,25 @@
 /** Sequences of one modality and one length so far, written side by side inside the graph. */
-import { fieldOf, itemAt, present, valueAt } from '../../../shared/lookup.ts';
-import { cacheNames } from '../../../shared/model/graphNames.ts';
+import { itemAt, present } from '../../../shared/lookup.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
-import type { DecoderCache, WriteRequest, Written } from '../../engine/forward.ts';
+import type { WriteRequest, Written } from '../../engine/forward.ts';
 import { stateKey } from '../../engine/tokenState.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
-import { asDraws, bool, float32, floatsOf, gatherRows, int64, numbersOf } from './feeds.ts';
-import { emptyCaches, type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
-import { type KeptContext, type KeptContexts, keepContext, packStates } from './states.ts';
-
-/** Keys and values of the tokens so far, of every decoder row of a run, and what the rows see. */
-interface RunCache extends DecoderCache {
-  /** `cache.L.key` and `.value` -> (B, H, l, hd); shared by the sequences that were written together. */
-  readonly tensors: Readonly<Record<string, Tensor>>;
-  /** Decoder rows of this sequence, one a condition. */
-  readonly rows: readonly number[];
-  readonly contexts: readonly KeptContext[];
-}
+import { asDraws, bool, float32, int64, numbersOf } from './feeds.ts';
+import {
+  cacheNamesOf,
+  emptyCaches,
+  type Prediction,
+  predictionFeeds,
+  targetFeeds,
+} from './sampling.ts';
+import { type KeptContexts, packStates } from './states.ts';
+import {
+  contextFeeds,
+  pastFeeds,
+  type RunCache,
+  rowsOfCaches,
+  tensorsGiven,
+} from './writeCaches.ts';
 
 export interface WriteRun {
   readonly manifest: FmManifest;
@@ -38,28 +41,19 @@ export async function runWritings(
 ): Promise<Written[]> {
   const { config } = manifest;
   const first = itemAt(requests, 0, 'requests of a group');
-  const { modality, cache: firstCache, isLast } = first;
+  const { modality, isLast } = first;
   const steps = first.draws.length;
-  const known: KeptContexts = new Map(contexts);
-  for (const request of requests)
-    for (const [i, { state }] of request.conditions.entries()) {
-      const kept = cacheOf(request)?.contexts[i];
-      if (kept) known.set(stateKey(state), kept);
-    }
+  const isNew = first.cache === undefined;
   const conditions = requests.flatMap(({ conditions: own, ids }, r) => {
     const lastId = present(ids.at(-1), `the last id of ${modality}`);
-    return own.map(({ state, weight }) => ({ r, state, weight, lastId }));
+    return own.map(({ state, weight }) => ({ r, state, weight, lastId, place: ids.length - 1 }));
   });
-  const packed = packStates(
-    manifest,
-    conditions.map(({ state }) => state),
-    known,
-  );
+  const packed = packStates(manifest, isNew ? conditions.map(({ state }) => state) : [], contexts);
   const rows = conditions.length;
-  const seen = visibleContexts(
-    conditions.map(({ state }) => packed.rowsOf(stateKey(state))),
-    packed.rows,
-  );
+  const visible = isNew ? conditions.map(({ state }) => packed.rowsOf(stateKey(state))) : [];
+  const context = isNew
+    ? visibleContexts(manifest, visible, packed.rows)
+    : contextFeeds(rowsOfCaches(requests, 'context'));
   const predictions = requests.map(
     ({ sampling }, r): Prediction => ({
       modality,
@@ -79,7 +73,7 @@ export async function runWritings(
   const feeds: Record<string, Tensor> = {
     ...packed.feeds,
     ...targetFeeds(manifest, rows, new Map(), modality),
-    ...(firstCache ? gatherCaches(requests) : emptyCaches(manifest, rows)),
+    ...(isNew ? noPast(manifest, rows) : pastFeeds(rowsOfCaches(requests, 'past'))),
     ...predictionFeeds(manifest, predictions),
     target_order: int64(
       [rows],
@@ -89,8 +83,11 @@ export async function runWritings(
       [rows, 1],
       conditions.map(({ lastId }) => lastId),
     ),
-    start: int64([1], [first.ids.length - 1]),
-    ...seen,
+    start: int64(
+      [rows],
+      conditions.map(({ place }) => place),
+    ),
+    ...context,
     target_hidden: bool([rows, 1, 1], new Uint8Array(rows)),
     kept_states: float32([0, config.dim], []),
     iterations: int64([], [steps]),
@@ -101,39 +98,39 @@ export async function runWritings(
     ),
     stops: int64([requests.length, mostStops], stops),
   };
-  const namesOf = (side: 'cache' | 'next'): string[] =>
-    cacheNames(side, config.decoder_depth).flatMap(({ key, value }) => [key, value]);
-  const [caches, nextCaches] = [namesOf('cache'), namesOf('next')];
-  const isNew = packed.encoded.size > 0;
   const keeps = !isLast;
   const wanted = [
     'generated',
-    ...(keeps ? nextCaches : []),
-    ...(keeps && isNew ? ['context'] : []),
+    ...(keeps ? cacheNamesOf(manifest, 'next') : []),
+    ...(keeps && isNew ? cacheNamesOf(manifest, 'context_next') : []),
   ];
   const outputs = await graph.run(feeds, wanted, {
-    consumed: firstCache ? caches : [],
+    consumed: isNew ? [] : cacheNamesOf(manifest, 'cache'),
     signal,
     ...(onTime && { onTime }),
   });
-  if (keeps && isNew)
-    for (const [key, places] of packed.encoded)
-      known.set(key, keepContext(floatsOf(outputs, 'context'), places, config.dim));
   const ids = numbersOf(outputs, 'generated');
-  const keptTensors = keeps ? nextCaches.map((name) => fieldOf(outputs, name, 'outputs')) : [];
-  const tensors = Object.fromEntries(
-    keptTensors.map((tensor, i) => [itemAt(caches, i, 'names of caches'), tensor]),
-  );
+  const past = keeps ? tensorsGiven(manifest, outputs, ['next', 'cache']) : {};
+  const seen =
+    keeps && isNew ? tensorsGiven(manifest, outputs, ['context_next', 'context_cache']) : {};
+  const isShared = context.context_index?.dims[0] === 1;
   let row = 0;
   return requests.map((request, r) => {
     const own = request.conditions.map(() => row++);
     const cache: RunCache = {
       kind: 'decoder-cache',
-      tensors,
-      rows: own,
-      contexts: keeps
-        ? request.conditions.map(({ state }) => valueAt(known, stateKey(state), 'contexts'))
-        : [],
+      past: own.map((place) => ({
+        tensors: past,
+        row: place,
+        length: request.ids.length - 1 + steps,
+      })),
+      context:
+        (request.cache as RunCache | undefined)?.context ??
+        own.map((place) => ({
+          tensors: seen,
+          row: isShared ? 0 : place,
+          length: itemAt(visible, place, 'contexts of rows').length,
+        })),
     };
     const all = ids.filter((_, i) => i % requests.length === r);
     const end = all.findIndex((id) => request.stops.includes(id));
@@ -141,8 +138,15 @@ export async function runWritings(
   });
 }
 
+/** Feeds of sequences that begin. */
+const noPast = (manifest: FmManifest, rows: number): Record<string, Tensor> => ({
+  ...emptyCaches(manifest, 'cache', rows),
+  past_hidden: bool([rows, 0], new Uint8Array()),
+});
+
 /** What each sequence sees of the context; where all see the same, they are targets of one row. */
 function visibleContexts(
+  manifest: FmManifest,
   seen: readonly (readonly number[])[],
   contextRows: number,
 ): Record<string, Tensor> {
@@ -151,6 +155,7 @@ function visibleContexts(
   if (first && seen.every((list) => list === first)) {
     const width = first.length;
     return {
+      ...emptyCaches(manifest, 'context_cache', 1),
       context_index: int64([1, width], first),
       context_hidden: bool([1, rows, width], new Uint8Array(rows * width)),
     };
@@ -164,32 +169,8 @@ function visibleContexts(
       hidden[row * width + i] = 0;
     }
   return {
+    ...emptyCaches(manifest, 'context_cache', rows),
     context_index: int64([rows, width], index),
     context_hidden: bool([rows, 1, width], hidden),
   };
-}
-
-const cacheOf = (request: WriteRequest): RunCache | undefined =>
-  request.cache as RunCache | undefined;
-
-/** The caches of all requests as rows of one batch; unchanged batches are passed on as they are. */
-function gatherCaches(requests: readonly WriteRequest[]): Record<string, Tensor> {
-  const parts = requests.flatMap((request) => {
-    const { tensors, rows } = present(cacheOf(request), 'the cache of a sequence that goes on');
-    return rows.map((row) => ({ tensors, row }));
-  });
-  const first = itemAt(parts, 0, 'rows of caches').tensors;
-  return Object.fromEntries(
-    Object.entries(first).map(([name, tensor]): [string, Tensor] => {
-      const same =
-        tensor.dims[0] === parts.length &&
-        parts.every((part, i) => part.tensors === first && part.row === i);
-      if (same) return [name, tensor];
-      const rows = parts.map(({ tensors, row }) => ({
-        tensor: fieldOf(tensors, name, 'caches'),
-        row,
-      }));
-      return [name, gatherRows(rows)];
-    }),
-  );
 }

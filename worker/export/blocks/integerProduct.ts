@@ -24,30 +24,33 @@ const STEPS = 127;
 const LEAST_SCALE = 1e-12;
 
 /**
- * Quantizes each row by its own largest magnitude.
+ * Quantizes each row by its own largest magnitude. The operators are the ones that pass over the values least
+ * often, and share the rows among threads.
  * @param x (..., inputs) as float32
+ * @param inputs size of the last axis
  */
-export function quantizeRows(module: Module, x: Value): QuantizedRows {
+export function quantizeRows(module: Module, x: Value, inputs: number): QuantizedRows {
   const { graph } = module;
-  const magnitudes = module.node('rows/magnitudes', 'Abs', [x]);
-  const highest = module.node('rows/highest', 'ReduceMax', [magnitudes, graph.int64([-1])], {
-    keepdims: 1,
-  });
-  // Of no rows at all the runtime's ReduceMax gives (..., inputs) in place of (..., 1).
-  const first = module.node('rows/first', 'Slice', [
-    highest,
+  const last = graph.int64([-1]);
+  const highest = module.node('rows/highest', 'ReduceMax', [x, last], { keepdims: 1 });
+  const lowest = module.node('rows/lowest', 'ReduceMin', [x, last], { keepdims: 1 });
+  const below = module.node('rows/lowest/magnitude', 'Neg', [lowest]);
+  const either = module.node('rows/magnitude', 'Max', [highest, below]);
+  // Of no rows at all the runtime's reductions give (..., inputs) in place of (..., 1).
+  const largest = module.node('rows/largest', 'Slice', [
+    either,
     graph.int64([0]),
     graph.int64([1]),
-    graph.int64([-1]),
+    last,
   ]);
-  const raw = module.node('rows/raw_scales', 'Mul', [first, graph.float32(1 / STEPS)]);
+  const raw = module.node('rows/raw_scales', 'Mul', [largest, graph.float32(1 / STEPS)]);
   const scales = module.node('rows/scales', 'Max', [raw, graph.float32(LEAST_SCALE)]);
-  const scaled = module.node('rows/scaled', 'Div', [x, scales]);
-  const codes = module.node('rows/codes', 'QuantizeLinear', [
-    scaled,
-    graph.float32(1),
-    graph.uint8(MIDDLE),
-  ]);
+  const shape = module.node('rows/shape', 'Shape', [scales]);
+  const middles = module.node('rows/middles', 'Expand', [graph.uint8(MIDDLE), shape]);
+  const codes = module.node('rows/codes', 'QuantizeLinear', [x, scales, middles], {
+    axis: -1,
+    block_size: inputs,
+  });
   return { codes, scales };
 }
 

@@ -30,8 +30,10 @@ export type MatrixUse = 'feed_forward' | 'wide' | 'other';
  * `x` as several products read it: narrowed or quantized once for all of them.
  * @param x float32 (..., inputs)
  */
-export const sharedOperand = (module: Module, x: Value): Operand =>
-  module.weights.precision === 'int8' ? quantizeRows(module, x) : narrow(module, x, 'x/half');
+export const sharedOperand = (module: Module, x: Value, inputs: number): Operand =>
+  module.weights.precision === 'int8'
+    ? quantizeRows(module, x, inputs)
+    : narrow(module, x, 'x/half');
 
 /**
  * `x @ weight.T`, with the module's tensor `weight` (outputs, inputs).
@@ -56,7 +58,7 @@ export function matrixProduct(
     );
   }
   if (weights.precision === 'int8' && use !== 'wide')
-    return matrixProduct(module, quantizeRows(module, x), [inputs, outputs], use);
+    return matrixProduct(module, quantizeRows(module, x, inputs), [inputs, outputs], use);
   switch (weights.precision) {
     case 'fp32':
       return module.node('MatMul', 'FusedMatMul', [x, module.weight('weight', shape)], {

@@ -22,7 +22,7 @@ export const hiddenSize = (dim: number, ratio: number, gated: boolean): number =
 /** `fc2(act(fc1(x)))`, or gated `fc2(act(fc1(x)) * fc3(x))`; x and result float32 (B, N, dim). */
 export function mlp(module: Module, x: Value, shape: MlpShape): Value {
   const { dim, hidden, bias } = shape;
-  const read = shape.gated ? sharedOperand(module, x) : narrow(module, x, 'x/half');
+  const read = shape.gated ? sharedOperand(module, x, dim) : narrow(module, x, 'x/half');
   const gate = activate(
     module,
     narrowLinear(module.at('fc1'), read, [dim, hidden], bias, 'feed_forward'),

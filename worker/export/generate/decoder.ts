@@ -5,10 +5,22 @@ import { vocabularyOf } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
-import { attend, crossQuery, type Heads, selfHeads } from '../blocks/attention.ts';
+import {
+  asHeads,
+  asRows,
+  attend,
+  attendHeads,
+  attendToHeads,
+  attendWithPast,
+  crossQuery,
+  type KeyValue,
+  project,
+  selfRows,
+} from '../blocks/attention.ts';
 import { linear } from '../blocks/linear.ts';
 import { LOWEST } from '../blocks/lowest.ts';
 import { drawTokens } from '../blocks/sampling.ts';
+import { hiddenBias } from '../blocks/visibility.ts';
 import { decoderBlocks } from '../decoderBlocks.ts';
 import { attentionShape } from '../fmTrunk.ts';
 import type { Module } from '../module.ts';
@@ -17,72 +29,119 @@ import { type Masks, shapeOf } from './targets.ts';
 /** A size of zero in a shape is zero, and does not copy the size there was. */
 const EXACT = { allowzero: 1 };
 
-type KeyValue = Pick<Heads, 'key' | 'value'>;
+/** What the decoder's blocks look at besides their own tokens, by layer. */
+export interface Sources {
+  /** Keys and values of the context, computed in this run. */
+  readonly context: readonly KeyValue[];
+  /** The same as an earlier run has computed them; of no tokens where the run computes them itself. */
+  readonly keptContext: readonly KeyValue[];
+  /** Keys and values of tokens from before the run. */
+  readonly past: readonly KeyValue[];
+  /** Keys and values of the run's earlier iterations. */
+  readonly recent: readonly KeyValue[];
+}
+
+/** The length of the first of several layers' keys, int64 (1): it is the same in all. */
+const lengthOf = (root: Module, name: string, layers: readonly KeyValue[]): Value =>
+  root.node(name, 'Shape', [itemAt(layers, 0, name).key], { start: 2, end: 3 });
+
+/** bool scalar @param length int64 (1) */
+const isAny = (root: Module, name: string, length: Value): Value =>
+  root.node(name, 'Cast', [root.node(`${name}/size`, 'Squeeze', [length])], {
+    to: ELEMENT_TYPES.bool,
+  });
+
+/**
+ * What a token being written sees of itself and of those before: all but `past_hidden`.
+ * @param own int64 (1), tokens of the run up to and with this iteration's
+ * @returns float32 (u, 1, 1, l + own)
+ */
+function pastBias(root: Module, own: Value): Value {
+  const { graph } = root;
+  const hidden = graph.input('past_hidden');
+  const rows = root.node('past/rows', 'Shape', [hidden], { start: 0, end: 1 });
+  const sizes = root.node('past/sizes', 'Concat', [rows, own], { axis: 0 }); // (u, own)
+  const zeros = root.node('past/zeros', 'ConstantOfShape', [sizes]);
+  const seen = root.node('past/seen', 'Cast', [zeros], { to: ELEMENT_TYPES.bool });
+  const all = root.node('past/hidden', 'Concat', [hidden, seen], { axis: 1 });
+  const heads = root.node('past/hidden/heads', 'Unsqueeze', [all, graph.int64([1, 2])]);
+  return hiddenBias(root.at('past'), heads);
+}
 
 /**
  * The decoder's blocks over the tokens of this iteration, which see those before them.
  * @param tokens (B, m, D)
- * @param context keys and values of the context, by layer
- * @param past keys and values from before the run, by layer
- * @param recent keys and values of the run's earlier iterations, by layer
  * @returns the states (B, m, D), and `recent` with those of this iteration
  */
 export function decode(
   root: Module,
   config: FmConfig,
   tokens: Value,
-  context: readonly KeyValue[],
-  past: readonly KeyValue[],
-  recent: readonly KeyValue[],
+  { context, keptContext, past, recent }: Sources,
   masks: Masks,
 ): { readonly y: Value; readonly caches: readonly KeyValue[] } {
+  const { graph } = root;
   const { dim } = config;
   const shape = attentionShape(config);
   const caches: KeyValue[] = [];
-  // What was written before is visible to all that comes after.
-  const before = root.node('past/before', 'Shape', [itemAt(past, 0, 'caches before the run').key], {
-    start: 2,
-    end: 3,
-  });
-  const now = root.node('past/now', 'Shape', [itemAt(recent, 0, 'caches of the run').key], {
-    start: 2,
-    end: 3,
-  });
-  const own = root.node('past/own', 'Add', [
-    now,
-    root.node('past/new', 'Shape', [masks.target], { start: 3, end: 4 }),
-  ]);
+  const before = lengthOf(root, 'past/before', past);
+  const now = lengthOf(root, 'past/now', recent);
+  // Only what is written is looked at again: 1 token of each row, none of a picture.
+  const kept = root.node('past/new', 'Shape', [graph.input('ids')], { start: 1, end: 2 });
+  const own = root.node('past/own', 'Add', [now, kept]);
   const lengths = root.node('past/lengths', 'Concat', [before, own], { axis: 0 });
-  const written = root.node('past/length', 'Add', [before, now]);
-  const rowsOf = root.node('past/rows', 'Shape', [masks.target], { start: 0, end: 3 });
-  const sizes = root.node('past/sizes', 'Concat', [rowsOf, written], { axis: 0 }); // (u, 1, v, l)
-  const seen = root.node(
-    'past/seen',
-    'Cast',
-    [root.node('past/zeros', 'ConstantOfShape', [sizes])],
-    { to: ELEMENT_TYPES.bool },
+  const hasPast = isAny(root, 'past/any', root.node('past/length', 'Add', [before, now]));
+  const isContextKept = isAny(
+    root,
+    'kept_context/any',
+    lengthOf(root, 'kept_context/length', keptContext),
   );
-  const hidden = root.node('hidden_keys', 'Concat', [seen, masks.target], { axis: 3 });
+  const bias = pastBias(root, own);
   const rows = shapeOf(root, 'target_hidden', dim);
   const shapeOfTokens = root.node('targets/shape', 'Shape', [tokens]);
   const y = decoderBlocks(root, config, tokens, {
     self: (module, x, layer) => {
+      const given = selfRows(module, module.node('rows', 'Reshape', [x, rows], EXACT), shape);
+      const written = (name: 'key' | 'value') =>
+        module.node(`${name}/written`, 'Slice', [
+          given[name],
+          graph.int64([0]),
+          kept,
+          graph.int64([1]),
+        ]);
       const { key, value } = itemAt(recent, layer, 'caches of the run');
-      const heads = selfHeads(module, module.node('rows', 'Reshape', [x, rows], EXACT), shape);
+      const withKey = [key, asHeads(module, 'key/own', written('key'), shape)];
+      const withValue = [value, asHeads(module, 'value/own', written('value'), shape)];
       const all = {
-        key: module.node('all_keys', 'Concat', [key, heads.key], { axis: 2 }),
-        value: module.node('all_values', 'Concat', [value, heads.value], { axis: 2 }),
+        key: module.node('all_keys', 'Concat', withKey, { axis: 2 }),
+        value: module.node('all_values', 'Concat', withValue, { axis: 2 }),
       };
       caches.push(all);
-      const queried = { query: heads.query, ...all };
-      const earlier = { ...itemAt(past, layer, 'caches before the run'), lengths };
-      const read = attend(module, queried, shape, hidden, undefined, earlier); // (u, v, D)
-      return module.node('rows/back', 'Reshape', [read, shapeOfTokens], EXACT);
+      const read = module.branch(
+        'read',
+        hasPast,
+        () => {
+          const query = asHeads(module.at('with_past'), 'query', given.query, shape);
+          const earlier = { ...itemAt(past, layer, 'caches before the run'), lengths };
+          const heads = attendWithPast(module, { query, ...all }, earlier, shape, bias);
+          return asRows(module, 'with_past/merge', heads, shape);
+        },
+        () => attend(module, given, shape, masks.target),
+      ); // (u, v, D)
+      const back = project(module, read, shape);
+      return module.node('rows/back', 'Reshape', [back, shapeOfTokens], EXACT);
     },
     cross: (module, x, layer) => {
-      const query = crossQuery(module, x, shape);
-      const keyValue = itemAt(context, layer, 'keys and values of the context');
-      return attend(module, { query, ...keyValue }, shape, masks.context, masks.nothing);
+      const query = asHeads(module, 'query', crossQuery(module, x, shape), shape);
+      const own = { query, ...itemAt(context, layer, 'keys and values of the context') };
+      const known = { query, ...itemAt(keptContext, layer, 'kept keys and values') };
+      const read = module.branch(
+        'read',
+        isContextKept,
+        () => attendHeads(module.at('kept'), known, shape, masks.context),
+        () => attendToHeads(module, own, shape, masks.context),
+      );
+      return project(module, asRows(module, 'merge', read, shape), shape);
     },
   });
   return { y, caches };

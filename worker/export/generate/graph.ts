@@ -6,7 +6,7 @@ import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import { generateSignature } from '../../../shared/model/signature.ts';
 import { type Carried, createGraph, type GraphBuilder, type Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
-import { crossKeyValue } from '../blocks/attention.ts';
+import { asHeads, crossRows } from '../blocks/attention.ts';
 import { layerNorm } from '../blocks/norm.ts';
 import { attentionShape } from '../fmTrunk.ts';
 import { rootModule } from '../module.ts';
@@ -33,7 +33,13 @@ export function generateGraph(
   const keyValues = Array.from({ length: config.decoder_depth }, (_, layer) => {
     const block = root.at('decoder', layer);
     const normed = layerNorm(block.at('context_norm'), visible, config.dim);
-    return crossKeyValue(block.at('cross_attn'), normed, attentionShape(config));
+    const module = block.at('cross_attn');
+    const shape = attentionShape(config);
+    const rows = crossRows(module, normed, shape);
+    return {
+      key: asHeads(module, 'key', rows.key, shape),
+      value: asHeads(module, 'value', rows.value, shape),
+    };
   });
   const masks = decoderMasks(root);
 
@@ -42,12 +48,23 @@ export function generateGraph(
   const isWidened = cacheType(weights.precision) === 'float16' && !weights.halves;
   const cast = (name: string, x: Value, to: 'float16' | 'float32') =>
     isWidened ? root.node(name, 'Cast', [x], { to: ELEMENT_TYPES[to] }) : x;
-  const caches = cacheNames('cache', layers).flatMap(({ key, value }) => [key, value]);
+  const namesOf = (side: Parameters<typeof cacheNames>[0]) =>
+    cacheNames(side, layers).flatMap(({ key, value }) => [key, value]);
+  const caches = namesOf('cache');
+  const contextCaches = namesOf('context_cache');
   const givenCaches = new Map(
-    caches.map((name) => [name, cast(`${name}/wide`, graph.input(name), 'float32')]),
+    [...caches, ...contextCaches].map((name) => [
+      name,
+      cast(`${name}/wide`, graph.input(name), 'float32'),
+    ]),
   );
+  const ownContext = keyValues.flatMap(({ key, value }) => [key, value]);
+  for (const [i, name] of namesOf('context_next').entries()) {
+    const own = itemAt(ownContext, i, 'keys and values of the context');
+    graph.output(name, cast(`${name}/half`, own, 'float16'));
+  }
   const given = (name: string) => valueAt(givenCaches, name, 'caches before the run');
-  const nextCaches = cacheNames('next', layers).flatMap(({ key, value }) => [key, value]);
+  const nextCaches = namesOf('next');
   const predictions = graph.input('temperature');
   const going = root.node(
     'nobody_done',
@@ -94,10 +111,15 @@ export function generateGraph(
           key: itemAt(values, 2 * layer, 'caches'),
           value: itemAt(values, 2 * layer + 1, 'caches'),
         }));
-      const past = pairs(caches.map(given));
+      const sources = {
+        context: keyValues,
+        keptContext: pairs(contextCaches.map(given)),
+        past: pairs(caches.map(given)),
+        recent: pairs(cached),
+      };
       const written = present(ids, 'the last ids of the loop');
       const tokens = targetTokens(root, config, modalities, written, iteration);
-      const decoded = decode(root, config, tokens, keyValues, past, pairs(cached), masks);
+      const decoded = decode(root, config, tokens, sources, masks);
       const flat = root.node('decoded/flat', 'Reshape', [decoded.y, graph.int64([-1, config.dim])]); // (B*m, D)
       const drawn = predict(root, config, modalities, flat, iteration);
       const ends = root.node(

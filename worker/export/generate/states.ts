@@ -3,6 +3,7 @@ import type { FmConfig } from '../../../shared/model/config.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { linear } from '../blocks/linear.ts';
+import { visibilityOf } from '../blocks/visibility.ts';
 import { embedInputs, encoderBlocks } from '../fmTrunk.ts';
 import type { Module } from '../module.ts';
 
@@ -47,7 +48,8 @@ export function encodeStates(
   ]); // (S, n, n)
   const other = root.node('other_state', 'Not', [same]);
   const hidden = root.node('other_state/heads', 'Unsqueeze', [other, graph.int64([1])]);
-  const features = encoderBlocks(root, content, place, config, hidden);
+  const seen = visibilityOf(root.at('tokens_seen'), hidden);
+  const features = encoderBlocks(root, content, place, config, seen);
   const projected = linear(root.at('decoder_proj_context'), features, [dim, dim], true);
   const context = root.node('placed_context', 'Add', [projected, place]);
   return root.node('context_rows', 'Reshape', [context, graph.int64([-1, dim])]);

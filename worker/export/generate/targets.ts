@@ -6,16 +6,15 @@ import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { tableRows } from '../blocks/matrix.ts';
+import { type Visibility, visibilityOf } from '../blocks/visibility.ts';
 import { modalityModule } from '../fmTrunk.ts';
 import type { Module } from '../module.ts';
 
 export interface Masks {
-  /** (B, 1, m, n) */
-  readonly context: Value;
-  /** (B, 1, m, 1): no context is visible at all. */
-  readonly nothing: Value;
-  /** (u, 1, v, v) */
-  readonly target: Value;
+  /** Broadcast to (B, H, m, n). */
+  readonly context: Visibility;
+  /** Broadcast to (u, H, v, v). */
+  readonly target: Visibility;
 }
 
 export function decoderMasks(root: Module): Masks {
@@ -30,12 +29,17 @@ export function decoderMasks(root: Module): Masks {
   const counts = root.node('context_visible/count', 'ReduceSum', [visible, graph.int64([2])], {
     keepdims: 1,
   }); // (B, m, 1)
-  const nothing = root.node('context_visible/none', 'Equal', [counts, graph.int64(0)]);
+  const none = root.node('context_visible/none', 'Equal', [counts, graph.int64(0)]);
   const heads = (x: Value, name: string) => root.node(name, 'Unsqueeze', [x, graph.int64([1])]);
   return {
-    context: heads(hidden, 'hidden_context'),
-    nothing: heads(nothing, 'hidden_context/all'),
-    target: heads(graph.input('target_hidden'), 'hidden_targets'),
+    context: {
+      ...visibilityOf(root.at('context_seen'), heads(hidden, 'hidden_context')),
+      nothing: heads(none, 'hidden_context/all'),
+    },
+    target: visibilityOf(
+      root.at('targets_seen'),
+      heads(graph.input('target_hidden'), 'hidden_targets'),
+    ),
   };
 }
 
@@ -49,7 +53,7 @@ export function targetTokens(
 ): Value {
   const { graph } = root;
   const { dim } = config;
-  const position = root.node('position', 'Add', [graph.input('start'), iteration]); // (1)
+  const position = root.node('position', 'Add', [graph.input('start'), iteration]); // (g)
   const parts = config.domains_out.map((name) => {
     const info = fieldOf(modalities, name, 'modalities');
     const module = root.at('decoder_embeddings', name);
@@ -68,7 +72,7 @@ export function targetTokens(
       graph.int64([0]),
       graph.input(targetName(name, info)),
       graph.int64([1]),
-    ]); // (B, 1), or (B, 0)
+    ]); // (g, 1), or (g, 0)
     const content = tableRows(module, 'token_emb.weight', own, [
       vocabularyOf(name, modalities),
       dim,
@@ -77,8 +81,9 @@ export function targetTokens(
     const bound = graph.int64(Math.min(info.max_length ?? info.max_tokens, rows));
     const inside = module.node('inside', 'Less', [position, bound]);
     const at = module.node('position', 'Where', [inside, position, graph.int64(0)]);
-    const place = module.node('pos_emb', 'Gather', [table, at], { axis: 0 }); // (1, D)
-    const placed = module.node('place', 'Add', [place, kind]); // (1, 1, D)
+    const place = module.node('pos_emb', 'Gather', [table, at], { axis: 0 }); // (g, D)
+    const rowPlace = module.node('pos_emb/rows', 'Unsqueeze', [place, graph.int64([1])]);
+    const placed = module.node('place', 'Add', [rowPlace, kind]); // (g, 1, D)
     return module.node('token', 'Add', [content, placed]);
   });
   const all = root.node('targets/all', 'Reshape', [
