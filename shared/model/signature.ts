@@ -3,7 +3,7 @@
  * declares graphs by it, the registry checks loaded graphs against it, the engine feeds by it.
  */
 import { fieldOf } from '../lookup.ts';
-import type { DivaeConfig, FmConfig, FmVitConfig, QuantizingConfig, VqConfig } from './config.ts';
+import type { FmConfig, FmVitConfig } from './config.ts';
 import {
   cacheNames,
   cacheType,
@@ -16,35 +16,27 @@ import {
 } from './graphNames.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
+import {
+  bool,
+  type Dimension,
+  float,
+  type GraphSignature,
+  int64,
+  type TensorSignature,
+} from './tensorSignature.ts';
+import {
+  codebookSignature,
+  denoiserSignature,
+  vqDecoderSignature,
+  vqEncoderSignature,
+} from './tokenizerSignature.ts';
 
-export type TensorType = 'float32' | 'float16' | 'int64' | 'bool';
-/** A number is fixed; a string names a dimension known at run time ('B' batch, 'N' tokens ...). */
-export type Dimension = number | string;
-export interface TensorSignature {
-  readonly name: string;
-  readonly type: TensorType;
-  readonly dims: readonly Dimension[];
-}
-export interface GraphSignature {
-  readonly inputs: readonly TensorSignature[];
-  readonly outputs: readonly TensorSignature[];
-}
-
-const int64 = (name: string, ...dims: Dimension[]): TensorSignature => ({
-  name,
-  type: 'int64',
-  dims,
-});
-const float = (name: string, ...dims: Dimension[]): TensorSignature => ({
-  name,
-  type: 'float32',
-  dims,
-});
-const bool = (name: string, ...dims: Dimension[]): TensorSignature => ({
-  name,
-  type: 'bool',
-  dims,
-});
+export type {
+  Dimension,
+  GraphSignature,
+  TensorSignature,
+  TensorType,
+} from './tensorSignature.ts';
 
 type Modalities = Readonly<Record<string, ModalityInfo>>;
 
@@ -232,56 +224,6 @@ export function fmVitSignature(config: FmVitConfig, modalities: Modalities): Gra
     ],
   };
 }
-
-const isMlp = (type: string): boolean => type.includes('MLP/');
-
-/** Of a tokenizer's `ids`; several codebooks side by side give several ids a place. */
-const idDimensions = (type: string, { num_codebooks: books }: QuantizingConfig): Dimension[] => {
-  if (isMlp(type)) return ['B', books];
-  return books === 1 ? ['B', 'h', 'w'] : ['B', books, 'h', 'w'];
-};
-
-/**
- * Tokenizer encoder: `pixels` (B, C, H, W), or `labels` (B, H, W) class ids, or `vector` (B, C) for
- * MLP tokenizers. Output `ids` (B, h, w), or (B, codebooks, h, w) where there are several, or
- * (B, codebooks) for MLP tokenizers.
- */
-export function vqEncoderSignature(config: QuantizingConfig): GraphSignature {
-  const outputs = [int64('ids', ...idDimensions(config.enc_type, config))];
-  if (isMlp(config.enc_type)) return { inputs: [float('vector', 'B', config.n_channels)], outputs };
-  const input = config.n_labels
-    ? int64('labels', 'B', 'H', 'W')
-    : float('pixels', 'B', config.n_channels, 'H', 'W');
-  return { inputs: [input], outputs };
-}
-
-/** VQ tokenizer decoder: `ids` as above -> `values` (B, C, H, W), class logits for labels, or (B, C). */
-export function vqDecoderSignature(config: VqConfig): GraphSignature {
-  const channels = config.n_labels ?? config.n_channels;
-  const values = isMlp(config.dec_type)
-    ? float('values', 'B', channels)
-    : float('values', 'B', channels, 'H', 'W');
-  return { inputs: [int64('ids', ...idDimensions(config.dec_type, config))], outputs: [values] };
-}
-
-/** Codes of a diffusion tokenizer: `ids` (B, h, w) -> `codes` (B, latent, h, w). */
-export const codebookSignature = (config: DivaeConfig): GraphSignature => ({
-  inputs: [int64('ids', 'B', 'h', 'w')],
-  outputs: [float('codes', 'B', config.latent_dim, 'h', 'w')],
-});
-
-/**
- * One step of a diffusion decoder: `sample` (B, C, H, W) at integer `timestep` (B), told the `codes`
- * (B, latent, h, w) -> `prediction` (B, C, H, W), of the config's `prediction_type`.
- */
-export const denoiserSignature = (config: DivaeConfig): GraphSignature => ({
-  inputs: [
-    float('sample', 'B', config.n_channels, 'H', 'W'),
-    int64('timestep', 'B'),
-    float('codes', 'B', config.latent_dim, 'h', 'w'),
-  ],
-  outputs: [float('prediction', 'B', config.n_channels, 'H', 'W')],
-});
 
 /** Names of a model's graphs. */
 export type GraphName<M extends Manifest> = M extends Manifest ? keyof M['graphs'] & string : never;

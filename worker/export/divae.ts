@@ -1,7 +1,7 @@
 /** Graphs of a diffusion tokenizer's decoding side: its codebook, and one step of its decoder. */
 import type { DivaeConfig } from '../../shared/model/config.ts';
 import type { DivaeManifest } from '../../shared/model/manifest.ts';
-import { codebookSignature, denoiserSignature } from '../../shared/model/signature.ts';
+import { codebookSignature, denoiserSignature } from '../../shared/model/tokenizerSignature.ts';
 import { createGraph, type GraphBuilder } from '../onnx/graph.ts';
 import { lucidCodes } from './blocks/quantizer.ts';
 import { unet } from './blocks/unet.ts';

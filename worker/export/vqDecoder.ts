@@ -1,6 +1,6 @@
 /** Decoder graph of a VQ tokenizer: code ids -> picture, class logits or vector. */
 import type { VqConfig } from '../../shared/model/config.ts';
-import { vqDecoderSignature } from '../../shared/model/signature.ts';
+import { vqDecoderSignature } from '../../shared/model/tokenizerSignature.ts';
 import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
 import { convNextBlock } from './blocks/convnext.ts';
 import { linear, pointwise } from './blocks/linear.ts';

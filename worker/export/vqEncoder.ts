@@ -1,7 +1,7 @@
 /** Encoder graph of a VQ tokenizer: picture, label map or vector -> code ids. */
 import type { QuantizingConfig } from '../../shared/model/config.ts';
 import { IMAGENET_MEAN, IMAGENET_STD } from '../../shared/model/imagenet.ts';
-import { vqEncoderSignature } from '../../shared/model/signature.ts';
+import { vqEncoderSignature } from '../../shared/model/tokenizerSignature.ts';
 import { createGraph, type GraphBuilder, type Value } from '../onnx/graph.ts';
 import { conv } from './blocks/conv.ts';
 import { pointwise } from './blocks/linear.ts';
