@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { type FmManifest, fmManifestSchema } from '../../shared/model/manifest.ts';
 import { fusedRunner } from '../../worker/batching/fused/runner.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
-import type {
-  ForwardRequest,
-  PredictRequest,
-  RunRequests,
-  WriteRequest,
-  Written,
+import {
+  type ForwardRequest,
+  GREEDY,
+  type PredictRequest,
+  type RunRequests,
+  type WriteRequest,
+  type Written,
 } from '../../worker/engine/forward.ts';
 import { TOKENS_A_REQUEST as PIECE } from '../../worker/engine/strategies/autoregressive.ts';
 import { fullRows, type TokenState } from '../../worker/engine/tokenState.ts';
@@ -32,9 +33,8 @@ const CAPTION_TOKENS = 256;
 /** Steps of the reference that stand for the ones around them. */
 const STRIDE = 32;
 const PATCHES = 196;
-const GREEDY = { temperature: 0, topK: 0, topP: 0 };
 /** Published settings of rgb -> anything. */
-const PUBLISHED = { temperature: 0.01, topK: 0, topP: 0.8 };
+const PUBLISHED = { ...GREEDY, temperature: 0.01, topP: 0.8 };
 
 interface Loaded {
   readonly fused: RunRequests;

@@ -4,7 +4,7 @@
  */
 
 import { tokenCounts } from '../../shared/schedule.ts';
-import type { PredictRequest, RunRequests } from '../../worker/engine/forward.ts';
+import { GREEDY, type PredictRequest, type RunRequests } from '../../worker/engine/forward.ts';
 import { fullTokens, type TokenState, withModality } from '../../worker/engine/tokenState.ts';
 import type { BenchRow } from './main.ts';
 
@@ -12,7 +12,7 @@ const PATCHES = 196;
 const STEPS = 8;
 const ROUNDS = 5;
 /** Published settings of rgb -> anything. */
-const PUBLISHED = { temperature: 0.01, topK: 0, topP: 0.8 };
+const PUBLISHED = { ...GREEDY, temperature: 0.01, topP: 0.8 };
 
 /** One kind of work over a picture. */
 type Work = (run: RunRequests, picture: TokenState) => Promise<void>;

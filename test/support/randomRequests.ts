@@ -1,5 +1,7 @@
 /** Requests of random settings to the fake model. */
+
 import fc from 'fast-check';
+import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import { tokenCounts } from '../../shared/schedule.ts';
 import type { Forward } from '../../worker/engine/forward.ts';
 import {
@@ -31,10 +33,9 @@ export const randomRequests = fc.record({
       steps: fc.integer({ min: 1, max: 5 }),
       kind: fc.constantFrom('cosine', 'linear'),
       temperature: fc.constantFrom(0, 0.5, 1),
-      filters: fc.record({
-        topK: fc.constantFrom(0, 3, 0.5),
-        topP: fc.constantFrom(0, 0.7),
-      }),
+      filters: fc
+        .record({ topK: fc.constantFrom(0, 3, 0.5), topP: fc.constantFrom(0, 0.7) })
+        .map((filters) => ({ ...NO_FILTERS, ...filters })),
       scale: fc.constantFrom(1, 2, 0, -1.5),
       weights: fc.option(fc.constantFrom({ note: 2, depth: -1 }, { note: 1 }, { vectors: 0 })),
       maxTokens: fc.integer({ min: 1, max: 40 }),

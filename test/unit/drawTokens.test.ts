@@ -1,8 +1,10 @@
 /** Tokens drawn inside a graph, against the same filters by sorting in double precision. */
+
 import assert from 'node:assert/strict';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { GREEDY, type SamplingSettings } from '../../worker/engine/forward.ts';
 import { distribution, inverseCdf } from '../../worker/engine/sampling.ts';
 import { drawTokens } from '../../worker/export/blocks/sampling.ts';
 import { rootModule } from '../../worker/export/module.ts';
@@ -61,16 +63,14 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-interface Row {
+interface Row extends SamplingSettings {
   readonly logits: Float32Array;
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
   readonly draw: number;
 }
 
 /** @param spread 0.1 is nearly flat, where top-p keeps thousands; 8 leaves a handful */
-const row = (seed: number, spread: number, settings: Omit<Row, 'logits' | 'draw'>): Row => ({
+const row = (seed: number, spread: number, settings: Partial<SamplingSettings>): Row => ({
+  ...GREEDY,
   logits: Float32Array.from({ length: VOCABULARY }, (_, i) => {
     const angle = Math.sin((seed + 1) * 78.233 + i * 12.9898) * 43758.5453;
     return spread * Math.tan(1.4 * (angle - Math.floor(angle) - 0.5));

@@ -29,6 +29,12 @@ export const DEVICE_FORM = 'cpu, cuda, or cuda:N with the number of a card';
 export const deviceName = (device: Device): string =>
   device.kind === 'cpu' ? 'cpu' : `${device.kind}:${device.index}`;
 
+/** What the runtime is told of a device, its name with the number of the card. */
+export const providerOf = (device: Device) =>
+  device.kind === 'cuda'
+    ? { name: DEVICES.cuda.provider, deviceId: device.index }
+    : DEVICES[device.kind].provider;
+
 /** `cpu`, `cuda` (the first card), `cuda:1`. @returns undefined for anything else */
 export function parseDevice(text: string): Device | undefined {
   if (text === 'cpu') return CPU;

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, listSupportedBackends, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import type { Dimension, TensorSignature, TensorType } from '../../shared/model/signature.ts';
-import { CPU, DEVICES, deviceName } from './devices.ts';
+import { CPU, DEVICES, deviceName, providerOf } from './devices.ts';
 import type { ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './messages.ts';
 import type { Tensor } from './types.ts';
 
@@ -69,7 +69,7 @@ function executionProvider(): InferenceSession.ExecutionProviderConfig {
     const has = known.join(', ');
     throw new Error(`this onnxruntime has no provider for ${deviceName(device)}; it has ${has}`);
   }
-  return device.kind === 'cpu' ? 'cpu' : { name: 'cuda', deviceId: device.index };
+  return providerOf(device);
 }
 
 /** @throws Error that names the device where it is one that may be missing */

@@ -1,7 +1,7 @@
 /** Tokens a second of captions that are written side by side, in one run and in pieces. */
 import { createPace, writeInPieces } from '../../../worker/batching/fused/pieces.ts';
 import { runWritings } from '../../../worker/batching/fused/write.ts';
-import type { WriteRequest } from '../../../worker/engine/forward.ts';
+import { GREEDY, type WriteRequest } from '../../../worker/engine/forward.ts';
 import { type GpuPart, medianSeconds, picture } from './randomModel.ts';
 
 /** So many tokens tell what a run costs before its first one. */
@@ -12,7 +12,7 @@ const request = (seed: number, tokens: number): WriteRequest => ({
   modality: 'caption',
   conditions: [{ state: picture(seed), weight: 1 }],
   ids: [5],
-  sampling: { temperature: 0, topK: 0, topP: 0 },
+  sampling: GREEDY,
   draws: Array.from({ length: tokens }, () => 0.5),
   stops: [],
   isLast: true,

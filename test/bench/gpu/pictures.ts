@@ -1,6 +1,6 @@
 /** Pictures a second: rgb -> depth, one step, so many requests in one run. */
 import { runPredictions } from '../../../worker/batching/fused/predict.ts';
-import type { PredictRequest } from '../../../worker/engine/forward.ts';
+import { GREEDY, type PredictRequest } from '../../../worker/engine/forward.ts';
 import { productRate } from './products.ts';
 import {
   type GpuPart,
@@ -19,7 +19,7 @@ const request = (seed: number): PredictRequest => ({
   step: 0,
   positions: Array.from({ length: PATCHES }, (_, i) => i),
   conditions: [{ state: picture(seed), weight: 1 }],
-  sampling: { temperature: 0, topK: 0, topP: 0 },
+  sampling: GREEDY,
   draws: Array.from({ length: PATCHES }, () => 0.5),
 });
 
