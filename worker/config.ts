@@ -1,5 +1,6 @@
 /** The worker's configuration: environment variables, parsed once at the entry. */
 import * as z from 'zod';
+import { parseSize, SIZE_FORM } from './byteSize.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
 
 const whole = (fallback: number, minimum: number, maximum: number) =>
@@ -26,6 +27,21 @@ export const workerConfigSchema = z.object({
       context.addIssue({ code: 'custom', message: `has to be ${DEVICE_FORM}` });
       return z.NEVER;
     }),
+  /** Memory of all models at most, such as 12GB; models take turns in it. No bound when left out. */
+  FOURM_MEMORY_BUDGET: z
+    .string()
+    .optional()
+    .transform((text, context) => {
+      if (text === undefined || text === '') return undefined;
+      const bytes = parseSize(text);
+      if (bytes !== undefined && bytes > 0) return bytes;
+      context.addIssue({ code: 'custom', message: `has to be ${SIZE_FORM}` });
+      return z.NEVER;
+    }),
+  /** Seconds that a request waits for its model to be loaded; then it is answered 503. */
+  FOURM_MODEL_WAIT_SECONDS: whole(120, 1, 3600),
+  /** Seconds between two looks for models that are new, have changed or have gone; 0 for none. */
+  FOURM_MODELS_POLL_SECONDS: whole(5, 0, 3600),
   /** Requests worked on at the same time. */
   FOURM_SLOTS: whole(2, 1, 64),
   /** Requests that may wait for a slot; more are refused at once. */
@@ -42,6 +58,10 @@ export interface WorkerConfig {
   /** Undefined: the runtime's own choice. */
   readonly threads: number | undefined;
   readonly device: Device;
+  /** Bytes; undefined for no bound. */
+  readonly memoryBudget: number | undefined;
+  readonly modelWaitSeconds: number;
+  readonly modelsPollSeconds: number;
   readonly slots: number;
   readonly queue: number;
   readonly drainSeconds: number;
@@ -69,6 +89,9 @@ export function parseWorkerConfig(
     secret: data.FOURM_WORKER_SECRET,
     threads: data.FOURM_THREADS || undefined,
     device: data.FOURM_DEVICE,
+    memoryBudget: data.FOURM_MEMORY_BUDGET,
+    modelWaitSeconds: data.FOURM_MODEL_WAIT_SECONDS,
+    modelsPollSeconds: data.FOURM_MODELS_POLL_SECONDS,
     slots: data.FOURM_SLOTS,
     queue: data.FOURM_QUEUE,
     drainSeconds: data.FOURM_DRAIN_SECONDS,

@@ -3,7 +3,7 @@
  * with 1 after an error that nobody expected: then its state is unknown, and whoever runs it starts another.
  */
 import { parseWorkerConfig } from './config.ts';
-import { describeError, jsonLog } from './service/log.ts';
+import { describeError, jsonLog } from './log.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 const EXIT = { told: 0, unexpected: 1, notStarted: 2 } as const;

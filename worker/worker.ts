@@ -1,17 +1,15 @@
 /** A worker from start to end: listen, load the models, serve, drain. */
 import { setMaxListeners } from 'node:events';
-import { access, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal } from '../shared/api/problem.ts';
 import type { WorkerConfig } from './config.ts';
 import { startServer } from './http/server.ts';
+import type { Log } from './log.ts';
+import { folderSource } from './registry/folderSource.ts';
+import { createRegistry } from './registry/registry.ts';
+import { watchModels } from './registry/watch.ts';
 import { createGate } from './service/gate.ts';
-import type { Log } from './service/log.ts';
-import { createModels } from './service/models.ts';
 import { warmUp } from './service/warmUp.ts';
-import { loadModelSet } from './session/registry.ts';
-import { serveModel } from './tasks/servedModel.ts';
 import { closeThreads } from './threads/inThread.ts';
 
 export interface Worker {
@@ -30,40 +28,16 @@ export interface Worker {
 /** Time for the answers of requests that were ended to reach their callers. */
 const FLUSH_MILLISECONDS = 2_000;
 
-/** Sub-folders of the models folder that hold a `set.json`, in order of name. */
-async function findSets(modelsFolder: string): Promise<string[]> {
-  const entries = await readdir(modelsFolder).catch((cause: unknown) => {
-    throw new Error(`FOURM_MODELS_DIR: the folder ${modelsFolder} cannot be read`, { cause });
-  });
-  const found: string[] = [];
-  for (const entry of entries.sort()) {
-    // An export that is under way, or was killed, writes under such a name.
-    if (entry.includes('.partial-')) continue;
-    const folder = join(modelsFolder, entry);
-    const isSet = await access(join(folder, 'set.json')).then(
-      () => true,
-      () => false,
-    );
-    if (isSet) found.push(folder);
-  }
-  if (found.length === 0) {
-    throw new Error(`FOURM_MODELS_DIR: no sub-folder of ${modelsFolder} holds a set.json`);
-  }
-  return found;
-}
-
 /**
  * Starts a worker, which listens at once (alive, not ready) and loads its models.
  * @throws Error when there are no models, or the address is taken
  */
 export async function startWorker(config: WorkerConfig, log: Log): Promise<Worker> {
   const { threads, device } = config;
-  const models = createModels({
-    folders: await findSets(config.modelsFolder),
-    open: async (folder, signal) => {
-      const options = { device, signal, ...(threads !== undefined && { threads }) };
-      return await serveModel(await loadModelSet(folder, options));
-    },
+  const registry = createRegistry({
+    source: folderSource(config.modelsFolder, { threads, device }),
+    budget: config.memoryBudget,
+    waitMilliseconds: config.modelWaitSeconds * 1000,
     warmUp,
     log,
   });
@@ -76,7 +50,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     secret: config.secret,
     gate: createGate(config.slots, config.queue),
     log,
-    models,
+    registry,
     isStopping: () => stopping,
     stopped: stopped.signal,
   };
@@ -84,12 +58,19 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   const url = `http://${config.host}:${server.port}`;
 
   const load = async (): Promise<void> => {
-    await models.load(stopped.signal);
+    await registry.load(stopped.signal);
     const message = `the worker is ready at ${url}`;
-    log({ event: 'ready', message, url, models: models.descriptions().map(({ id }) => id) });
+    log({ event: 'ready', message, url, models: registry.descriptions().map(({ id }) => id) });
   };
   const ready = load();
   ready.catch(() => {});
+  const watching = new AbortController();
+  const every = config.modelsPollSeconds * 1000;
+  if (every > 0)
+    void ready.then(
+      () => watchModels(registry, every, { log, signal: watching.signal }),
+      () => undefined,
+    );
 
   async function drain(): Promise<void> {
     stopping = true;
@@ -106,8 +87,9 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     await Promise.race([closed, sleep(FLUSH_MILLISECONDS, undefined, { ref: false })]);
     server.destroy();
     await closed;
+    watching.abort();
     await ready.catch(() => undefined);
-    await models.close();
+    await registry.close();
     await closeThreads();
     log({ event: 'stopped', message: 'the worker has stopped' });
   }

@@ -15,7 +15,11 @@ import { FailureError } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
 import { tokenCounts } from '../../shared/schedule.ts';
 import { loadModelSet } from '../../worker/session/registry.ts';
-import { type GenerateTask, runGenerate, type TaskOptions } from '../../worker/tasks/generate.ts';
+import {
+  type GenerateTask,
+  type LoadedTaskOptions,
+  runGenerate,
+} from '../../worker/tasks/generate.ts';
 import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';
 import { runDetokenize, runTokenize } from '../../worker/tasks/tokens.ts';
 import { type DemoSet, demoPicture, exportDemo } from '../support/demoSet.ts';
@@ -36,7 +40,7 @@ describe('tokens in and out', () => {
 
   const run = (
     body: GenerateRequestBody,
-    options: TaskOptions = {},
+    options: LoadedTaskOptions = {},
     known?: GenerateTask['known'],
     of = model,
   ) =>

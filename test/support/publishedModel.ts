@@ -103,5 +103,11 @@ export function fakeModel(
   const runner: ServedModel['runner'] = () => {
     throw new Error('nothing is generated in this test');
   };
-  return { loaded, text: wordTokenizer(), description: describeModel(loaded), runner };
+  return {
+    loaded,
+    text: wordTokenizer(),
+    description: describeModel(loaded),
+    runner,
+    close: async () => {},
+  };
 }

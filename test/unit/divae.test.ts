@@ -136,7 +136,8 @@ describe('a set with a diffusion tokenizer', () => {
     const tokenize = () => ({ ids: [], unknown: [] });
     const text = { encode: () => [], tokenize, decode: () => '', specials, gaps: 1, size: 10 };
     const runner = fusedRunner(loaded.fm, loaded.generate);
-    const model = { loaded, text, description: describeModel(loaded), runner };
+    const description = describeModel(loaded);
+    const model = { loaded, text, description, runner, close: loaded.close };
     const request = generateRequestSchema.parse({
       inputs: { caption: { tokens: [4, 5, 1] } },
       targets: [{ modality: 'depth', steps: 2 }],

@@ -7,10 +7,11 @@ import { signInternal } from '../../shared/api/signing.ts';
 import { fmConfigSchema } from '../../shared/model/config.ts';
 import { resolveModalities } from '../../shared/model/modalities.ts';
 import { type RunningServer, startServer } from '../../worker/http/server.ts';
+import { createRegistry } from '../../worker/registry/registry.ts';
 import { createGate } from '../../worker/service/gate.ts';
-import { createModels } from '../../worker/service/models.ts';
 import type { LoadedModelSet } from '../../worker/session/types.ts';
 import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
+import { offerOf, sourceOf } from '../support/offers.ts';
 import { REFERENCE_SPECIALS } from '../support/trace.ts';
 
 const SECRET = 'a secret for this test alone';
@@ -50,15 +51,15 @@ const model: ServedModel = {
   },
   description: describeModel(loaded),
   runner: () => Promise.reject(new Error('/secret/path: the thread died')),
+  close: loaded.close,
 };
 
 const log: Record<string, unknown>[] = [];
 const say = (entry: Readonly<Record<string, unknown>>) => void log.push(entry);
 /** Models that were asked to prove that they run. */
 const checked: ServedModel[] = [];
-const models = createModels({
-  folders: ['broken'],
-  open: async () => model,
+const registry = createRegistry({
+  source: sourceOf(offerOf(model.description, async () => model)),
   warmUp: async (one) => void checked.push(one),
   log: say,
 });
@@ -68,7 +69,7 @@ before(async () => {
     secret: SECRET,
     gate: createGate(1, 0),
     log: say,
-    models,
+    registry,
     isStopping: () => false,
     stopped: new AbortController().signal,
   };
@@ -100,7 +101,7 @@ test('before it is ready a worker lives, and answers nothing else', async () => 
 });
 
 test('a failing model is answered without its details, logged with them, and checked', async () => {
-  await models.load(new AbortController().signal);
+  await registry.load(new AbortController().signal);
   checked.length = 0;
   const response = await call('/internal/generate', body);
   const text = await response.text();

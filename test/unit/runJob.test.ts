@@ -5,13 +5,14 @@ import { refusal } from '../../shared/api/problem.ts';
 import { fmConfigSchema } from '../../shared/model/config.ts';
 import { resolveModalities } from '../../shared/model/modalities.ts';
 import type { Job } from '../../worker/jobs/job.ts';
+import { createRegistry } from '../../worker/registry/registry.ts';
 import { createGate, type Gate } from '../../worker/service/gate.ts';
 import { jobSignal } from '../../worker/service/jobSignal.ts';
-import { createModels, type Models } from '../../worker/service/models.ts';
 import { runJob } from '../../worker/service/runJob.ts';
 import type { JobServices } from '../../worker/service/services.ts';
 import type { GraphRunOptions, LoadedModelSet } from '../../worker/session/types.ts';
 import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
+import { offerOf, sourceOf } from '../support/offers.ts';
 import { REFERENCE_SPECIALS } from '../support/trace.ts';
 
 const names = ['tok_depth@224'];
@@ -51,6 +52,7 @@ function endless(runs: GraphRunOptions[]): ServedModel {
     text: { encode: () => [300], decode: () => '', specials: REFERENCE_SPECIALS } as never,
     description: describeModel(loaded),
     runner: () => Promise.reject(new Error('it makes nothing')),
+    close: loaded.close,
   };
 }
 
@@ -71,14 +73,14 @@ describe('a job', () => {
   beforeEach(async () => {
     [runs, log, stopped, gate] = [[], [], new AbortController(), createGate(1, 1)];
     const say = (entry: Readonly<Record<string, unknown>>) => void log.push(entry);
-    const models: Models = createModels({
-      folders: ['m'],
-      open: async () => endless(runs),
+    const model = endless(runs);
+    const registry = createRegistry({
+      source: sourceOf(offerOf(model.description, async () => model)),
       warmUp: () => Promise.resolve(),
       log: say,
     });
-    await models.load(new AbortController().signal);
-    services = { gate, log: say, models, isStopping: () => false, stopped: stopped.signal };
+    await registry.load(new AbortController().signal);
+    services = { gate, log: say, registry, isStopping: () => false, stopped: stopped.signal };
   });
 
   test('whose caller has gone stops its run, frees its slot and has no outcome', async () => {

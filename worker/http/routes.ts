@@ -4,7 +4,7 @@ import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
 import { isJobKind, type JobKind } from '../jobs/job.ts';
-import { describeError } from '../service/log.ts';
+import { describeError } from '../log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { assertServing, type JobServices } from '../service/services.ts';
 import { sendFailure, sendJson } from './answers.ts';
@@ -77,7 +77,7 @@ export async function route(
   try {
     if (path === WORKER_ADDRESSES.live.path) return sendJson(response, 200, { live: true });
     if (path === WORKER_ADDRESSES.ready.path) {
-      const ready = services.models.isReady() && !services.isStopping();
+      const ready = services.registry.isReady() && !services.isStopping();
       return sendJson(response, ready ? 200 : 503, { ready });
     }
     const [name = ''] = Object.entries(WORKER_ADDRESSES).find(([, own]) => own.path === path) ?? [];
@@ -87,7 +87,7 @@ export async function route(
     allow(response, path, method, kind ? 'POST' : 'GET');
     assertServing(services);
     if (!kind) {
-      return sendJson(response, 200, { models: services.models.descriptions() });
+      return sendJson(response, 200, { models: services.registry.descriptions() });
     }
     const signal = callerSignal(response);
     const body = await readSigned(request, signed, BODY_BYTES[kind]);

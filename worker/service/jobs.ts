@@ -1,11 +1,12 @@
 /** How each kind of job is done: one exhaustive table. */
 import type { Progress } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
 import type { WorkerGenerateResponse } from '../../shared/api/worker.ts';
 import type { JobKind, JobRequest } from '../jobs/job.ts';
-import { runGenerate } from '../tasks/generate.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import { generateOn } from '../tasks/generate.ts';
+import type { Lender } from '../tasks/lender.ts';
 import { runDetokenize, runTokenize } from '../tasks/tokens.ts';
 
 export interface JobResults {
@@ -17,8 +18,8 @@ export interface JobResults {
 export interface JobOptions {
   /** Stops within one decoding step; its reason is thrown. */
   readonly signal: AbortSignal;
-  /** All loaded models: a target may need another than the request's own. */
-  readonly models: readonly ServedModel[];
+  /** All models: a target may need another than the request's own. */
+  readonly lender: Lender;
   /** Called after each decoding step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -27,7 +28,7 @@ interface JobType<K extends JobKind> {
   /** @throws FailureError for what is wrong with the request; the signal's reason */
   readonly run: (
     request: JobRequest<K>,
-    model: ServedModel,
+    model: Model,
     options: JobOptions,
   ) => Promise<JobResults[K]>;
   /** What is logged of a request beside its model. */
@@ -43,25 +44,28 @@ const none = (): undefined => undefined;
 
 export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
   generate: {
-    run: async (request, model, { onProgress, ...options }) => {
+    run: async (request, model, { lender, signal, onProgress }) => {
       if (request.request.dry_run) {
         const detail = 'a dry run is answered by the edge; a worker runs what it is asked';
         throw refusal('invalid_request', detail);
       }
-      return await runGenerate(request, model, { ...options, ...(onProgress && { onProgress }) });
+      const options = { signal, ...(onProgress && { onProgress }) };
+      return await generateOn(request, model, lender, options);
     },
     entry: ({ id }) => ({ id }),
     usage: ({ usage }) => usage,
     deadline: ({ request }) => request.deadline_ms,
   },
   tokenize: {
-    run: async ({ request }, model, { signal }) => await runTokenize(request, model, signal),
+    run: async ({ request }, model, { signal, lender }) =>
+      await lender.use(model, (own) => runTokenize(request, own, signal)),
     entry: nothing,
     usage: nothing,
     deadline: none,
   },
   detokenize: {
-    run: async ({ request }, model, { signal }) => await runDetokenize(request, model, signal),
+    run: async ({ request }, model, { signal, lender }) =>
+      await lender.use(model, (own) => runDetokenize(request, own, signal)),
     entry: nothing,
     usage: nothing,
     deadline: none,

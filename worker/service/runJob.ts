@@ -3,6 +3,7 @@
  * and logs what became of it. It knows nothing of how the job came or how its outcome is told.
  */
 import type { Progress } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
 import {
   type Failure,
   FailureError,
@@ -10,14 +11,13 @@ import {
   PROBLEMS,
   refusal,
 } from '../../shared/api/problem.ts';
-import { present } from '../../shared/lookup.ts';
 import type { Job, JobKind } from '../jobs/job.ts';
+import { describeError } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Lender } from '../tasks/lender.ts';
 import { boundModel } from './boundModel.ts';
 import { jobSignal, untilAborted } from './jobSignal.ts';
 import { JOBS, type JobResults } from './jobs.ts';
-import { describeError } from './log.ts';
 import { assertServing, type JobServices } from './services.ts';
 
 export interface RunJobOptions<K extends JobKind = JobKind> {
@@ -44,33 +44,34 @@ interface Attempt<K extends JobKind> {
   readonly onProgress: RunJobOptions['onProgress'];
 }
 
-/** Runs it on a model; its graphs are bound to the job's signal. */
-async function attempt<K extends JobKind>(
-  { services, job, signal, onProgress }: Attempt<K>,
-  model: ServedModel,
-): Promise<JobResults[K]> {
-  const models = services.models.running().map((one) => boundModel(one, signal));
-  const own = models.find(({ description }) => description === model.description);
-  const bound = present(own, `the model ${model.description.id}`);
-  return await JOBS[job.kind].run(job.request, bound, { signal, models, onProgress });
+/** Runs it once; the graphs of the models that it uses are bound to the job's signal. */
+async function attempt<K extends JobKind>({
+  services: { registry },
+  job,
+  signal,
+  onProgress,
+}: Attempt<K>): Promise<JobResults[K]> {
+  const lender: Lender = {
+    descriptions: registry.descriptions(),
+    use: (wanted, work) => registry.use(wanted, signal, (own) => work(boundModel(own, signal))),
+  };
+  const model = registry.find(job.request.model);
+  return await JOBS[job.kind].run(job.request, model, { signal, lender, onProgress });
 }
 
 /** Runs it again, once, when a thread died under it: that was most likely another's doing. */
-async function attemptTwice<K extends JobKind>(
-  given: Attempt<K>,
-  model: ServedModel,
-): Promise<JobResults[K]> {
+async function attemptTwice<K extends JobKind>(given: Attempt<K>): Promise<JobResults[K]> {
   try {
-    return await attempt(given, model);
+    return await attempt(given);
   } catch (error) {
     if (!(error instanceof ThreadEndedError)) throw error;
   }
-  const { id } = model.description;
   try {
-    return await attempt(given, await given.services.models.replacement(model));
+    return await attempt(given);
   } catch (cause) {
     if (!(cause instanceof ThreadEndedError)) throw cause;
-    const detail = `the model ${id} stopped working twice under this request; it is loaded again`;
+    const { model } = given.job.request;
+    const detail = `the model ${model} stopped working twice under this request; it is loaded again`;
     throw refusal('not_ready', detail, undefined, { cause, retryAfterSeconds: 5 });
   }
 }
@@ -93,13 +94,13 @@ export async function runJob<K extends JobKind>(
   const sources = [options.signal, services.stopped];
   const deadline = milliseconds === undefined ? undefined : { milliseconds, arrived };
   const { signal, release } = jobSignal(sources, deadline);
-  let model: ServedModel | undefined;
+  let model: Model | undefined;
   try {
     assertServing(services);
-    model = services.models.pick(name);
+    model = services.registry.find(name);
     const leave = await services.gate.enter(signal);
     const waited = elapsed();
-    const work = attemptTwice({ services, job, signal, onProgress }, model);
+    const work = attemptTwice({ services, job, signal, onProgress });
     // The slot is free when the work has ended, which may be a moment after its caller was answered.
     void work.then(leave, leave);
     const result = await untilAborted(work, signal);
@@ -122,7 +123,7 @@ export async function runJob<K extends JobKind>(
       milliseconds: elapsed(),
       ...(isOurs && { error: describeError(error) }),
     });
-    if (isOurs && model) services.models.check(model);
+    if (isOurs && model) services.registry.check(model.id);
     return { ok: false, failure };
   } finally {
     release();

@@ -1,13 +1,13 @@
 /** What jobs are done with. */
 import { refusal } from '../../shared/api/problem.ts';
+import type { Log } from '../log.ts';
+import type { Registry } from '../registry/registry.ts';
 import type { Gate } from './gate.ts';
-import type { Log } from './log.ts';
-import type { Models } from './models.ts';
 
 export interface JobServices {
   readonly gate: Gate;
   readonly log: Log;
-  readonly models: Models;
+  readonly registry: Registry;
   /** True once the worker takes no more jobs. */
   readonly isStopping: () => boolean;
   /** Aborts when jobs that still run have to end, with the failure that their callers are told. */
@@ -15,9 +15,8 @@ export interface JobServices {
 }
 
 /** @throws FailureError `not_ready` */
-export function assertServing({ isStopping, models }: JobServices): void {
+export function assertServing({ isStopping, registry }: JobServices): void {
   if (isStopping()) throw refusal('not_ready', 'the worker is stopping');
-  // Half a list of models would be taken for the whole one, so there is none before all are loaded.
-  if (models.descriptions().length === 0)
+  if (registry.descriptions().length === 0)
     throw refusal('not_ready', 'the models are still being loaded');
 }

@@ -1,6 +1,6 @@
 /** Loads exported folders: reads and checks their manifests, then opens every graph in one thread. */
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, relative, sep } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type * as z from 'zod';
 import { fieldOf } from '../../shared/lookup.ts';
 import {
@@ -19,6 +19,7 @@ import {
   vocabularyProblem,
 } from '../../shared/model/vocabulary.ts';
 import { CPU, DEVICES, type Device, precisionProblem } from './devices.ts';
+import { inside, parsedJson, readJson } from './folderFiles.ts';
 import { assertExactProducts, largestSum } from './integerProducts.ts';
 import type { ThreadOptions } from './messages.ts';
 import { type Runtime, startRuntime } from './runtime.ts';
@@ -163,37 +164,4 @@ function asTokenizer({ manifest, graphs }: LoadedModel<TokenizerManifest>): Load
     codebook: graph('codebook'),
     denoiser: graph('denoiser'),
   };
-}
-
-async function readJson<T>(folder: string, name: string, schema: z.ZodType<T>): Promise<T> {
-  const file = await inside(folder, name);
-  const parsed = schema.safeParse(await parsedJson(file));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    throw new SessionError(`${file}: ${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  return parsed.data;
-}
-
-async function parsedJson(file: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    throw new SessionError(`${file}: not JSON`, { cause });
-  }
-}
-
-/** Absolute path of a file of the folder; what leaves it, by `..` or by a link, is refused. */
-async function inside(folder: string, path: string): Promise<string> {
-  try {
-    const home = await realpath(folder);
-    const target = await realpath(join(home, path));
-    const way = relative(home, target);
-    if (isAbsolute(path) || way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way))
-      throw new SessionError(`${join(folder, path)} lies outside ${folder}`);
-    return target;
-  } catch (cause) {
-    if (cause instanceof SessionError) throw cause;
-    throw new SessionError(`${join(folder, path)}: cannot be read`, { cause });
-  }
 }

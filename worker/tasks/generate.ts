@@ -1,13 +1,16 @@
 /** The generate task: inputs -> engine -> outputs. A pure function of the request and the models. */
 
 import type { GenerateRequest, Merged, Output, Progress } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { KnownTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
-import { itemAt, present, valueAt } from '../../shared/lookup.ts';
+import { itemAt, valueAt } from '../../shared/lookup.ts';
 import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
+import type { StageTarget } from '../../shared/plan/targets.ts';
 import type { PassCount } from '../batching/passes.ts';
-import { createDecoding, type Decoding } from './decoding.ts';
+import { createDecoding, type Decoded, type Decoding } from './decoding.ts';
+import { type Lender, lendLoaded } from './lender.ts';
 import { createReporter } from './progress.ts';
 import { type Reading, startReading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
@@ -25,7 +28,10 @@ export interface TaskOptions {
   /** Called after each decoding step. */
   readonly onProgress?: (progress: Progress) => void;
   /** Stops between two forward passes; its reason is thrown. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface LoadedTaskOptions extends TaskOptions {
   /** All loaded models, where a target may need another than the request's own. */
   readonly models?: readonly ServedModel[];
 }
@@ -48,15 +54,17 @@ function knownOf(stage: Stage, known: readonly KnownTarget[], samples: number): 
   );
 }
 
-/** A stage that has run, with the model that ran it. */
+/** A stage that has run, and whose outputs are made: its model is needed no more. */
 interface FinishedStage {
   readonly stage: Stage;
-  readonly model: ServedModel;
   readonly result: StageResult;
+  readonly decoded: ReadonlyMap<StageTarget, Decoded>;
+  /** Tokens that were made here: neither given, nor known from before. */
+  readonly generated: number;
 }
 
 interface Running {
-  readonly models: readonly ServedModel[];
+  readonly lender: Lender;
   readonly passes: PassCount;
   readonly decoding: Decoding;
   readonly reading: Reading;
@@ -65,7 +73,7 @@ interface Running {
 async function runStages(
   plan: RequestPlan,
   task: GenerateTask,
-  { models, passes, decoding, reading }: Running,
+  { lender, passes, decoding, reading }: Running,
   options: TaskOptions,
 ): Promise<FinishedStage[]> {
   const { request, seed } = task;
@@ -81,49 +89,62 @@ async function runStages(
   const finished: FinishedStage[] = [];
   let [made, left]: [readonly Ids[], readonly KnownTarget[]] = [[], known];
   for (const stage of plan.stages) {
-    const own = models.find(({ description }) => description === stage.model);
-    const model = present(own, `the model ${stage.model.id}`);
     const { signal } = options;
     const common = { request, seed, passes, reading, reporter, signal, made };
     const leading = knownOf(stage, left, plan.samples);
-    const result = await runStage(stage, model, {
-      ...common,
-      known: leading,
-      onComplete: (target, sample, ids) => decoding.complete(target, sample, ids, model),
+    const done = await lender.use(stage.model, async (model): Promise<FinishedStage> => {
+      const result = await runStage(stage, model, {
+        ...common,
+        known: leading,
+        onComplete: (target, sample, ids) => decoding.complete(target, sample, ids, model),
+      });
+      const decoded = await decodeStage(stage, result, decoding, model);
+      await reporter?.settled();
+      const knownHere = leading[0]?.size ?? 0;
+      return { stage, result, decoded, generated: countGenerated(stage, result, model, knownHere) };
     });
-    finished.push({ stage, model, result });
+    finished.push(done);
     left = left.slice(stage.targets.length);
-    made = result.samples.map((ids, sample) => new Map([...(made[sample] ?? []), ...ids]));
+    made = done.result.samples.map((ids, sample) => new Map([...(made[sample] ?? []), ...ids]));
   }
-  await reporter?.settled();
   return finished;
 }
 
-/** Outputs by target name, in the order of the request, and what several samples make together. */
-async function gather(
-  finished: readonly FinishedStage[],
+async function decodeStage(
+  { targets }: Stage,
+  { samples }: StageResult,
   decoding: Decoding,
-): Promise<Pick<WorkerGenerateResponse, 'outputs' | 'merged'>> {
-  for (const { stage, model, result } of finished) {
-    for (const target of stage.targets) {
-      for (const [sample, ids] of result.samples.entries()) {
-        decoding.complete(target, sample, valueAt(ids, target.plan.modality, 'targets'), model);
-      }
-    }
-  }
+  model: ServedModel,
+): Promise<Map<StageTarget, Decoded>> {
+  for (const target of targets)
+    for (const [sample, ids] of samples.entries())
+      decoding.complete(target, sample, valueAt(ids, target.plan.modality, 'targets'), model);
+  const decoded = new Map<StageTarget, Decoded>();
+  for (const target of targets) decoded.set(target, await decoding.outputs(target));
+  return decoded;
+}
+
+/** Outputs by target name, in the order of the request, and what several samples make together. */
+function gather(
+  finished: readonly FinishedStage[],
+): Pick<WorkerGenerateResponse, 'outputs' | 'merged'> {
   const outputs: Record<string, Output[]> = {};
   const merged: Record<string, Merged> = {};
-  const targets = finished.flatMap(({ stage }) => stage.targets);
-  for (const target of targets.sort((a, b) => a.index - b.index)) {
-    const decoded = await decoding.outputs(target);
-    outputs[target.name] = [...decoded.outputs];
-    if (decoded.merged) merged[target.name] = decoded.merged;
+  const decoded = finished.flatMap((stage) => [...stage.decoded]);
+  for (const [{ name }, own] of decoded.sort(([a], [b]) => a.index - b.index)) {
+    outputs[name] = [...own.outputs];
+    if (own.merged) merged[name] = own.merged;
   }
   return { outputs, ...(Object.keys(merged).length > 0 && { merged }) };
 }
 
-/** Tokens that were made here: neither given, nor known from before. */
-function countGenerated({ stage, model, result }: FinishedStage, known: number): number {
+/** @param known leading targets of the stage that were there before */
+function countGenerated(
+  stage: Stage,
+  result: StageResult,
+  model: ServedModel,
+  known: number,
+): number {
   const { isSentinel } = model.text.specials;
   const counts = stage.targets.slice(known).map(({ entry, plan: { modality } }) => {
     const visible = result.inputs.get(modality)?.content;
@@ -138,7 +159,7 @@ function countGenerated({ stage, model, result }: FinishedStage, known: number):
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-const servedBy = ({ description: { id, digest, licence, precision } }: ServedModel) => ({
+const servedBy = ({ id, digest, licence, precision }: Model) => ({
   id,
   digest,
   licence,
@@ -146,36 +167,40 @@ const servedBy = ({ description: { id, digest, licence, precision } }: ServedMod
 });
 
 /**
- * Runs a request on a model, and on further ones for the targets that only they have.
+ * Runs a request on a model that is in memory.
  * @throws FailureError for what is wrong with the request; the signal's reason when aborted
  */
-export async function runGenerate(
+export const runGenerate = (
   task: GenerateTask,
   model: ServedModel,
+  { models = [model], ...options }: LoadedTaskOptions = {},
+): Promise<WorkerGenerateResponse> =>
+  generateOn(task, model.description, lendLoaded(models), options);
+
+/**
+ * Runs a request on a model, and on further ones for the targets that only they have, one after the other.
+ * @param model one of the lender's
+ * @throws FailureError for what is wrong with the request; the signal's reason when aborted
+ */
+export async function generateOn(
+  task: GenerateTask,
+  model: Model,
+  lender: Lender,
   options: TaskOptions = {},
 ): Promise<WorkerGenerateResponse> {
   const started = performance.now();
   const { request, known = [] } = task;
-  const models = options.models ?? [model];
-  const descriptions = models.map(({ description }) => description);
-  const plan = planRequest(request, model.description, descriptions);
+  const plan = planRequest(request, model, lender.descriptions);
   const passes: PassCount = { encoder: 0, decoder: 0 };
   const reading = startReading(options.signal);
   const decoding = createDecoding(request, task.seed, reading);
-  const running = { models, passes, decoding, reading };
-  const finished = await runStages(plan, task, running, options);
-  const decoded = await gather(finished, decoding);
-  let [generated, left] = [0, known.length];
-  for (const done of finished) {
-    generated += countGenerated(done, left);
-    left = Math.max(0, left - done.stage.targets.length);
-  }
-  const further = finished.map((done) => done.model).filter((other) => other !== model);
+  const finished = await runStages(plan, task, { lender, passes, decoding, reading }, options);
+  const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
   return {
     id: task.id,
     model: servedBy(model),
     seed: task.seed,
-    ...decoded,
+    ...gather(finished),
     ...(request.keep && { input_tokens: inputTokens(finished) }),
     ...(known.length > 0 && { reused_targets: known.length }),
     ...(reading.warnings.length > 0 && { warnings: [...reading.warnings] }),
@@ -184,7 +209,7 @@ export async function runGenerate(
       encoder_passes: passes.encoder,
       decoder_passes: passes.decoder,
       units: costOf(plan, known.length).units,
-      generated_tokens: generated,
+      generated_tokens: finished.reduce((sum, { generated }) => sum + generated, 0),
       milliseconds: Math.round(performance.now() - started),
     },
   };

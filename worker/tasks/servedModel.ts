@@ -1,6 +1,7 @@
 /** A loaded model set with its text tokenizer, and what it says of itself to callers. */
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { fieldOf, itemAt } from '../../shared/lookup.ts';
+import type { TokenizerManifest } from '../../shared/model/manifest.ts';
 import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { fusedRunner } from '../batching/fused/runner.ts';
@@ -14,6 +15,13 @@ export interface ServedModel {
   readonly description: Model;
   /** Answers the forward requests of generations. */
   readonly runner: RunRequests;
+  /** Frees its memory. Runs that wait fail; one under way is finished first. */
+  readonly close: () => Promise<void>;
+}
+
+/** What a set says of itself, loaded or not. */
+export interface DescribedSet extends Pick<LoadedModelSet, 'fm' | 'set'> {
+  readonly tokenizers: Readonly<Record<string, { readonly manifest: TokenizerManifest }>>;
 }
 
 /** Model names that one public name stands for: those of the same picture at the same size. */
@@ -38,7 +46,7 @@ function groups(names: readonly string[], infos: LoadedModelSet['fm']['modalitie
 
 function accepts(
   members: readonly string[],
-  loaded: Pick<LoadedModelSet, 'fm' | 'tokenizers'>,
+  loaded: Pick<DescribedSet, 'fm' | 'tokenizers'>,
 ): Modality['accepts'] {
   const forms = new Set<Modality['accepts'][number]>();
   for (const name of members) {
@@ -59,11 +67,11 @@ function accepts(
   return [...forms];
 }
 
-const hasTokenizer = (tokenizers: LoadedModelSet['tokenizers'], info: ModalityInfo): boolean =>
+const hasTokenizer = (tokenizers: DescribedSet['tokenizers'], info: ModalityInfo): boolean =>
   info.tokenizer !== undefined && tokenizers[info.tokenizer] !== undefined;
 
 /** What `GET /v1/models` shows of a set, from its own configs. */
-export function describeModel(loaded: Pick<LoadedModelSet, 'fm' | 'set' | 'tokenizers'>): Model {
+export function describeModel(loaded: DescribedSet): Model {
   const { fm, set, tokenizers } = loaded;
   const names = [...new Set([...fm.config.domains_in, ...fm.config.domains_out])];
   const modalities = groups(names, fm.modalities).map(({ name, members }): Modality => {
@@ -108,5 +116,6 @@ export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
     text,
     description: describeModel(loaded),
     runner: fusedRunner(loaded.fm, loaded.generate),
+    close: loaded.close,
   };
 }

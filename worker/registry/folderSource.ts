@@ -1,0 +1,121 @@
+/** The models of a folder: each sub-folder with a `set.json`. */
+import { createHash } from 'node:crypto';
+import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Device } from '../session/devices.ts';
+import { loadModelSet } from '../session/registry.ts';
+import { membersOf, readSetFolder, type SetFolder, setFiles } from '../session/setFolder.ts';
+import { describeModel, serveModel } from '../tasks/servedModel.ts';
+import { assertContents } from './contents.ts';
+import { memoryOf } from './memory.ts';
+import type { Fault, Offer, OfferSource } from './offer.ts';
+
+export interface OpenOptions {
+  /** CPU threads of a model; the runtime's own choice when left out. */
+  readonly threads?: number | undefined;
+  readonly device: Device;
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Size, place and time of each file: another text when one was written, replaced or removed. */
+async function stampOf(files: readonly string[]): Promise<string> {
+  const stamps = await Promise.all(
+    files.map(async (file) => {
+      const { size, ino, mtimeMs } = await stat(file);
+      return `${file} ${size} ${ino} ${mtimeMs}`;
+    }),
+  );
+  return stamps.join('\n');
+}
+
+/** What the descriptions say, and how the files stand. */
+async function versionOf(set: SetFolder, files: readonly string[]): Promise<string> {
+  const homes = [join(set.folder, 'set.json')];
+  for (const { home } of membersOf(set)) homes.push(join(home, 'model.json'));
+  const texts = await Promise.all(homes.map((file) => readFile(file, 'utf8')));
+  return hash([...texts, await stampOf(files)].join('\n'));
+}
+
+const describe = ({ set, fm, tokenizers }: SetFolder) =>
+  describeModel({ set, fm: fm.manifest, tokenizers });
+
+/** @throws SessionError naming what is wrong with the folder */
+export async function folderOffer(folder: string, options: OpenOptions): Promise<Offer> {
+  const read = await readSetFolder(folder);
+  return {
+    description: describe(read),
+    bytes: await memoryOf(read, options.device),
+    origin: folder,
+    version: await versionOf(read, await setFiles(read)),
+    open: (signal) => openFolder(folder, options, signal),
+  };
+}
+
+/** @throws SessionError where the files are not those of the export, or cannot be loaded */
+export async function openFolder(
+  folder: string,
+  { device, threads }: OpenOptions,
+  signal: AbortSignal,
+) {
+  await assertContents(await readSetFolder(folder), signal);
+  const how = { device, signal, ...(threads !== undefined && { threads }) };
+  return await serveModel(await loadModelSet(folder, how));
+}
+
+/** Sub-folders that hold a `set.json`, in order of name. */
+async function findSets(modelsFolder: string): Promise<string[]> {
+  const entries = await readdir(modelsFolder).catch((cause: unknown) => {
+    throw new Error(`FOURM_MODELS_DIR: the folder ${modelsFolder} cannot be read`, { cause });
+  });
+  const found: string[] = [];
+  for (const entry of entries.sort()) {
+    // What is under way, or was killed, is written under such a name.
+    if (entry.includes('.partial-')) continue;
+    const folder = join(modelsFolder, entry);
+    const isSet = await access(join(folder, 'set.json')).then(
+      () => true,
+      () => false,
+    );
+    if (isSet) found.push(folder);
+  }
+  return found;
+}
+
+/** Remembers what it has read: a folder whose files stand as before is not read again. */
+export function folderSource(modelsFolder: string, options: OpenOptions): OfferSource {
+  const known = new Map<
+    string,
+    { readonly offer: Offer; readonly stamp: string; files: string[] }
+  >();
+
+  async function offerOf(folder: string): Promise<Offer> {
+    const before = known.get(folder);
+    if (before && (await stampOf(before.files).catch(() => '')) === before.stamp)
+      return before.offer;
+    known.delete(folder);
+    const files = await setFiles(await readSetFolder(folder));
+    const stamp = await stampOf(files);
+    const offer = await folderOffer(folder, options);
+    known.set(folder, { offer, stamp, files });
+    return offer;
+  }
+
+  return {
+    emptiness: `FOURM_MODELS_DIR: no sub-folder of ${modelsFolder} holds a set.json`,
+    async list() {
+      const offers: Offer[] = [];
+      const faults: Fault[] = [];
+      const folders = await findSets(modelsFolder);
+      for (const folder of known.keys()) if (!folders.includes(folder)) known.delete(folder);
+      for (const folder of folders) {
+        try {
+          offers.push(await offerOf(folder));
+        } catch (error) {
+          faults.push({ origin: folder, error });
+        }
+      }
+      return { offers, faults };
+    },
+  };
+}

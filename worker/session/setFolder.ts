@@ -1,0 +1,61 @@
+/** A folder of models that are served together, read without loading anything: what it says of itself. */
+import { dirname, join } from 'node:path';
+import {
+  type FmManifest,
+  fmManifestSchema,
+  type Manifest,
+  type ModelSet,
+  modelSetSchema,
+  type TokenizerManifest,
+  tokenizerManifestSchema,
+} from '../../shared/model/manifest.ts';
+import { inside, readJson } from './folderFiles.ts';
+
+/** A member with the folder of its own, as an absolute path. */
+export interface SetMember<M extends Manifest> {
+  readonly home: string;
+  readonly manifest: M;
+}
+
+export interface SetFolder {
+  readonly folder: string;
+  readonly set: ModelSet;
+  readonly fm: SetMember<FmManifest>;
+  /** By the stem that `ModalityInfo.tokenizer` names. */
+  readonly tokenizers: Readonly<Record<string, SetMember<TokenizerManifest>>>;
+}
+
+/** @throws SessionError naming the file, field or path that is wrong */
+export async function readSetFolder(folder: string): Promise<SetFolder> {
+  const set: ModelSet = await readJson(folder, 'set.json', modelSetSchema);
+  const homeOf = async (path: string) => dirname(await inside(folder, join(path, 'model.json')));
+  const fmHome = await homeOf(set.fm);
+  const fm: FmManifest = await readJson(fmHome, 'model.json', fmManifestSchema);
+  const tokenizers: Record<string, SetMember<TokenizerManifest>> = {};
+  for (const [stem, path] of Object.entries(set.tokenizers)) {
+    const home = await homeOf(path);
+    const manifest: TokenizerManifest = await readJson(home, 'model.json', tokenizerManifestSchema);
+    tokenizers[stem] = { home, manifest };
+  }
+  return { folder, set, fm: { home: fmHome, manifest: fm }, tokenizers };
+}
+
+export const membersOf = ({ fm, tokenizers }: SetFolder): readonly SetMember<Manifest>[] => [
+  fm,
+  ...Object.values(tokenizers),
+];
+
+/** Names of the files that a member's `model.json` speaks of, in the order of its digest. */
+export const filesOf = ({ graphs, weights }: Manifest): readonly string[] => [
+  ...Object.values(graphs).map(({ file }) => file),
+  ...weights,
+];
+
+/** Absolute paths of all files of a set. @throws SessionError where one is missing or lies outside */
+export async function setFiles(read: SetFolder): Promise<string[]> {
+  const { folder, set } = read;
+  const files = [await inside(folder, 'set.json'), await inside(folder, set.text_tokenizer)];
+  for (const { home, manifest } of membersOf(read))
+    for (const name of ['model.json', ...filesOf(manifest)]) files.push(await inside(home, name));
+  return files;
+}
