@@ -10,7 +10,11 @@ export const offerOf = (
 ): Offer => ({ description, bytes, version, origin, open });
 
 /** Offers that a test may change. */
-export function sourceOf(...offers: Offer[]): OfferSource & { offers: Offer[] } {
+export function sourceOf(...offers: Offer[]): {
+  offers: Offer[];
+  list: OfferSource['list'];
+  readonly emptiness: string;
+} {
   const source = {
     emptiness: 'there are none',
     offers,

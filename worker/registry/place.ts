@@ -24,8 +24,6 @@ export interface Place {
   isDrained: boolean;
   /** Since when it is to be loaded though nobody may wait for it, as it was in memory before. */
   preloadSince: number | undefined;
-  /** False when it takes nobody's place. */
-  preloadMakesRoom: boolean;
   /** Its files have gone: it is there as long as it is in memory. */
   isGone: boolean;
   /** Another version has its name: it ends with its last request. */
@@ -46,7 +44,6 @@ export const createPlace = (offer: Offer, now: () => number): Place => ({
   loadMilliseconds: undefined,
   isDrained: false,
   preloadSince: undefined,
-  preloadMakesRoom: false,
   isGone: false,
   isRetired: false,
   losses: [],

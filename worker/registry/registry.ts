@@ -5,15 +5,15 @@
  */
 import type { Model } from '../../shared/api/models.ts';
 import { selectModel } from '../../shared/plan/names.ts';
-import { describeError, type Log } from '../log.ts';
+import type { Log } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
 import type { ServedModel } from '../tasks/servedModel.ts';
+import { begun, createAllocation } from './allocation.ts';
 import { notLoadable, replaced, stillLoading, stopping } from './failures.ts';
 import { createHoldings } from './holdings.ts';
 import type { OfferSource } from './offer.ts';
-import { type Loaded, type ModelState, noteLoss, type Place, stateOf } from './place.ts';
+import { type Loaded, type ModelState, type Place, stateOf } from './place.ts';
 import { createPlaces } from './places.ts';
-import { decide } from './room.ts';
 
 export interface RegistryOptions {
   readonly source: OfferSource;
@@ -82,115 +82,25 @@ export function createRegistry(options: RegistryOptions): Registry {
   const holdings = createHoldings({ budget, warmUp, log, now });
   const places = createPlaces({ source, budget, log, now });
   const closing = new AbortController();
-  /** What is under way in the background, for `close`. */
-  const underWay = new Set<Promise<unknown>>();
+  const closed = closing.signal;
+  const { settle, lose, watch, idle } = createAllocation({
+    places,
+    holdings,
+    log,
+    now,
+    backoffMilliseconds,
+    signal: closed,
+  });
   let started = false;
-  let timer: NodeJS.Timeout | undefined;
-
-  function inBackground(work: Promise<unknown>): void {
-    const done = work.catch(() => {}).finally(() => underWay.delete(done));
-    underWay.add(done);
-  }
-
-  const isWanted = (place: Place): boolean => {
-    if (place.loaded || place.loadingSince !== undefined || place.isRetired) return false;
-    if (place.retryAt > now()) return false;
-    return place.waiters.count() > 0 || place.preloadSince !== undefined;
-  };
-
-  /** Decides who is loaded and who makes room, and has it done. */
-  function settle(): void {
-    clearTimeout(timer);
-    if (closing.signal.aborted) return;
-    for (const place of places.retired())
-      if (place.loaded?.uses === 0) free(place, 'another version has its place');
-    const all = places.current();
-    const residents = all.flatMap(({ offer, loaded, loadMilliseconds = 0 }) => {
-      const { id } = offer.description;
-      return loaded ? [{ id, bytes: offer.bytes, loadMilliseconds, ...loaded }] : [];
-    });
-    const wanted = all.filter(isWanted).map((place) => ({
-      id: place.offer.description.id,
-      bytes: place.offer.bytes,
-      since: Math.min(place.waiters.since() ?? now(), place.preloadSince ?? now()),
-      makesRoom: place.waiters.count() > 0 || place.preloadMakesRoom,
-      loadMilliseconds: place.loadMilliseconds,
-    }));
-    const decision = decide({
-      now: now(),
-      free: holdings.free(),
-      leaving: holdings.leaving(),
-      residents,
-      wanted,
-    });
-    for (const place of all) {
-      const { id } = place.offer.description;
-      place.isDrained = decision.drain.includes(id);
-      if (decision.evict.includes(id)) free(place, 'another model needs its place');
-      if (decision.load.includes(id)) inBackground(load(place));
-      const { loaded } = place;
-      if (loaded && !place.isDrained) place.waiters.grant(() => begun(loaded));
-    }
-    const retries = all.flatMap(({ retryAt, preloadSince, waiters }) =>
-      preloadSince !== undefined || waiters.count() > 0 ? [retryAt] : [],
-    );
-    const later = [decision.again ?? [], retries].flat().filter((time) => time > now());
-    if (later.length > 0) {
-      timer = setTimeout(settle, Math.ceil(Math.min(...later) - now()));
-      timer.unref();
-    }
-  }
-
-  function free(place: Place, why: string): void {
-    inBackground(holdings.evict(place, why).finally(settle));
-    places.forgetGone();
-  }
-
-  function begun(loaded: Loaded): Loaded {
-    loaded.uses++;
-    loaded.usedAt = now();
-    return loaded;
-  }
-
-  async function load(place: Place): Promise<void> {
-    const { id } = place.offer.description;
-    try {
-      const loaded = await holdings.load(place, closing.signal);
-      place.preloadSince = undefined;
-      place.failure = undefined;
-      void loaded.model.loaded.died.then((cause) => lose(place, loaded, cause));
-    } catch (error) {
-      if (closing.signal.aborted) return;
-      const message = `the model ${id} could not be loaded; it is tried again when it is asked for`;
-      log({ event: 'not loaded', message, model: id, error: describeError(error) });
-      place.failure = error;
-      noteLoss(place, now(), backoffMilliseconds, backoffMilliseconds);
-      // What could not be loaded may have been replaced by something that can.
-      await places.refresh().catch(() => undefined);
-      place.waiters.refuse(notLoadable(id, (place.retryAt - now()) / 1000, error));
-    } finally {
-      settle();
-    }
-  }
-
-  /** Takes a model that no longer works out of its place, and has it loaded again. */
-  function lose(place: Place, loaded: Loaded, cause: unknown): void {
-    if (place.loaded !== loaded || closing.signal.aborted) return;
-    const { id } = place.offer.description;
-    const message = `the model ${id} has stopped working and is loaded again`;
-    log({ event: 'broken', message, model: id, error: describeError(cause) });
-    noteLoss(place, now(), backoffMilliseconds, 0);
-    place.preloadSince = now();
-    inBackground(holdings.release(place).finally(settle));
-  }
 
   /** @throws FailureError `not_ready`, `model_not_loaded`; the signal's reason */
   async function lease(id: string, signal: AbortSignal): Promise<[Place, Loaded]> {
     signal.throwIfAborted();
     const place = places.find(id);
-    if (closing.signal.aborted) throw stopping();
+    if (closed.aborted) throw stopping();
+    settle();
     const { loaded, failure, retryAt } = place;
-    if (loaded && !place.isDrained) return [place, begun(loaded)];
+    if (loaded && !place.isDrained) return [place, begun(loaded, now())];
     if (!loaded && failure !== undefined && retryAt > now())
       throw notLoadable(id, (retryAt - now()) / 1000, failure);
     const waiting = place.waiters.wait(signal, waitMilliseconds, () => {
@@ -235,12 +145,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       settle();
     },
     async load(given) {
-      const signal = AbortSignal.any([given, closing.signal]);
+      const signal = AbortSignal.any([given, closed]);
       await places.begin();
       for (const place of places.current()) {
         if (place.offer.bytes > holdings.free()) continue;
         const loaded = await holdings.load(place, signal);
-        void loaded.model.loaded.died.then((cause) => lose(place, loaded, cause));
+        watch(place, loaded);
       }
       started = true;
       settle();
@@ -255,7 +165,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         warmUp(model).catch((cause: unknown) => {
           throw new ThreadEndedError(`the model ${id} does not run`, { cause });
         });
-      inBackground(use(description, closing.signal, work));
+      use(description, closed, work).catch(() => {});
     },
     status: () => ({
       ...holdings.counts(),
@@ -269,9 +179,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     }),
     async close() {
       closing.abort(new Error('the worker is stopping'));
-      clearTimeout(timer);
       for (const place of places.all()) place.waiters.refuse(stopping());
-      while (underWay.size > 0) await Promise.all(underWay);
+      await idle();
       await Promise.all(places.all().map((place) => holdings.release(place)));
     },
   };
