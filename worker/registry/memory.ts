@@ -6,7 +6,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../shared/model/manifest.ts';
-import type { Device } from '../session/devices.ts';
+import { DEVICES, type Device } from '../session/devices.ts';
 import { membersOf, type SetFolder, type SetMember } from '../session/setFolder.ts';
 
 /** Two threads with their runtimes, sessions and arenas, whatever is loaded in them. */
@@ -21,8 +21,8 @@ async function weightBytes(
 ): Promise<number> {
   const { precision, parameters } = manifest;
   if (precision === 'fp32') return 4 * parameters;
-  // A processor widens them when they are loaded, a card computes with them as they are.
-  if (precision === 'fp16') return (device.kind === 'cpu' ? 4 : 2) * parameters;
+  // They are widened when they are loaded, where the device does not compute in 16 bits.
+  if (precision === 'fp16') return (DEVICES[device.kind].halves ? 2 : 4) * parameters;
   const sizes = await Promise.all(manifest.weights.map((file) => stat(join(home, file))));
   const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
   // What is no matrix, such as a decoder's convolutions, lies there in 16 bits and is widened.

@@ -46,8 +46,8 @@ export const membersOf = ({ fm, tokenizers }: SetFolder): readonly SetMember<Man
 ];
 
 /** Names of the files that a member's `model.json` speaks of, in the order of its digest. */
-export const filesOf = ({ graphs, weights }: Manifest): readonly string[] => [
-  ...Object.values(graphs).map(({ file }) => file),
+export const filesOf = ({ graphs, half_graphs = {}, weights }: Manifest): readonly string[] => [
+  ...[...Object.values(graphs), ...Object.values(half_graphs)].map(({ file }) => file),
   ...weights,
 ];
 
