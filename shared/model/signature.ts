@@ -114,8 +114,8 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
  *
  * Encoder, as `encoderSignature` with B = 1 and without a mask. Register tokens are given as
  * `registers.ids` (1, r), those of every state, and come first. `order` (N) brings the concatenated inputs
- * into the order in which they are encoded, and `segments` (N) says which state each is of then; tokens of
- * different states do not see each other. They are looked at in `state_rows` (1) rows: one a state where
+ * into the order in which they are encoded, and `segments` (S, n) says which state each is of then; tokens
+ * of different states do not see each other. They are looked at in the rows of `segments`: one a state where
  * all have the same number of tokens, otherwise a single one. `kept_context` (K, D) of earlier runs follows.
  *
  * Decoder: picture targets (`target.M.positions` (B, m_M), in one row), or sequences of one modality, a row
@@ -133,7 +133,8 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
  *
  * Guidance: prediction p is the weighted sum of decoder outputs, `combine_index` and `combine_weight`
  * (P, c), counted over (B*m) and then over `kept_states` (k, D). Predictions lie by modality in the order
- * of `domains_out`, `head_counts` (T) of each; `vocabulary` (1) is the largest among them.
+ * of `domains_out`, `head_counts` (T) of each; `vocabulary` (0, V) is empty and
+ * as wide as the largest among them: sizes of inputs are known beside the device, their values are not.
  *
  * Sampling, per prediction: `temperature` (0 takes the most likely), `top_k` (0 is off) of which
  * `top_k_most` (1) is the largest, `top_p` (0 is off), and `draws` (i, P) uniform numbers in [0, 1), a row
@@ -166,8 +167,7 @@ export function generateSignature(
       ...encoder.map((input) => ({ ...input, dims: [1, ...input.dims.slice(1)] })),
       ...registers,
       int64('order', 'N'),
-      int64('segments', 'N'),
-      int64('state_rows', 1),
+      int64('segments', 'S', 'n_state'),
       float('kept_context', 'K', dim),
       ...config.domains_out.map((name) => {
         const info = fieldOf(modalities, name, 'modalities');
@@ -187,7 +187,7 @@ export function generateSignature(
       int64('combine_index', 'P', 'c'),
       float('combine_weight', 'P', 'c'),
       int64('head_counts', config.domains_out.length),
-      int64('vocabulary', 1),
+      bool('vocabulary', 0, 'V'),
       float('temperature', 'P'),
       int64('top_k', 'P'),
       int64('top_k_most', 1),

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { GREEDY, type SamplingSettings } from '../../worker/engine/forward.ts';
 import { distribution, inverseCdf } from '../../worker/engine/sampling.ts';
-import { drawTokens } from '../../worker/export/blocks/sampling.ts';
+import { drawTokens, filtersOf } from '../../worker/export/blocks/sampling.ts';
 import { rootModule } from '../../worker/export/module.ts';
 import type { Weights } from '../../worker/export/weights.ts';
 import { createGraph } from '../../worker/onnx/graph.ts';
@@ -45,12 +45,13 @@ before(async () => {
   runtime = startRuntime({ threads: 1 });
   const builder = createGraph('draw', signature);
   const module = rootModule(builder, noWeights).at('drawn');
+  const filtered = { topKMost: builder.input('topKMost'), topP: builder.input('topP') };
   const { ids, confidence } = drawTokens(module, builder.input('logits'), {
+    ...filtered,
     temperature: builder.input('temperature'),
     topK: builder.input('topK'),
-    topKMost: builder.input('topKMost'),
-    topP: builder.input('topP'),
     draw: builder.input('draw'),
+    filters: filtersOf(module, filtered),
   });
   builder.output('ids', ids);
   builder.output('confidence', confidence);

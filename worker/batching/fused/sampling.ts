@@ -9,7 +9,7 @@ import {
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { SamplingSettings } from '../../engine/forward.ts';
 import type { Tensor } from '../../session/types.ts';
-import { float32, int64 } from './feeds.ts';
+import { bool, float32, int64 } from './feeds.ts';
 
 export interface Prediction {
   readonly modality: string;
@@ -48,7 +48,7 @@ export function predictionFeeds(
     combine_index: int64([count, most], index),
     combine_weight: float32([count, most], weight),
     head_counts: int64([config.domains_out.length], [...counts.values()]),
-    vocabulary: int64([1], [vocabulary]),
+    vocabulary: bool([0, vocabulary], new Uint8Array()),
     temperature: settings('temperature'),
     top_k: int64([count], topK),
     top_k_most: int64([1], [Math.max(...topK)]),

@@ -57,7 +57,7 @@ export function packStates(
   const encoded = new Map(rows);
   const encodedRows = end;
   const lengths = new Set(places.map(({ length }) => length));
-  const areEqual = lengths.size === 1 && !lengths.has(0);
+  const stateRows = lengths.size === 1 && !lengths.has(0) ? fresh.length : 1;
   const kept = [...unique.keys()].filter((key) => known.has(key));
   const keptContexts = kept.map((key) => valueAt(known, key, 'contexts'));
   for (const [i, key] of kept.entries()) claim(key, itemAt(keptContexts, i, 'contexts').tokens);
@@ -66,10 +66,9 @@ export function packStates(
       ...feeds,
       order: int64([encodedRows], places.flat()),
       segments: int64(
-        [encodedRows],
+        [stateRows, encodedRows / stateRows],
         places.flatMap((list, segment) => list.map(() => segment)),
       ),
-      state_rows: int64([1], [areEqual ? fresh.length : 1]),
       kept_context:
         kept.length > 0
           ? joined(

@@ -21,6 +21,31 @@ export interface SamplingInputs {
   readonly topP: Value;
   /** float (P), uniform in [0, 1). */
   readonly draw: Value;
+  readonly filters: Filters;
+}
+
+/** Whether any row is filtered, each a bool scalar. */
+export interface Filters {
+  readonly any: Value;
+  readonly topK: Value;
+  readonly topP: Value;
+}
+
+/** Made outside of the loop: there the flags would be brought back from the device at every token. */
+export function filtersOf(
+  module: Module,
+  { topKMost, topP }: Pick<SamplingInputs, 'topKMost' | 'topP'>,
+): Filters {
+  const { graph } = module;
+  const usesTopK = module.node('top_k_used', 'Greater', [topKMost, graph.int64([0])]);
+  const most = module.node('top_p_most', 'ReduceMax', [topP], { keepdims: 1 });
+  const usesTopP = module.node('top_p_used', 'Greater', [most, graph.float32([0])]);
+  const flag = (x: Value, name: string) => module.node(name, 'Squeeze', [x, graph.int64([0])]);
+  return {
+    any: flag(module.node('filters', 'Or', [usesTopK, usesTopP]), 'filters/any'),
+    topK: flag(usesTopK, 'top_k_used/flag'),
+    topP: flag(usesTopP, 'top_p_used/flag'),
+  };
 }
 
 export interface Drawn {
@@ -63,27 +88,11 @@ export function drawTokens(module: Module, logits: Value, given: SamplingInputs)
   // Where the most likely token is taken, no other has any weight.
   const sharpness = node('sharpness', 'Max', [given.temperature, graph.float32(1e-30)]); // (P)
   const all = node('weights', 'Exp', [scaled]); // (P, V)
-  const usesTopK = node('top_k_used', 'Greater', [given.topKMost, graph.int64([0])]);
-  const usesTopP = node('top_p_used', 'Greater', [
-    node('top_p_most', 'ReduceMax', [given.topP], { keepdims: 1 }),
-    graph.float32([0]),
-  ]);
-  const flag = (x: Value, name: string) => node(name, 'Squeeze', [x, graph.int64([0])]);
-  const used = {
-    topK: flag(usesTopK, 'top_k_used/flag'),
-    topP: flag(usesTopP, 'top_p_used/flag'),
-  };
   const weights = graph.branch(
     '/sampling/filtered',
-    flag(node('filters', 'Or', [usesTopK, usesTopP]), 'filters/any'),
+    given.filters.any,
     () =>
-      filter(
-        module,
-        all,
-        { logits, highest, temperature: column(sharpness, 'sharpness') },
-        given,
-        used,
-      ),
+      filter(module, all, { logits, highest, temperature: column(sharpness, 'sharpness') }, given),
     () => node('unfiltered', 'Identity', [all]),
   );
   const { ids: picked, total } = pick(module.at('pick'), weights, given.draw, best);
@@ -114,13 +123,12 @@ function filter(
   weights: Value,
   { logits, highest, temperature }: Scores,
   given: SamplingInputs,
-  used: { readonly topK: Value; readonly topP: Value },
 ): Value {
   const { graph } = module;
   const topK = module.at('top_k');
   const afterTopK = graph.branch(
     '/sampling/top_k',
-    used.topK,
+    given.filters.topK,
     () => keepFrom(topK, logits, borderOfTopK(topK, logits, given)),
     () => topK.node('off', 'Identity', [logits]),
   );
@@ -128,7 +136,7 @@ function filter(
   const p = topP.node('column', 'Unsqueeze', [given.topP, graph.int64([1])]);
   const border = graph.branch(
     '/sampling/top_p',
-    used.topP,
+    given.filters.topP,
     () => keptByTopP(topP, { logits: afterTopK, highest, temperature }, p),
     () => topP.node('off', 'Identity', [graph.float32([LOWEST / 2])]),
   ); // (P, 1), or (1)

@@ -19,7 +19,7 @@ import {
 } from '../blocks/attention.ts';
 import { linear } from '../blocks/linear.ts';
 import { LOWEST } from '../blocks/lowest.ts';
-import { drawTokens } from '../blocks/sampling.ts';
+import { drawTokens, type Filters } from '../blocks/sampling.ts';
 import { hiddenBias } from '../blocks/visibility.ts';
 import { decoderBlocks } from '../decoderBlocks.ts';
 import { attentionShape } from '../fmTrunk.ts';
@@ -147,6 +147,27 @@ export function decode(
   return { y, caches };
 }
 
+/**
+ * How far the logits of each target are padded to those of the largest vocabulary, for the operator Pad.
+ */
+export function logitPads(
+  root: Module,
+  config: FmConfig,
+  modalities: Readonly<Record<string, ModalityInfo>>,
+): readonly Value[] {
+  const { graph } = root;
+  const vocabulary = root.node('vocabulary/size', 'Shape', [graph.input('vocabulary')], {
+    start: 1,
+    end: 2,
+  });
+  return config.domains_out.map((name) => {
+    const head = root.at('decoder_embeddings', name).at('to_logits');
+    const size = graph.int64([vocabularyOf(name, modalities)]);
+    const missing = head.node('missing', 'Sub', [vocabulary, size]);
+    return head.node('pads', 'Concat', [graph.int64([0, 0, 0]), missing], { axis: 0 });
+  });
+}
+
 /** Guided decoder outputs -> logits -> a token each. Heads are linear: outputs are summed before them. */
 export function predict(
   root: Module,
@@ -154,6 +175,7 @@ export function predict(
   modalities: Readonly<Record<string, ModalityInfo>>,
   states: Value,
   iteration: Value,
+  before: { readonly pads: readonly Value[]; readonly filters: Filters },
 ) {
   const { graph } = root;
   const { dim } = config;
@@ -175,13 +197,11 @@ export function predict(
   const split = root.nodes('per_modality', 'Split', [guided, counts], config.domains_out.length, {
     axis: 0,
   });
-  const vocabulary = graph.input('vocabulary');
   const logits = config.domains_out.map((name, i) => {
     const size = vocabularyOf(name, modalities);
     const head = root.at('decoder_embeddings', name).at('to_logits');
     const own = linear(head, itemAt(split, i, 'states per modality'), [dim, size], false); // (P_M, V_M)
-    const missing = head.node('missing', 'Sub', [vocabulary, graph.int64([size])]);
-    const pads = head.node('pads', 'Concat', [graph.int64([0, 0, 0]), missing], { axis: 0 });
+    const pads = itemAt(before.pads, i, 'pads of logits');
     return head.node('padded', 'Pad', [own, pads, graph.float32(LOWEST)]);
   });
   const draw = root.node('draw', 'Gather', [graph.input('draws'), iteration], { axis: 0 }); // (P)
@@ -191,5 +211,6 @@ export function predict(
     topKMost: graph.input('top_k_most'),
     topP: graph.input('top_p'),
     draw,
+    filters: before.filters,
   });
 }

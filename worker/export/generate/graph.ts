@@ -8,10 +8,11 @@ import { type Carried, createGraph, type GraphBuilder, type Value } from '../../
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { asHeads, crossRows } from '../blocks/attention.ts';
 import { layerNorm } from '../blocks/norm.ts';
+import { filtersOf } from '../blocks/sampling.ts';
 import { attentionShape } from '../fmTrunk.ts';
 import { rootModule } from '../module.ts';
 import type { Weights } from '../weights.ts';
-import { decode, predict } from './decoder.ts';
+import { decode, logitPads, predict } from './decoder.ts';
 import { contextOfRows, encodeStates } from './states.ts';
 import { decoderMasks, targetTokens } from './targets.ts';
 
@@ -42,6 +43,13 @@ export function generateGraph(
     };
   });
   const masks = decoderMasks(root);
+  const beforeLoop = {
+    pads: logitPads(root, config, modalities),
+    filters: filtersOf(root.at('sampling'), {
+      topKMost: graph.input('top_k_most'),
+      topP: graph.input('top_p'),
+    }),
+  };
 
   const layers = config.decoder_depth;
   // Kept as halves, but computed with in float32: widened once a run, not at every token.
@@ -121,7 +129,7 @@ export function generateGraph(
       const tokens = targetTokens(root, config, modalities, written, iteration);
       const decoded = decode(root, config, tokens, sources, masks);
       const flat = root.node('decoded/flat', 'Reshape', [decoded.y, graph.int64([-1, config.dim])]); // (B*m, D)
-      const drawn = predict(root, config, modalities, flat, iteration);
+      const drawn = predict(root, config, modalities, flat, iteration, beforeLoop);
       const ends = root.node(
         'ends',
         'ReduceMax',

@@ -26,22 +26,20 @@ export function encodeStates(
     contents.unshift(rows);
     places.unshift(root.node('registers/place', 'Sub', [rows, rows]));
   }
-  const rowShape = (...rest: readonly number[]) =>
-    root.node(
-      `state_shape.${rest.length}`,
-      'Concat',
-      [graph.input('state_rows'), graph.int64([-1, ...rest])],
-      { axis: 0 },
-    );
-  const shape = rowShape(dim);
+  const segments = graph.input('segments'); // (S, n)
+  const shape = root.node(
+    'state_shape',
+    'Concat',
+    [root.node('segments/shape', 'Shape', [segments]), graph.int64([dim])],
+    { axis: 0 },
+  );
   const ordered = (parts: readonly Value[], name: string) => {
     const all = root.node(`${name}/all`, 'Concat', parts, { axis: 1 }); // (1, N, D)
     const moved = root.node(`${name}/ordered`, 'Gather', [all, graph.input('order')], { axis: 1 });
-    return root.node(name, 'Reshape', [moved, shape]); // (S, n, D)
+    return root.node(name, 'Reshape', [moved, shape], { allowzero: 1 }); // (S, n, D)
   };
   const content = ordered(contents, 'content');
   const place = ordered(places, 'place');
-  const segments = root.node('segments/rows', 'Reshape', [graph.input('segments'), rowShape()]);
   const same = root.node('same_state', 'Equal', [
     root.node('segments/column', 'Unsqueeze', [segments, graph.int64([2])]),
     root.node('segments/row', 'Unsqueeze', [segments, graph.int64([1])]),
