@@ -21,8 +21,11 @@ export const hiddenBias = (module: Module, hidden: Value): Value =>
 /** @param hidden bool, broadcast to (B, H, M, N): true where a key is hidden */
 export function visibilityOf(module: Module, hidden: Value): Visibility {
   const { graph } = module;
-  const numbers = module.node('hidden/numbers', 'Cast', [hidden], { to: ELEMENT_TYPES.int32 });
-  const count = module.node('hidden/count', 'ReduceSum', [numbers], { keepdims: 0 });
+  const numbers = module.node('hidden/numbers', 'Cast', [hidden], { to: ELEMENT_TYPES.float32 });
+  const row = module.node('hidden/row', 'Reshape', [numbers, graph.int64([-1])]);
+  // A zero goes in front, as CUDA adds up nothing at all where the mask is empty.
+  const all = module.node('hidden/all', 'Concat', [graph.float32([0]), row], { axis: 0 });
+  const count = module.node('hidden/count', 'ReduceSum', [all], { keepdims: 0 });
   const some = module.node('hidden/some', 'Cast', [count], { to: ELEMENT_TYPES.bool });
   const size = module.node('hidden/size', 'Size', [hidden]);
   const none = module.node('hidden/of_none', 'Equal', [size, graph.int64(0)]);
