@@ -4,6 +4,7 @@ import * as z from 'zod';
 /** Every warning code, and what it says. */
 export const WARNINGS = {
   unknown_words: "Words of an input are not in the model's vocabulary",
+  clipped_values: 'Values of an input are larger than it can have, and count as its largest',
   unfamiliar_input: 'An input is far from what the model was trained on',
 } as const satisfies Record<string, string>;
 

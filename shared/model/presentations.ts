@@ -7,6 +7,8 @@ export interface Traits {
   readonly kind: 'picture' | 'array' | 'text';
   /** Each token has a place in a picture, so that parts can be hidden and unfinished grids be shown. */
   readonly hasPlaces: boolean;
+  /** Grey of 16 bits is read as it is, since it measures or counts; elsewhere what is above 255 is white. */
+  readonly readsSixteenBits: boolean;
   /** A value is also given, and answered, as JSON. */
   readonly isJson: boolean;
   /** A text follows a format and stands for a list or a record. */
@@ -21,6 +23,7 @@ export interface Traits {
 const picture = {
   kind: 'picture',
   hasPlaces: true,
+  readsSixteenBits: false,
   isJson: false,
   isStructured: false,
   charactersPerToken: 0,
@@ -29,6 +32,7 @@ const picture = {
 const structured = {
   kind: 'text',
   hasPlaces: false,
+  readsSixteenBits: false,
   isJson: true,
   isStructured: true,
   charactersPerToken: 64,
@@ -36,9 +40,9 @@ const structured = {
 
 export const PRESENTATION_TRAITS = {
   rgb: picture,
-  depth: picture,
+  depth: { ...picture, readsSixteenBits: true },
   normal: picture,
-  semseg: picture,
+  semseg: { ...picture, readsSixteenBits: true },
   edge: picture,
   features: { ...picture, kind: 'array' },
   // A token of a published vector stands for up to 80 numbers.

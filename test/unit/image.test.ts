@@ -116,8 +116,12 @@ describe('decoding', () => {
       .png()
       .toBuffer();
     const options = { size: 2, channels: 1, resampling: 'nearest' } as const;
-    const decoded = await decodePicture(await inspectPicture(bytes, AT), options, AT);
-    assert.deepEqual([Array.from(decoded.data), decoded.largest], [[0, 1, 256, 65535], 65535]);
+    const picture = await inspectPicture(bytes, AT);
+    const kept = await decodePicture(picture, { ...options, keepsSixteenBits: true }, AT);
+    assert.deepEqual([Array.from(kept.data), kept.largest], [[0, 1, 256, 65535], 65535]);
+    // As edges, say: nothing beyond what 8 bits hold.
+    const clipped = await decodePicture(picture, options, AT);
+    assert.deepEqual([Array.from(clipped.data), clipped.largest], [[0, 1, 255, 255], 255]);
   });
 });
 

@@ -42,7 +42,7 @@ describe('colours are those of Pillow', () => {
     ...['rgb.jpg', 'rgb420.jpg', 'progressive.jpg', 'l.jpg', 'l.png', 'orient6.jpg', 'phone.jpg'],
     ...['cmyk.jpg', 'ycck.jpg', 'cmyk_plain.jpg', 'cmyk_icc.jpg', 'scene_cmyk.jpg'],
     ...['rgba.png', 'rgba.webp', 'rgba16.png', 'la.png', 'p_trns.png', 'rgb16.png'],
-    ...['swapped_profile.png'],
+    ...['swapped_profile.png', 'l16.png', 'la16.png'],
   ];
   for (const name of names)
     test(name, async () => {

@@ -14,6 +14,11 @@ export interface DecodeOptions {
   readonly channels: 1 | 3;
   /** `smooth` for photographs, `nearest` where mixing neighbours would invent values. */
   readonly resampling: 'smooth' | 'nearest';
+  /**
+   * Grey of 16 bits stays as it is, where it measures or counts something. Otherwise what is above 255 becomes
+   * white: Pillow's conversion to RGB takes such values as they are, and cuts them at its largest.
+   */
+  readonly keepsSixteenBits?: boolean;
 }
 
 export interface Pixels {
@@ -47,45 +52,57 @@ function square({ bytes, width, height, cmyk }: Picture, failOn: Strictness): Sh
   return cropped.removeAlpha();
 }
 
+/** What becomes of grey of 16 bits; undefined where there is none, or where it is 8 bits by then. */
+type Sixteen = 'kept' | 'clipped' | undefined;
+
+function sixteenOf(picture: Picture, { channels, keepsSixteenBits }: DecodeOptions): Sixteen {
+  if (!picture.sixteenBit) return undefined;
+  if (keepsSixteenBits && channels === 1) return 'kept';
+  // Of colours and of grey with opacity, Pillow takes the higher byte, as the library does.
+  return picture.channels === 1 ? 'clipped' : undefined;
+}
+
 /** The square in memory as RGB or grey, where the library's order of steps would not be Pillow's. */
-async function plainSquare(
-  picture: Picture,
-  failOn: Strictness,
-  isGrey16: boolean,
-): Promise<Sharp> {
-  const space = picture.cmyk ? 'cmyk' : isGrey16 ? 'grey16' : 'srgb';
+async function plainSquare(picture: Picture, failOn: Strictness, sixteen: Sixteen): Promise<Sharp> {
+  const space = picture.cmyk ? 'cmyk' : sixteen ? 'grey16' : 'srgb';
   const { data, info } = await square(picture, failOn)
     .toColourspace(space)
-    .raw({ depth: isGrey16 ? 'ushort' : 'uchar' })
+    .raw({ depth: sixteen ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true });
   const { width, height } = info;
   if (picture.cmyk) return sharp(rgbOfCmyk(data), { raw: { width, height, channels: 3 } });
-  if (!isGrey16) return sharp(data, { raw: { width, height, channels: info.channels } });
+  if (!sixteen) return sharp(data, { raw: { width, height, channels: info.channels } });
   const values = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
-  return sharp(values, { raw: { width, height, channels: 1 } }).pipelineColourspace('grey16');
+  const raw = { width, height, channels: 1 } as const;
+  if (sixteen === 'kept') return sharp(values, { raw }).pipelineColourspace('grey16');
+  return sharp(
+    Uint8Array.from(values, (value) => Math.min(value, 255)),
+    { raw },
+  );
 }
 
 async function decode(picture: Picture, options: DecodeOptions, failOn: Strictness) {
   const { size, channels, resampling } = options;
   const isResized = Math.min(picture.width, picture.height) !== size;
   // Resizing weighs colours by their opacity, where Pillow has dropped it by then.
-  const isPlain = !picture.cmyk && !(picture.alpha && isResized);
-  const sixteen = picture.sixteenBit && channels === 1;
+  const sixteen = sixteenOf(picture, options);
+  const isPlain = !picture.cmyk && sixteen !== 'clipped' && !(picture.alpha && isResized);
   let pipeline = isPlain ? square(picture, failOn) : await plainSquare(picture, failOn, sixteen);
   if (isResized) {
     const kernel = resampling === 'nearest' ? 'nearest' : 'cubic';
     pipeline = pipeline.resize(size, size, { kernel, fastShrinkOnLoad: false });
   }
-  const space = channels === 3 ? 'srgb' : sixteen ? 'grey16' : 'b-w';
+  const isKept = sixteen === 'kept';
+  const space = channels === 3 ? 'srgb' : isKept ? 'grey16' : 'b-w';
   return await pipeline
     .toColourspace(space)
-    .raw({ depth: sixteen ? 'ushort' : 'uchar' })
+    .raw({ depth: isKept ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true });
 }
 
 /**
  * Pixels (size, size, channels): upright, cropped to the centre square, resized unless they have the
- * size already. Values are 0 to 65535 for one channel of a 16-bit file, else 0 to 255.
+ * size already. Values are 0 to 65535 where 16 bits are kept, else 0 to 255.
  * @throws FailureError `invalid_image` when the file is damaged
  */
 export async function decodePicture(
@@ -94,7 +111,6 @@ export async function decodePicture(
   pointer: string,
 ): Promise<Pixels> {
   const { channels } = options;
-  const sixteen = picture.sixteenBit && channels === 1;
   const { data, info } = await decode(picture, options, 'warning')
     .catch((cause: unknown) => {
       if (cause instanceof Error && HARMLESS.test(cause.message))
@@ -111,6 +127,6 @@ export async function decodePicture(
   }
   // A copy of its own, which can be handed to another thread.
   const copy = new Uint8Array(data);
-  if (!sixteen) return { data: copy, largest: 255 };
+  if (sixteenOf(picture, options) !== 'kept') return { data: copy, largest: 255 };
   return { data: new Uint16Array(copy.buffer), largest: 65535 };
 }

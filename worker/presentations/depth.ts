@@ -1,4 +1,5 @@
 /** Depth: without a scale, as the published models standardise it. */
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { decodePicture } from '../image/decode.ts';
 import { turbo } from '../image/palettes.ts';
 import { PNG, png8, png16 } from '../image/png.ts';
@@ -13,8 +14,9 @@ export const depth: GridPresentation = {
   async fromPicture(picture, { info, config, at }) {
     const size = sideOf(info);
     const channels = config.n_channels === 1 ? 1 : 3;
+    const keepsSixteenBits = traitsOf(info.presentation).readsSixteenBits;
     // Interpolated depth would belong to no surface.
-    const options = { size, channels, resampling: 'nearest' } as const;
+    const options = { size, channels, resampling: 'nearest', keepsSixteenBits } as const;
     const { data, largest } = await decodePicture(picture, options, at);
     return planesFeed(standardisedDepth(data, largest), channels, size);
   },

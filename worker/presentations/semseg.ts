@@ -2,6 +2,7 @@
 import { refusal } from '../../shared/api/problem.ts';
 import { itemAt, valueAt } from '../../shared/lookup.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { decodePicture } from '../image/decode.ts';
 import { decodeIndexed } from '../image/indexedPng.ts';
 import { PIXEL_LIMIT, type Picture } from '../image/inspect.ts';
@@ -59,7 +60,12 @@ async function pictureClasses(
   const indexed = indexedClasses(picture, info.palette, size);
   if (indexed) return indexed;
   const grey = picture.channels <= 2 && !picture.palette;
-  const options = { size, channels: grey ? 1 : 3, resampling: 'nearest' } as const;
+  const options = {
+    size,
+    channels: grey ? 1 : 3,
+    resampling: 'nearest',
+    keepsSixteenBits: traitsOf(info.presentation).readsSixteenBits,
+  } as const;
   const { data } = await decodePicture(picture, options, at);
   if (grey) return data;
   const classes = info.palette && classesOfColours(data, info.palette);

@@ -7,6 +7,7 @@ import type { Picture } from '../image/inspect.ts';
 import type { OpenedFile } from '../presentations/threadTasks.ts';
 import { inThread } from '../threads/inThread.ts';
 import { ownedBuffers } from '../threads/serve.ts';
+import { warnOfClipping } from './clipping.ts';
 import { encodeArray, encodePicture } from './encodeValues.ts';
 import { warnOfUnfamiliar } from './familiar.ts';
 import { laneOf, type Reading } from './reading.ts';
@@ -91,6 +92,7 @@ export async function fileTokens(
   const { width, height } = picture;
   reading.countPixels(width * height, at);
   const size = { width, height };
+  warnOfClipping(picture, info.presentation, at, reading);
   await warnOfUnfamiliar(picture, modality, model, at, reading);
   if (info.pixels)
     return { tokens: await pixelTokens(picture, modality, model, at, reading), size };
