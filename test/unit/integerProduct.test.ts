@@ -117,10 +117,10 @@ test('a row gives the same bytes alone and beside any others', async () => {
 });
 
 test('a row of zeros gives zeros, and no rows give none', async () => {
-  assert.deepEqual(
-    await products([Array.from({ length: INPUTS }, () => 0)]),
-    Array.from({ length: OUTPUTS }, () => 0),
-  );
+  // Of either sign, which the next addition forgets.
+  const zeros = await products([Array.from({ length: INPUTS }, () => 0)]);
+  assert.equal(zeros.length, OUTPUTS);
+  assert.ok(zeros.every((value) => value === 0));
   assert.deepEqual(await products([]), []);
 });
 

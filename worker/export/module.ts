@@ -5,6 +5,8 @@ import type { Weights } from './weights.ts';
 
 export interface Module {
   readonly graph: GraphBuilder;
+  /** `/encoder.3/attn`, empty for the whole model. */
+  readonly path: string;
   readonly weights: Weights;
   /** A part of this module, such as `at('encoder', 3)` or `at('attn')`. */
   at(...path: readonly (string | number)[]): Module;
@@ -36,6 +38,7 @@ export const rootModule = (graph: GraphBuilder, weights: Weights): Module =>
 function moduleAt(graph: GraphBuilder, weights: Weights, path: string): Module {
   return {
     graph,
+    path,
     weights,
     at: (...parts) => moduleAt(graph, weights.scope(...parts), `${path}/${parts.join('.')}`),
     weight: (name, shape, as) => graph.external(weights.tensor(name, shape, as)),

@@ -20,12 +20,12 @@ export type Operand = Value | QuantizedRows;
 const MIDDLE = 128;
 /** Steps on either side of it. */
 const STEPS = 127;
-/** Stands in for the scale of a row of zeros. */
-const LEAST_SCALE = 1e-12;
+/** Beyond every value. */
+const FAR = 3e38;
 
 /**
  * Quantizes each row by its own largest magnitude. The operators are the ones that pass over the values least
- * often, and share the rows among threads.
+ * often, and share the rows among threads. A row of zeros has a scale of zero, which makes zeros of its codes.
  * @param x (..., inputs) as float32
  * @param inputs size of the last axis
  */
@@ -43,10 +43,10 @@ export function quantizeRows(module: Module, x: Value, inputs: number): Quantize
     graph.int64([1]),
     last,
   ]);
-  const raw = module.node('rows/raw_scales', 'Mul', [largest, graph.float32(1 / STEPS)]);
-  const scales = module.node('rows/scales', 'Max', [raw, graph.float32(LEAST_SCALE)]);
-  const shape = module.node('rows/shape', 'Shape', [scales]);
-  const middles = module.node('rows/middles', 'Expand', [graph.uint8(MIDDLE), shape]);
+  const scales = module.node('rows/scales', 'Mul', [largest, graph.float32(1 / STEPS)]);
+  // A middle for each row: whatever is divided by so much is next to zero.
+  const far = graph.float32(FAR);
+  const middles = module.node('rows/middles', 'QuantizeLinear', [scales, far, graph.uint8(MIDDLE)]);
   const codes = module.node('rows/codes', 'QuantizeLinear', [x, scales, middles], {
     axis: -1,
     block_size: inputs,
@@ -55,24 +55,30 @@ export function quantizeRows(module: Module, x: Value, inputs: number): Quantize
 }
 
 /**
- * `rows @ weight`, widened.
+ * `rows @ weight` in the unit of each row's scale.
  * @param weight int8 (inputs, outputs)
  * @param weightScales float32 (outputs)
  * @returns float32 (..., outputs)
  */
-export function integerProduct(
+export const unscaledProduct = (
+  module: Module,
+  codes: Value,
+  weight: Value,
+  weightScales: Value,
+): Value =>
+  module.node('MatMul/integers', 'MatMulIntegerToFloat', [
+    codes,
+    weight,
+    module.graph.float32(1),
+    weightScales,
+    module.graph.uint8(MIDDLE),
+  ]);
+
+/** `rows @ weight`, widened; weights and result as of `unscaledProduct`. */
+export const integerProduct = (
   module: Module,
   { codes, scales }: QuantizedRows,
   weight: Value,
   weightScales: Value,
-): Value {
-  const { graph } = module;
-  const product = module.node('MatMul/integers', 'MatMulIntegerToFloat', [
-    codes,
-    weight,
-    graph.float32(1),
-    weightScales,
-    graph.uint8(MIDDLE),
-  ]);
-  return module.node('MatMul', 'Mul', [product, scales]);
-}
+): Value =>
+  module.node('MatMul', 'Mul', [unscaledProduct(module, codes, weight, weightScales), scales]);

@@ -12,7 +12,13 @@ import {
   int8RowsEncoding,
 } from '../precision/encodings.ts';
 import { narrow } from './half.ts';
-import { integerProduct, type Operand, quantizeRows } from './integerProduct.ts';
+import {
+  integerProduct,
+  type Operand,
+  type QuantizedRows,
+  quantizeRows,
+  unscaledProduct,
+} from './integerProduct.ts';
 
 const INT8_BLOCKS: BlockShape = { bits: 8, block: 32 };
 const INT4_BLOCKS: BlockShape = { bits: 4, block: 32 };
@@ -48,15 +54,7 @@ export function matrixProduct(
 ): Value {
   const { graph, weights } = module;
   const shape = [outputs, inputs];
-  if (typeof x !== 'string') {
-    const [codes, scales] = weights.encoded('weight', shape, int8ProductEncoding);
-    return integerProduct(
-      module,
-      x,
-      graph.stored(present(codes, 'the encoded codes')),
-      graph.stored(present(scales, 'the encoded scales')),
-    );
-  }
+  if (typeof x !== 'string') return integerProduct(module, x, ...integerWeight(module, shape));
   if (weights.precision === 'int8' && use !== 'wide')
     return matrixProduct(module, quantizeRows(module, x, inputs), [inputs, outputs], use);
   switch (weights.precision) {
@@ -86,6 +84,25 @@ export function matrixProduct(
     }
   }
 }
+
+/** The module's tensor `weight` in 8 bits: codes (inputs, outputs) and scales (outputs). */
+function integerWeight(module: Module, shape: readonly number[]): [codes: Value, scales: Value] {
+  const [codes, scales] = module.weights.encoded('weight', shape, int8ProductEncoding);
+  return [
+    module.graph.stored(present(codes, 'the encoded codes')),
+    module.graph.stored(present(scales, 'the encoded scales')),
+  ];
+}
+
+/**
+ * As `matrixProduct` of rows in 8 bits, without the scales of the rows: for values that are quantized next,
+ * where a factor of a whole row changes no code. Who reads these takes the scales with them.
+ */
+export const productBeforeScales = (
+  module: Module,
+  { codes }: QuantizedRows,
+  [inputs, outputs]: readonly [number, number],
+): Value => unscaledProduct(module, codes, ...integerWeight(module, [outputs, inputs]));
 
 /**
  * Rows of the table `name` (rows, columns) at `ids` (...).

@@ -2,8 +2,9 @@
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
 import { narrow, widen } from './half.ts';
+import { type Operand, quantizeRows } from './integerProduct.ts';
 import { narrowLinear } from './linear.ts';
-import { sharedOperand } from './matrix.ts';
+import { productBeforeScales, sharedOperand } from './matrix.ts';
 
 export type Activation = 'SiLU' | 'GELU';
 
@@ -28,14 +29,27 @@ export function mlp(module: Module, x: Value, shape: MlpShape): Value {
     narrowLinear(module.at('fc1'), read, [dim, hidden], bias, 'feed_forward'),
     shape.activation,
   );
-  const inner = shape.gated
-    ? module.node('gated', 'Mul', [
-        gate,
-        narrowLinear(module.at('fc3'), read, [dim, hidden], bias, 'feed_forward'),
-      ])
-    : gate;
+  const inner = shape.gated ? gatedInner(module, gate, read, shape) : gate;
   const fed = narrowLinear(module.at('fc2'), inner, [hidden, dim], bias, 'feed_forward');
   return widen(module, fed, 'wide');
+}
+
+/** `gate * fc3(x)`, as `fc2` reads it. */
+function gatedInner(
+  module: Module,
+  gate: Value,
+  read: Operand,
+  { dim, hidden, bias }: MlpShape,
+): Operand {
+  const multiply = (values: Value) => module.node('gated', 'Mul', [gate, values]);
+  if (typeof read === 'string' || bias)
+    return multiply(narrowLinear(module.at('fc3'), read, [dim, hidden], bias, 'feed_forward'));
+  const rows = quantizeRows(
+    module.at('fc2'),
+    multiply(productBeforeScales(module.at('fc3'), read, [dim, hidden])),
+    hidden,
+  );
+  return { codes: rows.codes, scales: module.node('scales', 'Mul', [rows.scales, read.scales]) };
 }
 
 /** SiLU is x * sigmoid(x); GELU is the exact one, by erf. */

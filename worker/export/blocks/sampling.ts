@@ -63,6 +63,10 @@ const BLOCK = 128;
 interface Scores {
   /** (P, V) */
   readonly logits: Value;
+  /** (P, V) `exp(logits - highest)`. */
+  readonly exponents: Value;
+  /** (P, 1) the sum of `exponents`. */
+  readonly total: Value;
   /** (P, 1) the highest logit. */
   readonly highest: Value;
   /** (P, 1) above 0. */
@@ -77,25 +81,29 @@ export function drawTokens(module: Module, logits: Value, given: SamplingInputs)
     node(`${name}/column`, 'Unsqueeze', [x, graph.int64([1])]); // (P, 1)
   const highest = node('highest', 'ReduceMax', [logits, graph.int64([-1])], { keepdims: 1 }); // (P, 1)
   const best = node('best', 'ArgMax', [logits], { axis: -1, keepdims: 0 }); // (P)
-  const unfiltered = exponents(module.at('unfiltered'), logits, highest);
+  const below = node('below_highest', 'Sub', [logits, highest]); // (P, V)
+  const exponents = node('exponents', 'Exp', [below]); // (P, V)
+  const total = sumOfRows(module, 'exponents/total', exponents);
 
   const greedy = node('greedy', 'LessOrEqual', [given.temperature, graph.float32(1e-10)]); // (P)
   const divisor = node('divisor', 'Where', [greedy, graph.float32(1), given.temperature]);
-  const scaled = node('scaled', 'Div', [
-    node('below_highest', 'Sub', [logits, highest]),
-    column(divisor, 'divisor'),
-  ]);
+  const scaled = node('scaled', 'Div', [below, column(divisor, 'divisor')]);
   // Where the most likely token is taken, no other has any weight.
   const sharpness = node('sharpness', 'Max', [given.temperature, graph.float32(1e-30)]); // (P)
   const all = node('weights', 'Exp', [scaled]); // (P, V)
-  const weights = graph.branch(
-    '/sampling/filtered',
+  const weights = module.branch(
+    'filtered',
     given.filters.any,
     () =>
-      filter(module, all, { logits, highest, temperature: column(sharpness, 'sharpness') }, given),
+      filter(
+        module,
+        all,
+        { logits, exponents, total, highest, temperature: column(sharpness, 'sharpness') },
+        given,
+      ),
     () => node('unfiltered', 'Identity', [all]),
   );
-  const { ids: picked, total } = pick(module.at('pick'), weights, given.draw, best);
+  const { ids: picked, total: kept } = pick(module.at('pick'), weights, given.draw, best);
   const ids = node('ids', 'Where', [greedy, best, picked]);
   const at = column(ids, 'ids');
   const share = (of: Value, sum: Value, name: string) => {
@@ -104,46 +112,51 @@ export function drawTokens(module: Module, logits: Value, given: SamplingInputs)
   };
   return {
     ids,
-    confidence: share(weights, total, 'confidence'),
-    likelihood: share(unfiltered.values, unfiltered.total, 'likelihood'),
+    confidence: share(weights, kept, 'confidence'),
+    likelihood: share(exponents, total, 'likelihood'),
   };
 }
 
-/** exp(x - highest), and the sum of each row (P, 1). */
-function exponents(module: Module, x: Value, highest: Value) {
-  const { graph } = module;
-  const values = module.node('exp', 'Exp', [module.node('below', 'Sub', [x, highest])]);
-  const total = module.node('total', 'ReduceSum', [values, graph.int64([-1])], { keepdims: 1 });
-  return { values, total };
-}
+/** (P, V) -> (P, 1) */
+const sumOfRows = (module: Module, name: string, x: Value): Value =>
+  module.node(name, 'ReduceSum', [x, module.graph.int64([-1])], { keepdims: 1 });
 
 /** Weights of zero for what top-k, and then top-p on what it leaves, take away. */
-function filter(
-  module: Module,
-  weights: Value,
-  { logits, highest, temperature }: Scores,
-  given: SamplingInputs,
-): Value {
+function filter(module: Module, weights: Value, scores: Scores, given: SamplingInputs): Value {
   const { graph } = module;
-  const topK = module.at('top_k');
-  const afterTopK = graph.branch(
-    '/sampling/top_k',
-    given.filters.topK,
-    () => keepFrom(topK, logits, borderOfTopK(topK, logits, given)),
-    () => topK.node('off', 'Identity', [logits]),
-  );
-  const topP = module.at('top_p');
-  const p = topP.node('column', 'Unsqueeze', [given.topP, graph.int64([1])]);
-  const border = graph.branch(
-    '/sampling/top_p',
-    given.filters.topP,
-    () => keptByTopP(topP, { logits: afterTopK, highest, temperature }, p),
-    () => topP.node('off', 'Identity', [graph.float32([LOWEST / 2])]),
-  ); // (P, 1), or (1)
+  const { filters } = given;
+  const p = module.node('top_p/column', 'Unsqueeze', [given.topP, graph.int64([1])]);
+  // Of what top-k leaves, top-p sees the sums anew.
+  const border = module.branch(
+    'by_top_k',
+    filters.topK,
+    () => {
+      const topK = module.at('top_k');
+      const { logits } = scores;
+      const least = borderOfTopK(topK, logits, given);
+      const out = topK.node('below_border', 'Less', [logits, least]);
+      const without = (x: Value, none: number, name: string) =>
+        topK.node(name, 'Where', [out, graph.float32(none), x]);
+      const exponents = without(scores.exponents, 0, 'kept_exponents');
+      const left = {
+        ...scores,
+        logits: without(logits, LOWEST, 'kept_logits'),
+        exponents,
+        total: sumOfRows(topK, 'kept_total', exponents),
+      };
+      return topK.branch(
+        'by_top_p',
+        filters.topP,
+        () => topK.node('higher', 'Max', [least, keptByTopP(topK.at('top_p'), left, p)]),
+        () => topK.node('only', 'Identity', [least]),
+      );
+    },
+    () => keptByTopP(module.at('top_p'), scores, p),
+  ); // (P, 1)
   const kept = module.node(
     'kept',
     'Cast',
-    [module.node('kept/rows', 'GreaterOrEqual', [afterTopK, border])],
+    [module.node('kept/rows', 'GreaterOrEqual', [scores.logits, border])],
     { to: ELEMENT_TYPES.float32 },
   );
   return module.node('kept/weights', 'Mul', [weights, kept]);
@@ -170,23 +183,13 @@ function borderOfTopK(module: Module, logits: Value, { topK, topKMost }: Samplin
 }
 
 /** @param p (P, 1) @returns (P, 1) the lowest logit that top-p keeps; below all of them where it is off */
-function keptByTopP(module: Module, { logits, highest, temperature }: Scores, p: Value): Value {
-  const { values, total } = exponents(module.at('all'), logits, highest);
+function keptByTopP(module: Module, scores: Scores, p: Value): Value {
   const isOff = module.node('off_rows', 'LessOrEqual', [p, module.graph.float32(0)]);
   // A row that keeps everything is settled at once.
   const share = module.node('share', 'Where', [isOff, module.graph.float32(2), p]);
-  const rows = { logits, highest, exponents: values, total, temperature, p: share };
-  const border = borderOfTopP(module, rows);
+  const border = borderOfTopP(module, { ...scores, p: share });
   return module.node('border/open', 'Where', [isOff, module.graph.float32(LOWEST / 2), border]);
 }
-
-/** What lies below the border is as good as impossible. @param border (P, 1), or (1) */
-const keepFrom = (module: Module, logits: Value, border: Value): Value =>
-  module.node('kept_logits', 'Where', [
-    module.node('below_border', 'Less', [logits, border]),
-    module.graph.float32(LOWEST),
-    logits,
-  ]);
 
 /**
  * The first token at which the running sum exceeds draw * total.

@@ -153,7 +153,7 @@ function settledInterval(module: Module, rows: TopPRows, goal: Value): Interval 
   const body = module.at('halved');
   return asInterval(
     graph.loop(
-      '/sampling/top_p/halving',
+      `${module.path}/halving`,
       graph.int64(HALVINGS),
       any(start, halving(start, first).open),
       names.map((name) => ({
