@@ -3,6 +3,7 @@ import { itemAt } from '../../shared/lookup.ts';
 import { sample } from '../diffusion/sampler.ts';
 import { normals } from '../engine/rng.ts';
 import type { DecodedValues } from '../presentations/presentation.ts';
+import { runInParts } from '../session/outOfMemory.ts';
 import type { FloatTensor, LoadedModelSet, LoadedTokenizer, Tensor } from '../session/types.ts';
 import { tokenizerOf } from './tokenizerOf.ts';
 
@@ -27,8 +28,8 @@ export interface SampleIds {
 }
 
 /**
- * Decoded values of a modality's ids for several samples, in one run of the tokenizer (for many, in a
- * few). A sample's values depend on its own ids, the seed and its number alone.
+ * Decoded values of a modality's ids for several samples, in one run of the tokenizer (for many, or where
+ * memory is short, in a few). A sample's values depend on its own ids, the seed and its number alone.
  * @returns in the order given; undefined when the modality's tokenizer is not loaded
  */
 export async function decodeMany(
@@ -43,7 +44,8 @@ export async function decodeMany(
   for (let start = 0; start < samples.length; start += ROWS) {
     options.signal?.throwIfAborted();
     const rows = samples.slice(start, start + ROWS);
-    decoded.push(...(await decodeRows(rows, modality, tokenizer, options)));
+    const run = (part: readonly SampleIds[]) => decodeRows(part, modality, tokenizer, options);
+    decoded.push(...(await runInParts(rows, run)));
   }
   return decoded;
 }
