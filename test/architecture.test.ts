@@ -124,6 +124,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
     'session',
   ],
   registry: ['tasks', 'session', 'log.ts', 'byteSize.ts'],
+  remote: ['registry', 'tasks', 'session', 'owner.ts', 'byteSize.ts', 'storeConfig.ts'],
   service: ['jobs', 'tasks', 'registry', 'threads', 'session', 'log.ts'],
   http: ['jobs', 'service', 'log.ts'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
@@ -193,6 +194,7 @@ test('the environment is read only where configuration is parsed', () => {
     'worker/main.ts',
     'worker/export/cli.ts',
     'worker/hub/cli.ts',
+    'worker/remote/pushCli.ts',
   ];
   const readers = files.filter(
     (file) =>

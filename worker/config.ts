@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { parseSize, SIZE_FORM } from './byteSize.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
+import { absentOf, modelStoreOf, type OpenStore, optional, storeFields } from './storeConfig.ts';
 
 const whole = (fallback: number, minimum: number, maximum: number) =>
   z.coerce.number().int().min(minimum).max(maximum).default(fallback);
@@ -11,8 +12,11 @@ export const workerConfigSchema = z.object({
   FOURM_WORKER_PORT: whole(8788, 0, 65535),
   /** Address it listens on. */
   FOURM_WORKER_HOST: z.string().min(1).default('127.0.0.1'),
-  /** Folder of exported model sets, each a sub-folder with a `set.json`. */
-  FOURM_MODELS_DIR: z.string().min(1),
+  /** Folder of exported model sets, each a sub-folder with a `set.json`. It may be left out with a store. */
+  FOURM_MODELS_DIR: optional,
+  ...storeFields,
+  /** Folder for models that come from the store; one version of each is kept. */
+  FOURM_MODELS_CACHE: z.string().min(1).default('.data/model-cache'),
   /** Shared with the edge; signs every internal request. */
   FOURM_WORKER_SECRET: z.string().min(16, 'needs at least 16 characters'),
   /** CPU threads of a model; 0 leaves it to the runtime. */
@@ -53,7 +57,10 @@ export const workerConfigSchema = z.object({
 export interface WorkerConfig {
   readonly port: number;
   readonly host: string;
-  readonly modelsFolder: string;
+  readonly modelsFolder: string | undefined;
+  /** Where further models lie; undefined for nowhere. */
+  readonly modelStore: OpenStore | undefined;
+  readonly modelCache: string;
   readonly secret: string;
   /** Undefined: the runtime's own choice. */
   readonly threads: number | undefined;
@@ -75,17 +82,23 @@ export function parseWorkerConfig(
   environment: Readonly<Record<string, string | undefined>>,
 ): WorkerConfig {
   const parsed = workerConfigSchema.safeParse(environment);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      (issue) => `  ${issue.path.join('.')}: ${issue.message}`,
-    );
-    throw new Error(`the worker's configuration is not usable:\n${problems.join('\n')}`);
+  const problems = parsed.success
+    ? absentOf(parsed.data).map((name) => `${name}: is needed with FOURM_MODELS_STORE=s3`)
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const { FOURM_MODELS_DIR: folder, FOURM_MODELS_STORE: store = 'none' } = environment;
+  if (!folder && store === 'none')
+    problems.push('FOURM_MODELS_DIR: is needed, unless FOURM_MODELS_STORE names a store');
+  if (!parsed.success || problems.length > 0) {
+    const lines = problems.map((problem) => `  ${problem}`);
+    throw new Error(`the worker's configuration is not usable:\n${lines.join('\n')}`);
   }
   const { data } = parsed;
   return {
     port: data.FOURM_WORKER_PORT,
     host: data.FOURM_WORKER_HOST,
     modelsFolder: data.FOURM_MODELS_DIR,
+    modelStore: modelStoreOf(data),
+    modelCache: data.FOURM_MODELS_CACHE,
     secret: data.FOURM_WORKER_SECRET,
     threads: data.FOURM_THREADS || undefined,
     device: data.FOURM_DEVICE,

@@ -5,9 +5,12 @@ import { refusal } from '../shared/api/problem.ts';
 import type { WorkerConfig } from './config.ts';
 import { startServer } from './http/server.ts';
 import type { Log } from './log.ts';
+import { combined } from './registry/combined.ts';
 import { folderSource } from './registry/folderSource.ts';
+import type { OfferSource } from './registry/offer.ts';
 import { createRegistry } from './registry/registry.ts';
 import { watchModels } from './registry/watch.ts';
+import { storedSource } from './remote/storedSource.ts';
 import { createGate } from './service/gate.ts';
 import { warmUp } from './service/warmUp.ts';
 import { closeThreads } from './threads/inThread.ts';
@@ -28,14 +31,22 @@ export interface Worker {
 /** Time for the answers of requests that were ended to reach their callers. */
 const FLUSH_MILLISECONDS = 2_000;
 
+/** Every place that models come from. */
+async function openSources(config: WorkerConfig, log: Log): Promise<OfferSource> {
+  const { threads, device, modelsFolder, modelStore, modelCache: cache } = config;
+  const sources: OfferSource[] = [];
+  if (modelsFolder !== undefined) sources.push(folderSource(modelsFolder, { threads, device }));
+  if (modelStore) sources.push(storedSource(await modelStore(log), { threads, device, cache }));
+  return combined(sources);
+}
+
 /**
  * Starts a worker, which listens at once (alive, not ready) and loads its models.
  * @throws Error when there are no models, or the address is taken
  */
 export async function startWorker(config: WorkerConfig, log: Log): Promise<Worker> {
-  const { threads, device } = config;
   const registry = createRegistry({
-    source: folderSource(config.modelsFolder, { threads, device }),
+    source: await openSources(config, log),
     budget: config.memoryBudget,
     waitMilliseconds: config.modelWaitSeconds * 1000,
     warmUp,

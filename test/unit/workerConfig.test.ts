@@ -10,6 +10,11 @@ test('defaults', () => {
     port: 8788,
     host: '127.0.0.1',
     modelsFolder: '/models',
+    modelStore: undefined,
+    modelCache: '.data/model-cache',
+    memoryBudget: undefined,
+    modelWaitSeconds: 120,
+    modelsPollSeconds: 5,
     secret: '0123456789abcdef',
     threads: undefined,
     device: { kind: 'cpu' },
@@ -45,4 +50,36 @@ test('a device is named, with the number of its card', () => {
   assert.deepEqual(device('cuda:3'), { kind: 'cuda', index: 3 });
   for (const text of ['', 'CUDA', 'cuda:', 'cuda:x', 'cuda:-1', 'webgpu', 'cpu:1'])
     assert.throws(() => device(text), /FOURM_DEVICE/, text);
+});
+
+test('an amount of memory is a number with a unit', () => {
+  const budget = (text: string) =>
+    parseWorkerConfig({ ...needed, FOURM_MEMORY_BUDGET: text }).memoryBudget;
+  assert.equal(budget('12GB'), 12e9);
+  assert.equal(budget('1.5 GiB'), 1.5 * 2 ** 30);
+  assert.equal(budget('800mb'), 8e8);
+  assert.equal(budget('1000'), 1000);
+  assert.equal(budget(''), undefined);
+  for (const text of ['much', '-1', '0', '12 apples', 'GB', '1e9'])
+    assert.throws(() => budget(text), /FOURM_MEMORY_BUDGET: has to be a number of bytes/, text);
+});
+
+test('models come from a folder, from a store, or from both', () => {
+  const secret = { FOURM_WORKER_SECRET: needed.FOURM_WORKER_SECRET };
+  assert.throws(() => parseWorkerConfig(secret), /FOURM_MODELS_DIR: is needed/);
+  const disk = parseWorkerConfig({ ...secret, FOURM_MODELS_STORE: 'disk' });
+  assert.equal(disk.modelsFolder, undefined);
+  assert.ok(disk.modelStore);
+  const s3 = {
+    ...needed,
+    FOURM_MODELS_STORE: 's3',
+    S3_BUCKET: 'b',
+    S3_SECRET_ACCESS_KEY: 'hidden',
+  };
+  assert.throws(
+    () => parseWorkerConfig(s3),
+    (error: Error) =>
+      /S3_ACCESS_KEY_ID: is needed with FOURM_MODELS_STORE=s3/.test(error.message) &&
+      !/S3_BUCKET|hidden/.test(error.message),
+  );
 });

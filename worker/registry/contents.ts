@@ -30,13 +30,17 @@ async function isYounger({ home, manifest }: SetMember<Manifest>): Promise<boole
 }
 
 /**
- * Checks the members of a set that may have been changed since their export.
+ * Checks the members of a set that may have been changed since their export, or all of them.
  * @throws SessionError naming the folder and both digests; the signal's reason
  */
-export async function assertContents(set: SetFolder, signal: AbortSignal): Promise<void> {
+export async function assertContents(
+  set: SetFolder,
+  signal: AbortSignal,
+  which: 'changed' | 'all' = 'changed',
+): Promise<void> {
   for (const member of membersOf(set)) {
     const { home, manifest } = member;
-    if (!(await isYounger(member))) continue;
+    if (which === 'changed' && !(await isYounger(member))) continue;
     const files = filesOf(manifest).map((file) => join(home, file));
     const digest = await digestOf(files, signal);
     if (digest !== manifest.digest)

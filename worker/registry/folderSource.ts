@@ -7,7 +7,7 @@ import { loadModelSet } from '../session/registry.ts';
 import { membersOf, readSetFolder, type SetFolder, setFiles } from '../session/setFolder.ts';
 import { describeModel, serveModel } from '../tasks/servedModel.ts';
 import { assertContents } from './contents.ts';
-import { memoryOf } from './memory.ts';
+import { memoryOf, sizedMembers } from './memory.ts';
 import type { Fault, Offer, OfferSource } from './offer.ts';
 
 export interface OpenOptions {
@@ -45,7 +45,7 @@ export async function folderOffer(folder: string, options: OpenOptions): Promise
   const read = await readSetFolder(folder);
   return {
     description: describe(read),
-    bytes: await memoryOf(read, options.device),
+    bytes: memoryOf(await sizedMembers(read), options.device),
     origin: folder,
     version: await versionOf(read, await setFiles(read)),
     open: (signal) => openFolder(folder, options, signal),

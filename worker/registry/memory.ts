@@ -7,30 +7,41 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../shared/model/manifest.ts';
 import { DEVICES, type Device } from '../session/devices.ts';
-import { membersOf, type SetFolder, type SetMember } from '../session/setFolder.ts';
+import { membersOf, type SetFolder } from '../session/setFolder.ts';
 
 /** Two threads with their runtimes, sessions and arenas, whatever is loaded in them. */
 const FIXED = 64 * 2 ** 20;
 /** Weights that are rearranged for their products, and the working memory of runs. */
 const MARGIN = 1.25;
 
+/** A member, with the size of its files of weights. */
+export interface SizedMember {
+  readonly manifest: Manifest;
+  readonly fileBytes: number;
+}
+
 /** Bytes of a member's weights as the device holds them. */
-async function weightBytes(
-  { home, manifest }: SetMember<Manifest>,
-  device: Device,
-): Promise<number> {
-  const { precision, parameters } = manifest;
+function weightBytes({ manifest, fileBytes }: SizedMember, device: Device): number {
+  const { kind, precision, parameters } = manifest;
   if (precision === 'fp32') return 4 * parameters;
   // They are widened when they are loaded, where the device does not compute in 16 bits.
   if (precision === 'fp16') return (DEVICES[device.kind].halves ? 2 : 4) * parameters;
-  const sizes = await Promise.all(manifest.weights.map((file) => stat(join(home, file))));
-  const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
   // What is no matrix, such as a decoder's convolutions, lies there in 16 bits and is widened.
-  return manifest.kind === 'fm' ? bytes : 2 * bytes;
+  return kind === 'fm' ? fileBytes : 2 * fileBytes;
 }
 
-/** Bytes that a set takes. @throws Error where a file of weights is missing */
-export async function memoryOf(set: SetFolder, device: Device): Promise<number> {
-  const weights = await Promise.all(membersOf(set).map((member) => weightBytes(member, device)));
-  return Math.ceil(FIXED + MARGIN * weights.reduce((sum, bytes) => sum + bytes, 0));
+/** Bytes that a set takes. */
+export function memoryOf(members: readonly SizedMember[], device: Device): number {
+  const weights = members.reduce((sum, member) => sum + weightBytes(member, device), 0);
+  return Math.ceil(FIXED + MARGIN * weights);
+}
+
+/** The members of a folder. @throws Error where a file of weights is missing */
+export async function sizedMembers(set: SetFolder): Promise<SizedMember[]> {
+  return await Promise.all(
+    membersOf(set).map(async ({ home, manifest }) => {
+      const files = await Promise.all(manifest.weights.map((file) => stat(join(home, file))));
+      return { manifest, fileBytes: files.reduce((sum, { size }) => sum + size, 0) };
+    }),
+  );
 }

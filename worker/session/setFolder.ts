@@ -19,6 +19,8 @@ export interface SetMember<M extends Manifest> {
 
 export interface SetFolder {
   readonly folder: string;
+  /** The folder without links on the way, as members' homes are. */
+  readonly home: string;
   readonly set: ModelSet;
   readonly fm: SetMember<FmManifest>;
   /** By the stem that `ModalityInfo.tokenizer` names. */
@@ -37,7 +39,8 @@ export async function readSetFolder(folder: string): Promise<SetFolder> {
     const manifest: TokenizerManifest = await readJson(home, 'model.json', tokenizerManifestSchema);
     tokenizers[stem] = { home, manifest };
   }
-  return { folder, set, fm: { home: fmHome, manifest: fm }, tokenizers };
+  const home = dirname(await inside(folder, 'set.json'));
+  return { folder, home, set, fm: { home: fmHome, manifest: fm }, tokenizers };
 }
 
 export const membersOf = ({ fm, tokenizers }: SetFolder): readonly SetMember<Manifest>[] => [

@@ -1,0 +1,13 @@
+/** Several places that models come from, as one: the models of the first come first. */
+import type { OfferSource } from './offer.ts';
+
+export const combined = (sources: readonly OfferSource[]): OfferSource => ({
+  emptiness: sources.map(({ emptiness }) => emptiness).join('; '),
+  async list() {
+    const all = await Promise.all(sources.map((source) => source.list()));
+    return {
+      offers: all.flatMap(({ offers }) => offers),
+      faults: all.flatMap(({ faults }) => faults),
+    };
+  },
+});

@@ -1,0 +1,72 @@
+/** Settings of the object store that models come from: the same names as the edge's, for the same store. */
+import * as z from 'zod';
+import { present } from '../shared/lookup.ts';
+import { createDiskStore } from '../shared/store/disk.ts';
+import type { Store } from '../shared/store/store.ts';
+import type { Log } from './log.ts';
+
+/** An empty variable counts as absent, as shells and .env files write it. */
+export const optional = z.preprocess(
+  (value) => (value === '' ? undefined : value),
+  z.string().optional(),
+);
+
+export const storeFields = {
+  /** Where models lie beside those of FOURM_MODELS_DIR: none, disk (FOURM_STORE_DIR) or s3 (S3_...). */
+  FOURM_MODELS_STORE: z.enum(['none', 'disk', 's3']).default('none'),
+  /** Folder of the disk store. */
+  FOURM_STORE_DIR: z.string().default('.data/store'),
+  /** Absent for AWS itself. */
+  S3_ENDPOINT: optional,
+  S3_REGION: z.string().default('us-east-1'),
+  S3_BUCKET: optional,
+  S3_ACCESS_KEY_ID: optional,
+  S3_SECRET_ACCESS_KEY: optional,
+};
+
+const storeSchema = z.object(storeFields);
+
+/** Opens the store when it is needed: the AWS SDK takes a while to load. */
+export type OpenStore = (log: Log) => Promise<Store>;
+
+/** Variables that the store needs and that are missing. */
+export function absentOf(settings: z.output<typeof storeSchema>): string[] {
+  if (settings.FOURM_MODELS_STORE !== 's3') return [];
+  const { S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = settings;
+  const needed = { S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY };
+  return Object.entries(needed).flatMap(([name, value]) => (value ? [] : [name]));
+}
+
+/** @returns undefined where no store is asked for. @throws Error naming a variable that is missing */
+export function modelStoreOf(settings: z.output<typeof storeSchema>): OpenStore | undefined {
+  const say =
+    (log: Log) =>
+    (message: string): void =>
+      log({ event: 'store', message });
+  if (settings.FOURM_MODELS_STORE === 'none') return undefined;
+  if (settings.FOURM_MODELS_STORE === 'disk')
+    return async (log) => createDiskStore(settings.FOURM_STORE_DIR, say(log));
+  const s3 = {
+    endpoint: settings.S3_ENDPOINT,
+    region: settings.S3_REGION,
+    bucket: present(settings.S3_BUCKET, 'S3_BUCKET'),
+    accessKeyId: present(settings.S3_ACCESS_KEY_ID, 'S3_ACCESS_KEY_ID'),
+    secretAccessKey: present(settings.S3_SECRET_ACCESS_KEY, 'S3_SECRET_ACCESS_KEY'),
+  };
+  return async (log) => {
+    const { createS3Store } = await import('../shared/store/s3.ts');
+    return createS3Store(s3, say(log));
+  };
+}
+
+/** The store that the environment names. @throws Error naming every variable that is missing or wrong */
+export function parseStore(
+  environment: Readonly<Record<string, string | undefined>>,
+): OpenStore | undefined {
+  const parsed = storeSchema.safeParse(environment);
+  const wrong = parsed.success
+    ? absentOf(parsed.data).map((name) => `FOURM_MODELS_STORE=s3 needs ${name}`)
+    : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  if (!parsed.success || wrong.length > 0) throw new Error(wrong.join('; '));
+  return modelStoreOf(parsed.data);
+}
