@@ -124,12 +124,15 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
     'session',
   ],
   registry: ['tasks', 'session', 'log.ts', 'byteSize.ts'],
-  remote: ['registry', 'tasks', 'session', 'owner.ts', 'byteSize.ts', 'storeConfig.ts'],
+  remote: [
+    ...['registry', 'tasks', 'session'],
+    ...['owner.ts', 'byteSize.ts', 'log.ts', 'storeConfig.ts', 'hubConfig.ts'],
+  ],
   service: ['jobs', 'tasks', 'registry', 'threads', 'session', 'log.ts'],
   http: ['jobs', 'service', 'log.ts'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
   export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors', 'owner.ts'],
-  hub: ['export', 'safetensors', 'owner.ts'],
+  hub: ['export', 'session', 'safetensors', 'owner.ts'],
 };
 
 const imported: Graph = fileGraph(

@@ -1,6 +1,7 @@
 /** The worker's configuration: environment variables, parsed once at the entry. */
 import * as z from 'zod';
 import { parseSize, SIZE_FORM } from './byteSize.ts';
+import { type HubModel, hubEnvironment, hubModels } from './hubConfig.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
 import { absentOf, modelStoreOf, type OpenStore, optional, storeFields } from './storeConfig.ts';
 
@@ -15,7 +16,9 @@ export const workerConfigSchema = z.object({
   /** Folder of exported model sets, each a sub-folder with a `set.json`. It may be left out with a store. */
   FOURM_MODELS_DIR: optional,
   ...storeFields,
-  /** Folder for models that come from the store; one version of each is kept. */
+  /** Models of the Hugging Face hub, with commas: `4m21-b`, `OWNER/NAME`, or such a name with `:int8` behind. */
+  FOURM_MODELS_HUB: hubModels,
+  /** Folder for models that come from the store or the hub. */
   FOURM_MODELS_CACHE: z.string().min(1).default('.data/model-cache'),
   /** Shared with the edge; signs every internal request. */
   FOURM_WORKER_SECRET: z.string().min(16, 'needs at least 16 characters'),
@@ -60,6 +63,9 @@ export interface WorkerConfig {
   readonly modelsFolder: string | undefined;
   /** Where further models lie; undefined for nowhere. */
   readonly modelStore: OpenStore | undefined;
+  readonly modelsHub: readonly HubModel[];
+  /** What the process that pulls them is given: nothing of the worker's secrets. */
+  readonly hubEnvironment: Readonly<Record<string, string>>;
   readonly modelCache: string;
   readonly secret: string;
   /** Undefined: the runtime's own choice. */
@@ -86,8 +92,8 @@ export function parseWorkerConfig(
     ? absentOf(parsed.data).map((name) => `${name}: is needed with FOURM_MODELS_STORE=s3`)
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   const { FOURM_MODELS_DIR: folder, FOURM_MODELS_STORE: store = 'none' } = environment;
-  if (!folder && store === 'none')
-    problems.push('FOURM_MODELS_DIR: is needed, unless FOURM_MODELS_STORE names a store');
+  if (!folder && store === 'none' && !environment.FOURM_MODELS_HUB)
+    problems.push('FOURM_MODELS_DIR: is needed without FOURM_MODELS_STORE and FOURM_MODELS_HUB');
   if (!parsed.success || problems.length > 0) {
     const lines = problems.map((problem) => `  ${problem}`);
     throw new Error(`the worker's configuration is not usable:\n${lines.join('\n')}`);
@@ -98,6 +104,8 @@ export function parseWorkerConfig(
     host: data.FOURM_WORKER_HOST,
     modelsFolder: data.FOURM_MODELS_DIR,
     modelStore: modelStoreOf(data),
+    modelsHub: data.FOURM_MODELS_HUB,
+    hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,
     secret: data.FOURM_WORKER_SECRET,
     threads: data.FOURM_THREADS || undefined,

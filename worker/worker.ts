@@ -10,6 +10,7 @@ import { folderSource } from './registry/folderSource.ts';
 import type { OfferSource } from './registry/offer.ts';
 import { createRegistry } from './registry/registry.ts';
 import { watchModels } from './registry/watch.ts';
+import { hubSource } from './remote/hubSource.ts';
 import { storedSource } from './remote/storedSource.ts';
 import { createGate } from './service/gate.ts';
 import { warmUp } from './service/warmUp.ts';
@@ -33,10 +34,14 @@ const FLUSH_MILLISECONDS = 2_000;
 
 /** Every place that models come from. */
 async function openSources(config: WorkerConfig, log: Log): Promise<OfferSource> {
-  const { threads, device, modelsFolder, modelStore, modelCache: cache } = config;
+  const { threads, device, modelsFolder, modelStore, modelsHub, modelCache: cache } = config;
   const sources: OfferSource[] = [];
   if (modelsFolder !== undefined) sources.push(folderSource(modelsFolder, { threads, device }));
   if (modelStore) sources.push(storedSource(await modelStore(log), { threads, device, cache }));
+  if (modelsHub.length > 0) {
+    const environment = config.hubEnvironment;
+    sources.push(hubSource(modelsHub, { threads, device, cache, log, environment }));
+  }
   return combined(sources);
 }
 

@@ -77,7 +77,7 @@ describe('models in the object store', { skip: skipWithoutDemo() }, () => {
   });
 
   test('are offered as their folder would be, before anything is fetched', async () => {
-    const { offers, faults } = await storedSource(store, options()).list();
+    const { offers, faults } = await storedSource(store, options()).list(never);
     assert.deepEqual(faults, []);
     const local = await folderOffer(join(set.modelsFolder, 'demo'), options());
     assert.deepEqual(offers[0]?.description, local.description);
@@ -103,10 +103,10 @@ describe('models in the object store', { skip: skipWithoutDemo() }, () => {
   test('of a new version take the place of the old one in the cache', async () => {
     await fetchSet(store, stored, cache, never);
     const source = storedSource(store, options());
-    const [before] = (await source.list()).offers;
+    const [before] = (await source.list(never)).offers;
     const next = { ...stored, set: { ...stored.set, digest: 'f'.repeat(64) } };
     await store.put(indexKey('demo'), new TextEncoder().encode(JSON.stringify(next)));
-    const [offer] = (await source.list()).offers;
+    const [offer] = (await source.list(never)).offers;
     assert.notEqual(offer?.version, before?.version);
     await fetchSet(store, next, cache, never);
     assert.deepEqual(await readdir(cache), ['demo@ffffffffffffffff']);
@@ -115,22 +115,22 @@ describe('models in the object store', { skip: skipWithoutDemo() }, () => {
   test('stay known while the store is away; what is no index is a fault of its own', async () => {
     await store.put(indexKey('broken'), new TextEncoder().encode('{"format": 2}'));
     const source = storedSource(store, options());
-    const { offers, faults } = await source.list();
+    const { offers, faults } = await source.list(never);
     assert.deepEqual(
       offers.map(({ description }) => description.id),
       ['demo'],
     );
     assert.match(String(faults[0]?.error), /models\/broken\.json: format/);
     store.list = () => Promise.reject(new Error('the store is away'));
-    assert.equal((await source.list()).offers.length, 1);
-    await assert.rejects(storedSource(store, options()).list(), /the store is away/);
+    assert.equal((await source.list(never)).offers.length, 1);
+    await assert.rejects(storedSource(store, options()).list(never), /the store is away/);
   });
 
   test('whose paths lead out of the cache are refused', async () => {
     const file = { ...stored.files[0]!, path: '../outside.json' };
     const body = JSON.stringify({ ...stored, files: [file] });
     await store.put(indexKey('demo'), new TextEncoder().encode(body));
-    const { faults } = await storedSource(store, options()).list();
+    const { faults } = await storedSource(store, options()).list(never);
     assert.match(String(faults[0]?.error), /files\.0\.path/);
   });
 
@@ -148,7 +148,7 @@ describe('models in the object store', { skip: skipWithoutDemo() }, () => {
   test('in an S3 bucket come out as they went in', { skip: s3Missing() ?? false }, async () => {
     const bucket = createS3Store(await s3Settings());
     const pushed = await pushSet(bucket, join(set.modelsFolder, 'demo'));
-    const [offer] = (await storedSource(bucket, options()).list()).offers;
+    const [offer] = (await storedSource(bucket, options()).list(never)).offers;
     assert.equal(offer?.description.id, 'demo');
     const folder = await fetchSet(bucket, pushed, cache, never);
     assert.deepEqual(await digests(folder), await digests(join(set.modelsFolder, 'demo')));

@@ -33,7 +33,7 @@ describe('the files of a set', { skip: skipWithoutDemo() }, () => {
 
   test('make another version when one of them changes', async () => {
     const source = folderSource(folder, { device: CPU });
-    const versionOf = async () => (await source.list()).offers.map(({ version }) => version);
+    const versionOf = async () => (await source.list(never)).offers.map(({ version }) => version);
     const before = await versionOf();
     assert.deepEqual(await versionOf(), before);
     await utimes(join(folder, 'm/tok_rgb/weights.bin'), later, later);
@@ -57,7 +57,7 @@ describe('the files of a set', { skip: skipWithoutDemo() }, () => {
     await rm(join(folder, 'm/tok_normal/weights.bin'));
     const text = await readFile(join(folder, 'm/set.json'), 'utf8');
     await writeFile(join(folder, 'm/set.json'), text);
-    const { offers, faults } = await folderSource(folder, { device: CPU }).list();
+    const { offers, faults } = await folderSource(folder, { device: CPU }).list(never);
     assert.deepEqual(offers, []);
     assert.match(String(faults[0]?.error), /tok_normal\/weights\.bin: cannot be read/);
   });

@@ -11,6 +11,8 @@ test('defaults', () => {
     host: '127.0.0.1',
     modelsFolder: '/models',
     modelStore: undefined,
+    modelsHub: [],
+    hubEnvironment: {},
     modelCache: '.data/model-cache',
     memoryBudget: undefined,
     modelWaitSeconds: 120,
@@ -82,4 +84,18 @@ test('models come from a folder, from a store, or from both', () => {
       /S3_ACCESS_KEY_ID: is needed with FOURM_MODELS_STORE=s3/.test(error.message) &&
       !/S3_BUCKET|hidden/.test(error.message),
   );
+});
+
+test('models of the hub are names with a precision; their process gets none of the secrets', () => {
+  const secrets = { HF_TOKEN: 'hf_x', S3_SECRET_ACCESS_KEY: 'hidden', PATH: '/bin' };
+  const parse = (text: string) =>
+    parseWorkerConfig({ ...needed, ...secrets, FOURM_MODELS_HUB: text });
+  const { modelsHub, hubEnvironment } = parse('4m21-b:int8, EPFL-VILAB/4M-7_B_CC12M,');
+  assert.deepEqual(modelsHub, [
+    { name: '4m21-b', precision: 'int8' },
+    { name: 'EPFL-VILAB/4M-7_B_CC12M', precision: 'fp32' },
+  ]);
+  assert.deepEqual(hubEnvironment, { HF_TOKEN: 'hf_x', PATH: '/bin' });
+  for (const text of ['a/b/c', '4m21-b:fp64', '--all', 'a b', '../x'])
+    assert.throws(() => parse(text), /FOURM_MODELS_HUB: has to be names/, text);
 });

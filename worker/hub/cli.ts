@@ -1,7 +1,12 @@
 /** `npm run models:pull -- HUB_ID`: checkpoints from the Hugging Face hub, alone or as complete sets. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { PRECISIONS, type Precision } from '../../shared/model/precisions.ts';
+import { ExportError } from '../export/errors.ts';
+import { SafetensorsError } from '../safetensors/errors.ts';
+import { SessionError } from '../session/types.ts';
 import { HubError } from './errors.ts';
+import { exportPulled } from './exportPulled.ts';
 import {
   isPublished,
   isPublishedModel,
@@ -26,7 +31,11 @@ const USAGE = `usage: npm run models:pull -- HUB_ID [--out DIR] [--revision REV]
   --out       folder for the files, by default .data/checkpoints/NAME
   --revision  branch, tag or commit, by default main
   --endpoint  address of the hub, by default ${HUB_DEFAULTS.endpoint} or HF_ENDPOINT
-  --text-tokenizer  another place of the published text tokenizer, whose digest is checked
+  --export    a folder that must not exist: the checkpoint is exported into it as well
+  --precision of that export: ${PRECISIONS.join(', ')}
+  --name      of the model that is exported, by default the name of the preset or repository
+  --text-tokenizer  another place of the published text tokenizer, whose digest is checked; also as
+              FOURM_TEXT_TOKENIZER
 
 HF_TOKEN gives access to gated and private repositories. What is there already is not fetched again,
 and what was interrupted goes on where it ended.`;
@@ -43,6 +52,10 @@ interface Request {
   readonly out: string | undefined;
   readonly revision: string;
   readonly textTokenizer: string;
+  /** Where to export it, and how; undefined for not at all. */
+  readonly exported:
+    | { readonly folder: string; readonly precision: Precision; readonly name: string | undefined }
+    | undefined;
 }
 
 /** @returns undefined where the arguments ask for nothing or for two things */
@@ -55,7 +68,13 @@ function parseRequest(args: readonly string[]): Request | undefined {
       out: { type: 'string' },
       revision: { type: 'string', default: 'main' },
       endpoint: { type: 'string', default: process.env.HF_ENDPOINT || HUB_DEFAULTS.endpoint },
-      'text-tokenizer': { type: 'string', default: TEXT_TOKENIZER.url },
+      export: { type: 'string' },
+      precision: { type: 'string', default: 'fp32' },
+      name: { type: 'string' },
+      'text-tokenizer': {
+        type: 'string',
+        default: process.env.FOURM_TEXT_TOKENIZER || TEXT_TOKENIZER.url,
+      },
     },
   });
   const given: Readonly<Record<string, unknown>> = values;
@@ -69,7 +88,13 @@ function parseRequest(args: readonly string[]): Request | undefined {
   const [repository] = positionals;
   if (repository !== undefined && !/^\w[\w.-]*\/\w[\w.-]*$/.test(repository))
     throw new HubError('not_found', `${repository}: a repository is named OWNER/NAME`);
+  const precision = PRECISIONS.find((one) => one === values.precision);
+  if (precision === undefined) return undefined;
   return {
+    exported:
+      values.export === undefined
+        ? undefined
+        : { folder: values.export, precision, name: values.name },
     hub: { ...HUB_DEFAULTS, endpoint, token },
     repository,
     preset: presets[0],
@@ -89,7 +114,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(USAGE);
     return 2;
   }
-  const { hub, repository, preset, revision, textTokenizer } = request;
+  const { hub, repository, preset, revision, textTokenizer, exported } = request;
   const name = preset?.[0] ?? repository?.split('/')[1] ?? '';
   const out = request.out ?? join('.data', 'checkpoints', name);
   const report = progressOn(process.stdout);
@@ -112,6 +137,16 @@ async function main(args: readonly string[]): Promise<number> {
     );
     console.log(`tokenizer.json: ${fetched ? 'the text tokenizer that it needs' : 'is there'}`);
   }
+  if (exported) {
+    const isOurs = preset || isPublished(repository ?? '');
+    await exportPulled(checkpoint, exported.folder, {
+      id: exported.name ?? name,
+      precision: exported.precision,
+      ...(isOurs && { licence: WEIGHTS_LICENCE }),
+    });
+    console.log(`\n${exported.folder}: exported in ${exported.precision}`);
+    return 0;
+  }
   // Sets and models are served from the one folder; a checkpoint alone has the name `model` if nothing is said.
   const isServed = preset || isPublishedModel(repository ?? '');
   const target = join('.data', isServed ? 'models' : 'exports', name);
@@ -131,6 +166,9 @@ try {
 } catch (error) {
   const expected =
     error instanceof HubError ||
+    error instanceof ExportError ||
+    error instanceof SafetensorsError ||
+    error instanceof SessionError ||
     (error instanceof TypeError && 'code' in error) ||
     (error instanceof Error && 'syscall' in error);
   if (!expected) throw error;

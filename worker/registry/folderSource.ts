@@ -1,7 +1,7 @@
 /** The models of a folder: each sub-folder with a `set.json`. */
 import { createHash } from 'node:crypto';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Device } from '../session/devices.ts';
 import { loadModelSet } from '../session/registry.ts';
 import { membersOf, readSetFolder, type SetFolder, setFiles } from '../session/setFolder.ts';
@@ -82,8 +82,15 @@ async function findSets(modelsFolder: string): Promise<string[]> {
   return found;
 }
 
-/** Remembers what it has read: a folder whose files stand as before is not read again. */
-export function folderSource(modelsFolder: string, options: OpenOptions): OfferSource {
+/**
+ * Remembers what it has read: a folder whose files stand as before is not read again.
+ * @param only names of sub-folders, where not all are meant
+ */
+export function folderSource(
+  modelsFolder: string,
+  options: OpenOptions,
+  only?: readonly string[],
+): OfferSource {
   const known = new Map<
     string,
     { readonly offer: Offer; readonly stamp: string; files: string[] }
@@ -106,7 +113,9 @@ export function folderSource(modelsFolder: string, options: OpenOptions): OfferS
     async list() {
       const offers: Offer[] = [];
       const faults: Fault[] = [];
-      const folders = await findSets(modelsFolder);
+      const folders = (await findSets(modelsFolder)).filter(
+        (folder) => only === undefined || only.includes(basename(folder)),
+      );
       for (const folder of known.keys()) if (!folders.includes(folder)) known.delete(folder);
       for (const folder of folders) {
         try {

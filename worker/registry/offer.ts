@@ -30,6 +30,6 @@ export interface Offers {
 export interface OfferSource {
   /** What is wrong where it has none. */
   readonly emptiness: string;
-  /** @throws Error when the place itself cannot be read */
-  readonly list: () => Promise<Offers>;
+  /** @throws Error when the place itself cannot be read; the signal's reason */
+  readonly list: (signal: AbortSignal) => Promise<Offers>;
 }

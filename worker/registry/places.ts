@@ -15,11 +15,13 @@ export interface PlacesOptions {
   readonly budget: number;
   readonly log: Log;
   readonly now: () => number;
+  /** Aborts when nothing is looked for any more. */
+  readonly signal: AbortSignal;
 }
 
 export interface Places {
   /** Finds them at the start. @throws Error when one is at fault, or none fits the budget */
-  readonly begin: () => Promise<void>;
+  readonly begin: (signal: AbortSignal) => Promise<void>;
   /** Finds them again. @throws Error when the source cannot be read */
   readonly refresh: () => Promise<void>;
   /** Of the present versions, in order. */
@@ -41,7 +43,7 @@ const idOf = ({ offer }: Place): string => offer.description.id;
 const isInMemory = ({ loaded, loadingSince }: Place): boolean =>
   loaded !== undefined || loadingSince !== undefined;
 
-export function createPlaces({ source, budget, log, now }: PlacesOptions): Places {
+export function createPlaces({ source, budget, log, now, signal }: PlacesOptions): Places {
   let current: Place[] = [];
   let retired: Place[] = [];
   /** Id -> version that was seen once: a folder that is being written looks otherwise the next time. */
@@ -107,7 +109,7 @@ export function createPlaces({ source, budget, log, now }: PlacesOptions): Place
   }
 
   async function look(): Promise<void> {
-    const { offers: listed, faults } = await source.list();
+    const { offers: listed, faults } = await source.list(signal);
     const offers = usable(listed, faults);
     const settled = ({ description: { id }, version }: Offer) => seen.get(id) === version;
     const next = offers.flatMap((offer): Place[] => {
@@ -142,8 +144,8 @@ export function createPlaces({ source, budget, log, now }: PlacesOptions): Place
   const all = (): readonly Place[] => [...current, ...retired];
 
   return {
-    async begin() {
-      const { offers, faults } = await source.list();
+    async begin(given) {
+      const { offers, faults } = await source.list(given);
       const [fault] = faults;
       if (fault) throw fault.error;
       if (offers.length === 0) throw new Error(source.emptiness);

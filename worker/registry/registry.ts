@@ -80,9 +80,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   const { backoffMilliseconds = 1_000, waitMilliseconds = WAIT_MILLISECONDS } = options;
   const budget = options.budget ?? Number.POSITIVE_INFINITY;
   const holdings = createHoldings({ budget, warmUp, log, now });
-  const places = createPlaces({ source, budget, log, now });
   const closing = new AbortController();
   const closed = closing.signal;
+  const places = createPlaces({ source, budget, log, now, signal: closed });
   const { settle, lose, watch, idle } = createAllocation({
     places,
     holdings,
@@ -146,7 +146,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     async load(given) {
       const signal = AbortSignal.any([given, closed]);
-      await places.begin();
+      await places.begin(signal);
       for (const place of places.current()) {
         if (place.offer.bytes > holdings.free()) continue;
         const loaded = await holdings.load(place, signal);
