@@ -3,13 +3,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGraph, type GraphBuilder, type Value } from '../../../worker/onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../../worker/onnx/model.ts';
+import type { Device } from '../../../worker/session/devices.ts';
 import { startRuntime } from '../../../worker/session/runtime.ts';
 import { openGraph } from '../../../worker/session/session.ts';
 import { type GpuOptions, type GpuPart, medianSeconds } from './randomModel.ts';
 
-/** Rows and width of square matrices, and how many products follow each other, by the model's width. */
-const shapeOf = (dim: number) =>
-  dim < 256 ? { width: 256, products: 4 } : { width: 8192, products: 8 };
+/** Width of square matrices, and how many products follow each other. */
+const shapeOf = (device: Device) =>
+  device.kind === 'cpu' ? { width: 512, products: 4 } : { width: 8192, products: 8 };
 
 const signature = {
   inputs: [{ name: 'x', type: 'float32' as const, dims: [1, 1] as const }],
@@ -41,7 +42,7 @@ function chain(width: number, products: number, halves: boolean): GraphBuilder {
 
 /** Operations a second. */
 export async function productRate(options: GpuOptions, halves: boolean): Promise<number> {
-  const { width, products } = shapeOf(options.models.size.dim);
+  const { width, products } = shapeOf(options.device);
   const file = join(options.folder, `products-${halves}.onnx`);
   await writeFile(file, chain(width, products, halves).encode());
   const runtime = startRuntime({ device: options.device });
@@ -62,7 +63,7 @@ export const productRows: GpuPart = async function* (options) {
       name: `products_tflops_${precision}`,
       value: rate / 1e12,
       unit: '',
-      what: `1e12 operations a second in square products of ${shapeOf(options.models.size.dim).width}`,
+      what: `1e12 operations a second in square products of ${shapeOf(options.device).width}`,
     };
   }
 };
