@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FmManifest, fmManifestSchema } from '../../shared/model/manifest.ts';
-import { fusedRunner } from '../../worker/batching/fused/runner.ts';
+import { fusedRunner } from '../../worker/batching/runner.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
 import {
   type ForwardRequest,

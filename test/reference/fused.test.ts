@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import { NO_FILTERS } from '../../shared/plan/filters.ts';
-import { fusedRunner } from '../../worker/batching/fused/runner.ts';
+import { fusedRunner } from '../../worker/batching/runner.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
 import type {
   Condition,

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { FmManifest } from '../../shared/model/manifest.ts';
-import { fusedRunner } from '../../worker/batching/fused/runner.ts';
 import type { PassCount } from '../../worker/batching/passes.ts';
+import { fusedRunner } from '../../worker/batching/runner.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
 import { type ExportedModel, exportedFm } from '../support/exported.ts';
 import { type ReplayOptions, replay } from '../support/replay.ts';

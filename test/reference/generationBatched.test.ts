@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { FmManifest } from '../../shared/model/manifest.ts';
-import { fusedRunner } from '../../worker/batching/fused/runner.ts';
 import { runLockstep } from '../../worker/batching/lockstep.ts';
+import { fusedRunner } from '../../worker/batching/runner.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
 import type { RunRequests } from '../../worker/engine/forward.ts';
 import type { Generated } from '../../worker/engine/generate.ts';

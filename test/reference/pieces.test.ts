@@ -4,16 +4,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import { NO_FILTERS } from '../../shared/plan/filters.ts';
-import { createPace, type Pace } from '../../worker/batching/fused/pieces.ts';
-import { fusedRunner } from '../../worker/batching/fused/runner.ts';
+import { createScheduler } from '../../worker/batching/scheduler.ts';
 import type { WriteRequest } from '../../worker/engine/forward.ts';
 import { philox } from '../../worker/engine/rng.ts';
 import { fullTokens } from '../../worker/engine/tokenState.ts';
 import type { GraphSession } from '../../worker/session/types.ts';
 import { type ExportedModel, exportedFm } from '../support/exported.ts';
 import { REPOSITORY } from '../support/shared.ts';
-
-const steady = (tokens: number): Pace => ({ tokens: () => tokens, learn: () => {} });
 
 describe('sequences in pieces', () => {
   let model: ExportedModel<FmManifest>;
@@ -44,16 +41,17 @@ describe('sequences in pieces', () => {
   });
   after(() => model.close());
 
-  const written = async (pace: Pace, graph: GraphSession = model.generate) =>
-    (await fusedRunner(model.manifest, graph, pace)(requests)).map(({ ids }) => ids);
+  const runner = (piece: number | undefined, graph: GraphSession = model.generate) =>
+    createScheduler(model.manifest, graph, piece === undefined ? {} : { piece }).join().run;
+  const written = async (piece?: number) => (await runner(piece)(requests)).map(({ ids }) => ids);
 
   test('give the tokens that one piece gives, whatever their length', async () => {
-    const whole = await written(steady(64));
+    const whole = await written(64);
     const lengths = whole.map((ids) => ids.length);
     assert.equal(lengths[0], 40);
     assert.ok(new Set(lengths).size >= 3, `sequences of different lengths: ${lengths}`);
-    for (const tokens of [1, 3, 7, 39]) assert.deepEqual(await written(steady(tokens)), whole);
-    assert.deepEqual(await written(createPace()), whole);
+    for (const tokens of [1, 3, 7, 39]) assert.deepEqual(await written(tokens), whole);
+    assert.deepEqual(await written(), whole);
   });
 
   test('stop between two pieces when nobody waits any more', async () => {
@@ -64,23 +62,13 @@ describe('sequences in pieces', () => {
       run: async (...given) => {
         runs++;
         const outputs = await model.generate.run(...given);
-        if (runs === 2) controller.abort(new Error('nobody waits'));
+        if (runs === 4) controller.abort(new Error('nobody waits'));
         return outputs;
       },
     };
-    const run = fusedRunner(model.manifest, graph, steady(5));
+    const run = runner(5, graph);
     await assert.rejects(run(requests, controller.signal), /nobody waits/);
-    assert.equal(runs, 2);
-  });
-
-  test('a pace bounds pieces by time, by the mean of what it learned', () => {
-    const pace = createPace();
-    pace.learn(1, 4, 8);
-    assert.equal(pace.tokens(1), 85);
-    pace.learn(1, 85, 85 * 18);
-    assert.equal(pace.tokens(1), 17, 'the mean of 2 and 18 ms a token');
-    pace.learn(32, 2, 800);
-    assert.equal(pace.tokens(32), 1, 'a step is the least');
-    assert.equal(pace.tokens(1), 17, 'other sizes have their own');
+    // The others would have gone on for eight pieces.
+    assert.equal(runs, 4);
   });
 });

@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
-import { fusedRunner } from '../../worker/batching/fused/runner.ts';
+import { fusedRunner } from '../../worker/batching/runner.ts';
 import { sample } from '../../worker/diffusion/sampler.ts';
 import { normals } from '../../worker/engine/rng.ts';
 import { ExportError } from '../../worker/export/errors.ts';

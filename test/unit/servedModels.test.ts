@@ -1,7 +1,7 @@
 /** Models that die while they serve: loaded again, with the requests under way done once more. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fusedRunner } from '../../worker/batching/fused/runner.ts';
+import { fusedRunner } from '../../worker/batching/runner.ts';
 import type { Job } from '../../worker/jobs/job.ts';
 import { folderOffer, openFolder } from '../../worker/registry/folderSource.ts';
 import { createRegistry, type Registry } from '../../worker/registry/registry.ts';

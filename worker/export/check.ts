@@ -4,7 +4,7 @@ import { toHalves } from '../../shared/half.ts';
 import { fieldOf } from '../../shared/lookup.ts';
 import type { FmManifest, Manifest } from '../../shared/model/manifest.ts';
 import type { Dimension, GraphSignature } from '../../shared/model/signature.ts';
-import { fusedRunner } from '../batching/fused/runner.ts';
+import { fusedRunner } from '../batching/runner.ts';
 import { type ForwardRequest, GREEDY } from '../engine/forward.ts';
 import type { GraphSession, Tensor } from '../session/types.ts';
 import { ExportError } from './errors.ts';

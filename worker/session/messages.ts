@@ -1,7 +1,7 @@
 /** What the caller's thread and the runtime's thread say to each other. */
 import type { GraphSignature } from '../../shared/model/signature.ts';
 import type { Device } from './devices.ts';
-import type { Tensor } from './types.ts';
+import type { KeepRows, RowFeeds, Tensor } from './types.ts';
 
 export type ThreadRequest =
   | {
@@ -18,7 +18,11 @@ export type ThreadRequest =
       readonly graph: string;
       readonly feeds: Readonly<Record<string, Tensor>>;
       readonly outputs: readonly string[];
+      /** Further feeds, and outputs that stay in the thread. */
+      readonly rowFeeds?: readonly RowFeeds[];
+      readonly keepRows?: readonly KeepRows[];
     }
+  | { readonly id: number; readonly kind: 'forget'; readonly rows: readonly number[] }
   | { readonly id: number; readonly kind: 'release'; readonly graph: string }
   /** The thread frees everything and ends. */
   | { readonly id: number; readonly kind: 'end' };
@@ -38,6 +42,7 @@ export type ThreadResult =
       readonly milliseconds: number;
     }
   | { readonly kind: 'released' }
+  | { readonly kind: 'forgotten' }
   | { readonly kind: 'ending' };
 
 export interface ThreadOptions {

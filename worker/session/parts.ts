@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { valueAt } from '../../shared/lookup.ts';
 import type { GraphContent } from '../onnx/graph.ts';
 import { encodePart, splitGraph } from '../onnx/split.ts';
+import { createRowStore } from './rows.ts';
 import type { Runtime } from './runtime.ts';
 import { type GraphSession, SessionError, type Tensor } from './types.ts';
 
@@ -22,11 +23,16 @@ export function openParts(
   limit: number,
 ): GraphSession {
   const parts = splitGraph(content, limit);
+  const rows = createRowStore();
   const file = join(folder, `part-of-${content.name.replaceAll(' ', '-')}.onnx`);
   return {
     signature: content.signature,
-    async run(feeds, outputs = content.signature.outputs.map(({ name }) => name)) {
+    async run(feeds, asked = content.signature.outputs.map(({ name }) => name), options = {}) {
+      const { rowFeeds = [], keepRows = [] } = options;
+      const outputs = [...asked, ...keepRows.flatMap(({ names }) => names)];
       const values = new Map<string, Tensor>(Object.entries(feeds));
+      for (const given of rowFeeds)
+        for (const [name, tensor] of Object.entries(rows.feeds(given))) values.set(name, tensor);
       const found = (name: string) => valueAt(values, name, `graph ${content.name}`);
       try {
         for (const [i, part] of parts.entries()) {
@@ -54,8 +60,10 @@ export function openParts(
       } finally {
         await rm(file, { force: true });
       }
-      return Object.fromEntries(outputs.map((name) => [name, found(name)]));
+      for (const keep of keepRows) rows.keep(keep, Object.fromEntries(values));
+      return Object.fromEntries(asked.map((name) => [name, found(name)]));
     },
+    forgetRows: rows.forget,
     close: () => Promise.resolve(),
   };
 }

@@ -1,8 +1,9 @@
 /** One loaded graph, checked against the signature the rest of the code counts on. */
 import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { Dimension, GraphSignature, TensorSignature } from '../../shared/model/signature.ts';
+import { widthFor } from './rows.ts';
 import type { Runtime } from './runtime.ts';
-import { type GraphSession, SessionError, type Tensor } from './types.ts';
+import { type GraphSession, type RowFeeds, SessionError, type Tensor } from './types.ts';
 
 /**
  * Loads a graph into the thread.
@@ -30,18 +31,25 @@ export async function openGraph(
   const allOutputs = signature.outputs.map((output) => output.name);
   return {
     signature,
-    async run(feeds, outputs = allOutputs, { consumed = [], signal, onTime } = {}) {
-      assertFeeds(graph, signature, feeds);
+    async run(feeds, outputs = allOutputs, options = {}) {
+      const { consumed = [], signal, onTime, rowFeeds = [], keepRows = [] } = options;
+      assertFeeds(graph, signature, { ...feeds, ...shapesOf(rowFeeds) });
       const unknown = outputs.find((name) => !allOutputs.includes(name));
       if (unknown !== undefined) throw new SessionError(`graph ${graph}: no output ${unknown}`);
       const given = new Set(
         consumed.map((name) => fieldOf(feeds, name, 'the feeds').data.buffer as ArrayBuffer),
       );
-      const options = { transfer: [...given], signal };
-      const result = await runtime.request({ kind: 'run', graph, feeds, outputs }, options);
+      const result = await runtime.request(
+        { kind: 'run', graph, feeds, outputs, rowFeeds, keepRows },
+        { transfer: [...given], signal },
+      );
       if (result.kind !== 'outputs') throw new SessionError(`graph ${graph}: unexpected answer`);
       onTime?.(result.milliseconds);
       return result.tensors;
+    },
+    forgetRows(rows) {
+      // A thread that has ended has forgotten all of them.
+      runtime.request({ kind: 'forget', rows }).catch(() => {});
     },
     async close() {
       await runtime.request({ kind: 'release', graph });
@@ -72,11 +80,23 @@ function assertSame(
   if (extra !== undefined) throw new SessionError(`graph ${graph}: unknown ${side} ${extra}`);
 }
 
+/** Inputs that are fed from kept rows, for their shapes alone. */
+function shapesOf(rowFeeds: readonly RowFeeds[]): Record<string, Shaped> {
+  const shapes = rowFeeds.flatMap(({ names, type, rows, shape: [heads, size] }) => {
+    const dims = [rows.length, heads, widthFor(rows), size];
+    return names.map((name): [string, Shaped] => [name, { type, dims }]);
+  });
+  return Object.fromEntries(shapes);
+}
+
+/** A tensor, or the shape of one that is not here. */
+type Shaped = Pick<Tensor, 'type' | 'dims'> & { readonly data?: Tensor['data'] };
+
 /** Every input there, of the right type, rank and sizes, and dimensions of one name of one size. */
 function assertFeeds(
   graph: string,
   signature: GraphSignature,
-  feeds: Readonly<Record<string, Tensor>>,
+  feeds: Readonly<Record<string, Shaped>>,
 ): void {
   const sizes = new Map<string, { size: number; input: string }>();
   for (const input of signature.inputs) {
@@ -87,9 +107,10 @@ function assertFeeds(
         `graph ${graph}: input ${input.name} is ${describe(tensor)}, ${describe(input)} expected`,
       );
     if (tensor.type !== input.type || tensor.dims.length !== input.dims.length) throw misfit();
-    if (tensor.data.length !== tensor.dims.reduce((product, size) => product * size, 1))
+    const { data } = tensor;
+    if (data && data.length !== tensor.dims.reduce((product, size) => product * size, 1))
       throw new SessionError(
-        `graph ${graph}: input ${input.name} is ${describe(tensor)} but holds ${tensor.data.length} values`,
+        `graph ${graph}: input ${input.name} is ${describe(tensor)} but holds ${data.length} values`,
       );
     input.dims.forEach((dimension, axis) => {
       const size = itemAt(tensor.dims, axis, `the dimensions of ${input.name}`);

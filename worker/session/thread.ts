@@ -7,6 +7,7 @@ import { InferenceSession, listSupportedBackends, Tensor as RuntimeTensor } from
 import type { Dimension, TensorSignature, TensorType } from '../../shared/model/signature.ts';
 import { CPU, DEVICES, deviceName, providerOf } from './devices.ts';
 import type { ThreadOptions, ThreadReply, ThreadRequest, ThreadResult } from './messages.ts';
+import { createRowStore } from './rows.ts';
 import type { Tensor } from './types.ts';
 
 const port = parentPort;
@@ -19,6 +20,7 @@ const TRANSIENT_OPTIONS: InferenceSession.SessionOptions = {
   extra: { session: { disable_prepacking: '1' } },
 };
 const sessions = new Map<string, InferenceSession>();
+const rows = createRowStore();
 
 function sessionOf(graph: string): InferenceSession {
   const session = sessions.get(graph);
@@ -52,6 +54,16 @@ const bitsOf = ({
   byteLength,
 }: ArrayBufferView): Uint16Array<ArrayBufferLike> =>
   new Uint16Array(buffer, byteOffset, byteLength / 2);
+
+/** Outputs as they lie in the runtime's memory, to be copied from. */
+const tensorsOf = (names: readonly string[], results: InferenceSession.OnnxValueMapType) =>
+  Object.fromEntries(
+    names.map((name) => {
+      const { type, dims, data } = results[name] as RuntimeTensor;
+      const values = type === 'float16' ? bitsOf(data as ArrayBufferView) : data;
+      return [name, { type, dims, data: values } as Tensor];
+    }),
+  );
 
 function fromRuntime({ type, data, dims }: RuntimeTensor): Tensor {
   if (type === 'float32') return { type, dims, data: owned(data as Float32Array) };
@@ -103,16 +115,24 @@ async function answer(request: ThreadRequest): Promise<ThreadResult> {
       };
     }
     case 'run': {
-      const feeds = Object.fromEntries(
-        Object.entries(request.feeds).map(([name, tensor]) => [name, toRuntime(tensor)]),
-      );
+      const { rowFeeds = [], keepRows = [] } = request;
+      const kept = keepRows.flatMap(({ names }) => names);
       const started = performance.now();
-      const results = await sessionOf(request.graph).run(feeds, [...request.outputs]);
+      const all = Object.assign({}, request.feeds, ...rowFeeds.map(rows.feeds));
+      const feeds = Object.fromEntries(
+        Object.entries<Tensor>(all).map(([name, tensor]) => [name, toRuntime(tensor)]),
+      );
+      const results = await sessionOf(request.graph).run(feeds, [...request.outputs, ...kept]);
+      for (const keep of keepRows) rows.keep(keep, tensorsOf(keep.names, results));
       const milliseconds = performance.now() - started;
       const tensors = Object.fromEntries(
         request.outputs.map((name) => [name, fromRuntime(results[name] as RuntimeTensor)]),
       );
       return { kind: 'outputs', tensors, milliseconds };
+    }
+    case 'forget': {
+      rows.forget(request.rows);
+      return { kind: 'forgotten' };
     }
     case 'release': {
       await sessionOf(request.graph).release();

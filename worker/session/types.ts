@@ -34,7 +34,31 @@ export interface BoolTensor {
 }
 export type Tensor = FloatTensor | HalfTensor | IntTensor | BoolTensor;
 
+/**
+ * Inputs that are fed from rows which stay where graphs run, see `rows.ts`: one input for each array of a row,
+ * (rows, H, width, hd), where `width` is the most tokens of a row, rounded up; zeros follow a row's own.
+ */
+export interface RowFeeds {
+  readonly names: readonly string[];
+  /** A row's number, and how many of its tokens count. */
+  readonly rows: readonly { readonly id: number; readonly tokens: number }[];
+  readonly type: 'float32' | 'float16';
+  /** H and hd. */
+  readonly shape: readonly [heads: number, size: number];
+}
+
+/** Outputs (rows, H, tokens, hd) that stay where graphs run. */
+export interface KeepRows {
+  readonly names: readonly string[];
+  /** Tokens at the beginning of each output that are not kept. */
+  readonly skip: number;
+  /** The row's number, and how many tokens it has already: the new ones follow them. */
+  readonly rows: readonly { readonly id: number; readonly from: number }[];
+}
+
 export interface GraphRunOptions {
+  readonly rowFeeds?: readonly RowFeeds[];
+  readonly keepRows?: readonly KeepRows[];
   /** Feeds that need not stay usable: large ones are handed over instead of copied. */
   readonly consumed?: readonly string[];
   /** Rejects with its reason at once; a run that waits is not begun, one under way is not waited for. */
@@ -42,6 +66,10 @@ export interface GraphRunOptions {
   /** Told of the time that the run itself took. */
   readonly onTime?: (milliseconds: number) => void;
 }
+
+let rowNumbers = 0;
+/** A number for a row that is to be kept; none is given twice. */
+export const nextRow = (): number => ++rowNumbers;
 
 /** One loaded graph. Runs are executed one after the other, in the order of the calls. */
 export interface GraphSession {
@@ -57,6 +85,8 @@ export interface GraphSession {
     outputs?: readonly string[],
     options?: GraphRunOptions,
   ): Promise<Record<string, Tensor>>;
+  /** Lets go of rows that earlier runs have kept, see `nextRow`; absent where none can be kept. */
+  forgetRows?(ids: readonly number[]): void;
   close(): Promise<void>;
 }
 

@@ -4,7 +4,7 @@ import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { TokenizerManifest } from '../../shared/model/manifest.ts';
 import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
-import { fusedRunner } from '../batching/fused/runner.ts';
+import { fusedRunner } from '../batching/runner.ts';
 import type { RunRequests } from '../engine/forward.ts';
 import type { LoadedModelSet } from '../session/types.ts';
 import { loadTextTokenizer, type TextTokenizer } from '../text/wordpiece.ts';

@@ -1,6 +1,5 @@
 /** Tokens a second of captions that are written side by side, in one run and in pieces. */
-import { createPace, writeInPieces } from '../../../worker/batching/fused/pieces.ts';
-import { runWritings } from '../../../worker/batching/fused/write.ts';
+import { createScheduler } from '../../../worker/batching/scheduler.ts';
 import { GREEDY, type WriteRequest } from '../../../worker/engine/forward.ts';
 import { type GpuPart, medianSeconds, picture } from './randomModel.ts';
 
@@ -29,14 +28,17 @@ export const captionRows: GpuPart = async function* ({
   for (const precision of precisions) {
     const { manifest, generate: graph } = await models.load(device, precision);
     say(`the model is loaded in ${precision}`);
+    const write = (requests: readonly WriteRequest[], piece?: number) =>
+      createScheduler(manifest, graph, piece === undefined ? {} : { piece })
+        .join()
+        .run(requests);
     for (const batch of captions) {
       const requests = (count: number) =>
         Array.from({ length: batch }, (_, i) => request(i, count));
-      const run = { manifest, graph, contexts: new Map() };
       const name = `caption_${batch}_${precision}`;
       const limits = { warm: 1, most: 5, seconds: 4 };
       const many = requests(tokens);
-      const whole = await medianSeconds(() => runWritings(run, many), limits);
+      const whole = await medianSeconds(() => write(many, tokens), limits);
       yield {
         name: `${name}_per_second`,
         value: (batch * tokens) / whole,
@@ -44,7 +46,7 @@ export const captionRows: GpuPart = async function* ({
         what: `tokens a second, ${batch} captions of ${tokens} in one run, ${precision}`,
       };
       const few = requests(FEW);
-      const start = await medianSeconds(() => runWritings(run, few), limits);
+      const start = await medianSeconds(() => write(few, FEW), limits);
       const token = (whole - start) / (tokens - FEW);
       yield {
         name: `${name}_token_ms`,
@@ -58,8 +60,7 @@ export const captionRows: GpuPart = async function* ({
         unit: 'ms',
         what: 'before the first token: picture, context',
       };
-      const pace = createPace();
-      const pieces = await medianSeconds(() => writeInPieces(run, many, pace), limits);
+      const pieces = await medianSeconds(() => write(many), limits);
       yield {
         name: `${name}_in_pieces`,
         value: pieces / whole,

@@ -38,9 +38,15 @@ export const pictureRows: GpuPart = async function* (options) {
           generate.run(feeds, outputs, { ...given, onTime: (time) => (ran = time) }),
       };
       const runs: number[] = [];
+      const states = requests.map(({ modality, positions, conditions: [condition] }, i) => ({
+        state: condition?.state ?? new Map(),
+        givesContext: false,
+        groups: [{ key: String(i), modality, positions }],
+      }));
+      const draws = requests.map((one, i) => ({ request: one, groups: [String(i)] }));
+      const all = { states, tokens: PATCHES, draws, known: new Map(), givesOutputs: false };
       const once = async () => {
-        const common = { manifest, graph: timed, constants: new Map(), contexts: new Map() };
-        await runPredictions({ ...common, wanted: new Set() }, requests);
+        await runPredictions(manifest, timed, all);
         runs.push(ran);
       };
       const seconds = await medianSeconds(once);

@@ -18,6 +18,13 @@ export interface Prediction {
   readonly parts: readonly { readonly index: number; readonly weight: number }[];
 }
 
+/**
+ * Logits are filled up to a multiple of this, by one at least, so that a row is drawn from alike whatever other
+ * vocabularies share the run. The runtime sums a row in another order where it does not begin at a multiple of
+ * 16 bytes, and rows are summed in blocks of 128 logits: four of them make a step.
+ */
+const VOCABULARY_STEP = 512;
+
 /** @param predictions by modality, in the order of `domains_out` */
 export function predictionFeeds(
   { config, modalities }: FmManifest,
@@ -36,9 +43,10 @@ export function predictionFeeds(
     }
     return topKOf(sampling.topK, vocabularyOf(modality, modalities));
   });
-  const vocabulary = Math.max(
+  const largest = Math.max(
     ...predictions.map(({ modality }) => vocabularyOf(modality, modalities)),
   );
+  const vocabulary = (Math.floor(largest / VOCABULARY_STEP) + 1) * VOCABULARY_STEP;
   const settings = (key: 'temperature' | 'topP') =>
     float32(
       [count],

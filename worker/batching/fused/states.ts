@@ -1,85 +1,72 @@
-/** States side by side: which are encoded in a run, which are known already, and where their rows lie. */
-import { fieldOf, itemAt, valueAt } from '../../../shared/lookup.ts';
-import { contentInput, positionsName } from '../../../shared/model/graphNames.ts';
+/** States side by side, as the fused graph encodes them: all of one length, a row each. */
+import { fieldOf, itemAt } from '../../../shared/lookup.ts';
+import { cacheType, contentInput, positionsName } from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
-import { stateKey, type TokenState } from '../../engine/tokenState.ts';
-import type { Tensor } from '../../session/types.ts';
-import { float32, int64, joined } from './feeds.ts';
+import type { TokenState } from '../../engine/tokenState.ts';
+import { widthFor } from '../../session/rows.ts';
+import type { KeepRows, RowFeeds, Tensor } from '../../session/types.ts';
+import { bool, int64, joined } from './feeds.ts';
+import { cacheNamesOf, emptyCaches } from './sampling.ts';
 
-/** What the decoder knows of a state. */
-export interface KeptContext {
+/** A context whose keys and values are kept where graphs run. */
+export interface SeenContext {
+  /** Its row; none where it has no tokens. */
+  readonly row: number;
   /** Register tokens included. */
   readonly tokens: number;
+}
+
+/** A state, and its context where an earlier run has encoded it. */
+export interface StateInRun {
+  readonly state: TokenState;
   /** (tokens, D) */
-  readonly rows: Float32Array;
-}
-export type KeptContexts = Map<string, KeptContext>;
-
-export interface PackedStates {
-  readonly feeds: Record<string, Tensor>;
-  /** Rows of the run's context that belong to a state, by its `stateKey`. */
-  readonly rowsOf: (key: string) => readonly number[];
-  /** Rows of all of them. */
-  readonly rows: number;
-  /** Keys of the states that the run encodes, and their places in its output `context`. */
-  readonly encoded: ReadonlyMap<string, readonly number[]>;
+  readonly context?: Float32Array | undefined;
 }
 
-/** Tokens of a state, without registers. */
-export const tokensOf = (state: TokenState): number =>
-  [...state.values()].reduce((sum, { positions }) => sum + positions.length, 0);
+/** Tokens that a state has in the encoder, register tokens included. */
+export const tokensOf = (state: TokenState, { config }: Pick<FmManifest, 'config'>): number =>
+  [...state.values()].reduce(
+    (sum, { positions }) => sum + positions.length,
+    config.num_register_tokens,
+  );
 
-/** Feeds for the encoder part of a run: the states that are not known yet, one after the other. */
-export function packStates(
+/** Feeds of the encoder's side of a run in which nothing is encoded. */
+export const nothingEncoded = (manifest: FmManifest): Record<string, Tensor> =>
+  encoderFeeds(manifest, [], 0).feeds;
+
+/**
+ * Feeds of the encoder's side of a run. States whose context is known are not encoded again.
+ * @param states all of one length
+ * @param tokens their length, register tokens included
+ * @returns also where each state's rows begin in the run's context, and the encoded ones in its output
+ */
+export function encoderFeeds(
   manifest: FmManifest,
-  states: readonly TokenState[],
-  known: ReadonlyMap<string, KeptContext>,
-): PackedStates {
+  states: readonly StateInRun[],
+  tokens: number,
+): { readonly feeds: Record<string, Tensor>; readonly starts: ReadonlyMap<StateInRun, number> } {
   const { dim } = manifest.config;
-  const unique = new Map(states.map((state) => [stateKey(state), state]));
-  const fresh = [...unique].filter(([key]) => !known.has(key));
+  const fresh = states.filter(({ context }) => !context);
+  const known = states.filter(({ context }) => context);
   const { feeds, places } = inputFeeds(
     manifest,
-    fresh.map(([, state]) => state),
+    fresh.map(({ state }) => state),
   );
-  const rows = new Map<string, readonly number[]>();
-  let end = 0;
-  const claim = (key: string, tokens: number) => {
-    const start = end;
-    rows.set(
-      key,
-      Array.from({ length: tokens }, (_, i) => start + i),
-    );
-    end += tokens;
-  };
-  for (const [i, [key]] of fresh.entries())
-    claim(key, itemAt(places, i, 'places of states').length);
-  const encoded = new Map(rows);
-  const encodedRows = end;
-  const lengths = new Set(places.map(({ length }) => length));
-  const stateRows = lengths.size === 1 && !lengths.has(0) ? fresh.length : 1;
-  const kept = [...unique.keys()].filter((key) => known.has(key));
-  const keptContexts = kept.map((key) => valueAt(known, key, 'contexts'));
-  for (const [i, key] of kept.entries()) claim(key, itemAt(keptContexts, i, 'contexts').tokens);
+  if (places.some(({ length }) => length !== tokens))
+    throw new Error('states of different lengths cannot share a run');
+  const contexts = known.flatMap(({ context }) => context ?? []);
+  const starts = new Map([...fresh, ...known].map((state, i) => [state, i * tokens]));
   return {
     feeds: {
       ...feeds,
-      order: int64([encodedRows], places.flat()),
+      order: int64([fresh.length * tokens], places.flat()),
       segments: int64(
-        [stateRows, encodedRows / stateRows],
+        fresh.length * tokens > 0 ? [fresh.length, tokens] : [1, 0],
         places.flatMap((list, segment) => list.map(() => segment)),
       ),
-      kept_context:
-        kept.length > 0
-          ? joined(
-              [end - encodedRows, dim],
-              keptContexts.map((context) => context.rows),
-            )
-          : float32([0, dim], []),
+      kept_context: joined([known.length * tokens, dim], contexts),
     },
-    rows: end,
-    encoded,
-    rowsOf: (key) => valueAt(rows, key, 'rows of states'),
+    starts,
   };
 }
 
@@ -119,14 +106,71 @@ function inputFeeds({ config, modalities }: FmManifest, states: readonly TokenSt
   return { feeds, places };
 }
 
-/** The rows of one state out of a run's `context` (N, D). */
-export function keepContext(
-  context: Float32Array,
-  places: readonly number[],
-  dim: number,
-): KeptContext {
-  const rows = new Float32Array(places.length * dim);
-  for (const [i, place] of places.entries())
-    rows.set(context.subarray(place * dim, (place + 1) * dim), i * dim);
-  return { tokens: places.length, rows };
+const headsOf = ({ config: { num_heads, dim } }: FmManifest): RowFeeds['shape'] => [
+  num_heads,
+  dim / num_heads,
+];
+
+const rowFeeds = (
+  manifest: FmManifest,
+  side: 'cache' | 'context_cache',
+  rows: RowFeeds['rows'],
+): RowFeeds => ({
+  names: cacheNamesOf(manifest, side),
+  type: cacheType(manifest.precision),
+  rows,
+  shape: headsOf(manifest),
+});
+
+/** Keys and values of contexts that are kept, a decoder row each, and what hides the filling behind them. */
+export function seenFeeds(manifest: FmManifest, contexts: readonly SeenContext[]) {
+  const rows = contexts.map(({ row, tokens }) => ({ id: row, tokens }));
+  return {
+    rowFeeds: rowFeeds(manifest, 'context_cache', rows),
+    feeds: {
+      context_index: int64([rows.length, 0], []),
+      context_hidden: bool([rows.length, 1, widthFor(rows)], hiddenBehind(rows)),
+    },
+  };
 }
+
+/** Keys and values of the tokens so far, a decoder row each, and what hides the filling behind them. */
+export function pastFeeds(manifest: FmManifest, rows: RowFeeds['rows']) {
+  return {
+    rowFeeds: rowFeeds(manifest, 'cache', rows),
+    feeds: { past_hidden: bool([rows.length, widthFor(rows)], hiddenBehind(rows)) },
+  };
+}
+
+/** One byte a place, 1 where it lies behind a row's own tokens. */
+function hiddenBehind(rows: RowFeeds['rows']): Uint8Array {
+  const width = widthFor(rows);
+  const hidden = new Uint8Array(rows.length * width);
+  for (const [r, { tokens }] of rows.entries()) hidden.fill(1, r * width + tokens, (r + 1) * width);
+  return hidden;
+}
+
+/** Feeds of targets that look at nothing before them and at no kept keys and values. */
+export const noPast = (
+  manifest: FmManifest,
+  rows: { readonly context: number; readonly targets: number },
+): Record<string, Tensor> => ({
+  ...emptyCaches(manifest, 'context_cache', rows.context),
+  ...emptyCaches(manifest, 'cache', rows.targets),
+  past_hidden: bool([rows.targets, 0], new Uint8Array()),
+});
+
+/** Keeps keys and values of a run's contexts. */
+export const keptContexts = (manifest: FmManifest, rows: KeepRows['rows']): KeepRows => ({
+  names: cacheNamesOf(manifest, 'context_next'),
+  skip: 0,
+  rows,
+});
+
+/** Keeps keys and values of the tokens that a run writes. */
+export const keptTokens = (manifest: FmManifest, rows: RowFeeds['rows']): KeepRows => ({
+  names: cacheNamesOf(manifest, 'next'),
+  // The output begins with what was fed.
+  skip: widthFor(rows),
+  rows: rows.map(({ id, tokens }) => ({ id, from: tokens })),
+});

@@ -1,176 +1,117 @@
-/** Sequences of one modality and one length so far, written side by side inside the graph. */
-import { itemAt, present } from '../../../shared/lookup.ts';
+/**
+ * The next tokens of sequences of one modality, written side by side inside the graph. Each sequence has its own
+ * context and its own length so far. What a row attends to is laid out by its place in its sequence alone,
+ * so that its tokens do not depend on what else is in the run, to the last bit: runs begin at whole pieces, and
+ * widths are multiples of a step.
+ */
+import { itemAt } from '../../../shared/lookup.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
-import type { WriteRequest, Written } from '../../engine/forward.ts';
-import { stateKey } from '../../engine/tokenState.ts';
+import type { WriteRequest } from '../../engine/forward.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
 import { asDraws, bool, float32, int64, numbersOf } from './feeds.ts';
-import {
-  cacheNamesOf,
-  emptyCaches,
-  type Prediction,
-  predictionFeeds,
-  targetFeeds,
-} from './sampling.ts';
-import { type KeptContexts, packStates } from './states.ts';
-import {
-  contextFeeds,
-  pastFeeds,
-  type RunCache,
-  rowsOfCaches,
-  tensorsGiven,
-} from './writeCaches.ts';
+import { type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
+import { keptTokens, nothingEncoded, pastFeeds, type SeenContext, seenFeeds } from './states.ts';
 
-export interface WriteRun {
-  readonly manifest: FmManifest;
-  readonly graph: GraphSession;
-  readonly contexts: KeptContexts;
-  readonly signal?: AbortSignal | undefined;
-  /** Told of the time of each run. */
-  readonly onTime?: (milliseconds: number) => void;
+/** A sequence that is being written. */
+export interface Sequence {
+  readonly modality: string;
+  /** One a condition: what it sees, and the row of its own keys and values. */
+  readonly rows: readonly { readonly context: SeenContext; readonly row: number }[];
+  readonly weights: readonly number[];
+  /** Tokens whose keys and values are kept: a multiple of the piece. */
+  readonly tokens: number;
+  /** The last token, which is read first now. */
+  readonly last: number;
+  readonly sampling: WriteRequest['sampling'];
+  /** Of the tokens to be written now; fewer than the piece has at the end alone. */
+  readonly draws: readonly number[];
+  readonly stops: readonly number[];
 }
 
-/** Requests that can be written together share this. */
-export const writeGroup = ({ modality, ids, draws, cache, isLast }: WriteRequest): string =>
-  [modality, ids.length, draws.length, cache !== undefined, isLast].join(' ');
+export interface WrittenPiece {
+  /** Tokens of each sequence; a stop is the last of them. */
+  readonly ids: readonly (readonly number[])[];
+  readonly milliseconds: number;
+}
 
-/** @param requests of one `writeGroup` */
-export async function runWritings(
-  { manifest, graph, contexts, signal, onTime }: WriteRun,
-  requests: readonly WriteRequest[],
-): Promise<Written[]> {
+/** @param piece tokens that a run writes */
+export async function runPiece(
+  manifest: FmManifest,
+  graph: GraphSession,
+  sequences: readonly Sequence[],
+  piece: number,
+): Promise<WrittenPiece> {
   const { config } = manifest;
-  const first = itemAt(requests, 0, 'requests of a group');
-  const { modality, isLast } = first;
-  const steps = first.draws.length;
-  const isNew = first.cache === undefined;
-  const conditions = requests.flatMap(({ conditions: own, ids }, r) => {
-    const lastId = present(ids.at(-1), `the last id of ${modality}`);
-    return own.map(({ state, weight }) => ({ r, state, weight, lastId, place: ids.length - 1 }));
-  });
-  const packed = packStates(manifest, isNew ? conditions.map(({ state }) => state) : [], contexts);
-  const rows = conditions.length;
-  const visible = isNew ? conditions.map(({ state }) => packed.rowsOf(stateKey(state))) : [];
-  const context = isNew
-    ? visibleContexts(manifest, visible, packed.rows)
-    : contextFeeds(rowsOfCaches(requests, 'context'));
-  const predictions = requests.map(
-    ({ sampling }, r): Prediction => ({
+  const { modality } = itemAt(sequences, 0, 'sequences of a run');
+  const rows = sequences.flatMap((sequence, s) =>
+    sequence.rows.map((row, c) => ({
+      ...row,
+      s,
+      weight: itemAt(sequence.weights, c, 'weights of conditions'),
+      tokens: sequence.tokens,
+      last: sequence.last,
+    })),
+  );
+  const predictions = sequences.map(
+    ({ sampling }, s): Prediction => ({
       modality,
       sampling,
-      parts: conditions.flatMap((condition, row) =>
-        condition.r === r ? [{ index: row, weight: condition.weight }] : [],
-      ),
+      parts: rows.flatMap((row, index) => (row.s === s ? [{ index, weight: row.weight }] : [])),
     }),
   );
-  const mostStops = Math.max(1, ...requests.map(({ stops }) => stops.length));
-  const stops = requests.flatMap((request) =>
-    Array.from({ length: mostStops }, (_, i) => request.stops[i] ?? -1),
-  );
+  const most = Math.max(1, ...sequences.map(({ stops }) => stops.length));
+  const steps = Math.min(piece, Math.max(...sequences.map(({ draws }) => draws.length)));
   const draws = Array.from({ length: steps }, (_, step) =>
-    requests.map((request) => itemAt(request.draws, step, 'draws')),
+    sequences.map((sequence) => sequence.draws[step] ?? 0),
   ).flat();
+  const seen = seenFeeds(
+    manifest,
+    rows.map(({ context }) => context),
+  );
+  const cached = rows.map(({ row, tokens }) => ({ id: row, tokens }));
+  const past = pastFeeds(manifest, cached);
   const feeds: Record<string, Tensor> = {
-    ...packed.feeds,
-    ...targetFeeds(manifest, rows, new Map(), modality),
-    ...(isNew ? noPast(manifest, rows) : pastFeeds(rowsOfCaches(requests, 'past'))),
+    ...nothingEncoded(manifest),
+    ...targetFeeds(manifest, rows.length, new Map(), modality),
     ...predictionFeeds(manifest, predictions),
+    ...seen.feeds,
+    ...past.feeds,
     target_order: int64(
-      [rows],
-      conditions.map((_, row) => row),
+      [rows.length],
+      rows.map((_, row) => row),
     ),
     ids: int64(
-      [rows, 1],
-      conditions.map(({ lastId }) => lastId),
+      [rows.length, 1],
+      rows.map(({ last }) => last),
     ),
     start: int64(
-      [rows],
-      conditions.map(({ place }) => place),
+      [rows.length],
+      rows.map(({ tokens }) => tokens),
     ),
-    ...context,
-    target_hidden: bool([rows, 1, 1], new Uint8Array(rows)),
+    target_hidden: bool([rows.length, 1, 1], new Uint8Array(rows.length)),
     kept_states: float32([0, config.dim], []),
     iterations: int64([], [steps]),
-    draws: float32([steps, requests.length], asDraws(draws)),
+    draws: float32([steps, sequences.length], asDraws(draws)),
     group: int64(
-      [rows],
-      conditions.map(({ r }) => r),
+      [rows.length],
+      rows.map(({ s }) => s),
     ),
-    stops: int64([requests.length, mostStops], stops),
+    stops: int64(
+      [sequences.length, most],
+      sequences.flatMap(({ stops }) => Array.from({ length: most }, (_, i) => stops[i] ?? -1)),
+    ),
   };
-  const keeps = !isLast;
-  const wanted = [
-    'generated',
-    ...(keeps ? cacheNamesOf(manifest, 'next') : []),
-    ...(keeps && isNew ? cacheNamesOf(manifest, 'context_next') : []),
-  ];
-  const outputs = await graph.run(feeds, wanted, {
-    consumed: isNew ? [] : cacheNamesOf(manifest, 'cache'),
-    signal,
-    ...(onTime && { onTime }),
+  let milliseconds = 0;
+  const outputs = await graph.run(feeds, ['generated'], {
+    onTime: (time) => (milliseconds = time),
+    rowFeeds: [seen.rowFeeds, past.rowFeeds],
+    keepRows: [keptTokens(manifest, cached)],
   });
-  const ids = numbersOf(outputs, 'generated');
-  const past = keeps ? tensorsGiven(manifest, outputs, ['next', 'cache']) : {};
-  const seen =
-    keeps && isNew ? tensorsGiven(manifest, outputs, ['context_next', 'context_cache']) : {};
-  const isShared = context.context_index?.dims[0] === 1;
-  let row = 0;
-  return requests.map((request, r) => {
-    const own = request.conditions.map(() => row++);
-    const cache: RunCache = {
-      kind: 'decoder-cache',
-      past: own.map((place) => ({
-        tensors: past,
-        row: place,
-        length: request.ids.length - 1 + steps,
-      })),
-      context:
-        (request.cache as RunCache | undefined)?.context ??
-        own.map((place) => ({
-          tensors: seen,
-          row: isShared ? 0 : place,
-          length: itemAt(visible, place, 'contexts of rows').length,
-        })),
-    };
-    const all = ids.filter((_, i) => i % requests.length === r);
-    const end = all.findIndex((id) => request.stops.includes(id));
-    return { kind: 'write', ids: end < 0 ? all : all.slice(0, end + 1), cache };
+  const generated = numbersOf(outputs, 'generated');
+  const ids = sequences.map(({ draws: own, stops }, s) => {
+    const all = generated.filter((_, i) => i % sequences.length === s).slice(0, own.length);
+    const end = all.findIndex((id) => stops.includes(id));
+    return end < 0 ? all : all.slice(0, end + 1);
   });
-}
-
-/** Feeds of sequences that begin. */
-const noPast = (manifest: FmManifest, rows: number): Record<string, Tensor> => ({
-  ...emptyCaches(manifest, 'cache', rows),
-  past_hidden: bool([rows, 0], new Uint8Array()),
-});
-
-/** What each sequence sees of the context; where all see the same, they are targets of one row. */
-function visibleContexts(
-  manifest: FmManifest,
-  seen: readonly (readonly number[])[],
-  contextRows: number,
-): Record<string, Tensor> {
-  const rows = seen.length;
-  const [first] = seen;
-  if (first && seen.every((list) => list === first)) {
-    const width = first.length;
-    return {
-      ...emptyCaches(manifest, 'context_cache', 1),
-      context_index: int64([1, width], first),
-      context_hidden: bool([1, rows, width], new Uint8Array(rows * width)),
-    };
-  }
-  const width = Math.max(...seen.map((list) => list.length));
-  const index = new Int32Array(rows * width).fill(contextRows);
-  const hidden = new Uint8Array(rows * width).fill(1);
-  for (const [row, visible] of seen.entries())
-    for (const [i, place] of visible.entries()) {
-      index[row * width + i] = place;
-      hidden[row * width + i] = 0;
-    }
-  return {
-    ...emptyCaches(manifest, 'context_cache', rows),
-    context_index: int64([rows, width], index),
-    context_hidden: bool([rows, 1, width], hidden),
-  };
+  return { ids, milliseconds };
 }

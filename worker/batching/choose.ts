@@ -1,0 +1,164 @@
+/**
+ * What shares a run with the request whose turn it is: equal work only, so that nothing is padded or hidden,
+ * and as much of it as fits the time that others may have to wait.
+ */
+import { itemAt } from '../../shared/lookup.ts';
+import { stateKey, type TokenState } from '../engine/tokenState.ts';
+import type { SeenContext } from './fused/states.ts';
+import type { Pace } from './pace.ts';
+import type { OpenGroup, PredictWork, Work, WriteWork } from './work.ts';
+
+/**
+ * Milliseconds that a run should take at most, as far as earlier ones tell: whoever comes meanwhile waits for its
+ * end. A single request may take longer. Sequences gain most from company, and may take longer together.
+ */
+export const LONGEST = { encode: 150, predict: 150, write: 300 } as const;
+/** Tokens in one run, seen and predicted: the memory of a run grows with them. */
+const TOKENS_A_RUN = 4096;
+/** Keys and values that the sequences of one run look at. */
+const BYTES_A_RUN = 2 ** 30;
+/** Sequences written side by side, conditions counted. */
+const ROWS_A_RUN = 64;
+
+export interface Model {
+  readonly tokensOf: (state: TokenState) => number;
+  readonly seen: (state: TokenState) => SeenContext | undefined;
+  readonly pace: Pace;
+  /** Bytes of the keys and values of a token, in all layers. */
+  readonly tokenBytes: number;
+}
+
+/** States to be encoded for sequences. */
+export interface EncodeChoice {
+  readonly kind: 'encode';
+  readonly works: readonly WriteWork[];
+  readonly states: readonly TokenState[];
+}
+/** Sequences to be written on. */
+export interface WriteChoice {
+  readonly kind: 'write';
+  readonly works: readonly WriteWork[];
+}
+/** Groups to be decoded, by the state that they look at. */
+export interface PredictChoice {
+  readonly kind: 'predict';
+  /** Those that have a group among them. */
+  readonly works: readonly PredictWork[];
+  readonly states: readonly { readonly state: TokenState; readonly groups: readonly OpenGroup[] }[];
+}
+export type Choice = EncodeChoice | WriteChoice | PredictChoice;
+
+/** @param all everything that waits, in the order in which it may join; `lead` is among them */
+export function choose(lead: Work, all: readonly Work[], model: Model): Choice {
+  const companions = [lead, ...all.filter((work) => work !== lead)];
+  if (lead.kind === 'predict') return choosePredictions(lead, companions, model);
+  return (
+    chooseStates(lead, companions, model) ?? {
+      kind: 'write',
+      works: chooseSequences(lead, all, model),
+    }
+  );
+}
+
+/** True where a run of this size would hold up others for too long. */
+const isLong = ({ pace }: Model, kind: 'encode' | 'predict', size: number): boolean =>
+  (pace.expected(kind, size) ?? Number.POSITIVE_INFINITY) > LONGEST[kind];
+
+/** Sequences gain so much from company that a run of them may take this many times that of one. */
+const GAIN = 2.5;
+
+function isTooLong({ pace }: Model, rows: number): boolean {
+  const alone = pace.expected('write', 1) ?? 0;
+  return (pace.expected('write', rows) ?? 0) > Math.max(LONGEST.write, GAIN * alone);
+}
+
+/** Sequences cannot go on before what they look at is encoded. */
+function chooseStates(
+  lead: WriteWork,
+  companions: readonly Work[],
+  model: Model,
+): EncodeChoice | undefined {
+  const unseen = (work: WriteWork) => work.sequence.states.filter((state) => !model.seen(state));
+  const [first] = unseen(lead);
+  if (!first) return undefined;
+  const length = model.tokensOf(first);
+  const states = new Map<string, TokenState>();
+  const works: WriteWork[] = [];
+  for (const work of companions) {
+    if (work.kind !== 'write' || works.length >= Math.min(lead.most, work.most)) continue;
+    const equal = unseen(work).filter((state) => model.tokensOf(state) === length);
+    const added = equal.filter((state) => !states.has(stateKey(state)));
+    if (equal.length === 0) continue;
+    const tokens = (states.size + added.length) * length;
+    const isFull = tokens > TOKENS_A_RUN || isLong(model, 'encode', tokens);
+    if (works.length > 0 && added.length > 0 && isFull) continue;
+    works.push(work);
+    for (const state of added) states.set(stateKey(state), state);
+  }
+  return { kind: 'encode', works, states: [...states.values()] };
+}
+
+/** Those that were begun first: the same ones run after run, so that their caches stay together. */
+function chooseSequences(lead: WriteWork, all: readonly Work[], model: Model): WriteWork[] {
+  const ready = all.filter(
+    (work): work is WriteWork =>
+      work.kind === 'write' &&
+      work.request.modality === lead.request.modality &&
+      work.sequence.states.every((state) => model.seen(state) !== undefined),
+  );
+  const works: WriteWork[] = [];
+  let [rows, bytes] = [0, 0];
+  for (const work of ready.sort((a, b) => a.sequence.begun - b.sequence.begun)) {
+    const { states, tokens } = work.sequence;
+    const seen = states.reduce((sum, state) => sum + model.tokensOf(state), 0);
+    const own = (seen + states.length * tokens) * model.tokenBytes;
+    const isFull =
+      rows + states.length > ROWS_A_RUN ||
+      bytes + own > BYTES_A_RUN ||
+      works.length >= Math.min(work.most, lead.most) ||
+      isTooLong(model, rows + states.length);
+    if (works.length > 0 && isFull) break;
+    works.push(work);
+    rows += states.length;
+    bytes += own;
+  }
+  return works;
+}
+
+/** Groups that may share a run: as many targets, seen from as many tokens. */
+const bucketOf = ({ state, positions }: OpenGroup, model: Model): string =>
+  `${model.tokensOf(state)} ${positions.length}`;
+
+function choosePredictions(
+  lead: PredictWork,
+  companions: readonly Work[],
+  model: Model,
+): PredictChoice {
+  const first = itemAt([...lead.open.values()], 0, 'open groups');
+  const bucket = bucketOf(first, model);
+  const byState = new Map<string, Map<string, OpenGroup>>();
+  const predictions = companions.filter((work) => work.kind === 'predict');
+  for (const work of predictions)
+    for (const group of work.open.values()) {
+      if (bucketOf(group, model) !== bucket) continue;
+      const key = stateKey(group.state);
+      const own = byState.get(key) ?? new Map<string, OpenGroup>();
+      byState.set(key, own.set(group.key, group));
+    }
+  // All states of a run have as many groups as the first one.
+  const count = byState.get(stateKey(first.state))?.size ?? 0;
+  const tokens = model.tokensOf(first.state) + count * first.positions.length;
+  const states: { state: TokenState; groups: OpenGroup[] }[] = [];
+  for (const groups of byState.values()) {
+    if (groups.size !== count) continue;
+    const size = (states.length + 1) * tokens;
+    const isFull =
+      size > TOKENS_A_RUN || isLong(model, 'predict', size) || states.length >= lead.most;
+    if (states.length > 0 && isFull) break;
+    const list = [...groups.values()];
+    states.push({ state: itemAt(list, 0, 'groups of a state').state, groups: list });
+  }
+  const keys = new Set(states.flatMap(({ groups }) => groups.map(({ key }) => key)));
+  const works = predictions.filter(({ open }) => [...open.keys()].some((key) => keys.has(key)));
+  return { kind: 'predict', works, states };
+}

@@ -1,0 +1,174 @@
+/** Carries out what was chosen: runs of the graph, and what becomes of the requests that take part. */
+import { itemAt, present, valueAt } from '../../shared/lookup.ts';
+import type { FmManifest } from '../../shared/model/manifest.ts';
+import type { ForwardResult } from '../engine/forward.ts';
+import { stateKey, type TokenState } from '../engine/tokenState.ts';
+import { type GraphSession, nextRow } from '../session/types.ts';
+import type { Choice, EncodeChoice, PredictChoice, WriteChoice } from './choose.ts';
+import type { Contexts } from './contexts.ts';
+import { runEncoder } from './fused/encode.ts';
+import { runPredictions } from './fused/predict.ts';
+import { tokensOf } from './fused/states.ts';
+import { runPiece } from './fused/write.ts';
+import type { Pace } from './pace.ts';
+import type { PredictWork, Work, WriteWork } from './work.ts';
+
+export interface RunsOptions {
+  readonly manifest: FmManifest;
+  readonly graph: GraphSession;
+  readonly contexts: Contexts;
+  readonly pace: Pace;
+  /** Tokens of a sequence that one run writes. */
+  readonly piece: number;
+}
+
+export interface Ran {
+  /** Answers of the requests that are done; the others wait for further runs. */
+  readonly results: readonly (readonly [Work, ForwardResult])[];
+  readonly milliseconds: number;
+  /** Rows of the run: states or sequences, conditions counted. */
+  readonly rows: number;
+}
+
+/**
+ * Bytes of weights divided into this are the tokens of a piece: about a tenth of a second where memory is read at
+ * 27 GB a second. It depends on the model alone, since the borders of pieces take part in a result's last bits.
+ */
+const BYTES_A_PIECE = 7.2e9;
+const MOST_TOKENS = 16;
+const BYTES: Readonly<Record<FmManifest['precision'], number>> = {
+  fp32: 4,
+  fp16: 4,
+  int8: 1,
+  int4: 1,
+};
+
+/** Tokens of a sequence that one run writes, a power of two: 16 of a small model, 1 of the largest. */
+export function tokensAPiece({ parameters, precision }: FmManifest): number {
+  const fitting = BYTES_A_PIECE / Math.max(1, parameters * BYTES[precision]);
+  return Math.min(MOST_TOKENS, Math.max(1, 2 ** Math.floor(Math.log2(fitting))));
+}
+
+/**
+ * Decoder outputs seen from a state in which all is emptied: constants of the model, by modality, positions
+ * and state. Guidance of a target's first step asks for the same ones again and again.
+ */
+const MOST_CONSTANTS = 16;
+
+export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptions) {
+  const constants = new Map<string, Float32Array>();
+
+  async function encode({ states }: EncodeChoice): Promise<Ran> {
+    const kept = states.map((state) => ({
+      state,
+      context: contexts.encoded(state),
+      row: nextRow(),
+    }));
+    const tokens = tokensOf(itemAt(states, 0, 'states'), manifest);
+    const started = performance.now();
+    await runEncoder(manifest, graph, kept, tokens);
+    for (const { state, row } of kept) contexts.keepSeen(state, row);
+    const milliseconds = performance.now() - started;
+    pace.learn('encode', tokens * states.length, milliseconds);
+    return { results: [], milliseconds, rows: states.length };
+  }
+
+  async function write({ works }: WriteChoice): Promise<Ran> {
+    const sequences = works.map(({ request, sequence, written }) => ({
+      modality: request.modality,
+      rows: sequence.states.map((state, c) => ({
+        context: present(contexts.seen(state), 'the context of a sequence'),
+        row: itemAt(sequence.rows, c, 'rows of a sequence'),
+      })),
+      weights: request.conditions.map(({ weight }) => weight),
+      tokens: sequence.tokens,
+      last: present(written.at(-1) ?? request.ids.at(-1), 'the last token of a sequence'),
+      sampling: request.sampling,
+      draws: request.draws.slice(written.length, written.length + piece),
+      stops: request.stops,
+    }));
+    const { ids, milliseconds } = await runPiece(manifest, graph, sequences, piece);
+    const rows = sequences.reduce((sum, sequence) => sum + sequence.rows.length, 0);
+    pace.learn('write', rows, milliseconds);
+    const results = works.flatMap((work, w): [WriteWork, ForwardResult][] => {
+      const { request, sequence, written } = work;
+      const own = itemAt(ids, w, 'written tokens');
+      written.push(...own);
+      sequence.tokens += own.length;
+      const isDone =
+        written.length >= request.draws.length || request.stops.includes(own.at(-1) ?? -1);
+      return isDone ? [[work, { kind: 'write', ids: [...written], cache: sequence }]] : [];
+    });
+    return { results, milliseconds, rows };
+  }
+
+  async function predict({ works, states }: PredictChoice): Promise<Ran> {
+    const keys = new Set(states.flatMap(({ groups }) => groups.map(({ key }) => key)));
+    const isComplete = ({ open }: PredictWork): boolean =>
+      [...open.keys()].every((key) => keys.has(key));
+    const complete = works.filter(isComplete);
+    const groups = states.flatMap((state) => state.groups);
+    const open = new Set(works.flatMap((work) => (isComplete(work) ? [] : [...work.open.keys()])));
+    const wanted = groups.filter((group) => group.isConstant || open.has(group.key));
+    const satisfied = complete.flatMap(({ request }) =>
+      request.conditions.map(({ state }) => state),
+    );
+    const isNeeded = (state: TokenState): boolean => {
+      const key = stateKey(state);
+      const done = satisfied.filter((one) => stateKey(one) === key).length;
+      return contexts.holders(state) > done;
+    };
+    const tokens = tokensOf(itemAt(states, 0, 'states').state, manifest);
+    const batch = states.map(({ state, groups: own }) => {
+      const context = contexts.encoded(state);
+      return { state, context, givesContext: tokens > 0 && isNeeded(state), groups: own };
+    });
+    const known = new Map(works.flatMap(({ outputs }) => [...outputs]));
+    const run = await runPredictions(manifest, graph, {
+      states: batch,
+      tokens,
+      draws: complete.map((work) => ({ request: work.request, groups: work.keys })),
+      known,
+      givesOutputs: wanted.length > 0,
+    });
+    const { predicted, outputs, milliseconds } = run;
+    for (const [i, { state }] of batch.entries()) {
+      const context = run.contexts[i];
+      if (context) contexts.keepEncoded(state, context);
+    }
+    for (const { key, isConstant } of wanted)
+      if (isConstant) keepConstant(key, valueAt(outputs, key, 'decoder outputs'));
+    for (const work of works)
+      for (const key of keys)
+        if (work.open.delete(key) && !complete.includes(work))
+          work.outputs.set(key, valueAt(outputs, key, 'decoder outputs'));
+    const targets = groups.reduce((sum, { positions }) => sum + positions.length, 0);
+    pace.learn('predict', tokens * states.length + targets, milliseconds);
+    return {
+      results: complete.map((work, i) => [work, itemAt(predicted, i, 'predictions')]),
+      milliseconds,
+      rows: states.length,
+    };
+  }
+
+  function keepConstant(key: string, rows: Float32Array): void {
+    constants.set(key, rows);
+    const [oldest] = constants.keys();
+    if (constants.size > MOST_CONSTANTS && oldest !== undefined) constants.delete(oldest);
+  }
+
+  return {
+    constant: (key: string): Float32Array | undefined => constants.get(key),
+    /** Errors as `GraphSession.run`. */
+    async run(choice: Choice): Promise<Ran> {
+      switch (choice.kind) {
+        case 'encode':
+          return await encode(choice);
+        case 'write':
+          return await write(choice);
+        case 'predict':
+          return await predict(choice);
+      }
+    },
+  };
+}

@@ -1,0 +1,223 @@
+/**
+ * The scheduler of a loaded model: requests of all live generations, whoever they belong to, go into shared runs
+ * of its graph, one run at a time. After each run it is decided anew whose turn it is and who joins, so that a
+ * request which arrives waits for one run at most before it is considered.
+ *
+ * A result is the same, to the last bit, whatever shares its runs: see `choose.ts` and `fused/`.
+ */
+import { setImmediate as nextTick } from 'node:timers/promises';
+import { present } from '../../shared/lookup.ts';
+import type { FmManifest } from '../../shared/model/manifest.ts';
+import type { ForwardRequest, ForwardResult, RunRequests } from '../engine/forward.ts';
+import type { GraphSession } from '../session/types.ts';
+import { SessionError, ThreadEndedError } from '../session/types.ts';
+import { choose } from './choose.ts';
+import { createContexts } from './contexts.ts';
+import { tokensOf } from './fused/states.ts';
+import { createPace } from './pace.ts';
+import { waitBeforeRun } from './patience.ts';
+import { createRuns, tokensAPiece } from './runs.ts';
+import { createStatistics, type Statistics } from './statistics.ts';
+import { createTurns, type Priority } from './turns.ts';
+import type { Asker, SequenceCache, Work } from './work.ts';
+import { createWork, endSequence } from './works.ts';
+
+export interface LaneOptions {
+  /** `interactive` when left out. */
+  readonly priority?: Priority | undefined;
+  /** Whose work it is; all that name none share one. */
+  readonly tenant?: string | undefined;
+}
+
+/** The way of one job through the scheduler. */
+export interface Lane {
+  /** Errors as `RunRequests`, and those of the graph's runs. */
+  readonly run: RunRequests;
+  /** Ends it: what it still keeps is freed, what it still waits for fails. */
+  readonly leave: () => void;
+}
+
+export interface Scheduler {
+  /** Opens a lane for a job that will ask soon; others may wait a moment for it. */
+  readonly join: (options?: LaneOptions) => Lane;
+  readonly statistics: () => Statistics;
+}
+
+interface OpenLane {
+  readonly asker: Asker;
+  readonly works: Set<Work>;
+  readonly sequences: Set<SequenceCache>;
+}
+
+export interface SchedulerOptions {
+  /** Tokens of a sequence that one run writes; by the size of the model when left out. */
+  readonly piece?: number;
+}
+
+/**
+ * @param manifest the FM's
+ * @param graph its `generate`, whose runs nobody else begins
+ */
+export function createScheduler(
+  manifest: FmManifest,
+  graph: GraphSession,
+  { piece = tokensAPiece(manifest) }: SchedulerOptions = {},
+): Scheduler {
+  const { config } = manifest;
+  const contexts = createContexts(manifest, graph);
+  const pace = createPace();
+  const turns = createTurns();
+  const statistics = createStatistics();
+  const runs = createRuns({ manifest, graph, contexts, pace, piece });
+  const lanes = new Set<OpenLane>();
+  const waiting = new Map<Work, OpenLane>();
+  const model = {
+    tokensOf: (state: Parameters<typeof tokensOf>[0]) => tokensOf(state, manifest),
+    seen: contexts.seen,
+    pace,
+    tokenBytes: 2 * config.decoder_depth * config.dim * Float32Array.BYTES_PER_ELEMENT,
+  };
+  let running = false;
+  let arrived = (): void => {};
+
+  function settle(work: Work, end: (work: Work) => void): void {
+    const lane = waiting.get(work);
+    if (!lane) return;
+    waiting.delete(work);
+    lane.works.delete(work);
+    if (work.kind === 'predict')
+      for (const { state } of work.request.conditions) contexts.release(state);
+    end(work);
+  }
+
+  function finish(work: Work, result: ForwardResult, lane: OpenLane): void {
+    if (work.kind === 'write') {
+      const { request, sequence, written } = work;
+      const isOver = request.isLast || request.stops.includes(written.at(-1) ?? -1);
+      if (isOver) drop(sequence, lane);
+    }
+    settle(work, () => work.resolve(result));
+  }
+
+  function drop(sequence: SequenceCache, lane: OpenLane): void {
+    if (!lane.sequences.delete(sequence)) return;
+    endSequence(sequence, graph, contexts);
+  }
+
+  /** Runs fail together: those who shared it are tried with fewer, so that one alone bears its own failure. */
+  function fail(works: readonly Work[], error: unknown): void {
+    const isShared = works.length > 1 && error instanceof SessionError;
+    if (isShared && !(error instanceof ThreadEndedError)) {
+      for (const work of works) work.most = Math.max(1, Math.ceil(works.length / 2));
+      return;
+    }
+    for (const work of works) settle(work, ({ reject }) => reject(error));
+  }
+
+  /** One run, for the one whose turn it is and those who join. */
+  async function step(): Promise<void> {
+    const candidates = [...waiting.keys()];
+    const of = (work: Work) => ({ ...work.asker, since: work.since, work });
+    const { work: lead } = turns.next(candidates.map(of));
+    const rank = (work: Work) => (work.asker.priority === 'interactive' ? 0 : 1);
+    candidates.sort((a, b) => rank(a) - rank(b) || a.since - b.since);
+    const started = performance.now();
+    let works: readonly Work[] = [lead];
+    try {
+      const choice = choose(lead, candidates, model);
+      works = choice.works;
+      const { results, milliseconds, rows } = await runs.run(choice);
+      pace.learn('any', 1, milliseconds);
+      statistics.ran(choice.kind, { requests: choice.works.length, rows, milliseconds });
+      for (const [work, result] of results) {
+        const lane = waiting.get(work);
+        if (lane) finish(work, result, lane);
+      }
+    } catch (error) {
+      fail(works, error);
+    }
+    const now = performance.now();
+    lead.since = now;
+    for (const work of works) {
+      work.since = now;
+      turns.charge(work.asker, (now - started) / works.length);
+    }
+  }
+
+  async function loop(): Promise<void> {
+    running = true;
+    try {
+      while (waiting.size > 0) {
+        // Generations that were just answered ask again within this turn.
+        await nextTick();
+        await waitBeforeRun({
+          isExpected: () => [...lanes].some(({ works }) => works.size === 0),
+          arrival: () => new Promise<void>((resolve) => (arrived = resolve)),
+          milliseconds: pace.expected('any', 1) ?? 0,
+        });
+        if (waiting.size > 0) await step();
+      }
+    } finally {
+      running = false;
+    }
+  }
+
+  function submit(
+    request: ForwardRequest,
+    lane: OpenLane,
+  ): { work: Work; result: Promise<ForwardResult> } {
+    let work: Work | undefined;
+    const result = new Promise<ForwardResult>((resolve, reject) => {
+      work = createWork(request, { asker: lane.asker, resolve, reject }, { contexts, runs });
+    });
+    const made = present(work, 'the work of a request');
+    if (made.kind === 'write') lane.sequences.add(made.sequence);
+    lane.works.add(made);
+    waiting.set(made, lane);
+    statistics.came(lane.asker.priority);
+    arrived();
+    if (!running) void loop();
+    return { work: made, result };
+  }
+
+  return {
+    join({ priority = 'interactive', tenant = '' } = {}) {
+      const lane: OpenLane = {
+        asker: { priority, tenant },
+        works: new Set(),
+        sequences: new Set(),
+      };
+      lanes.add(lane);
+      const abandon = (works: Iterable<Work>, reason: unknown): void => {
+        for (const work of [...works]) settle(work, ({ reject }) => reject(reason));
+      };
+      return {
+        async run(requests, signal) {
+          signal?.throwIfAborted();
+          const asked = requests.map((request) => submit(request, lane));
+          const leave = (): void =>
+            abandon(
+              asked.map(({ work }) => work),
+              signal?.reason,
+            );
+          signal?.addEventListener('abort', leave, { once: true });
+          try {
+            return await Promise.all(asked.map(({ result }) => result));
+          } finally {
+            signal?.removeEventListener('abort', leave);
+          }
+        },
+        leave() {
+          if (!lanes.delete(lane)) return;
+          abandon(lane.works, new Error('the job has left the scheduler'));
+          for (const sequence of [...lane.sequences]) drop(sequence, lane);
+        },
+      };
+    },
+    statistics: () =>
+      statistics.now(
+        [...waiting.keys()].map(({ asker }) => asker.priority),
+        piece,
+      ),
+  };
+}

@@ -1,0 +1,63 @@
+/** What a scheduler has done so far, for whoever watches it. */
+import type { Choice } from './choose.ts';
+import { PRIORITIES, type Priority } from './turns.ts';
+
+export interface RunStatistics {
+  readonly runs: number;
+  /** Requests that took part, added up over the runs. */
+  readonly requests: number;
+  /** Rows of the runs, added up. */
+  readonly rows: number;
+  readonly milliseconds: number;
+  /** The longest run: whoever comes meanwhile waits for its end. */
+  readonly longestMilliseconds: number;
+}
+
+export interface Statistics {
+  readonly runs: Readonly<Record<Choice['kind'], RunStatistics>>;
+  /** Requests that wait, or are in a run. */
+  readonly waiting: Readonly<Record<Priority, number>>;
+  /** Requests that came so far. */
+  readonly asked: Readonly<Record<Priority, number>>;
+  /** Tokens of a sequence that one run writes. */
+  readonly tokensAPiece: number;
+}
+
+const NONE: RunStatistics = {
+  runs: 0,
+  requests: 0,
+  rows: 0,
+  milliseconds: 0,
+  longestMilliseconds: 0,
+};
+
+const zeros = (): Record<Priority, number> => ({ interactive: 0, batch: 0 });
+
+export function createStatistics() {
+  const runs: Record<Choice['kind'], RunStatistics> = { encode: NONE, write: NONE, predict: NONE };
+  const asked = zeros();
+  return {
+    came(priority: Priority): void {
+      asked[priority]++;
+    },
+    ran(
+      kind: Choice['kind'],
+      run: { readonly requests: number; readonly rows: number; readonly milliseconds: number },
+    ): void {
+      const before = runs[kind];
+      runs[kind] = {
+        runs: before.runs + 1,
+        requests: before.requests + run.requests,
+        rows: before.rows + run.rows,
+        milliseconds: before.milliseconds + run.milliseconds,
+        longestMilliseconds: Math.max(before.longestMilliseconds, run.milliseconds),
+      };
+    },
+    now(waitingPriorities: readonly Priority[], tokensAPiece: number): Statistics {
+      const waiting = zeros();
+      for (const priority of PRIORITIES)
+        waiting[priority] = waitingPriorities.filter((own) => own === priority).length;
+      return { runs: { ...runs }, waiting, asked: { ...asked }, tokensAPiece };
+    },
+  };
+}
