@@ -50,7 +50,7 @@ export const workerConfigSchema = z.object({
   /** Seconds between two looks for models that are new, have changed or have gone; 0 for none. */
   FOURM_MODELS_POLL_SECONDS: whole(5, 0, 3600),
   /** Requests worked on at the same time. */
-  FOURM_SLOTS: whole(2, 1, 64),
+  FOURM_SLOTS: whole(32, 1, 1024),
   /** Requests that may wait for a slot; more are refused at once. */
   FOURM_QUEUE: whole(16, 0, 10_000),
   /** Seconds a stopping worker gives its running requests. */

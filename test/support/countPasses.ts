@@ -19,12 +19,12 @@ function unknown(request: ForwardRequest): ForwardResult {
 export function countPasses<T>(forwards: readonly Forward<T>[]): PassCount {
   const counter = passCounter();
   let waiting = forwards.map((forward) => ({ forward, state: forward.next() }));
-  for (;;) {
+  for (let round = 0; ; round++) {
     waiting = waiting.filter(({ state }) => !state.done);
     if (waiting.length === 0) return counter.passes;
     const requests = waiting.flatMap(({ state }) => (state.done ? [] : [state.value]));
     const results = requests.map(unknown);
-    counter.add(requests, results);
+    counter.add(round, requests, results);
     waiting = waiting.map(({ forward }, i) => ({ forward, state: forward.next(results[i]!) }));
   }
 }

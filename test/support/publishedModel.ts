@@ -1,4 +1,5 @@
 /** A served model of published modalities without any graph: tokenizers are functions of the test. */
+
 import { type VqConfig, vqConfigSchema } from '../../shared/model/config.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import { type ModalityInfo, PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
@@ -10,6 +11,7 @@ import type {
 } from '../../worker/session/types.ts';
 import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
 import type { TextTokenizer } from '../../worker/text/wordpiece.ts';
+import { answeredBy } from './answeredBy.ts';
 
 type Run = (feeds: Readonly<Record<string, Tensor>>) => Record<string, Tensor>;
 
@@ -100,14 +102,14 @@ export function fakeModel(
   } as unknown as FmManifest;
   const set = { id: 'fake', digest: 'd', licence: 'none' } as LoadedModelSet['set'];
   const loaded = { fm, set, tokenizers } as unknown as LoadedModelSet;
-  const runner: ServedModel['runner'] = () => {
+  const scheduler = answeredBy(() => {
     throw new Error('nothing is generated in this test');
-  };
+  });
   return {
     loaded,
     text: wordTokenizer(),
     description: describeModel(loaded),
-    runner,
+    scheduler,
     close: async () => {},
   };
 }

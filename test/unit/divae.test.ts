@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
-import { fusedRunner } from '../../worker/batching/runner.ts';
+import { createScheduler } from '../../worker/batching/scheduler.ts';
 import { sample } from '../../worker/diffusion/sampler.ts';
 import { normals } from '../../worker/engine/rng.ts';
 import { ExportError } from '../../worker/export/errors.ts';
@@ -135,9 +135,9 @@ describe('a set with a diffusion tokenizer', () => {
     const specials = { pad: 0, eos: 1, sentinel: (k: number) => 1 + k, isSentinel: () => false };
     const tokenize = () => ({ ids: [], unknown: [] });
     const text = { encode: () => [], tokenize, decode: () => '', specials, gaps: 1, size: 10 };
-    const runner = fusedRunner(loaded.fm, loaded.generate);
+    const scheduler = createScheduler(loaded.fm, loaded.generate);
     const description = describeModel(loaded);
-    const model = { loaded, text, description, runner, close: loaded.close };
+    const model = { loaded, text, description, scheduler, close: loaded.close };
     const request = generateRequestSchema.parse({
       inputs: { caption: { tokens: [4, 5, 1] } },
       targets: [{ modality: 'depth', steps: 2 }],

@@ -1,4 +1,5 @@
 /** The worker's routes over a model that is not loaded yet, or that fails. */
+
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -11,6 +12,7 @@ import { createRegistry } from '../../worker/registry/registry.ts';
 import { createGate } from '../../worker/service/gate.ts';
 import type { LoadedModelSet } from '../../worker/session/types.ts';
 import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
+import { answeredBy } from '../support/answeredBy.ts';
 import { offerOf, sourceOf } from '../support/offers.ts';
 import { REFERENCE_SPECIALS } from '../support/trace.ts';
 
@@ -50,7 +52,7 @@ const model: ServedModel = {
     size: 30_000,
   },
   description: describeModel(loaded),
-  runner: () => Promise.reject(new Error('/secret/path: the thread died')),
+  scheduler: answeredBy(() => Promise.reject(new Error('/secret/path: the thread died'))),
   close: loaded.close,
 };
 

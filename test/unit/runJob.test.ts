@@ -1,4 +1,5 @@
 /** Jobs without transport: what ends one before it is done, and what becomes of its slot. */
+
 import assert from 'node:assert/strict';
 import { beforeEach, describe, test } from 'node:test';
 import { refusal } from '../../shared/api/problem.ts';
@@ -12,6 +13,7 @@ import { runJob } from '../../worker/service/runJob.ts';
 import type { JobServices } from '../../worker/service/services.ts';
 import type { GraphRunOptions, LoadedModelSet } from '../../worker/session/types.ts';
 import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
+import { answeredBy } from '../support/answeredBy.ts';
 import { offerOf, sourceOf } from '../support/offers.ts';
 import { REFERENCE_SPECIALS } from '../support/trace.ts';
 
@@ -51,7 +53,7 @@ function endless(runs: GraphRunOptions[]): ServedModel {
     loaded,
     text: { encode: () => [300], decode: () => '', specials: REFERENCE_SPECIALS } as never,
     description: describeModel(loaded),
-    runner: () => Promise.reject(new Error('it makes nothing')),
+    scheduler: answeredBy(() => Promise.reject(new Error('it makes nothing'))),
     close: loaded.close,
   };
 }

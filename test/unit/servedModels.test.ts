@@ -1,7 +1,7 @@
 /** Models that die while they serve: loaded again, with the requests under way done once more. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { fusedRunner } from '../../worker/batching/runner.ts';
+import { createScheduler } from '../../worker/batching/scheduler.ts';
 import type { Job } from '../../worker/jobs/job.ts';
 import { folderOffer, openFolder } from '../../worker/registry/folderSource.ts';
 import { createRegistry, type Registry } from '../../worker/registry/registry.ts';
@@ -37,7 +37,7 @@ function mortal(model: ServedModel, breaks: () => boolean): ServedModel {
   });
   const generate = dies(model.loaded.generate);
   const loaded = { ...model.loaded, generate, died };
-  const own = { ...model, loaded, runner: fusedRunner(loaded.fm, generate) };
+  const own = { ...model, loaded, scheduler: createScheduler(loaded.fm, generate) };
   return own;
 }
 

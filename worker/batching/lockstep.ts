@@ -25,13 +25,13 @@ export async function runLockstep<T>(
 ): Promise<T[]> {
   const counter = passCounter(passes);
   const states = forwards.map((forward) => forward.next());
-  for (;;) {
+  for (let round = 0; ; round++) {
     const live = [...states.entries()].filter(([, state]) => !state.done);
     const requests = live.flatMap(([, state]) => (state.done ? [] : [state.value]));
     if (requests.length === 0) break;
     signal?.throwIfAborted();
     const results = await run(requests, signal);
-    counter.add(requests, results);
+    counter.add(round, requests, results);
     for (const [i, [index]] of live.entries()) {
       const result = itemAt(results, i, 'the results of a round');
       states[index] = itemAt(forwards, index, 'the generations').next(result);

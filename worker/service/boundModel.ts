@@ -30,7 +30,7 @@ function boundSet(loaded: LoadedModelSet, signal: AbortSignal): LoadedModelSet {
   };
 }
 
-/** The runner is the model's own: it is shared by jobs, and takes a signal with each round. */
+/** The scheduler is the model's own: jobs share it, and each request that it takes comes with a signal. */
 export const boundModel = (model: ServedModel, signal: AbortSignal): ServedModel => ({
   ...model,
   loaded: boundSet(model.loaded, signal),

@@ -4,8 +4,7 @@ import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type { TokenizerManifest } from '../../shared/model/manifest.ts';
 import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
-import { fusedRunner } from '../batching/runner.ts';
-import type { RunRequests } from '../engine/forward.ts';
+import { createScheduler, type Scheduler } from '../batching/scheduler.ts';
 import type { LoadedModelSet } from '../session/types.ts';
 import { loadTextTokenizer, type TextTokenizer } from '../text/wordpiece.ts';
 
@@ -14,7 +13,7 @@ export interface ServedModel {
   readonly text: TextTokenizer;
   readonly description: Model;
   /** Answers the forward requests of generations. */
-  readonly runner: RunRequests;
+  readonly scheduler: Pick<Scheduler, 'join'>;
   /** Frees its memory. Runs that wait fail; one under way is finished first. */
   readonly close: () => Promise<void>;
 }
@@ -115,7 +114,7 @@ export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
     loaded,
     text,
     description: describeModel(loaded),
-    runner: fusedRunner(loaded.fm, loaded.generate),
+    scheduler: createScheduler(loaded.fm, loaded.generate),
     close: loaded.close,
   };
 }

@@ -8,8 +8,10 @@ import { inputModality } from '../../shared/plan/names.ts';
 import type { Stage } from '../../shared/plan/plan.ts';
 import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
 import type { StageTarget } from '../../shared/plan/targets.ts';
-import { runLockstep } from '../batching/lockstep.ts';
 import type { PassCount } from '../batching/passes.ts';
+import type { LaneOptions } from '../batching/scheduler.ts';
+import { runSideBySide } from '../batching/sideBySide.ts';
+import type { RunRequests } from '../engine/forward.ts';
 import { generateTargets } from '../engine/generate.ts';
 import { seededChance } from '../engine/sampling.ts';
 import {
@@ -40,6 +42,8 @@ export interface StageOptions {
   /** Told of grids while the generation goes on. */
   readonly onComplete?: (target: StageTarget, sample: number, ids: readonly number[]) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Whose work it is, and how urgent. */
+  readonly turn?: LaneOptions | undefined;
 }
 
 export interface StageResult {
@@ -103,6 +107,20 @@ export async function runStage(
   model: ServedModel,
   options: StageOptions,
 ): Promise<StageResult> {
+  const lane = model.scheduler.join(options.turn);
+  try {
+    return await runInLane(stage, model, options, lane.run);
+  } finally {
+    lane.leave();
+  }
+}
+
+async function runInLane(
+  stage: Stage,
+  model: ServedModel,
+  options: StageOptions,
+  run: RunRequests,
+): Promise<StageResult> {
   const { request, seed, passes, reporter, signal } = options;
   const inputs = await readStage(stage.inputs, request, model, options.reading);
   signal?.throwIfAborted();
@@ -126,10 +144,7 @@ export async function runStage(
     };
     return generateTargets(engine, { targets, chained: request.chained, conditioning }, state);
   });
-  const results = await runLockstep(forwards.flat(), model.runner, {
-    passes,
-    ...(signal && { signal }),
-  });
+  const results = await runSideBySide(forwards.flat(), run, { passes, signal });
   const each = itemAt(forwards, 0, 'samples').length;
   const samples = forwards.map((_, sample): Ids => {
     const own = results.slice(sample * each, (sample + 1) * each);

@@ -23,10 +23,10 @@ export interface StateInRun {
   readonly context?: Float32Array | undefined;
 }
 
-/** Tokens that a state has in the encoder, register tokens included. */
+/** Tokens that a state has in the encoder, register tokens included; it may hold targets that are no inputs. */
 export const tokensOf = (state: TokenState, { config }: Pick<FmManifest, 'config'>): number =>
-  [...state.values()].reduce(
-    (sum, { positions }) => sum + positions.length,
+  config.domains_in.reduce(
+    (sum, name) => sum + (state.get(name)?.positions.length ?? 0),
     config.num_register_tokens,
   );
 

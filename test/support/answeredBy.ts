@@ -1,0 +1,7 @@
+/** A scheduler in name only: whoever joins is answered by one function. */
+import type { Scheduler } from '../../worker/batching/scheduler.ts';
+import type { RunRequests } from '../../worker/engine/forward.ts';
+
+export const answeredBy = (run: RunRequests): Pick<Scheduler, 'join'> => ({
+  join: () => ({ run, leave: () => {} }),
+});
