@@ -20,7 +20,7 @@ test('defaults', () => {
     secret: '0123456789abcdef',
     threads: undefined,
     device: { kind: 'cpu' },
-    slots: 2,
+    slots: 32,
     queue: 16,
     drainSeconds: 10,
   });
