@@ -65,16 +65,16 @@ function tellDefault({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema 
 
 /** A schema with its named parts put among the components. @throws Error when a name has two meanings */
 function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: Components): Json {
-  const made = z.toJSONSchema(schema, {
+  const converted = z.toJSONSchema(schema, {
     io,
     unrepresentable: 'any',
     override: io === 'output' ? openEnded : tellDefault,
   });
-  const text = JSON.stringify(made).replaceAll('"#/$defs/', '"#/components/schemas/');
+  const text = JSON.stringify(converted).replaceAll('"#/$defs/', '"#/components/schemas/');
   const { $schema: _, $defs = {}, ...rest } = JSON.parse(text);
   for (const [name, definition] of Object.entries<Json>($defs)) {
-    const known = components.get(name);
-    if (known && JSON.stringify(known) !== JSON.stringify(definition))
+    const present = components.get(name);
+    if (present && JSON.stringify(present) !== JSON.stringify(definition))
       throw new Error(`the schema ${name} means two things`);
     components.set(name, definition);
   }
@@ -224,10 +224,10 @@ function makeDocument(): OpenApiDocument {
   };
 }
 
-let made: OpenApiDocument | undefined;
+let document: OpenApiDocument | undefined;
 
 /** Made at the first call; it depends on nothing but the code. */
 export function openApiDocument(): OpenApiDocument {
-  made ??= makeDocument();
-  return made;
+  document ??= makeDocument();
+  return document;
 }

@@ -17,10 +17,10 @@ function halfOfBits(bits: number): number {
   // Below 2^-14 a half is a multiple of 2^-24, so the fraction is shifted down to that.
   const fraction = (magnitude & 0x7fffff) | 0x800000;
   const shift = 126 - (magnitude >>> 23);
-  const kept = fraction >>> shift;
-  const rest = fraction - (kept << shift);
+  const quotient = fraction >>> shift;
+  const rest = fraction - (quotient << shift);
   const middle = 1 << (shift - 1);
-  return sign | (rest > middle || (rest === middle && kept & 1) ? kept + 1 : kept);
+  return sign | (rest > middle || (rest === middle && quotient & 1) ? quotient + 1 : quotient);
 }
 
 /** Every value of a list. */

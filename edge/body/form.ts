@@ -99,9 +99,9 @@ export async function readForm(
       inputs.set(name, await longInput(part.bytes, [INPUTS, name], files));
     } else if (kind) settings.set(name, settingOf(kind, textOf(part)));
     else if (form.lists.includes(name)) {
-      const known = settings.get(name);
+      const earlier = settings.get(name);
       const items = listItems(textOf(part), name);
-      settings.set(name, Array.isArray(known) ? [...known, ...items] : items);
+      settings.set(name, Array.isArray(earlier) ? [...earlier, ...items] : items);
     } else inputs.set(name, textOf(part));
   }
   return { ...base, ...Object.fromEntries(settings), [INPUTS]: Object.fromEntries(inputs) };

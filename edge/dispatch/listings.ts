@@ -41,7 +41,7 @@ export interface Listings {
 
 /** An event loop that never stands longer than 50 ms answers within this time, or not at all. */
 const ANSWER_MS = 5000;
-/** A worker that answers does so within this time; longer, nobody waits while older models are known. */
+/** A worker that answers does so within this time; longer, nobody waits while older models are there. */
 const GRACE_MS = 250;
 
 interface Question {
@@ -60,7 +60,7 @@ function distinct(listings: readonly Listing[]): Model[] {
 export function createListings(options: ListingOptions): Listings {
   const { workers, secret, ttlSeconds, memory, log } = options;
   let last: { readonly at: number; readonly listings: readonly Listing[] } | undefined;
-  let known: readonly Model[] | undefined;
+  let lastModels: readonly Model[] | undefined;
   let written: string | undefined;
   let asking: Question | undefined;
 
@@ -97,7 +97,7 @@ export function createListings(options: ListingOptions): Listings {
     const listings = (await Promise.all(workers.map(list))).flat();
     // An empty answer is not kept: the next request shall see a worker that came up.
     last = listings.length > 0 ? { at: Date.now(), listings } : undefined;
-    if (listings.length > 0) known = distinct(listings);
+    if (listings.length > 0) lastModels = distinct(listings);
     return listings;
   }
 
@@ -130,17 +130,17 @@ export function createListings(options: ListingOptions): Listings {
 
   return {
     async models(keepAlive) {
-      if (isFresh() && known) return known;
+      if (isFresh() && lastModels) return lastModels;
       const { since, answer } = refresh();
-      keepAlive(answer.then(() => known && remember(known)));
+      keepAlive(answer.then(() => lastModels && remember(lastModels)));
       const waited = Date.now() - since;
       const grace = new Promise<undefined>((resolve) => {
         setTimeout(resolve, Math.max(0, GRACE_MS - waited));
       });
       const inTime = await Promise.race([answer, grace]);
       if (inTime && inTime.length > 0) return distinct(inTime);
-      known ??= await recall();
-      return known ?? distinct(await answer);
+      lastModels ??= await recall();
+      return lastModels ?? distinct(await answer);
     },
     live: async () => (isFresh() && last ? last.listings : await refresh().answer),
     forget() {

@@ -4,7 +4,7 @@
  * it has gone. `no-store` asks for nothing to be kept: it neither reads nor writes the store.
  */
 import type { GenerateResponse, Progress } from '../../shared/api/generate.ts';
-import type { KnownTarget } from '../../shared/api/worker.ts';
+import type { ReusedTarget } from '../../shared/api/worker.ts';
 import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
 import { createCoalescer, type Share, type WorkContext } from '../dispatch/coalesce.ts';
 import type { Services } from '../services.ts';
@@ -28,7 +28,7 @@ export interface Computation {
   /** The stored result that the caller's wishes allow. */
   find(wish: Wish): Promise<Answer | undefined>;
   /** Targets of the chain that were made before. */
-  findChain(wish: Wish): Promise<KnownTarget[]>;
+  findChain(wish: Wish): Promise<ReusedTarget[]>;
   /** Joins the computation of the result, or begins it; the caller leaves when his signal aborts. */
   join(wish: Wish, asker: Asker, signal: AbortSignal): Share<Answer, Progress>;
 }
@@ -67,17 +67,17 @@ export function createComputation(services: Services): Computation {
     const stored = await find(wish);
     if (stored) return stored;
     const isDeclined = await declines(wish);
-    const known = await findChain(wish);
+    const reusable = await findChain(wish);
     // Each caller has a deadline of his own, which the edge keeps.
     const { deadline_ms: _, ...shared } = request;
-    const made = await dispatcher.generate(
+    const computed = await dispatcher.generate(
       {
         request_id: requestId,
         id: key.id,
         model: model.id,
         seed: key.seed,
         request: shared,
-        ...(known.length > 0 && { known }),
+        ...(reusable.length > 0 && { reused: reusable }),
       },
       {
         traceparent,
@@ -87,16 +87,16 @@ export function createComputation(services: Services): Computation {
         models: plan.stages.map((stage) => stage.model.id).filter((other) => other !== model.id),
       },
     );
-    const result = request.keep ? await keepTokens(made, plan, tokens) : made;
+    const result = request.keep ? await keepTokens(computed, plan, tokens) : computed;
     // A worker that was updated meanwhile answers for another digest than the key names.
     const isStorable = cache.mayStore && result.model.digest === model.digest;
     if (isStorable && request.keep) {
-      await chains.put(linksOf(chain, plan, result).slice(known.length));
+      await chains.put(linksOf(chain, plan, result).slice(reusable.length));
     }
     const isStored = isStorable && (await results.put(key.id, result, isDeclined));
     const reason = isDeclined ? 'fwd=request' : 'fwd=miss';
-    const reused = known.length > 0 ? `; detail="reused=${known.length}"` : '';
-    return { result, cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${reused}` };
+    const detail = reusable.length > 0 ? `; detail="reused=${reusable.length}"` : '';
+    return { result, cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${detail}` };
   }
 
   return {

@@ -25,8 +25,8 @@ const TITLES: Readonly<Record<string, string>> = {
 
 /** What to call a modality: `scene_global` becomes `Scene vector`. */
 export function titleOf(name: string): string {
-  const known = TITLES[name];
-  if (known) return known;
+  const title = TITLES[name];
+  if (title) return title;
   const words = name.replace(/_global$/, ' vector').replaceAll('_', ' ');
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -14,12 +14,12 @@ import * as z from 'zod';
 import { generateRequestSchema, generateResponseSchema } from './generate.ts';
 import { detokenizeRequestSchema, tokenizedSchema, tokenizeRequestSchema } from './tokens.ts';
 
-export const knownTargetSchema = z.object({
+export const reusedTargetSchema = z.object({
   /** The model's own name. */
   modality: z.string(),
   samples: z.array(z.array(z.number().int().min(0)).max(4096)).max(16),
 });
-export type KnownTarget = z.infer<typeof knownTargetSchema>;
+export type ReusedTarget = z.infer<typeof reusedTargetSchema>;
 
 export const workerGenerateRequestSchema = z.object({
   request_id: z.string(),
@@ -34,7 +34,7 @@ export const workerGenerateRequestSchema = z.object({
     .max(2 ** 32 - 1),
   request: generateRequestSchema,
   /** Leading targets of a chain that were made before: ids of each sample. */
-  known: z.array(knownTargetSchema).max(32).optional(),
+  reused: z.array(reusedTargetSchema).max(32).optional(),
 });
 export type WorkerGenerateRequest = z.input<typeof workerGenerateRequestSchema>;
 

@@ -67,7 +67,7 @@ function planInputs(
 }
 
 /** Inputs that a further model can take too; what it does not know it goes without. */
-function knownInputs(
+function requestInputs(
   request: GenerateRequest,
   model: Model,
   targets: readonly RequestedTarget[],
@@ -92,7 +92,7 @@ function madeInputs(
 ): PlannedInput[] {
   return finished.flatMap((target): PlannedInput[] => {
     const { modality } = target.plan;
-    const entry = model.modalities.find((known) => known.modalities.includes(modality));
+    const entry = model.modalities.find((candidate) => candidate.modalities.includes(modality));
     if (!entry?.accepts.includes('tokens')) return [];
     const { vocabulary, tokens } = target.entry;
     if (
@@ -116,7 +116,7 @@ function planStage(
 ): Stage {
   const inputs = isFirst
     ? planInputs(request, model, requested)
-    : knownInputs(request, model, requested);
+    : requestInputs(request, model, requested);
   const made = isFirst ? [] : madeInputs(finished, model, inputs);
   const all = [...inputs, ...made];
   if (all.length === 0) {

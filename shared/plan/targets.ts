@@ -54,7 +54,7 @@ function missingTarget(name: string, model: Model, models: readonly Model[], at:
   if (entry) return refusal('input_only', `${name} can be given but not generated`, at);
   const own = `${name} is not a target of ${model.id}; its targets are ${namesOf(model, 'output')}`;
   const published = Object.keys(PUBLISHED_MODALITIES).some(
-    (known) => known === name || known.replace(/^tok_/, '') === name || publicName(known) === name,
+    (own) => own === name || own.replace(/^tok_/, '') === name || publicName(own) === name,
   );
   if (!published) return refusal('unknown_target', own, at);
   const loaded = models.map(({ id }) => id).join(', ');

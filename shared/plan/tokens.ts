@@ -22,8 +22,8 @@ export function checkDetokenize(request: DetokenizeRequest, model: Model): Token
       ? name
       : entry?.modalities.find((own) => !isPixels(entry, own));
     if (!entry || modality === undefined || isPixels(entry, modality) || entry.type === 'seq_emb') {
-      const known = model.modalities.filter(({ vocabulary }) => vocabulary !== null);
-      const detail = `${name} has no tokens in ${model.id}; ${known.map((own) => own.name).join(', ')} have`;
+      const tokenized = model.modalities.filter(({ vocabulary }) => vocabulary !== null);
+      const detail = `${name} has no tokens in ${model.id}; ${tokenized.map((own) => own.name).join(', ')} have`;
       throw refusal('unknown_modality', detail, at);
     }
     if ('ref' in given)

@@ -22,7 +22,7 @@ export function followRecommended(request: GenerateRequest, model: Model): Recom
   const inputs = Object.keys(request.inputs).map((name) => findModality(model, name));
   const seesPicture = inputs.some((entry) => entry?.type === 'img');
   if (!request.chained || request.preset !== undefined || seesPicture) return { request, via: {} };
-  const known = new Set<Modality | undefined>([
+  const planned = new Set<Modality | undefined>([
     ...inputs,
     ...request.targets.map(({ modality }) => findModality(model, modality)),
   ]);
@@ -32,8 +32,8 @@ export function followRecommended(request: GenerateRequest, model: Model): Recom
     const wanted = entry?.recommended?.from_text?.via ?? [];
     const added = wanted.flatMap((name) => {
       const further = findModality(model, name);
-      if (!further?.output || known.has(further)) return [];
-      known.add(further);
+      if (!further?.output || planned.has(further)) return [];
+      planned.add(further);
       return [further.name];
     });
     if (entry && added.length > 0) via[entry.name] = added;

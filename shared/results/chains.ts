@@ -4,19 +4,19 @@
  * on from there. Targets are made in their order. Of later ones they depend only on which texts are still to
  * come, whose opening sentinels they see: these are part of what led to them, and so the result is the same.
  */
-import { type KnownTarget, knownTargetSchema } from '../api/worker.ts';
+import { type ReusedTarget, reusedTargetSchema } from '../api/worker.ts';
 import type { Store } from '../store/store.ts';
 import { readStored, writeStored } from './stored.ts';
 
 /** One target of a chain, and the store key of what led to it. */
 export interface ChainLink {
   readonly key: string;
-  readonly target: KnownTarget;
+  readonly target: ReusedTarget;
 }
 
 export interface Chains {
   /** The longest beginning that is there; what is damaged counts as absent. */
-  find(keys: readonly string[]): Promise<KnownTarget[]>;
+  find(keys: readonly string[]): Promise<ReusedTarget[]>;
   /** Remembers targets. The same key always means the same tokens, so what is there is written over. */
   put(links: readonly ChainLink[]): Promise<void>;
 }
@@ -26,18 +26,18 @@ export function createChains(store: Store, log: (line: string) => void): Chains 
     log(`chains ${action}: ${error instanceof Error ? error.message : error}`);
   return {
     async find(keys) {
-      const known: KnownTarget[] = [];
+      const reused: ReusedTarget[] = [];
       try {
         for (const key of keys) {
-          const found = await readStored(store, key, knownTargetSchema);
+          const found = await readStored(store, key, reusedTargetSchema);
           if (found.state !== 'found') break;
-          known.push(found.value);
+          reused.push(found.value);
         }
       } catch (error) {
         // What cannot be looked up is computed again.
         trouble('get', error);
       }
-      return known;
+      return reused;
     },
     async put(links) {
       try {

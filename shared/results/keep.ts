@@ -29,8 +29,8 @@ export async function isStillKept(
   keys: readonly string[],
   { tokens, chains }: { readonly tokens: TokenStore; readonly chains: Chains },
 ): Promise<boolean> {
-  const made = Object.values(outputs).flatMap((samples) => samples.map(({ ref }) => ref));
-  const refs = [...made, ...Object.values(kept)].filter((ref) => ref !== undefined);
+  const refsOfOutputs = Object.values(outputs).flatMap((samples) => samples.map(({ ref }) => ref));
+  const refs = [...refsOfOutputs, ...Object.values(kept)].filter((ref) => ref !== undefined);
   const found = await Promise.all(refs.map((ref) => tokens.has(ref)));
   return !found.includes(false) && (await chains.find(keys)).length === keys.length;
 }
@@ -47,11 +47,11 @@ export async function keepTokens(
   const outputs: GenerateResponse['outputs'] = {};
   for (const { model, targets } of plan.stages) {
     for (const { name, entry } of targets) {
-      const made = (result.outputs[name] ?? []).map(async (output) => {
+      const withRefs = (result.outputs[name] ?? []).map(async (output) => {
         const kept = keptTokens(output.modality, output.tokens, entry, model);
         return { ...output, ref: await tokens.keep(kept) };
       });
-      outputs[name] = await Promise.all(made);
+      outputs[name] = await Promise.all(withRefs);
     }
   }
   const kept: Record<string, string> = {};

@@ -26,8 +26,8 @@ async function syncFolder(folder: string): Promise<void> {
 export async function makeFolder(folder: string): Promise<void> {
   const first = await mkdir(folder, { recursive: true });
   if (first === undefined) return;
-  for (let made = folder; made.length >= first.length; made = dirname(made)) {
-    await syncFolder(dirname(made));
+  for (let parent = folder; parent.length >= first.length; parent = dirname(parent)) {
+    await syncFolder(dirname(parent));
   }
 }
 

@@ -145,9 +145,9 @@ export function tokenTests(f: Fixture): void {
     const again = await post('/v1/generate', longer);
     assert.match(again.headers.get('cache-status') ?? '', /fwd=miss.*detail="reused=2"/);
     assert.equal(generateResponseSchema.parse(await again.json()).reused_targets, 2);
-    const { known } = f.worker.asked.at(-1)!;
+    const { reused } = f.worker.asked.at(-1)!;
     assert.deepEqual(
-      known!.map(({ modality, samples }) => [modality, samples.length, samples[0]!.length]),
+      reused!.map(({ modality, samples }) => [modality, samples.length, samples[0]!.length]),
       [
         ['tok_rgb@64', 1, 16],
         ['tok_depth@64', 1, 16],

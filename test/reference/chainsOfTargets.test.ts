@@ -72,13 +72,13 @@ describe('chains on the demo model', { skip: skipWithoutDemo() }, () => {
     await set?.remove();
   });
 
-  const run = async (body: GenerateRequestBody, known?: GenerateTask['known']) => {
+  const run = async (body: GenerateRequestBody, reused?: GenerateTask['reused']) => {
     const request = generateRequestSchema.parse({
       outputs: 'tokens',
       num_samples: SAMPLES,
       ...body,
     });
-    return await runGenerate({ id: 'id', seed: SEED, request, known }, model);
+    return await runGenerate({ id: 'id', seed: SEED, request, reused }, model);
   };
   const tokensOf = ({ outputs }: Awaited<ReturnType<typeof run>>, sample: number) =>
     Object.fromEntries(
@@ -205,19 +205,19 @@ describe('chains on the demo model', { skip: skipWithoutDemo() }, () => {
     assert.deepEqual(tokensOf(result, 0), alone);
   });
 
-  test('a chain that goes on from known targets makes what the whole chain makes', async () => {
+  test('a chain that goes on from reused targets makes what the whole chain makes', async () => {
     const targets = chains['a guided chain']!;
     const body = { inputs: { rgb }, targets: [...targets] };
     const whole = await run(body);
     for (const length of targets.keys()) {
-      const known = Object.values(whole.outputs)
+      const reused = Object.values(whole.outputs)
         .slice(0, length)
         .map((samples) => ({
           modality: samples[0]!.modality,
           samples: samples.map(({ tokens }) => tokens),
         }));
-      const rest = await run(body, known);
-      assert.deepEqual(rest.outputs, whole.outputs, `${length} known`);
+      const rest = await run(body, reused);
+      assert.deepEqual(rest.outputs, whole.outputs, `${length} reused`);
     }
   });
 

@@ -41,11 +41,11 @@ describe('tokens in and out', () => {
   const run = (
     body: GenerateRequestBody,
     options: LoadedTaskOptions = {},
-    known?: GenerateTask['known'],
+    reused?: GenerateTask['reused'],
     of = model,
   ) =>
     runGenerate(
-      { id: 'id', seed: 5, request: generateRequestSchema.parse(body), known },
+      { id: 'id', seed: 5, request: generateRequestSchema.parse(body), reused },
       of,
       options,
     );
@@ -96,14 +96,14 @@ describe('tokens in and out', () => {
     };
     const whole = await run(body);
     for (const length of [1, 2, 3, 4]) {
-      const known = Object.values(whole.outputs)
+      const reused = Object.values(whole.outputs)
         .slice(0, length)
         .map((samples) => ({
           modality: samples[0]!.modality,
           samples: samples.map(({ tokens }) => tokens),
         }));
-      const rest = await run(body, {}, known);
-      assert.deepEqual(rest.outputs, whole.outputs, `${length} known`);
+      const rest = await run(body, {}, reused);
+      assert.deepEqual(rest.outputs, whole.outputs, `${length} reused`);
       assert.equal(rest.reused_targets, length);
       assert.ok(rest.usage.encoder_passes < whole.usage.encoder_passes);
       assert.ok(rest.usage.units! < whole.usage.units!);

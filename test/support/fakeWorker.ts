@@ -108,13 +108,13 @@ const servedBy = ({ id, digest, licence, precision }: Model) => ({
 });
 
 function resultOf(asked: WorkerGenerateRequest, model: Model): WorkerGenerateResponse {
-  const { request, known = [] } = workerGenerateRequestSchema.parse(asked);
+  const { request, reused = [] } = workerGenerateRequestSchema.parse(asked);
   return {
     id: asked.id,
     model: servedBy(model),
     seed: asked.seed,
     ...(request.keep && { input_tokens: tokensOf(request.inputs) }),
-    ...(known.length > 0 && { reused_targets: known.length }),
+    ...(reused.length > 0 && { reused_targets: reused.length }),
     outputs: Object.fromEntries(
       request.targets.map(({ modality }) => [
         modality,

@@ -30,16 +30,16 @@ test('objects, lists, their number and their depth are bounded; ids and JSON val
   assert.equal(pointerOf(JSON.parse('{"inputs":{"__proto__":1}}')), '/inputs/__proto__');
 });
 
-test('a worker takes what the edge let pass: long JSON values, and known targets', () => {
+test('a worker takes what the edge let pass: long JSON values, and reused targets', () => {
   const inputs = { det: { value: many(200, { class: 'box', box: [0, 0, 1, 1] }) } };
   const request = { inputs, targets: ['depth'] };
   assertBounded(request);
   parseBody(generateRequestSchema, request);
-  const known = many(32, { modality: 'depth', samples: many(16, [1, 2, 3]) });
-  const job = { request_id: 'r', id: 'i', model: 'm', seed: 1, request, known };
+  const reused = many(32, { modality: 'depth', samples: many(16, [1, 2, 3]) });
+  const job = { request_id: 'r', id: 'i', model: 'm', seed: 1, request, reused };
   const body = new TextEncoder().encode(JSON.stringify(job));
   const read = parseJob({ kind: 'generate', body });
-  assert.deepEqual([read.known?.length, read.request.inputs], [32, inputs]);
+  assert.deepEqual([read.reused?.length, read.request.inputs], [32, inputs]);
 });
 
 test('problems are sentences that name the field and what it takes', () => {

@@ -117,7 +117,7 @@ describe('decoding', () => {
       .toBuffer();
     const options = { size: 2, channels: 1, resampling: 'nearest' } as const;
     const picture = await inspectPicture(bytes, AT);
-    const kept = await decodePicture(picture, { ...options, keepsSixteenBits: true }, AT);
+    const kept = await decodePicture(picture, { ...options, readsSixteenBits: true }, AT);
     assert.deepEqual([Array.from(kept.data), kept.largest], [[0, 1, 256, 65535], 65535]);
     // As edges, say: nothing beyond what 8 bits hold.
     const clipped = await decodePicture(picture, options, AT);

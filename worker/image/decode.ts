@@ -18,7 +18,7 @@ export interface DecodeOptions {
    * Grey of 16 bits stays as it is, where it measures or counts something. Otherwise what is above 255 becomes
    * white: Pillow's conversion to RGB takes such values as they are, and cuts them at its largest.
    */
-  readonly keepsSixteenBits?: boolean;
+  readonly readsSixteenBits?: boolean;
 }
 
 export interface Pixels {
@@ -53,11 +53,11 @@ function square({ bytes, width, height, cmyk }: Picture, failOn: Strictness): Sh
 }
 
 /** What becomes of grey of 16 bits; undefined where there is none, or where it is 8 bits by then. */
-type Sixteen = 'kept' | 'clipped' | undefined;
+type Sixteen = 'whole' | 'clipped' | undefined;
 
-function sixteenOf(picture: Picture, { channels, keepsSixteenBits }: DecodeOptions): Sixteen {
+function sixteenOf(picture: Picture, { channels, readsSixteenBits }: DecodeOptions): Sixteen {
   if (!picture.sixteenBit) return undefined;
-  if (keepsSixteenBits && channels === 1) return 'kept';
+  if (readsSixteenBits && channels === 1) return 'whole';
   // Of colours and of grey with opacity, Pillow takes the higher byte, as the library does.
   return picture.channels === 1 ? 'clipped' : undefined;
 }
@@ -74,7 +74,7 @@ async function plainSquare(picture: Picture, failOn: Strictness, sixteen: Sixtee
   if (!sixteen) return sharp(data, { raw: { width, height, channels: info.channels } });
   const values = new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2);
   const raw = { width, height, channels: 1 } as const;
-  if (sixteen === 'kept') return sharp(values, { raw }).pipelineColourspace('grey16');
+  if (sixteen === 'whole') return sharp(values, { raw }).pipelineColourspace('grey16');
   return sharp(
     Uint8Array.from(values, (value) => Math.min(value, 255)),
     { raw },
@@ -92,17 +92,17 @@ async function decode(picture: Picture, options: DecodeOptions, failOn: Strictne
     const kernel = resampling === 'nearest' ? 'nearest' : 'cubic';
     pipeline = pipeline.resize(size, size, { kernel, fastShrinkOnLoad: false });
   }
-  const isKept = sixteen === 'kept';
-  const space = channels === 3 ? 'srgb' : isKept ? 'grey16' : 'b-w';
+  const isWhole = sixteen === 'whole';
+  const space = channels === 3 ? 'srgb' : isWhole ? 'grey16' : 'b-w';
   return await pipeline
     .toColourspace(space)
-    .raw({ depth: isKept ? 'ushort' : 'uchar' })
+    .raw({ depth: isWhole ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true });
 }
 
 /**
  * Pixels (size, size, channels): upright, cropped to the centre square, resized unless they have the
- * size already. Values are 0 to 65535 where 16 bits are kept, else 0 to 255.
+ * size already. Values are 0 to 65535 where all 16 bits are read, else 0 to 255.
  * @throws FailureError `invalid_image` when the file is damaged
  */
 export async function decodePicture(
@@ -127,6 +127,6 @@ export async function decodePicture(
   }
   // A copy of its own, which can be handed to another thread.
   const copy = new Uint8Array(data);
-  if (sixteenOf(picture, options) !== 'kept') return { data: copy, largest: 255 };
+  if (sixteenOf(picture, options) !== 'whole') return { data: copy, largest: 255 };
   return { data: new Uint16Array(copy.buffer), largest: 65535 };
 }

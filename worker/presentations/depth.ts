@@ -14,9 +14,9 @@ export const depth: GridPresentation = {
   async fromPicture(picture, { info, config, at }) {
     const size = sideOf(info);
     const channels = config.n_channels === 1 ? 1 : 3;
-    const keepsSixteenBits = traitsOf(info.presentation).readsSixteenBits;
+    const readsSixteenBits = traitsOf(info.presentation).readsSixteenBits;
     // Interpolated depth would belong to no surface.
-    const options = { size, channels, resampling: 'nearest', keepsSixteenBits } as const;
+    const options = { size, channels, resampling: 'nearest', readsSixteenBits } as const;
     const { data, largest } = await decodePicture(picture, options, at);
     return planesFeed(standardisedDepth(data, largest), channels, size);
   },

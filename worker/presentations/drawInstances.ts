@@ -48,8 +48,10 @@ export async function drawInstances({
   const found = isMerged ? mergeInstances(soft) : groupInstances(soft.flat());
   const shown = found.flatMap((instance) => {
     const mask = paint(instance);
-    const made = annotation(mask);
-    return made ? [{ mask, value: { ...made, ...(isMerged && { votes: instance.votes }) } }] : [];
+    const annotated = annotation(mask);
+    return annotated
+      ? [{ mask, value: { ...annotated, ...(isMerged && { votes: instance.votes }) } }]
+      : [];
   });
   const colours = classPalette(Math.max(shown.length, 1) + 1).slice(1);
   const pixels = overlay(

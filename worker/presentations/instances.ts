@@ -39,7 +39,7 @@ async function maskTokens(
 const instancesIn = (points: readonly QueriedPoint[]): readonly InstanceTokens[] =>
   points.flatMap(({ instances }) => instances);
 
-const known = (instances: readonly InstanceTokens[], { size }: Codec): InstanceTokens[] =>
+const decodable = (instances: readonly InstanceTokens[], { size }: Codec): InstanceTokens[] =>
   instances.filter(({ mask_tokens }) => mask_tokens.every((id) => id < size));
 
 /** Masks of instances; undefined when their tokenizer is not loaded. */
@@ -86,7 +86,7 @@ export const instances: TextPresentation = {
   async show(text, { modality, codec, draw }) {
     const { value: points, warnings } = parseInstances(text);
     const all = instancesIn(points);
-    const found = known(all, codec);
+    const found = decodable(all, codec);
     const masks = await decodedMasks(found, codec);
     if (!masks)
       return { value: { points }, warnings: [...warnings, missingDecoder(modality, 'masks')] };
@@ -107,7 +107,7 @@ export const instances: TextPresentation = {
   async merge(texts, { codec, draw }) {
     const samples: DecodedMask[][] = [];
     for (const text of texts) {
-      const found = known(instancesIn(parseInstances(text).value), codec);
+      const found = decodable(instancesIn(parseInstances(text).value), codec);
       const masks = await decodedMasks(found, codec);
       if (!masks) return undefined;
       samples.push(masks);

@@ -58,18 +58,20 @@ export const poses: TextPresentation = {
   /** SMPL parameters: rotations of the body and, where their tokenizer is loaded, of its joints. */
   async show(text, { modality, codec }) {
     const { value: people, warnings } = parsePoses(text);
-    const known = people.filter(({ pose_tokens }) => pose_tokens.every((id) => id < codec.size));
-    const decoded = await codec.decode(known.map(({ pose_tokens }) => pose_tokens));
+    const decodable = people.filter(({ pose_tokens }) =>
+      pose_tokens.every((id) => id < codec.size),
+    );
+    const decoded = await codec.decode(decodable.map(({ pose_tokens }) => pose_tokens));
     const bodies = new Map<PoseTokens, Matrix[]>();
     for (const [i, { data }] of (decoded ?? []).entries())
-      bodies.set(itemAt(known, i, 'the people'), matrices(data));
+      bodies.set(itemAt(decodable, i, 'the people'), matrices(data));
     const value = people.map((person) => {
       const { global_orient, ...rest } = person;
       const [orient] = matrices(global_orient);
       const body_pose = bodies.get(person);
       return { ...rest, global_orient: orient, ...(body_pose && { body_pose }) };
     });
-    const unknown = people.length - known.length;
+    const unknown = people.length - decodable.length;
     return {
       value,
       warnings: [

@@ -64,7 +64,7 @@ async function pictureClasses(
     size,
     channels: grey ? 1 : 3,
     resampling: 'nearest',
-    keepsSixteenBits: traitsOf(info.presentation).readsSixteenBits,
+    readsSixteenBits: traitsOf(info.presentation).readsSixteenBits,
   } as const;
   const { data } = await decodePicture(picture, options, at);
   if (grey) return data;

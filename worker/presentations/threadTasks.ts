@@ -123,7 +123,7 @@ async function maskCells({
   readonly at: string;
 }): Promise<number[]> {
   const size = Math.min(picture.width, picture.height);
-  const options = { size, channels: 1, resampling: 'nearest', keepsSixteenBits: true } as const;
+  const options = { size, channels: 1, resampling: 'nearest', readsSixteenBits: true } as const;
   return cellsInMask(await decodePicture(picture, options, at), size, grid);
 }
 

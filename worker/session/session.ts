@@ -118,11 +118,11 @@ function assertFeeds(
         if (size !== dimension) throw misfit();
         return;
       }
-      const known = sizes.get(dimension);
-      if (!known) sizes.set(dimension, { size, input: input.name });
-      else if (known.size !== size)
+      const first = sizes.get(dimension);
+      if (!first) sizes.set(dimension, { size, input: input.name });
+      else if (first.size !== size)
         throw new SessionError(
-          `graph ${graph}: ${dimension} is ${known.size} in ${known.input} and ${size} in ${input.name}`,
+          `graph ${graph}: ${dimension} is ${first.size} in ${first.input} and ${size} in ${input.name}`,
         );
     });
   }

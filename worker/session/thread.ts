@@ -76,9 +76,9 @@ function fromRuntime({ type, data, dims }: RuntimeTensor): Tensor {
 /** @throws Error where the runtime lacks the device: it would take another one and only warn */
 function executionProvider(): InferenceSession.ExecutionProviderConfig {
   const { provider } = DEVICES[device.kind];
-  const known = listSupportedBackends().map(({ name }) => name);
-  if (!known.includes(provider)) {
-    const has = known.join(', ');
+  const available = listSupportedBackends().map(({ name }) => name);
+  if (!available.includes(provider)) {
+    const has = available.join(', ');
     throw new Error(`this onnxruntime has no provider for ${deviceName(device)}; it has ${has}`);
   }
   return providerOf(device);

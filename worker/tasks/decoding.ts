@@ -58,10 +58,10 @@ export function createDecoding(
 
   return {
     complete(target, sample, ids, model) {
-      const known = samples.get(target) ?? new Map<number, readonly number[]>();
-      samples.set(target, known.set(sample, ids));
-      if (known.size < count || running.has(target)) return;
-      const rows = [...known].map(([index, row]) => ({ sample: index, ids: row }));
+      const finished = samples.get(target) ?? new Map<number, readonly number[]>();
+      samples.set(target, finished.set(sample, ids));
+      if (finished.size < count || running.has(target)) return;
+      const rows = [...finished].map(([index, row]) => ({ sample: index, ids: row }));
       const decoded = decode(
         target,
         rows.sort((a, b) => a.sample - b.sample),

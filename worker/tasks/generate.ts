@@ -3,7 +3,7 @@
 import type { GenerateRequest, Merged, Output, Progress } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { refusal } from '../../shared/api/problem.ts';
-import type { KnownTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
+import type { ReusedTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
 import { itemAt, valueAt } from '../../shared/lookup.ts';
 import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
@@ -22,7 +22,7 @@ export interface GenerateTask {
   readonly seed: number;
   readonly request: GenerateRequest;
   /** Leading targets of a chain that were made before. */
-  readonly known?: readonly KnownTarget[] | undefined;
+  readonly reused?: readonly ReusedTarget[] | undefined;
 }
 export interface TaskOptions {
   /** Called after each decoding step. */
@@ -37,12 +37,12 @@ export interface LoadedTaskOptions extends TaskOptions {
 }
 
 /** Known targets of a stage, for each sample. @throws FailureError when they are not the stage's first */
-function knownOf(stage: Stage, known: readonly KnownTarget[], samples: number): readonly Ids[] {
-  const leading = known.slice(0, stage.targets.length);
+function reusedOf(stage: Stage, reused: readonly ReusedTarget[], samples: number): readonly Ids[] {
+  const leading = reused.slice(0, stage.targets.length);
   for (const [i, { modality, samples: ids }] of leading.entries()) {
     const next = itemAt(stage.targets, i, 'targets').plan.modality;
     if (next === modality && ids.length === samples) continue;
-    const detail = `the known target ${modality} is not the next one, or has not ${samples} samples`;
+    const detail = `the reused target ${modality} is not the next one, or has not ${samples} samples`;
     throw refusal('invalid_request', detail);
   }
   return Array.from(
@@ -59,7 +59,7 @@ interface FinishedStage {
   readonly stage: Stage;
   readonly result: StageResult;
   readonly decoded: ReadonlyMap<StageTarget, Decoded>;
-  /** Tokens that were made here: neither given, nor known from before. */
+  /** Tokens that were made here: neither given, nor reused. */
   readonly generated: number;
 }
 
@@ -77,31 +77,36 @@ async function runStages(
   options: TaskOptions,
 ): Promise<FinishedStage[]> {
   const { request, seed } = task;
-  const known = task.known ?? [];
+  const reused = task.reused ?? [];
   const targets = plan.stages.flatMap((stage) => stage.targets);
   const reporter =
     options.onProgress &&
     createReporter(
-      targets.slice(known.length),
+      targets.slice(reused.length),
       { chained: plan.chained, previews: request.previews ?? false },
       options.onProgress,
     );
   const finished: FinishedStage[] = [];
-  let [made, left]: [readonly Ids[], readonly KnownTarget[]] = [[], known];
+  let [made, left]: [readonly Ids[], readonly ReusedTarget[]] = [[], reused];
   for (const stage of plan.stages) {
     const { signal } = options;
     const common = { request, seed, passes, reading, reporter, signal, made };
-    const leading = knownOf(stage, left, plan.samples);
+    const leading = reusedOf(stage, left, plan.samples);
     const done = await lender.use(stage.model, async (model): Promise<FinishedStage> => {
       const result = await runStage(stage, model, {
         ...common,
-        known: leading,
+        reused: leading,
         onComplete: (target, sample, ids) => decoding.complete(target, sample, ids, model),
       });
       const decoded = await decodeStage(stage, result, decoding, model);
       await reporter?.settled();
-      const knownHere = leading[0]?.size ?? 0;
-      return { stage, result, decoded, generated: countGenerated(stage, result, model, knownHere) };
+      const reusedHere = leading[0]?.size ?? 0;
+      return {
+        stage,
+        result,
+        decoded,
+        generated: countGenerated(stage, result, model, reusedHere),
+      };
     });
     finished.push(done);
     left = left.slice(stage.targets.length);
@@ -138,21 +143,21 @@ function gather(
   return { outputs, ...(Object.keys(merged).length > 0 && { merged }) };
 }
 
-/** @param known leading targets of the stage that were there before */
+/** @param reused leading targets of the stage that were there before */
 function countGenerated(
   stage: Stage,
   result: StageResult,
   model: ServedModel,
-  known: number,
+  reused: number,
 ): number {
   const { isSentinel } = model.text.specials;
-  const counts = stage.targets.slice(known).map(({ entry, plan: { modality } }) => {
+  const counts = stage.targets.slice(reused).map(({ entry, plan: { modality } }) => {
     const visible = result.inputs.get(modality)?.content;
     const ids = visible?.kind === 'ids' ? visible.ids : [];
     // The gaps of a text are sentinels; in a grid these ids are tokens as any other.
     const given = ids.filter((id) => entry.type === 'img' || !isSentinel(id)).length;
     return result.samples.reduce(
-      (sum, made) => sum + valueAt(made, modality, 'targets').length - given,
+      (sum, ids) => sum + valueAt(ids, modality, 'targets').length - given,
       0,
     );
   });
@@ -189,7 +194,7 @@ export async function generateOn(
   options: TaskOptions = {},
 ): Promise<WorkerGenerateResponse> {
   const started = performance.now();
-  const { request, known = [] } = task;
+  const { request, reused = [] } = task;
   const plan = planRequest(request, model, lender.descriptions);
   const passes: PassCount = { encoder: 0, decoder: 0 };
   const reading = startReading(options.signal);
@@ -202,13 +207,13 @@ export async function generateOn(
     seed: task.seed,
     ...gather(finished),
     ...(request.keep && { input_tokens: inputTokens(finished) }),
-    ...(known.length > 0 && { reused_targets: known.length }),
+    ...(reused.length > 0 && { reused_targets: reused.length }),
     ...(reading.warnings.length > 0 && { warnings: [...reading.warnings] }),
     ...(further.length > 0 && { further_models: further.map(servedBy) }),
     usage: {
       encoder_passes: passes.encoder,
       decoder_passes: passes.decoder,
-      units: costOf(plan, known.length).units,
+      units: costOf(plan, reused.length).units,
       generated_tokens: finished.reduce((sum, { generated }) => sum + generated, 0),
       milliseconds: Math.round(performance.now() - started),
     },

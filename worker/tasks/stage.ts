@@ -34,7 +34,7 @@ export interface StageOptions {
   /** Tokens of earlier stages, for each sample; those that the stage takes are its inputs. */
   readonly made: readonly Ids[];
   /** Leading targets that are there already, for each sample. */
-  readonly known: readonly Ids[];
+  readonly reused: readonly Ids[];
   readonly passes: PassCount;
   /** Shared by all stages of the request. */
   readonly reading: Reading;
@@ -47,7 +47,7 @@ export interface StageOptions {
 }
 
 export interface StageResult {
-  /** For each sample: every target of the stage, known ones among them. */
+  /** For each sample: every target of the stage, reused ones among them. */
   readonly samples: readonly Ids[];
   /** What the request's own inputs came to be. */
   readonly inputs: TokenState;
@@ -81,7 +81,7 @@ function settled(target: StageTarget, inputs: TokenState): TargetPlan {
 function start(
   { inputs, sample }: { inputs: TokenState; sample: number },
   stage: Stage,
-  { made, known }: StageOptions,
+  { made, reused }: StageOptions,
 ): { state: TokenState; conditioning: string[] } {
   // Samples differ in what was made for them, which must not be taken for something they share.
   const origin = `made/${sample}`;
@@ -92,7 +92,7 @@ function start(
     state = withModality(state, modality, fullTokens(ids, origin));
     conditioning.push(modality);
   }
-  for (const [modality, ids] of known[sample] ?? []) {
+  for (const [modality, ids] of reused[sample] ?? []) {
     const target = stage.targets.find(({ plan }) => plan.modality === modality);
     state = withModality(state, modality, fullTokens(ids, origin));
     const isNew = target?.entry.type === 'img' && !conditioning.includes(modality);
@@ -124,8 +124,8 @@ async function runInLane(
   const { request, seed, passes, reporter, signal } = options;
   const inputs = await readStage(stage.inputs, request, model, options.reading);
   signal?.throwIfAborted();
-  const known = options.known[0]?.size ?? 0;
-  const targets = stage.targets.slice(known).map((target) => settled(target, inputs));
+  const reused = options.reused[0]?.size ?? 0;
+  const targets = stage.targets.slice(reused).map((target) => settled(target, inputs));
   const forwards = Array.from({ length: request.num_samples }, (_, sample) => {
     const { state, conditioning } = start({ inputs, sample }, stage, options);
     // All samples go through the same steps: one of them tells.
@@ -148,7 +148,7 @@ async function runInLane(
   const each = itemAt(forwards, 0, 'samples').length;
   const samples = forwards.map((_, sample): Ids => {
     const own = results.slice(sample * each, (sample + 1) * each);
-    return new Map([...(options.known[sample] ?? []), ...own.flatMap((result) => [...result])]);
+    return new Map([...(options.reused[sample] ?? []), ...own.flatMap((result) => [...result])]);
   });
   return { samples, inputs };
 }

@@ -21,8 +21,8 @@ export interface ThreadOptions extends TaskOptions {
 const pools = new Map<Lane, ThreadPool>();
 
 function poolOf(lane: Lane): ThreadPool {
-  const known = pools.get(lane);
-  if (known) return known;
+  const running = pools.get(lane);
+  if (running) return running;
   const program = new URL('./thread.js', import.meta.url);
   const pool = createThreadPool({ program, size: THREADS[lane], queue: QUEUE });
   pools.set(lane, pool);

@@ -72,17 +72,18 @@ export function withoutHidden(
   hidden: ReadonlySet<number>,
   at: string,
 ): VisibleTokens {
-  const kept = tokens.positions.flatMap((position, i) => (hidden.has(position) ? [] : [i]));
-  if (kept.length === 0) throw refusal('invalid_input', 'everything that is given is hidden', at);
-  const positions = kept.map((i) => itemAt(tokens.positions, i, 'the tokens'));
+  const visible = tokens.positions.flatMap((position, i) => (hidden.has(position) ? [] : [i]));
+  if (visible.length === 0)
+    throw refusal('invalid_input', 'everything that is given is hidden', at);
+  const positions = visible.map((i) => itemAt(tokens.positions, i, 'the tokens'));
   const { content } = tokens;
   if (content.kind === 'ids') {
-    const ids = kept.map((i) => itemAt(content.ids, i, 'the tokens'));
+    const ids = visible.map((i) => itemAt(content.ids, i, 'the tokens'));
     return { positions, content: { kind: 'ids', ids } };
   }
   const { width } = content;
-  const rows = new Float32Array(kept.length * width);
-  for (const [to, from] of kept.entries())
+  const rows = new Float32Array(visible.length * width);
+  for (const [to, from] of visible.entries())
     rows.set(content.rows.subarray(from * width, (from + 1) * width), to * width);
   return { positions, content: { kind: 'rows', rows, width } };
 }

@@ -160,10 +160,10 @@ function suppress(instances: readonly MergedInstance[], size: number): MergedIns
     })
     .filter(({ area }) => area > 0)
     .sort((a, b) => b.instance.votes - a.instance.votes);
-  const kept: Painted[] = [];
+  const distinct: Painted[] = [];
   for (const candidate of ranked)
-    if (!kept.some((other) => coverSame(other, candidate))) kept.push(candidate);
-  return kept.map(({ instance }) => instance).sort((a, b) => boxArea(b.box) - boxArea(a.box));
+    if (!distinct.some((other) => coverSame(other, candidate))) distinct.push(candidate);
+  return distinct.map(({ instance }) => instance).sort((a, b) => boxArea(b.box) - boxArea(a.box));
 }
 
 /**
