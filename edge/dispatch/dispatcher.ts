@@ -16,7 +16,13 @@ import type {
 } from '../../shared/api/worker.ts';
 import { createFiles, type Files } from '../body/files.ts';
 import { callWorker, errorText } from './http.ts';
-import { createListings, type KeepAlive, type Listing, type ListingOptions } from './listings.ts';
+import {
+  createListings,
+  type KeepAlive,
+  type Listing,
+  type ListingOptions,
+  rankOf,
+} from './listings.ts';
 import { DETOKENIZE, GENERATE, readAnswer, type Task, TOKENIZE } from './tasks.ts';
 
 export interface DispatcherOptions extends ListingOptions {
@@ -105,13 +111,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     }
   }
 
-  /** Live workers that have all these models, each request beginning with another one. */
+  /**
+   * Live workers that have all these models: those first that have them in memory, and of these, each request
+   * beginning with another one.
+   */
   async function candidates(needed: readonly string[]): Promise<Listing[]> {
     const having = (await listings.live()).filter(({ models }) =>
       needed.every((wanted) => models.some(({ id }) => id === wanted)),
     );
     const start = having.length === 0 ? 0 : turn++ % having.length;
-    return [...having.slice(start), ...having.slice(0, start)];
+    const wait = ({ models }: Listing): number =>
+      Math.max(...models.map(({ id, state }) => (needed.includes(id) ? rankOf(state) : 0)));
+    return [...having.slice(start), ...having.slice(0, start)].sort((a, b) => wait(a) - wait(b));
   }
 
   async function dispatch<T>(

@@ -4,7 +4,12 @@
  * which workers can be sent work: only those that answered just now.
  */
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
-import { type Model, modelsResponseSchema } from '../../shared/api/models.ts';
+import {
+  MODEL_STATES,
+  type Model,
+  type ModelState,
+  modelsResponseSchema,
+} from '../../shared/api/models.ts';
 import { callWorker, errorText, readFailure } from './http.ts';
 
 export interface Listing {
@@ -49,13 +54,24 @@ interface Question {
   readonly answer: Promise<readonly Listing[]>;
 }
 
+/** Each model once, in the state that is nearest to answering. */
 function distinct(listings: readonly Listing[]): Model[] {
   const byId = new Map<string, Model>();
-  for (const { models } of listings) {
-    for (const model of models) if (!byId.has(model.id)) byId.set(model.id, model);
+  for (const model of listings.flatMap(({ models }) => models)) {
+    const known = byId.get(model.id);
+    if (!known) byId.set(model.id, model);
+    else if (rankOf(model.state) < rankOf(known.state))
+      byId.set(model.id, { ...known, state: model.state });
   }
   return [...byId.values()];
 }
+
+const withoutStates = (models: readonly Model[]): Model[] =>
+  models.map(({ state: _, ...model }) => model);
+
+/** States in the order in which models answer; workers that know no states have all models in memory. */
+export const rankOf = (state: ModelState | undefined): number =>
+  state === undefined ? 0 : MODEL_STATES.indexOf(state);
 
 export function createListings(options: ListingOptions): Listings {
   const { workers, secret, ttlSeconds, memory, log } = options;
@@ -81,7 +97,9 @@ export function createListings(options: ListingOptions): Listings {
   }
 
   /** Keeps what the workers said, when it is something else than before. */
-  async function remember(models: readonly Model[]): Promise<void> {
+  async function remember(listed: readonly Model[]): Promise<void> {
+    // Where a model stands is true for a moment, and is no reason to write again.
+    const models = withoutStates(listed);
     const text = JSON.stringify(models);
     if (text === written) return;
     written = text;
@@ -140,7 +158,7 @@ export function createListings(options: ListingOptions): Listings {
       const inTime = await Promise.race([answer, grace]);
       if (inTime && inTime.length > 0) return distinct(inTime);
       lastModels ??= await recall();
-      return lastModels ?? distinct(await answer);
+      return lastModels ? withoutStates(lastModels) : distinct(await answer);
     },
     live: async () => (isFresh() && last ? last.listings : await refresh().answer),
     forget() {

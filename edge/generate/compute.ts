@@ -88,8 +88,12 @@ export function createComputation(services: Services): Computation {
       },
     );
     const result = request.keep ? await keepTokens(computed, plan, tokens) : computed;
-    // A worker that was updated meanwhile answers for another digest than the key names.
-    const isStorable = cache.mayStore && result.model.digest === model.digest;
+    // A model that was replaced meanwhile answers for another digest than the key names.
+    const keyed = [model, ...plan.stages.map((stage) => stage.model)];
+    const isKeyed = ({ id, digest }: { readonly id: string; readonly digest: string }): boolean =>
+      keyed.some((one) => one.id === id && one.digest === digest);
+    const isStorable =
+      cache.mayStore && [result.model, ...(result.further_models ?? [])].every(isKeyed);
     if (isStorable && request.keep) {
       await chains.put(linksOf(chain, plan, result).slice(reusable.length));
     }

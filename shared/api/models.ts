@@ -4,6 +4,10 @@ import { knowledgeSchema, presentationSchema, recommendedSchema } from '../model
 
 const count = z.number().int();
 
+/** From the one that answers soonest. */
+export const MODEL_STATES = ['loaded', 'loading', 'available'] as const;
+export type ModelState = (typeof MODEL_STATES)[number];
+
 export const modalitySchema = z
   .object({
     name: z.string().describe('The name that callers use'),
@@ -46,8 +50,15 @@ export const modelSchema = z
     tokenizers: z.array(z.string()).optional().describe('The loaded tokenizers, such as tok_rgb'),
     modalities: z.array(modalitySchema).describe('What it takes and makes'),
     knows: knowledgeSchema.optional().describe('What it knows, where its checkpoint says so'),
+    state: z
+      .enum(MODEL_STATES)
+      .optional()
+      .describe(
+        'Whether it is in memory now: loaded; loading; available, and loaded when a request asks for it, ' +
+          'which then takes longer. Of several workers the one that is nearest; absent while none answers',
+      ),
   })
-  .meta({ id: 'Model', description: 'A loaded model' });
+  .meta({ id: 'Model', description: 'A model that can be asked for' });
 export type Model = z.infer<typeof modelSchema>;
 
 export const modelsResponseSchema = z

@@ -62,8 +62,16 @@ describe('a worker with two models', { skip: skipWithoutDemo() }, () => {
     worker?.entries.filter((entry) => entry.event === event).length ?? 0;
 
   test('requests that alternate are all answered, by the right model, with few swaps', async () => {
-    await start();
+    const { url } = await start();
     assert.equal(count('loaded'), 1);
+    const { models } = await (await callWorker(url, '/internal/models')).json();
+    assert.deepEqual(
+      models.map(({ id, state }: { id: string; state: string }) => [id, state]),
+      [
+        ['demo', 'loaded'],
+        ['eight', 'available'],
+      ],
+    );
     const names = Array.from({ length: 24 }, (_, i) => (i % 2 === 0 ? 'demo' : 'eight'));
     const answers = await Promise.all(names.map((name) => ask(name)));
     assert.deepEqual(

@@ -87,7 +87,7 @@ export async function route(
     allow(response, path, method, kind ? 'POST' : 'GET');
     assertServing(services);
     if (!kind) {
-      return sendJson(response, 200, { models: services.registry.descriptions() });
+      return sendJson(response, 200, { models: services.registry.listing() });
     }
     const signal = callerSignal(response);
     const body = await readSigned(request, signed, BODY_BYTES[kind]);

@@ -1,4 +1,5 @@
 /** One version of a model in the registry: what is offered, whether it is in memory, and who waits for it. */
+import type { ModelState } from '../../shared/api/models.ts';
 import type { ServedModel } from '../tasks/servedModel.ts';
 import type { Offer } from './offer.ts';
 import { createWaiters, type Waiters } from './waiting.ts';
@@ -50,8 +51,6 @@ export const createPlace = (offer: Offer, now: () => number): Place => ({
   retryAt: 0,
   failure: undefined,
 });
-
-export type ModelState = 'loaded' | 'loading' | 'available';
 
 export const stateOf = ({ loaded, loadingSince }: Place): ModelState => {
   if (loaded) return 'loaded';

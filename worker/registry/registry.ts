@@ -3,7 +3,7 @@
  * for all who wait; `room.ts` says who makes room. It is freed only when no request is at work on it. When
  * its thread dies it is loaded again, and when its files change their new version takes its place.
  */
-import type { Model } from '../../shared/api/models.ts';
+import type { Model, ModelState } from '../../shared/api/models.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import type { Log } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
@@ -12,7 +12,7 @@ import { begun, createAllocation } from './allocation.ts';
 import { notLoadable, replaced, stillLoading, stopping } from './failures.ts';
 import { createHoldings } from './holdings.ts';
 import type { OfferSource } from './offer.ts';
-import { type Loaded, type ModelState, type Place, stateOf } from './place.ts';
+import { type Loaded, type Place, stateOf } from './place.ts';
 import { createPlaces } from './places.ts';
 
 export interface RegistryOptions {
@@ -48,6 +48,8 @@ export interface Registry {
   isReady(): boolean;
   /** Every model that can be asked for, in memory or not, the default one first; none before `load`. */
   descriptions(): readonly Model[];
+  /** The same for callers: with where each model stands now. */
+  listing(): readonly Model[];
   /** The model of a name. @throws FailureError `model_not_loaded` */
   find(name: string): Model;
   /**
@@ -158,6 +160,10 @@ export function createRegistry(options: RegistryOptions): Registry {
     isReady: () =>
       started && places.current().every(({ preloadSince }) => preloadSince === undefined),
     descriptions: () => (started ? places.descriptions() : []),
+    listing: () =>
+      started
+        ? places.current().map((place) => ({ ...place.offer.description, state: stateOf(place) }))
+        : [],
     find: (name) => selectModel(name, places.descriptions()),
     check(id) {
       const { description } = places.find(id).offer;

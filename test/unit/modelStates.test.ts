@@ -1,0 +1,71 @@
+/** Where models stand, as callers see it, and who is asked first: workers that have a model in memory. */
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { createDispatcher } from '../../edge/dispatch/dispatcher.ts';
+import { generateRequestSchema } from '../../shared/api/generate.ts';
+import type { Model, ModelState } from '../../shared/api/models.ts';
+import { type FakeWorker, MODEL, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+
+let workers: FakeWorker[];
+const written: (readonly Model[])[] = [];
+before(async () => {
+  workers = [await startFakeWorker(), await startFakeWorker()];
+});
+beforeEach(() => {
+  for (const worker of workers) worker.asked.length = 0;
+  written.length = 0;
+});
+after(async () => {
+  await Promise.all(workers.map((worker) => worker.close()));
+});
+
+const stand = (...states: readonly (ModelState | undefined)[]): void => {
+  for (const [i, state] of states.entries())
+    workers[i]!.model = state === undefined ? MODEL : { ...MODEL, state };
+};
+const dispatcher = () =>
+  createDispatcher({
+    secret: SECRET,
+    workers: workers.map(({ url }) => url),
+    ttlSeconds: 0,
+    timeoutSeconds: 30,
+    memory: { read: async () => undefined, write: async (models) => void written.push(models) },
+    log: () => {},
+  });
+const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+
+test('of several workers the nearest state is told, and none is written down', async () => {
+  const works: Promise<unknown>[] = [];
+  const listing = dispatcher();
+  for (const [states, told] of [
+    [['available', 'loading'], 'loading'],
+    [['loaded', 'loading'], 'loaded'],
+    [['available', 'available'], 'available'],
+    // A worker of an earlier version says nothing, and has all in memory.
+    [[undefined, 'available'], undefined],
+  ] as const) {
+    stand(...states);
+    const [model] = await listing.models((work) => works.push(work));
+    assert.equal(model?.state, told);
+  }
+  await Promise.all(works);
+  await settled();
+  assert.deepEqual(written, [[MODEL]], 'once: nothing of what is remembered has changed');
+});
+
+test('requests go to the worker that has the model in memory, in turn where several have', async () => {
+  const ask = async (count: number) => {
+    const edge = dispatcher();
+    const request = generateRequestSchema.parse({ inputs: { caption: 'a' }, targets: ['rgb'] });
+    const body = { request_id: 'r', id: 'i', model: MODEL.id, seed: 1, request };
+    const { signal } = new AbortController();
+    for (let i = 0; i < count; i++) await edge.generate(body, { signal });
+    return workers.map(({ asked }) => asked.splice(0).length);
+  };
+  stand('available', 'loaded');
+  assert.deepEqual(await ask(4), [0, 4]);
+  stand('loading', 'available');
+  assert.deepEqual(await ask(4), [4, 0]);
+  stand('loaded', 'loaded');
+  assert.deepEqual(await ask(4), [2, 2]);
+});
