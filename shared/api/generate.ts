@@ -43,7 +43,7 @@ export const modelNameSchema = z
   .min(1)
   .max(128)
   .optional()
-  .describe('A loaded model, as /v1/models names it; the first one when absent');
+  .describe('A model, as /v1/models names it; the first one when absent');
 
 export const generateRequestSchema = z
   .strictObject({

@@ -9,7 +9,7 @@ export const MODEL_ROUTES = {
     id: 'models',
     ...ADDRESSES.models,
     tag: 'models',
-    summary: 'The loaded models, with licence and modalities',
+    summary: 'The models, with licence and modalities',
     response: { 'application/json': modelsResponseSchema },
     problems: ['worker_unavailable'],
   },

@@ -1,4 +1,4 @@
-/** `GET /v1/models` and `GET /v1/modalities`: what the loaded models say of themselves. */
+/** `GET /v1/models` and `GET /v1/modalities`: what the models say of themselves. */
 import * as z from 'zod';
 import { knowledgeSchema, presentationSchema, recommendedSchema } from '../model/modalities.ts';
 
@@ -47,7 +47,7 @@ export const modelSchema = z
     licence: z.string().describe('Licence of the weights'),
     precision: z.string().describe('Precision of the weights, such as fp32 or int8'),
     parameters: count.describe('Number of weights'),
-    tokenizers: z.array(z.string()).optional().describe('The loaded tokenizers, such as tok_rgb'),
+    tokenizers: z.array(z.string()).optional().describe('Its tokenizers, such as tok_rgb'),
     modalities: z.array(modalitySchema).describe('What it takes and makes'),
     knows: knowledgeSchema.optional().describe('What it knows, where its checkpoint says so'),
     state: z
@@ -62,8 +62,12 @@ export const modelSchema = z
 export type Model = z.infer<typeof modelSchema>;
 
 export const modelsResponseSchema = z
-  .object({ models: z.array(modelSchema).describe('The loaded models; the first is the default') })
-  .meta({ id: 'ModelsResponse', description: 'The loaded models' });
+  .object({
+    models: z
+      .array(modelSchema)
+      .describe('The models that can be asked for; the first is the default'),
+  })
+  .meta({ id: 'ModelsResponse', description: 'The models that can be asked for' });
 export type ModelsResponse = z.infer<typeof modelsResponseSchema>;
 
 export const modalitiesResponseSchema = z

@@ -80,7 +80,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
       if (evict.includes(id)) free(place, 'another model needs its place');
       if (begin.includes(id)) inBackground(load(place));
       // What was lost takes what is free. Where that is too little, it is loaded when it is asked for.
-      else if (isWanted(place) && !mayComeFree) place.preloadSince = undefined;
+      else if (isWanted(place) && !mayComeFree) forgetPreload(place);
       const { loaded } = place;
       if (loaded && !place.isDrained) place.waiters.grant(() => begun(loaded, now()));
     }
@@ -110,7 +110,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
     const { id } = place.offer.description;
     try {
       const loaded = await holdings.load(place, signal);
-      place.preloadSince = undefined;
+      forgetPreload(place);
       place.failure = undefined;
       // Before anything is decided: a model that nobody uses yet would have to make room for the next one.
       place.waiters.grant(() => begun(loaded, now()));
@@ -129,6 +129,11 @@ export function createAllocation(options: AllocationOptions): Allocation {
     }
   }
 
+  function forgetPreload(place: Place): void {
+    place.preloadSince = undefined;
+    place.isLost = false;
+  }
+
   function watch(place: Place, loaded: Loaded): void {
     void loaded.model.loaded.died.then((cause) => lose(place, loaded, cause));
   }
@@ -140,6 +145,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
     log({ event: 'broken', message, model: id, error: describeError(cause) });
     noteLoss(place, now(), backoffMilliseconds, 0);
     place.preloadSince = now();
+    place.isLost = true;
     inBackground(holdings.release(place).finally(settle));
   }
 

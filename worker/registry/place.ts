@@ -25,6 +25,8 @@ export interface Place {
   isDrained: boolean;
   /** Since when it is to be loaded though nobody may wait for it, as it was in memory before. */
   preloadSince: number | undefined;
+  /** Its thread has died, and it is to be loaded again. */
+  isLost: boolean;
   /** Its files have gone: it is there as long as it is in memory. */
   isGone: boolean;
   /** Another version has its name: it ends with its last request. */
@@ -45,6 +47,7 @@ export const createPlace = (offer: Offer, now: () => number): Place => ({
   loadMilliseconds: undefined,
   isDrained: false,
   preloadSince: undefined,
+  isLost: false,
   isGone: false,
   isRetired: false,
   losses: [],

@@ -44,7 +44,7 @@ export interface Registry {
    * @throws Error when one is at fault, when none fits the budget; the signal's reason
    */
   load(signal: AbortSignal): Promise<void>;
-  /** True from then on, but while a model that was in memory is loaded again. */
+  /** True from then on, but while the thread of a model has died and no other model is in memory. */
   isReady(): boolean;
   /** Every model that can be asked for, in memory or not, the default one first; none before `load`. */
   descriptions(): readonly Model[];
@@ -157,8 +157,12 @@ export function createRegistry(options: RegistryOptions): Registry {
       started = true;
       settle();
     },
-    isReady: () =>
-      started && places.current().every(({ preloadSince }) => preloadSince === undefined),
+    isReady: () => {
+      const current = places.current();
+      return (
+        started && (current.some(({ loaded }) => loaded) || !current.some((one) => one.isLost))
+      );
+    },
     descriptions: () => (started ? places.descriptions() : []),
     listing: () =>
       started

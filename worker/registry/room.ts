@@ -56,7 +56,7 @@ export interface Decision {
 }
 
 const SHORTEST_TURN = 2_000;
-const LONGEST_TURN = 30_000;
+const LONGEST_TURN = 60_000;
 const LONGEST_REST = 1_000;
 
 /** How long a model keeps its place in use, and idle, by what a swap costs. */
