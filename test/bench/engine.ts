@@ -3,7 +3,7 @@
  * reference on the same runtime: every step encodes again, every token of a sequence recomputes its prefix,
  * guidance is a second full pass, and logits come back to be sampled from.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -50,6 +50,7 @@ export async function bench(): Promise<BenchRow[]> {
   if (unknown !== undefined)
     throw new Error(`no figure ${unknown}; there are ${Object.keys(FIGURES).join(', ')}`);
   const folder = values.data ?? (await mkdtemp(join(tmpdir(), '4m-bench-engine-')));
+  await mkdir(folder, { recursive: true });
   const models = benchModels(folder);
   const rows: BenchRow[] = [];
   try {
