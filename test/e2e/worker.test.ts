@@ -101,7 +101,7 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
     );
     assert.deepEqual(whole.input_tokens, {}, 'pixels are no tokens');
     const depth = { modality: 'tok_depth@64', samples: [whole.outputs.depth![0]!.tokens] };
-    const rest = await post('/internal/generate', request, { ...task, known: [depth] });
+    const rest = await post('/internal/generate', request, { ...task, reused: [depth] });
     const { outputs, reused_targets } = workerGenerateResponseSchema.parse(rest);
     assert.deepEqual([outputs, reused_targets], [whole.outputs, 1]);
   });
