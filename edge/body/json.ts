@@ -3,7 +3,7 @@
  * number of its parts are bounded before it is parsed, since parsing is one step that nothing interrupts.
  */
 import { refusal } from '../../shared/api/problem.ts';
-import { find, pause, SLICE } from '../../shared/pause.ts';
+import { find, LONG_SLICE, pause, SLICE } from '../../shared/pause.ts';
 
 /** Bytes of a text that is left where it is, and of everything but the longer ones. */
 export const LONG_TEXT = 100_000;
@@ -27,13 +27,18 @@ export interface ScannedJson {
 const tooMany = (most: number, what: string) =>
   refusal('too_large', `a JSON body has at most ${most} ${what}`);
 
+/** How many backslashes stand before a place. */
+async function backslashesBefore(bytes: Uint8Array, at: number): Promise<number> {
+  let count = 0;
+  while (bytes[at - 1 - count] === BACKSLASH) if (++count % LONG_SLICE === 0) await pause();
+  return count;
+}
+
 /** Where a text ends that begins behind `from`; the end of the bytes when it does not end. */
 async function closingQuote(bytes: Uint8Array, from: number): Promise<number> {
   let steps = 0;
   for (let at = await find(bytes, QUOTE, from); at >= 0; at = await find(bytes, QUOTE, at + 1)) {
-    let escapes = 0;
-    while (bytes[at - 1 - escapes] === BACKSLASH) escapes++;
-    if (escapes % 2 === 0) return at;
+    if (bytes[at - 1] !== BACKSLASH || (await backslashesBefore(bytes, at)) % 2 === 0) return at;
     if (++steps % MOST_STEPS === 0) await pause();
   }
   return bytes.length;
