@@ -5,6 +5,7 @@ import { pointerTo } from '../shared/api/pointer.ts';
 import { refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
 import { present } from '../shared/lookup.ts';
+import { pictureSize } from '../shared/pictureSize.ts';
 import { findModality, hiddenParts, inputForm } from '../shared/plan/names.ts';
 import type { Files } from './body/files.ts';
 
@@ -25,10 +26,13 @@ const DATA_URL = /^data:[^,]{0,200};base64,/i;
 
 type Bytes = Extract<InputValue, { readonly data: string }>;
 
-/** The first bytes of a file: of one that the body named, or of short base64, which is decoded as a whole. */
+/** The bytes of a file: of one that the body named, or of short base64. */
+const bytesOf = (data: string, files: Files): Uint8Array => files.bytesOf(data) ?? fromBase64(data);
+
+/** The first bytes of a file. */
 function firstBytes(data: string, files: Files, name: string, pointer: string): Uint8Array {
   try {
-    return (files.bytesOf(data) ?? fromBase64(data)).subarray(0, 16);
+    return bytesOf(data, files).subarray(0, 16);
   } catch {
     const detail = `${name} is not valid base64`;
     throw refusal('invalid_input', detail, pointer);
@@ -89,4 +93,19 @@ export function normaliseInputs(
     return [name, value];
   });
   return Object.fromEntries(normal);
+}
+
+/**
+ * Pixels of all pictures and masks together, which is the work of decoding them.
+ * @param inputs as `normaliseInputs` answers them
+ */
+export function pixelsOf(inputs: GenerateRequest['inputs'], files: Files): number {
+  const given = Object.values(inputs).flatMap((value) => [
+    ...(typeof value === 'object' && 'data' in value ? [value.data] : []),
+    ...hiddenParts(value).flatMap((part) => ('mask' in part ? [part.mask] : [])),
+  ]);
+  return given.reduce((sum, data) => {
+    const { width = 0, height = 0 } = pictureSize(bytesOf(data, files)) ?? {};
+    return sum + width * height;
+  }, 0);
 }

@@ -5,6 +5,7 @@ import { startDeadline } from '../deadline.ts';
 import { answerEvents, answerKnown, answerWhole } from '../generate/answer.ts';
 import { type Asker, createComputation } from '../generate/compute.ts';
 import { readWish, type Wish, withVia } from '../generate/read.ts';
+import { pixelsOf } from '../inputs.ts';
 import { keepAlive } from '../keepAlive.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -13,10 +14,11 @@ export function createGenerateRoute(services: Services) {
   const computation = createComputation(services);
 
   async function dryRun(c: EdgeContext, wish: Wish): Promise<Response> {
-    const { key, model, plan } = wish;
+    const { key, model, plan, request, files } = wish;
     const reused = (await computation.findChain(wish)).length;
     c.header('cache-control', 'no-store');
-    return c.json(withVia(dryRunResponse(plan, { ...key, model: model.id, reused }), wish));
+    const pixels = pixelsOf(request.inputs, files);
+    return c.json(withVia(dryRunResponse(plan, { ...key, model: model.id, reused, pixels }), wish));
   }
 
   /** 304 for a caller who asks whether his copy of a stored result still holds. */

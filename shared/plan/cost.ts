@@ -13,7 +13,8 @@
  * Units: every token that a pass reads or predicts is a token-step, which weighs one for each million
  * parameters of its model (tokenizers included):
  *
- *   units = sum over passes of tokens x parameters / 1,000,000, rounded up, at least 1
+ *   units = sum over passes of tokens x parameters / 1,000,000, rounded up, at least 1,
+ *           and 1 for every 1,000 pixels of the pictures and masks that are given, which have to be decoded
  *
  * A sequence is charged at its longest, a text input by its length (`pricedTokens`), a picture with a mask
  * as if all of it were given and all of it to be generated: so the price is known before it runs, and is
@@ -32,6 +33,9 @@ export interface Cost {
   /** At most, where there are sequences. */
   readonly generatedTokens: number;
 }
+
+/** Pixels that take about as long to decode as a token-step of a million parameters. */
+const PIXELS_A_UNIT = 1000;
 
 /** Tokens that the request gives are the same for all samples, those that were made are not. */
 const GIVEN = 'given';
@@ -226,8 +230,11 @@ function countStage(stage: Stage, chained: boolean, reused: number): Tally {
   return tally;
 }
 
-/** @param reused leading targets of a chain that are there already and cost nothing */
-export function costOf(plan: RequestPlan, reused = 0): Cost {
+/**
+ * @param reused leading targets of a chain that are there already and cost nothing
+ * @param pixels of all pictures and masks that are given
+ */
+export function costOf(plan: RequestPlan, reused = 0, pixels = 0): Cost {
   let [encoderPasses, decoderPasses, units, generatedTokens] = [0, 0, 0, 0];
   let left = reused;
   for (const stage of plan.stages) {
@@ -241,7 +248,13 @@ export function costOf(plan: RequestPlan, reused = 0): Cost {
     const tokens = stage.targets.slice(skipped).reduce((sum, target) => sum + target.tokens, 0);
     generatedTokens += tokens * plan.samples;
   }
-  return { encoderPasses, decoderPasses, generatedTokens, units: Math.max(1, Math.ceil(units)) };
+  const decoding = Math.floor(pixels / PIXELS_A_UNIT);
+  return {
+    encoderPasses,
+    decoderPasses,
+    generatedTokens,
+    units: Math.max(1, Math.ceil(units)) + decoding,
+  };
 }
 
 /** Whether the passes are exactly those of the run: sequences end when they end, masks hide what they hide. */

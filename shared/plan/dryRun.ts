@@ -25,9 +25,15 @@ const plannedTarget = ({ name, plan, tokens, model }: StageTarget): PlannedTarge
 /** @param reused leading targets of a chain that are in the store */
 export function dryRunResponse(
   plan: RequestPlan,
-  { id, seed, model, reused = 0 }: { id: string; seed: number; model: string; reused?: number },
+  {
+    id,
+    seed,
+    model,
+    reused = 0,
+    pixels = 0,
+  }: { id: string; seed: number; model: string; reused?: number; pixels?: number },
 ): DryRunResponse {
-  const { encoderPasses, decoderPasses, units, generatedTokens } = costOf(plan, reused);
+  const { encoderPasses, decoderPasses, units, generatedTokens } = costOf(plan, reused, pixels);
   return {
     dry_run: true,
     id,

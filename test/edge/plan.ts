@@ -1,6 +1,7 @@
 /** Dry runs, presets, and what is refused before a worker is asked. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import sharp from 'sharp';
 import { dryRunResponseSchema, type GenerateRequestBody } from '../../shared/api/generate.ts';
 import type { ProblemCode } from '../../shared/api/problem.ts';
 import { createClient } from '../../shared/client/index.ts';
@@ -56,6 +57,28 @@ export function planTests(f: Fixture): void {
     const run = await post(request);
     assert.equal(run.headers.get('x-4m-result'), told.id);
     assert.equal(run.headers.get('x-4m-seed'), String(told.seed));
+  });
+
+  test('the pixels of pictures and masks are charged, a unit for every thousand', async () => {
+    const unitsOf = async (value: object) => {
+      const body = { inputs: { rgb: value }, targets: ['depth'], dry_run: true };
+      return dryRunResponseSchema.parse(await (await post(body)).json()).usage.units;
+    };
+    const picture = async (width: number, height: number, format: 'png' | 'jpeg' | 'webp') => {
+      const create = { width, height, channels: 3, background: '#888' } as const;
+      const bytes = await sharp({ create }).toFormat(format).toBuffer();
+      return bytes.toString('base64');
+    };
+    const least = await unitsOf({ data: await picture(10, 10, 'png') });
+    for (const format of ['png', 'jpeg', 'webp'] as const)
+      assert.equal(await unitsOf({ data: await picture(300, 200, format) }), least + 60, format);
+    const mask = await picture(400, 100, 'png');
+    const hidden = await unitsOf({ data: mask, hide: { mask } });
+    const plain = await unitsOf({
+      data: await picture(10, 10, 'png'),
+      hide: { mask: await picture(10, 10, 'png') },
+    });
+    assert.equal(hidden, plain + 80);
   });
 
   test('a preset names targets and settings; a request overrides field by field', async () => {

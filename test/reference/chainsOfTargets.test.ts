@@ -247,7 +247,7 @@ describe('chains on the demo model', { skip: skipWithoutDemo() }, () => {
     for (const targets of Object.values(chains)) {
       const body = { inputs: { rgb }, targets: [...targets], num_samples: SAMPLES };
       const request = generateRequestSchema.parse(body);
-      const cost = costOf(planRequest(request, model.description));
+      const cost = costOf(planRequest(request, model.description), 0, 64 * 64);
       const { usage } = await run(body);
       assert.deepEqual([usage.encoder_passes, usage.units], [cost.encoderPasses, cost.units]);
     }

@@ -213,7 +213,7 @@ export async function generateOn(
     usage: {
       encoder_passes: passes.encoder,
       decoder_passes: passes.decoder,
-      units: costOf(plan, reused.length).units,
+      units: costOf(plan, reused.length, reading.pixels()).units,
       generated_tokens: finished.reduce((sum, { generated }) => sum + generated, 0),
       milliseconds: Math.round(performance.now() - started),
     },

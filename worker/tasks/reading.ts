@@ -13,6 +13,8 @@ export interface Reading {
   readonly signal: AbortSignal | undefined;
   /** Counts the pixels of a picture before they are decoded. @throws FailureError `image_too_large` */
   readonly countPixels: (pixels: number, at: string) => void;
+  /** Pixels counted so far. */
+  readonly pixels: () => number;
   /** Takes a warning, each once. */
   readonly warn: (warning: Warning) => void;
   readonly warnings: readonly Warning[];
@@ -23,15 +25,16 @@ export interface Reading {
 export function startReading(signal?: AbortSignal): Reading {
   const warnings: Warning[] = [];
   const counted = new Map<string, number>();
+  const total = (): number => [...counted.values()].reduce((sum, count) => sum + count, 0);
   return {
     signal,
+    pixels: total,
     warnings,
     unknownWords: new Map(),
     countPixels(pixels, at) {
       // A second model reads the same inputs again.
       counted.set(at, pixels);
-      const all = [...counted.values()].reduce((sum, count) => sum + count, 0);
-      if (all <= REQUEST_PIXELS) return;
+      if (total() <= REQUEST_PIXELS) return;
       const detail = `the pictures and masks of the request have more than ${REQUEST_PIXELS} pixels together`;
       throw refusal('image_too_large', detail, at);
     },
