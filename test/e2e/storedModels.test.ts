@@ -128,10 +128,15 @@ describe('models in the object store', { skip: skipWithoutDemo() }, () => {
 
   test('whose paths lead out of the cache are refused', async () => {
     const file = { ...stored.files[0]!, path: '../outside.json' };
-    const body = JSON.stringify({ ...stored, files: [file] });
-    await store.put(indexKey('demo'), new TextEncoder().encode(body));
-    const { faults } = await storedSource(store, options()).list(never);
-    assert.match(String(faults[0]?.error), /files\.0\.path/);
+    for (const [index, at] of [
+      [{ ...stored, files: [file] }, /files\.0\.path/],
+      [{ ...stored, set: { ...stored.set, id: '..' } }, /set\.id/],
+      [{ ...stored, set: { ...stored.set, digest: '../../x' } }, /set\.digest/],
+    ] as const) {
+      await store.put(indexKey('demo'), new TextEncoder().encode(JSON.stringify(index)));
+      const { faults } = await storedSource(store, options()).list(never);
+      assert.match(String(faults[0]?.error), at);
+    }
   });
 
   test('that were changed after their export are not stored', async () => {

@@ -170,12 +170,13 @@ export function createRegistry(options: RegistryOptions): Registry {
         : [],
     find: (name) => selectModel(name, places.descriptions()),
     check(id) {
-      const { description } = places.find(id).offer;
+      const { offer, loaded: held } = places.find(id);
+      if (!held) return;
       const work = (model: ServedModel) =>
         warmUp(model).catch((cause: unknown) => {
           throw new ThreadEndedError(`the model ${id} does not run`, { cause });
         });
-      use(description, closed, work).catch(() => {});
+      use(offer.description, closed, work).catch(() => {});
     },
     status: () => ({
       ...holdings.counts(),

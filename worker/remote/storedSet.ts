@@ -13,6 +13,10 @@ import {
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** An id that can be a key's segment and a folder's name. */
+export const isStorableId = (id: string): boolean =>
+  /^[\w.-]{1,100}$/.test(id) && !/^\.+$/.test(id);
+
 /** A path inside the set's folder: never out of it. */
 const pathSchema = z
   .string()
@@ -31,7 +35,11 @@ export type StoredFile = z.infer<typeof storedFileSchema>;
 export const storedSetSchema = z.object({
   /** Layout of this object; a worker refuses what it does not know. */
   format: z.literal(1),
-  set: modelSetSchema,
+  set: modelSetSchema.extend({
+    // Both become the name of a folder.
+    id: z.string().refine(isStorableId),
+    digest: sha256Schema,
+  }),
   fm: fmManifestSchema,
   tokenizers: z.record(z.string(), tokenizerManifestSchema),
   files: z.array(storedFileSchema).max(10_000),
@@ -44,7 +52,3 @@ export const PART_BYTES = 32 * 2 ** 20;
 export const INDEX_PREFIX = 'models/';
 export const indexKey = (id: string): string => `${INDEX_PREFIX}${id}.json`;
 export const partKey = (sha256: string): string => `model-parts/${sha256.slice(0, 2)}/${sha256}`;
-
-/** An id that can be a key's segment and a folder's name. */
-export const isStorableId = (id: string): boolean =>
-  /^[\w.-]{1,100}$/.test(id) && !/^\.+$/.test(id);

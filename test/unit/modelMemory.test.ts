@@ -1,0 +1,47 @@
+/** What a model is told to take, by its precision and the device. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Manifest } from '../../shared/model/manifest.ts';
+import type { Precision } from '../../shared/model/precisions.ts';
+import { formatSize, parseSize } from '../../worker/byteSize.ts';
+import { memoryOf } from '../../worker/registry/memory.ts';
+import { CPU, parseDevice } from '../../worker/session/devices.ts';
+
+const CARD = parseDevice('cuda') ?? CPU;
+const member = (
+  kind: Manifest['kind'],
+  precision: Precision,
+  parameters: number,
+  bytes: number,
+) => ({
+  manifest: { kind, precision, parameters } as Manifest,
+  fileBytes: bytes,
+});
+/** In units of the weights: without what every set takes, and the margin. */
+const weights = (...[members, device]: Parameters<typeof memoryOf>): number =>
+  Math.round((memoryOf(members, device) - memoryOf([], device)) / 1.25);
+
+test('weights count as the device holds them', () => {
+  const fm = (precision: Precision, bytes: number) => [member('fm', precision, 1e9, bytes)];
+  assert.equal(weights(fm('fp32', 4e9), CPU), 4e9);
+  assert.equal(weights(fm('fp32', 2e9), CPU), 4e9, 'stored in 16 bits, and widened');
+  assert.equal(weights(fm('fp16', 2e9), CPU), 4e9);
+  assert.equal(weights(fm('fp16', 2e9), CARD), 2e9);
+  assert.equal(weights(fm('int8', 1.1e9), CPU), 1.1e9);
+  assert.equal(weights(fm('int4', 0.7e9), CPU), 0.7e9);
+});
+
+test('tokenizers in 8 bits are widened; members count together', () => {
+  const tokenizer = member('divae', 'int8', 3e8, 5e8);
+  assert.equal(weights([tokenizer], CPU), 1e9);
+  assert.equal(weights([member('fm', 'int8', 8e8, 8e8), tokenizer], CPU), 1.8e9);
+});
+
+test('amounts are read and written as people write them', () => {
+  assert.deepEqual(
+    [...'BKMGT'].map((unit) => parseSize(`1${unit === 'B' ? '' : unit}B`)),
+    [1, 1e3, 1e6, 1e9, 1e12],
+  );
+  assert.equal(parseSize('2 KiB'), 2048);
+  assert.deepEqual([950, 4_321_000, 5.4e9].map(formatSize), ['0.95 KB', '4.32 MB', '5.4 GB']);
+});
