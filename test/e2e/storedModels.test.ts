@@ -10,6 +10,7 @@ import { promisify } from 'node:util';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 import { createS3Store } from '../../shared/store/s3.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { PlacedObject } from '../../shared/store/whole.ts';
 import { folderOffer } from '../../worker/registry/folderSource.ts';
 import { fetchSet } from '../../worker/remote/fetch.ts';
 import { pushSet } from '../../worker/remote/push.ts';
@@ -34,13 +35,14 @@ describe('models in the object store', { skip: skipWithoutDemo() }, () => {
   let cache: string;
   let store: Store;
   let stored: StoredSet;
+  const objects = new Map<string, PlacedObject>();
   before(async () => {
     set = await exportDemo(demoSource() ?? '');
+    stored = await pushSet(createMemoryStore(undefined, objects), join(set.modelsFolder, 'demo'));
   });
   beforeEach(async () => {
     cache = await temporaryFolder();
-    store = createMemoryStore();
-    stored = await pushSet(store, join(set.modelsFolder, 'demo'));
+    store = createMemoryStore(undefined, new Map(objects));
   });
   afterEach(() => rm(cache, { recursive: true, force: true }));
   after(() => set.remove());
