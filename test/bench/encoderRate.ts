@@ -8,7 +8,7 @@ import { linkedFiles, planInPlace } from '../../worker/export/weightPlan.ts';
 import { openWeights } from '../../worker/export/weights.ts';
 import { createGraph, type Value } from '../../worker/onnx/graph.ts';
 import { openCheckpoint } from '../../worker/safetensors/checkpoint.ts';
-import { loadModel } from '../../worker/session/registry.ts';
+import { loadModel } from '../../worker/session/loadModels.ts';
 import { startRuntime } from '../../worker/session/runtime.ts';
 import { openGraph } from '../../worker/session/session.ts';
 import type { Tensor } from '../../worker/session/types.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { demoModelFolder, repositoryRoot } from '../../infra/stack.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';
 import { serveModel } from '../../worker/tasks/servedModel.ts';
 import type { BenchRow } from './main.ts';

@@ -14,7 +14,7 @@ import { plainRunner } from '../../worker/compare/plain.ts';
 import { generateTargets } from '../../worker/engine/generate.ts';
 import { seededChance } from '../../worker/engine/sampling.ts';
 import { fullRows, fullTokens } from '../../worker/engine/tokenState.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { serveModel } from '../../worker/tasks/servedModel.ts';
 import { CHAIN_CAPTION, type PublishedChain, readChains } from '../support/chains.ts';
 import type { DemoSet } from '../support/demoSet.ts';

@@ -17,7 +17,7 @@ import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { tokenCounts } from '../../shared/schedule.ts';
 import { seededChance } from '../../worker/engine/sampling.ts';
-import { loadModel, loadModelSet } from '../../worker/session/registry.ts';
+import { loadModel, loadModelSet } from '../../worker/session/loadModels.ts';
 import { startRuntime } from '../../worker/session/runtime.ts';
 import { type GenerateTask, runGenerate } from '../../worker/tasks/generate.ts';
 import { readInput } from '../../worker/tasks/inputs.ts';

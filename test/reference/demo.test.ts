@@ -8,7 +8,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exportSet } from '../../worker/export/exportSet.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import type { FloatTensor, LoadedModelSet, Tensor } from '../../worker/session/types.ts';
 import { temporaryFolder } from '../support/exported.ts';
 import { decoderFeeds, encoderFeeds, longs, patches, type Row, range } from '../support/fmFeeds.ts';

@@ -10,7 +10,7 @@ import { type GenerateRequestBody, generateRequestSchema } from '../../shared/ap
 import { present } from '../../shared/lookup.ts';
 import { dryRunResponse } from '../../shared/plan/dryRun.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';
 import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';
 import { type DemoSet, demoPicture, exportDemo } from '../support/demoSet.ts';

@@ -8,7 +8,7 @@ import { encoderFeeds, type Row, range } from '../../worker/compare/fmFeeds.ts';
 import { floats, rowOf, type Tensors } from '../../worker/compare/tensors.ts';
 import { ExportError, type ExportProblem } from '../../worker/export/errors.ts';
 import { type ExportOptions, exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
-import { type LoadedModel, loadModel } from '../../worker/session/registry.ts';
+import { type LoadedModel, loadModel } from '../../worker/session/loadModels.ts';
 import { type Runtime, startRuntime } from '../../worker/session/runtime.ts';
 import { temporaryFolder } from '../support/exported.ts';
 import { writeSafetensors } from '../support/safetensors.ts';

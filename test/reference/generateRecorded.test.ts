@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import { inspectPicture } from '../../worker/image/inspect.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import type { Tensor } from '../../worker/session/types.ts';
 import { encodePicture } from '../../worker/tasks/encodeValues.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';

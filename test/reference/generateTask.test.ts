@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { inspectPicture } from '../../worker/image/inspect.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { encodePicture } from '../../worker/tasks/encodeValues.ts';
 import { runGenerate, type TaskOptions } from '../../worker/tasks/generate.ts';
 import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
 import { present } from '../../shared/lookup.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';
 import { type ServedModel, serveModel } from '../../worker/tasks/servedModel.ts';
 import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';

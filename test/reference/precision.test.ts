@@ -11,7 +11,7 @@ import { RESOLUTION } from '../../infra/demo/scene/world.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
 import { PRECISIONS, type Precision } from '../../shared/model/precisions.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';
 import { serveModel } from '../../worker/tasks/servedModel.ts';
 import { demoSource, skipWithoutDemo } from '../support/demoSet.ts';

@@ -14,7 +14,7 @@ import {
 import { FailureError } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
 import { tokenCounts } from '../../shared/schedule.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import {
   type GenerateTask,
   type LoadedTaskOptions,

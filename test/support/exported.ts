@@ -13,7 +13,7 @@ import {
   vqManifestSchema,
 } from '../../shared/model/manifest.ts';
 import { type ExportOptions, exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
-import { type LoadedModel, loadModel } from '../../worker/session/registry.ts';
+import { type LoadedModel, loadModel } from '../../worker/session/loadModels.ts';
 import { startRuntime } from '../../worker/session/runtime.ts';
 
 export type ExportedModel<M extends Manifest> = LoadedModel<M> &

@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ExportOptions } from '../../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { SessionError } from '../../worker/session/types.ts';
 import {
   exportError,

@@ -11,7 +11,7 @@ import { ExportError } from '../../worker/export/errors.ts';
 import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { SafetensorsError } from '../../worker/safetensors/errors.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { temporaryFolder } from '../support/exported.ts';
 import { safetensorsBytes } from '../support/safetensors.ts';
 import { type TinyCheckpoint, tinyFm, tinyTokenizer, writeTiny } from '../support/tinyModel.ts';

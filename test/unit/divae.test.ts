@@ -12,7 +12,7 @@ import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { inspectPicture } from '../../worker/image/inspect.ts';
 import { png8 } from '../../worker/image/png.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import type { LoadedModelSet, LoadedTokenizer } from '../../worker/session/types.ts';
 import { decodeTokens } from '../../worker/tasks/decodeTokens.ts';
 import { encodePicture } from '../../worker/tasks/encodeValues.ts';

@@ -7,7 +7,7 @@ import { ExportError, type ExportProblem } from '../../worker/export/errors.ts';
 import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { SafetensorsError } from '../../worker/safetensors/header.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { exportedFm, temporaryFolder } from '../support/exported.ts';
 import { decoderFeeds, encoderFeeds, range } from '../support/fmFeeds.ts';
 import { plainForward } from '../support/plainTransformer.ts';

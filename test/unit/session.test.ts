@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url';
 import type { GraphSignature } from '../../shared/model/signature.ts';
 import { createGraph } from '../../worker/onnx/graph.ts';
-import { loadModelSet } from '../../worker/session/registry.ts';
+import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { type Runtime, startRuntime } from '../../worker/session/runtime.ts';
 import { openGraph } from '../../worker/session/session.ts';
 import { type GraphSession, SessionError, type Tensor } from '../../worker/session/types.ts';

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import * as z from 'zod';
 import { present } from '../../shared/lookup.ts';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
-import { loadModel } from '../session/registry.ts';
+import { loadModel } from '../session/loadModels.ts';
 import { startRuntime } from '../session/runtime.ts';
 import { type GraphSession, SessionError } from '../session/types.ts';
 import { compareDivae, compareSchedules } from './divae.ts';

@@ -1,7 +1,7 @@
 /** The graphs of an export under way, loaded the way that fits their size. */
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
+import { loadModel } from '../session/loadModels.ts';
 import { openParts } from '../session/parts.ts';
-import { loadModel } from '../session/registry.ts';
 import type { Runtime } from '../session/runtime.ts';
 import type { GraphSession } from '../session/types.ts';
 import type { Graphs } from './graphs.ts';

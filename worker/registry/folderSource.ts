@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Device } from '../session/devices.ts';
-import { loadModelSet } from '../session/registry.ts';
+import { loadModelSet } from '../session/loadModels.ts';
 import { membersOf, readSetFolder, type SetFolder, setFiles } from '../session/setFolder.ts';
 import { describeModel, serveModel } from '../tasks/servedModel.ts';
 import { assertContents } from './contents.ts';

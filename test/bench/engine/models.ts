@@ -6,7 +6,7 @@ import { fusedRunner } from '../../../worker/batching/runner.ts';
 import { plainRunner } from '../../../worker/compare/plain.ts';
 import type { RunRequests } from '../../../worker/engine/forward.ts';
 import { exportCheckpoint } from '../../../worker/export/exportCheckpoint.ts';
-import { loadModel } from '../../../worker/session/registry.ts';
+import { loadModel } from '../../../worker/session/loadModels.ts';
 import { startRuntime } from '../../../worker/session/runtime.ts';
 import { FM_SIZES, type FmSize, writeSparseFm } from '../../support/sparseFm.ts';
 

@@ -6,7 +6,7 @@ import type { Precision } from '../../../shared/model/precisions.ts';
 import { fullRows, type TokenState } from '../../../worker/engine/tokenState.ts';
 import { exportCheckpoint } from '../../../worker/export/exportCheckpoint.ts';
 import type { Device } from '../../../worker/session/devices.ts';
-import { loadModel } from '../../../worker/session/registry.ts';
+import { loadModel } from '../../../worker/session/loadModels.ts';
 import { type Runtime, startRuntime } from '../../../worker/session/runtime.ts';
 import type { GraphSession } from '../../../worker/session/types.ts';
 import { FM_SIZES, type FmSize, writeSparseFm } from '../../support/sparseFm.ts';

@@ -7,7 +7,7 @@ import { demoModelFolder } from '../../../infra/paths.ts';
 import { generateRequestSchema } from '../../../shared/api/generate.ts';
 import { exportSet } from '../../../worker/export/exportSet.ts';
 import { CPU, type Device, deviceName } from '../../../worker/session/devices.ts';
-import { loadModelSet } from '../../../worker/session/registry.ts';
+import { loadModelSet } from '../../../worker/session/loadModels.ts';
 import { runGenerate } from '../../../worker/tasks/generate.ts';
 import { serveModel } from '../../../worker/tasks/servedModel.ts';
 import type { GpuPart } from './randomModel.ts';
