@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { type Failure, PROBLEMS, type ProblemCode } from '../../shared/api/problem.ts';
 import { signInternal } from '../../shared/api/signing.ts';
+import { LONG_SLICE, SLICE } from '../../shared/pause.ts';
 
 export interface WorkerCall {
   readonly path: string;
@@ -44,6 +45,22 @@ export function errorText(error: unknown): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
+/** A large body as a stream of its parts: `fetch` would copy it as a whole, in one step. */
+function inSlices(body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | ReadableStream {
+  if (body.length <= LONG_SLICE) return body;
+  let at = 0;
+  return new ReadableStream(
+    {
+      pull(controller) {
+        controller.enqueue(body.subarray(at, at + SLICE));
+        at += SLICE;
+        if (at >= body.length) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 /**
  * Sends the request, and resolves with the answer whatever its status.
  * @param secret signs the request; undefined leaves it unsigned
@@ -69,7 +86,7 @@ export async function callWorker(
     headers,
     redirect: 'manual',
     signal: call.signal,
-    ...(call.body !== undefined && { body: call.body }),
+    ...(call.body !== undefined && { body: inSlices(call.body), duplex: 'half' }),
   });
 }
 

@@ -64,7 +64,9 @@ export const usageSchema = z
     ),
     units: count
       .optional()
-      .describe("Token-steps weighted by the model's size, known before the request runs"),
+      .describe(
+        "Token-steps weighted by the model's size, and pixels that are decoded; known before the request runs",
+      ),
     generated_tokens: count.describe(
       'Tokens that were made here, given and reused ones not counted',
     ),
