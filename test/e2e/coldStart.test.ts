@@ -1,6 +1,6 @@
 /** The first request for a large model, while the worker serves others. */
 import assert from 'node:assert/strict';
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
@@ -20,6 +20,7 @@ describe('a large model that nobody has asked for yet', { skip: skipWithoutDemo(
   let set: DemoSet;
   let folder: string;
   let worker: WorkerProcess;
+  let bytes: number;
   before(async () => {
     const source = demoSource() ?? '';
     set = await exportDemo(source);
@@ -33,7 +34,7 @@ describe('a large model that nobody has asked for yet', { skip: skipWithoutDemo(
     await copyFile(join(source, 'tokenizer.json'), join(folder, 'tokenizer.json'));
     const out = join(set.modelsFolder, 'large');
     await exportCheckpoint(join(folder, 'model.safetensors'), out, { id: 'large' });
-    const { bytes } = await folderOffer(out, { device: CPU });
+    ({ bytes } = await folderOffer(out, { device: CPU }));
     worker = await startWorkerProcess(set.modelsFolder, {
       FOURM_MEMORY_BUDGET: String(bytes),
       FOURM_SLOTS: '32',
@@ -75,5 +76,8 @@ describe('a large model that nobody has asked for yet', { skip: skipWithoutDemo(
     assert.equal(loads(), 1);
     assert.equal((await ask('large')).status, 200);
     assert.equal(loads(), 1);
+    const status = await readFile(`/proc/${worker.child.pid}/status`, 'utf8');
+    const held = 1024 * Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]);
+    assert.ok(held < bytes + 150e6, `${held} of ${bytes}, and a process without models`);
   });
 });
