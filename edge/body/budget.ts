@@ -40,7 +40,9 @@ const LEAST_RATE = 16_000;
 export const allowedMilliseconds = (bytes: number, seconds: number): number =>
   Math.min(seconds, seconds * GRACE + bytes / LEAST_RATE) * 1000;
 
-export function createBodyBudget(limits: BodyLimits): BodyBudget {
+export function createBodyBudget(given: BodyLimits): BodyBudget {
+  // A body that could never be held is too large, and not a matter of waiting.
+  const limits = { ...given, bytes: Math.min(given.bytes, given.bytesTogether) };
   let together = 0;
   return {
     limits,

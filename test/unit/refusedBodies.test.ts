@@ -74,6 +74,9 @@ test('a body that does not fit beside the others is not begun, and a small one s
   const small = new Response(new Uint8Array(20)).body?.getReader();
   assert.ok(small);
   assert.equal((await readBytes(small, 20, limits, budget.lease())).length, 20);
+  const tooLarge = createBodyBudget({ ...limits, bytesTogether: 50 });
+  const never = readBytes(bodyOf(60).reader, 60, tooLarge.limits, tooLarge.lease());
+  await assert.rejects(never, /at most 50 bytes/);
   // What one body can no longer have, as others came meanwhile.
   const [one, other] = [budget.lease(), budget.lease()];
   one.hold(10, 40);

@@ -2,10 +2,7 @@
 import type { BenchRow } from '../main.ts';
 import type { Timed } from './bystander.ts';
 import type { Sent } from './send.ts';
-import { longest, type ProbeLine, peakMemory } from './stalls.ts';
-
-/** Above this a loop is held too long; what ran is printed when profiling. */
-const AIM_MS = 50;
+import { longest, ownOf, type ProbeLine, peakMemory } from './stalls.ts';
 
 /** One attack that was sent. */
 export interface Round {
@@ -23,7 +20,7 @@ function percentile(values: readonly number[], share: number): number {
 const within = (times: readonly Timed[], [from, to]: Round['span']): Timed[] =>
   times.filter(({ at }) => at >= from && at <= to);
 
-/** One line an attack: statuses, size of the largest answer, stalls with the share on a processor. */
+/** One line an attack: statuses, size of the largest answer, the longest stalls in all and by their own part. */
 export function describeRound(
   round: Round,
   lines: readonly ProbeLine[],
@@ -33,9 +30,9 @@ export function describeRound(
   for (const { status } of round.sent) statuses.set(status, (statuses.get(status) ?? 0) + 1);
   const answered = [...statuses].map(([status, count]) => `${count}x${status}`).join(' ');
   const stall = (process: ProbeLine['process']): string => {
-    const line = longest(lines, process, round.span);
-    const own = (line?.stall ?? 0) - (line?.waited ?? 0);
-    return `${process} ${(line?.stall ?? 0).toFixed(0)} (${own.toFixed(0)} own) ms`;
+    const { stall = 0 } = longest(lines, process, round.span) ?? {};
+    const busiest = longest(lines, process, round.span, ownOf);
+    return `${process} ${stall.toFixed(0)} (${(busiest ? ownOf(busiest) : 0).toFixed(0)} own) ms`;
   };
   const bystander = within(times, round.span).map(({ milliseconds }) => milliseconds);
   const seconds = Math.max(0, ...round.sent.map(({ milliseconds }) => milliseconds)) / 1000;
@@ -53,10 +50,10 @@ export function describeRound(
 
 export function describeStacks({ name, span }: Round, lines: readonly ProbeLine[]): string[] {
   return (['edge', 'worker'] as const).flatMap((process) => {
-    const line = longest(lines, process, span);
-    if (!line?.stack || (line.stall ?? 0) <= AIM_MS) return [];
+    const line = longest(lines, process, span, ownOf);
+    if (!line?.stack) return [];
     const frames = line.stack.map((frame) => `    ${frame}`);
-    return [`${name}: ${process} held ${line.stall?.toFixed(0)} ms in`, ...frames];
+    return [`${name}: ${process} held ${ownOf(line).toFixed(0)} ms in`, ...frames];
   });
 }
 
@@ -73,13 +70,10 @@ export function rows(
     what,
   });
   const stall = (process: ProbeLine['process']) => longest(lines, process, span)?.stall ?? 0;
-  const own = (process: ProbeLine['process']): number =>
-    Math.max(
-      0,
-      ...lines
-        .filter((line) => line.process === process && line.at >= span[0])
-        .map((line) => (line.stall ?? 0) - (line.waited ?? 0)),
-    );
+  const own = (process: ProbeLine['process']): number => {
+    const line = longest(lines, process, span, ownOf);
+    return line ? ownOf(line) : 0;
+  };
   const during = within(times, span);
   const p99 = (some: readonly Timed[]): number =>
     percentile(

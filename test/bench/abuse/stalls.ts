@@ -27,20 +27,26 @@ export async function readProbe(file: string): Promise<ProbeLine[]> {
     .map((line) => JSON.parse(line));
 }
 
-/** The longest stall that began before `to` and ended after `from`. */
-export function longest(
+/** How much of a stall the thread did not wait for a processor. */
+export const ownOf = ({ stall = 0, waited = 0 }: ProbeLine): number => Math.max(0, stall - waited);
+
+/** The stalls of a process that began before `to` and ended after `from`. */
+const within = (
   lines: readonly ProbeLine[],
   process: ProbeLine['process'],
   [from, to]: readonly [number, number],
-): ProbeLine | undefined {
-  return lines
+): ProbeLine[] =>
+  lines
     .filter((line) => line.process === process && line.stall !== undefined)
-    .filter(({ at, stall = 0 }) => at >= from && at - stall <= to)
-    .reduce<ProbeLine | undefined>(
-      (best, line) => ((line.stall ?? 0) > (best?.stall ?? 0) ? line : best),
-      undefined,
-    );
-}
+    .filter(({ at, stall = 0 }) => at >= from && at - stall <= to);
+
+/** The longest stall of a span, by all of it or by its own part. */
+export const longest = (
+  lines: readonly ProbeLine[],
+  process: ProbeLine['process'],
+  span: readonly [number, number],
+  by: (line: ProbeLine) => number = ({ stall = 0 }) => stall,
+): ProbeLine | undefined => within(lines, process, span).toSorted((a, b) => by(b) - by(a))[0];
 
 /** Most memory at any time, in MB. */
 export const peakMemory = (lines: readonly ProbeLine[], process: ProbeLine['process']): number =>
