@@ -8,6 +8,7 @@ import argparse
 import json
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -99,21 +100,26 @@ class Torch:
         self.process.wait()
 
 
-def measure(row, sides: dict, limit: float) -> dict:
-    """Medians in seconds, by side; a side whose first round takes longer than the limit has no others."""
-    times = {name: [] for name in sides}
-    tokens = {}
-    for turn in range(row.rounds + 1):
+def measure(row, sides: dict, limit: float, rounds: int) -> dict:
+    """Medians, lowest and processor time in seconds, by side; a side whose first round takes longer than the limit has no others."""
+    taken = {name: [] for name in sides}
+    for turn in range(rounds + 1):
         for name, answer in sides.items():
-            if times[name] and times[name][-1] > limit:
+            if taken[name] and taken[name][-1]["seconds"] > limit:
                 continue
             result = answer(row)
-            tokens[name] = result["tokens"]
             # The first round finds nothing warm: it counts only where it is the last.
-            if turn == 1 and times[name]:
-                times[name].clear()
-            times[name].append(result["seconds"])
-    return {"seconds": {name: median(list_) for name, list_ in times.items()}, "tokens": tokens}
+            if turn == 1:
+                taken[name].clear()
+            taken[name].append(result)
+    of = lambda how, key: {name: how(result[key] for result in results) for name, results in taken.items()}
+    return {
+        "seconds": of(median, "seconds"),
+        "lowest": of(min, "seconds"),
+        "processor": of(min, "processor"),
+        "tokens": of(max, "tokens"),
+        "megabytes": {name: results[-1]["megabytes"] for name, results in taken.items() if "megabytes" in results[-1]},
+    }
 
 
 def processor() -> str:
@@ -124,13 +130,13 @@ def processor() -> str:
     return f"{len(names)} threads of {names[0] if names else platform.machine()}"
 
 
-def print_table(results: dict, sides: list) -> None:
+def print_table(results: dict, sides: list, which: str) -> None:
     titles = {row.name: row.title for row in ROWS}
     ratios = [pair for pair in (("torch fp32", "ours fp32"), ("torch bf16", "ours int8")) if set(pair) <= set(sides)]
-    header = ["seconds", *sides, *(f"{slow} / {fast}" for slow, fast in ratios)]
+    header = [{"seconds": "median seconds", "lowest": "lowest seconds", "processor": "processor seconds"}[which], *sides, *(f"{slow} / {fast}" for slow, fast in ratios)]
     print("| " + " | ".join(header) + " |\n|" + "---|" * len(header))
     for name, result in results.items():
-        seconds = result["seconds"]
+        seconds = result[which]
         cells = [f"{seconds[side]:.3g}" if side in seconds else "" for side in sides]
         cells += [f"{seconds[slow] / seconds[fast]:.2f}" for slow, fast in ratios if {slow, fast} <= set(seconds)]
         print("| " + " | ".join([titles[name], *cells]) + " |")
@@ -146,6 +152,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rows", default=",".join(row.name for row in ROWS), help="names, with commas between them")
     parser.add_argument("--sides", default=",".join(SIDES))
+    parser.add_argument(
+        "--show",
+        choices=("seconds", "lowest", "processor"),
+        default="seconds",
+        help="medians, the lowest of the rounds, or processor time: with one thread what other work takes is not in it",
+    )
+    parser.add_argument("--rounds", type=int, default=0, help="of each row, in place of its own number")
     parser.add_argument("--limit", type=float, default=30, help="seconds beyond which a row is not repeated")
     options = parser.parse_args()
     data = options.data.resolve()
@@ -154,6 +167,8 @@ def main() -> None:
     folder = (options.checkpoint or random_checkpoint(code, data, options.random)).resolve()
     wanted = options.sides.split(",")
 
+    # Told to end, it ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     from server import Server, export
 
     models = data / f"models-{folder.name}"
@@ -171,15 +186,16 @@ def main() -> None:
             sides[f"ours {precision}"] = lambda row, precision=precision: server.answer(row, precision)
         print(f"{processor()}; {options.threads} used; torch {next(iter(torches.values())).version if torches else '-'}")
         # Results of earlier calls stay, so that rows can be measured one after the other.
-        file = data / f"results-{folder.name}.json"
+        file = data / f"results-{folder.name}-{options.threads}.json"
         results = json.loads(file.read_text()) if file.exists() else {}
         for row in ROWS:
             if row.name not in options.rows.split(","):
                 continue
-            results[row.name] = measure(row, sides, options.limit)
+            results[row.name] = measure(row, sides, options.limit, options.rounds or row.rounds)
             print(row.name, json.dumps(results[row.name]), file=sys.stderr, flush=True)
             file.write_text(json.dumps(results, indent=1))
-        print_table(results, [name for name in SIDES if any(name in result["seconds"] for result in results.values())])
+        shown = [name for name in SIDES if any(name in result["seconds"] for result in results.values())]
+        print_table(results, shown, options.show)
         if server:
             print(f"worker, all its precisions: {server.megabytes():.0f} MB at most")
     finally:

@@ -109,14 +109,22 @@ class Server:
         request = urllib.request.Request(
             f"{self.url}/v1/generate", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
-        started = time.perf_counter()
+        started, processor = time.perf_counter(), self.processor_seconds()
         try:
             with urllib.request.urlopen(request) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as problem:
             raise SystemExit(f"{row.name}: {problem.read().decode()}") from problem
-        seconds = time.perf_counter() - started
-        return {"seconds": seconds, "tokens": answer["usage"]["generated_tokens"]}
+        seconds, processor = time.perf_counter() - started, self.processor_seconds() - processor
+        return {"seconds": seconds, "processor": processor, "tokens": answer["usage"]["generated_tokens"]}
+
+    def processor_seconds(self) -> float:
+        """Processor time that the worker has used, in all its threads; 0 where the system does not say."""
+        status = Path(f"/proc/{self.worker.pid}/stat")
+        if not status.exists():
+            return 0
+        fields = status.read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def megabytes(self) -> float:
         """The worker's largest memory so far, of both precisions; 0 where the system does not say."""

@@ -10,6 +10,8 @@ import { buildGraphs } from '../../worker/export/graphs.ts';
 import { openModel } from '../../worker/export/openModel.ts';
 import { linkedFiles, planInPlace } from '../../worker/export/weightPlan.ts';
 import { openWeights } from '../../worker/export/weights.ts';
+import { createGraph } from '../../worker/onnx/graph.ts';
+import { splitGraph } from '../../worker/onnx/split.ts';
 import { openParts } from '../../worker/session/parts.ts';
 import { startRuntime } from '../../worker/session/runtime.ts';
 import { exportedFm } from '../support/exported.ts';
@@ -49,4 +51,24 @@ test('no part of a large export stays in its folder, whether its run succeeds or
     await runtime.close();
     await whole.close();
   }
+});
+
+test('codes of 8 bits stay in the part in which they are read, as parts hand on no such values', () => {
+  const signature = {
+    inputs: [{ name: 'x', type: 'float32' as const, dims: [1, 4] as const }],
+    outputs: [{ name: 'y', type: 'float32' as const, dims: [1, 4] as const }],
+  };
+  const graph = createGraph('coded', signature);
+  const scaled = graph.node('/before/scaled', 'Mul', [graph.input('x'), graph.float32(2)]);
+  const codes = graph.node('/rows/codes', 'QuantizeLinear', [
+    scaled,
+    graph.float32(1),
+    graph.uint8(128),
+  ]);
+  const read = (place: string) =>
+    graph.node(`/${place}/values`, 'DequantizeLinear', [codes, graph.float32(3), graph.uint8(128)]);
+  graph.output('y', graph.node('/after/sum', 'Add', [read('first'), read('second')]));
+  const parts = splitGraph(graph.content(), 1);
+  assert.ok(parts.length > 1);
+  for (const { inputs } of parts) assert.ok(!inputs.includes(codes), inputs.join());
 });

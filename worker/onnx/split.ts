@@ -42,12 +42,30 @@ function valuesRead({ inputs, attributes }: GraphNode): string[] {
 /** Where in the model a node is: nodes of one place are never parted, as only between places are values float32. */
 const placeOf = ({ name }: GraphNode): string => name.slice(0, name.lastIndexOf('/'));
 
+/**
+ * Before which nodes there is no cut, by their index: those up to the last that reads 8-bit codes made earlier,
+ * which no part could hand on to the next.
+ */
+function tiedByCodes(nodes: readonly GraphNode[]): readonly boolean[] {
+  const lastReader = new Map<string, number>();
+  for (const [i, node] of nodes.entries())
+    for (const name of valuesRead(node)) lastReader.set(name, i);
+  let end = -1;
+  return nodes.map(({ type, outputs }, i) => {
+    const isTied = i <= end;
+    if (type === 'QuantizeLinear')
+      end = Math.max(end, ...outputs.map((name) => lastReader.get(name) ?? -1));
+    return isTied;
+  });
+}
+
 /** @param limit bytes of initializers in one part; a single place may exceed it */
 export function splitGraph(content: GraphContent, limit: number): readonly GraphPart[] {
   const groups: GraphNode[][] = [];
+  const tied = tiedByCodes(content.nodes);
   let held = new Set<string>();
   let bytes = 0;
-  for (const node of content.nodes) {
+  for (const [i, node] of content.nodes.entries()) {
     const fresh = valuesRead(node).filter(
       (name) => content.initializers.has(name) && !held.has(name),
     );
@@ -58,7 +76,7 @@ export function splitGraph(content: GraphContent, limit: number): readonly Graph
     const group = groups.at(-1);
     const before = group?.at(-1);
     const samePlace = before !== undefined && placeOf(before) === placeOf(node);
-    if (!group || (bytes + size > limit && !samePlace)) {
+    if (!group || (bytes + size > limit && !samePlace && !tied[i])) {
       groups.push([node]);
       held = new Set(fresh);
       bytes = size;

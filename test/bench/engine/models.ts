@@ -10,8 +10,6 @@ import { loadModel } from '../../../worker/session/loadModels.ts';
 import { startRuntime } from '../../../worker/session/runtime.ts';
 import { FM_SIZES, type FmSize, writeSparseFm } from '../../support/sparseFm.ts';
 
-export const THREADS = 2;
-
 type Precision = 'fp32' | 'int8';
 
 export interface BenchModels {
@@ -25,7 +23,11 @@ export interface BenchModels {
 }
 
 /** @param folder where checkpoint and exports lie; what is there already is taken */
-export function benchModels(folder: string, size: FmSize = FM_SIZES.B): BenchModels {
+export function benchModels(
+  folder: string,
+  threads: number,
+  size: FmSize = FM_SIZES.B,
+): BenchModels {
   const checkpoint = join(folder, 'checkpoint.safetensors');
   const closing: (() => Promise<void>)[] = [];
   const exported = async (precision: Precision): Promise<string> => {
@@ -36,7 +38,7 @@ export function benchModels(folder: string, size: FmSize = FM_SIZES.B): BenchMod
   };
   const load = async (precision: Precision, names?: readonly string[]) => {
     const path = await exported(precision);
-    const runtime = startRuntime({ threads: THREADS });
+    const runtime = startRuntime({ threads });
     closing.push(() => runtime.close());
     return loadModel<FmManifest>(runtime, folder, path, fmManifestSchema, { names });
   };
