@@ -8,6 +8,7 @@ import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
 import { bench as generate } from './generate.ts';
 import { bench as gpu } from './gpu.ts';
+import { bench as load } from './load.ts';
 
 export interface BenchRow {
   readonly name: string;
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   engine,
   export: exportBench,
   generate,
+  load,
   gpu,
 };
 
