@@ -51,8 +51,8 @@ export const workerConfigSchema = z.object({
   FOURM_MODELS_POLL_SECONDS: whole(5, 0, 3600),
   /** Requests worked on at the same time. */
   FOURM_SLOTS: whole(32, 1, 1024),
-  /** Requests that may wait for a slot; more are refused at once. */
-  FOURM_QUEUE: whole(16, 0, 10_000),
+  /** Tokens of the work that is taken on: that its passes read or predict. More is refused at once. */
+  FOURM_QUEUE_TOKENS: whole(1_000_000, 1, 1_000_000_000),
   /** Seconds a stopping worker gives its running requests. */
   FOURM_DRAIN_SECONDS: whole(10, 0, 3600),
 });
@@ -76,7 +76,7 @@ export interface WorkerConfig {
   readonly modelWaitSeconds: number;
   readonly modelsPollSeconds: number;
   readonly slots: number;
-  readonly queue: number;
+  readonly queueTokens: number;
   readonly drainSeconds: number;
 }
 
@@ -114,7 +114,7 @@ export function parseWorkerConfig(
     modelWaitSeconds: data.FOURM_MODEL_WAIT_SECONDS,
     modelsPollSeconds: data.FOURM_MODELS_POLL_SECONDS,
     slots: data.FOURM_SLOTS,
-    queue: data.FOURM_QUEUE,
+    queueTokens: data.FOURM_QUEUE_TOKENS,
     drainSeconds: data.FOURM_DRAIN_SECONDS,
   };
 }

@@ -64,7 +64,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   let stopping = false;
   const services = {
     secret: config.secret,
-    gate: createGate(config.slots, config.queue),
+    gate: createGate(config.slots, config.queueTokens),
     log,
     registry,
     isStopping: () => stopping,

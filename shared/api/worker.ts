@@ -21,7 +21,17 @@ export const reusedTargetSchema = z.object({
 });
 export type ReusedTarget = z.infer<typeof reusedTargetSchema>;
 
+/** Work that somebody waits for comes before work that nobody does. */
+export const prioritySchema = z.enum(['interactive', 'batch']);
+
+/** Whose work it is, and how urgent: workers share their time out by it. */
+const turn = {
+  priority: prioritySchema.optional(),
+  tenant: z.string().max(128).optional(),
+};
+
 export const workerGenerateRequestSchema = z.object({
+  ...turn,
   request_id: z.string(),
   /** The result's id (cache key); the worker echoes it. */
   id: z.string(),

@@ -30,6 +30,8 @@ export interface Cost {
   readonly encoderPasses: number;
   readonly decoderPasses: number;
   readonly units: number;
+  /** Tokens that the passes read or predict. */
+  readonly tokenSteps: number;
   /** At most, where there are sequences. */
   readonly generatedTokens: number;
 }
@@ -235,7 +237,7 @@ function countStage(stage: Stage, chained: boolean, reused: number): Tally {
  * @param pixels of all pictures and masks that are given
  */
 export function costOf(plan: RequestPlan, reused = 0, pixels = 0): Cost {
-  let [encoderPasses, decoderPasses, units, generatedTokens] = [0, 0, 0, 0];
+  let [encoderPasses, decoderPasses, units, tokenSteps, generatedTokens] = [0, 0, 0, 0, 0];
   let left = reused;
   for (const stage of plan.stages) {
     const skipped = Math.min(left, stage.targets.length);
@@ -244,7 +246,9 @@ export function costOf(plan: RequestPlan, reused = 0, pixels = 0): Cost {
     const total = (of: (side: Counted) => number): number => of(shared) + plan.samples * of(own);
     encoderPasses += total((side) => side.encoderPasses);
     decoderPasses += total((side) => side.decoderPasses);
-    units += (total((side) => side.tokenSteps) * stage.model.parameters) / 1_000_000;
+    const steps = total((side) => side.tokenSteps);
+    tokenSteps += steps;
+    units += (steps * stage.model.parameters) / 1_000_000;
     const tokens = stage.targets.slice(skipped).reduce((sum, target) => sum + target.tokens, 0);
     generatedTokens += tokens * plan.samples;
   }
@@ -253,6 +257,7 @@ export function costOf(plan: RequestPlan, reused = 0, pixels = 0): Cost {
     encoderPasses,
     decoderPasses,
     generatedTokens,
+    tokenSteps,
     units: Math.max(1, Math.ceil(units)) + decoding,
   };
 }

@@ -38,7 +38,7 @@ describe('a large model that nobody has asked for yet', { skip: skipWithoutDemo(
     worker = await startWorkerProcess(set.modelsFolder, {
       FOURM_MEMORY_BUDGET: String(bytes),
       FOURM_SLOTS: '32',
-      FOURM_QUEUE: '64',
+      FOURM_QUEUE_TOKENS: '1000000',
     });
   });
   after(async () => {

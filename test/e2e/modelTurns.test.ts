@@ -48,7 +48,7 @@ describe('a worker with two models', { skip: skipWithoutDemo() }, () => {
       FOURM_MEMORY_BUDGET: ONE,
       FOURM_MODELS_POLL_SECONDS: '1',
       FOURM_SLOTS: '32',
-      FOURM_QUEUE: '64',
+      FOURM_QUEUE_TOKENS: '1000000',
       ...env,
     });
     return worker;

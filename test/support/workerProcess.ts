@@ -45,7 +45,8 @@ export function spawnWorker(
       FOURM_WORKER_SECRET: SECRET,
       FOURM_THREADS: '1',
       FOURM_SLOTS: '1',
-      FOURM_QUEUE: '1',
+      // One request at work and one that waits: each counts for half at most.
+      FOURM_QUEUE_TOKENS: '2',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,4 +1,4 @@
-/** Admission: slots, a bounded queue, refusal at once, and waiters who leave. */
+/** Admission: slots, bounded work, refusal at once, turns of those who wait, and waiters who leave. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FailureError } from '../../shared/api/problem.ts';
@@ -6,8 +6,8 @@ import { createGate } from '../../worker/service/gate.ts';
 
 const never = new AbortController().signal;
 
-test('so many run, so many wait in order, the next is refused with a time to come back', async () => {
-  const gate = createGate(1, 2);
+test('so much is taken on, in order; what is beyond is refused with a time to come back', async () => {
+  const gate = createGate(1, 3);
   const order: string[] = [];
   const leaveFirst = await gate.enter(never);
   const second = gate.enter(never).then((leave) => {
@@ -36,7 +36,7 @@ test('so many run, so many wait in order, the next is refused with a time to com
 });
 
 test('a waiter whose caller goes makes room', async () => {
-  const gate = createGate(1, 1);
+  const gate = createGate(1, 2);
   const leave = await gate.enter(never);
   const gone = new AbortController();
   const waiting = gate.enter(gone.signal);
@@ -47,4 +47,46 @@ test('a waiter whose caller goes makes room', async () => {
   leave();
   (await next)();
   assert.equal(gate.running(), 0);
+});
+
+const load = (tokens: number, priority: 'interactive' | 'batch' = 'interactive', tenant = '') => ({
+  tokens,
+  priority,
+  tenant,
+});
+
+test('work is counted by its tokens, and one request counts for half of all at most', async () => {
+  const gate = createGate(4, 100);
+  await gate.enter(never, load(1_000_000));
+  assert.equal(gate.tokens(), 50);
+  const leave = await gate.enter(never, load(30));
+  await assert.rejects(gate.enter(never, load(21)), /80 of the 100 tokens .* this request has 21/);
+  await gate.enter(never, load(20));
+  assert.equal(gate.running(), 3);
+  leave();
+  assert.equal(gate.tokens(), 70);
+});
+
+test('a slot goes to the more urgent, and to tenants in turn', async () => {
+  const gate = createGate(1, 1000);
+  const order: string[] = [];
+  const leaveFirst = await gate.enter(never, load(1));
+  const all = (['batch', 'interactive'] as const).flatMap((priority) =>
+    ['a', 'a', 'b'].map(async (tenant) => {
+      const leave = await gate.enter(never, load(1, priority, tenant));
+      order.push(`${priority} ${tenant}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      leave();
+    }),
+  );
+  leaveFirst();
+  await Promise.all(all);
+  assert.deepEqual(
+    order.slice(0, 2),
+    ['batch a', 'interactive a'],
+    'the first of all never waited',
+  );
+  assert.ok(order.indexOf('interactive b') < order.lastIndexOf('interactive a'), order.join());
+  assert.ok(order.indexOf('batch b') < order.lastIndexOf('batch a'), order.join());
+  assert.equal(order.at(-1)?.startsWith('batch'), true, order.join());
 });

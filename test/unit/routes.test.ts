@@ -69,7 +69,7 @@ let server: RunningServer;
 before(async () => {
   const services = {
     secret: SECRET,
-    gate: createGate(1, 0),
+    gate: createGate(1, 1),
     log: say,
     registry,
     isStopping: () => false,

@@ -73,7 +73,7 @@ describe('a job', () => {
   let stopped: AbortController;
   let services: JobServices;
   beforeEach(async () => {
-    [runs, log, stopped, gate] = [[], [], new AbortController(), createGate(1, 1)];
+    [runs, log, stopped, gate] = [[], [], new AbortController(), createGate(1, 2)];
     const say = (entry: Readonly<Record<string, unknown>>) => void log.push(entry);
     const model = endless(runs);
     const registry = createRegistry({

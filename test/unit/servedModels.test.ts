@@ -74,7 +74,7 @@ describe('a model whose thread dies', { skip: skipWithoutDemo() }, () => {
     });
     await registry.load(never);
     services = {
-      gate: createGate(2, 2),
+      gate: createGate(2, 1000),
       log: say,
       registry,
       isStopping: () => false,

@@ -21,7 +21,7 @@ test('defaults', () => {
     threads: undefined,
     device: { kind: 'cpu' },
     slots: 32,
-    queue: 16,
+    queueTokens: 1_000_000,
     drainSeconds: 10,
   });
 });

@@ -4,7 +4,9 @@
  * served little is next, and who was away does not save up for later.
  */
 
-export const PRIORITIES = ['interactive', 'batch'] as const;
+import { prioritySchema } from '../../shared/api/worker.ts';
+
+export const PRIORITIES = prioritySchema.options;
 export type Priority = (typeof PRIORITIES)[number];
 
 /** Shares of the time while all of them wait. */

@@ -1,62 +1,109 @@
-/** Admission: so many requests at work, so many waiting, and the others refused at once. */
+/**
+ * Admission: so many requests at work, and so many tokens of work taken on; what is beyond is refused at once.
+ * Those who wait for a slot get it in turn, by priority and tenant.
+ */
 import { refusal } from '../../shared/api/problem.ts';
+import { createTurns, type Turn } from '../batching/turns.ts';
+
+/** What a request brings. */
+export interface Load extends Turn {
+  /** Token-steps, see `costOf`. */
+  readonly tokens: number;
+}
 
 export interface Gate {
   /**
    * Waits for a slot; call the result when the work is over.
-   * @throws FailureError `overloaded` when the queue is full; the signal's reason when aborted
+   * @throws FailureError `overloaded` when too much was taken on already; the signal's reason when aborted
    */
-  readonly enter: (signal: AbortSignal) => Promise<() => void>;
+  readonly enter: (signal: AbortSignal, load?: Load) => Promise<() => void>;
   readonly running: () => number;
   readonly waiting: () => number;
+  /** Tokens of those that run or wait. */
+  readonly tokens: () => number;
 }
 
-interface Waiter {
+interface Waiter extends Turn {
+  readonly since: number;
   readonly start: () => void;
 }
 
-/** @param queue how many may wait */
-export function createGate(slots: number, queue: number): Gate {
+const ONE: Load = { tokens: 1, priority: 'interactive', tenant: '' };
+/** Requests whose rate is remembered. */
+const MEMORY = 8;
+
+/**
+ * @param most tokens taken on; a single request counts for half of them at most, so that the largest one is
+ *   taken and shuts out nobody
+ */
+export function createGate(slots: number, most: number): Gate {
   let running = 0;
-  // Running mean of how long a slot is taken, for Retry-After.
-  let meanSeconds = 1;
+  let tokens = 0;
+  // Running mean of the tokens done in a second, for Retry-After.
+  let rate: number | undefined;
+  let doneAt = performance.now();
+  const turns = createTurns();
   const waiters: Waiter[] = [];
 
-  const taken = (): (() => void) => {
+  const counted = (load: Load): number => Math.min(Math.max(1, load.tokens), Math.ceil(most / 2));
+
+  function learn(done: number): void {
+    const now = performance.now();
+    const measured = done / Math.max(0.001, (now - doneAt) / 1000);
+    rate = rate === undefined ? measured : rate + (measured - rate) / MEMORY;
+    doneAt = now;
+  }
+
+  const taken = (load: Load): (() => void) => {
     running++;
     const started = performance.now();
+    if (running === 1) doneAt = started;
     let over = false;
     return () => {
       if (over) return;
       over = true;
       running--;
-      meanSeconds += ((performance.now() - started) / 1000 - meanSeconds) / 8;
-      waiters.shift()?.start();
+      tokens -= counted(load);
+      learn(counted(load));
+      turns.charge(load, performance.now() - started);
+      if (waiters.length === 0) return;
+      const next = turns.next(waiters);
+      waiters.splice(waiters.indexOf(next), 1);
+      next.start();
     };
   };
 
-  const enter: Gate['enter'] = async (signal) => {
+  const enter: Gate['enter'] = async (signal, load = ONE) => {
     signal.throwIfAborted();
-    if (running < slots) return taken();
-    if (waiters.length >= queue) {
-      const retryAfterSeconds = Math.max(1, Math.ceil((meanSeconds * (queue + 1)) / slots));
-      const detail = `${running} requests are running and ${waiters.length} wait; no more are taken`;
+    const own = counted(load);
+    const beyond = tokens + own - most;
+    if (tokens > 0 && beyond > 0) {
+      const retryAfterSeconds = Math.max(1, Math.ceil(beyond / (rate ?? beyond)));
+      const taking = `${tokens} of the ${most} tokens that are taken on are at work or wait`;
+      const detail = `${taking}; this request has ${own}`;
       throw refusal('overloaded', detail, undefined, { retryAfterSeconds });
     }
+    tokens += own;
+    if (running < slots) return taken(load);
     return await new Promise((resolve, reject) => {
+      const { priority, tenant } = load;
       const waiter: Waiter = {
+        priority,
+        tenant,
+        since: performance.now(),
         start: () => {
           signal.removeEventListener('abort', leave);
-          resolve(taken());
+          resolve(taken(load));
         },
       };
       const leave = (): void => {
         waiters.splice(waiters.indexOf(waiter), 1);
+        tokens -= own;
         reject(signal.reason);
       };
       signal.addEventListener('abort', leave, { once: true });
       waiters.push(waiter);
     });
   };
-  return { enter, running: () => running, waiting: () => waiters.length };
+  return { enter, running: () => running, waiting: () => waiters.length, tokens: () => tokens };
 }

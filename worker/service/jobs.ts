@@ -4,10 +4,13 @@ import type { Model } from '../../shared/api/models.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
 import type { WorkerGenerateResponse } from '../../shared/api/worker.ts';
+import { costOf } from '../../shared/plan/cost.ts';
+import { planRequest } from '../../shared/plan/plan.ts';
 import type { JobKind, JobRequest } from '../jobs/job.ts';
 import { generateOn } from '../tasks/generate.ts';
 import type { Lender } from '../tasks/lender.ts';
 import { runDetokenize, runTokenize } from '../tasks/tokens.ts';
+import type { Load } from './gate.ts';
 
 export interface JobResults {
   readonly generate: WorkerGenerateResponse;
@@ -35,9 +38,14 @@ interface JobType<K extends JobKind> {
   readonly entry: (request: JobRequest<K>) => object;
   /** What is logged of a result. */
   readonly usage: (result: JobResults[K]) => object;
+  /** What it brings to the gate. @throws FailureError for what is wrong with the request */
+  readonly load: (request: JobRequest<K>, model: Model, models: readonly Model[]) => Load;
   /** Milliseconds that the caller gives it, counted from its arrival. */
   readonly deadline: (request: JobRequest<K>) => number | undefined;
 }
+
+/** Of pictures that pass through a tokenizer alone: about as many tokens as one has. */
+const TOKENIZED: Load = { tokens: 256, priority: 'interactive', tenant: '' };
 
 const nothing = (): object => ({});
 const none = (): undefined => undefined;
@@ -49,8 +57,13 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
         const detail = 'a dry run is answered by the edge; a worker runs what it is asked';
         throw refusal('invalid_request', detail);
       }
-      const options = { signal, ...(onProgress && { onProgress }) };
+      const turn = { priority: request.priority, tenant: request.tenant };
+      const options = { signal, turn, ...(onProgress && { onProgress }) };
       return await generateOn(request, model, lender, options);
+    },
+    load: ({ request, reused = [], priority = 'interactive', tenant = '' }, model, models) => {
+      const plan = planRequest(request, model, models);
+      return { tokens: costOf(plan, reused.length).tokenSteps, priority, tenant };
     },
     entry: ({ id }) => ({ id }),
     usage: ({ usage }) => usage,
@@ -59,6 +72,7 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
   tokenize: {
     run: async ({ request }, model, { signal, lender }) =>
       await lender.use(model, (own) => runTokenize(request, own, signal)),
+    load: () => TOKENIZED,
     entry: nothing,
     usage: nothing,
     deadline: none,
@@ -66,6 +80,7 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
   detokenize: {
     run: async ({ request }, model, { signal, lender }) =>
       await lender.use(model, (own) => runDetokenize(request, own, signal)),
+    load: () => TOKENIZED,
     entry: nothing,
     usage: nothing,
     deadline: none,

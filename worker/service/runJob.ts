@@ -98,7 +98,8 @@ export async function runJob<K extends JobKind>(
   try {
     assertServing(services);
     model = services.registry.find(name);
-    const leave = await services.gate.enter(signal);
+    const load = type.load(job.request, model, services.registry.descriptions());
+    const leave = await services.gate.enter(signal, load);
     const waited = elapsed();
     const work = attemptTwice({ services, job, signal, onProgress });
     // The slot is free when the work has ended, which may be a moment after its caller was answered.

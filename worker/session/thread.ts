@@ -13,12 +13,19 @@ import type { Tensor } from './types.ts';
 const port = parentPort;
 if (!port) throw new Error('thread.ts has to run in a worker thread');
 const { threads, device = CPU } = workerData as ThreadOptions;
+/**
+ * Threads that wait for their next part look out for it for a moment only, and not at all between two runs: they
+ * would take the processor from whoever else works meanwhile, such as a tokenizer's thread or the edge.
+ */
+const THREADS_CONFIG = {
+  session: { force_spinning_stop: '1', intra_op: { spin_duration_us: '30' } },
+};
 /** Weights stay mapped from their file, neither rearranged nor copied. */
 const TRANSIENT_OPTIONS: InferenceSession.SessionOptions = {
   enableCpuMemArena: false,
   enableMemPattern: false,
-  extra: { session: { disable_prepacking: '1' } },
 };
+const TRANSIENT_CONFIG = { session: { ...THREADS_CONFIG.session, disable_prepacking: '1' } };
 const sessions = new Map<string, InferenceSession>();
 const rows = createRowStore();
 
@@ -92,6 +99,7 @@ async function createSession(file: string, isTransient: boolean): Promise<Infere
       // Fatal only: an error comes back to the caller, who decides what to log.
       logSeverityLevel: 4,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
+      extra: isTransient ? TRANSIENT_CONFIG : THREADS_CONFIG,
       ...(isTransient && TRANSIENT_OPTIONS),
     });
   } catch (cause) {

@@ -9,6 +9,7 @@ import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
 import type { StageTarget } from '../../shared/plan/targets.ts';
 import type { PassCount } from '../batching/passes.ts';
+import type { LaneOptions } from '../batching/scheduler.ts';
 import { createDecoding, type Decoded, type Decoding } from './decoding.ts';
 import { type Lender, lendLoaded } from './lender.ts';
 import { createReporter } from './progress.ts';
@@ -29,6 +30,8 @@ export interface TaskOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Stops between two forward passes; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
+  /** Whose work it is, and how urgent. */
+  readonly turn?: LaneOptions | undefined;
 }
 
 export interface LoadedTaskOptions extends TaskOptions {
@@ -89,8 +92,8 @@ async function runStages(
   const finished: FinishedStage[] = [];
   let [made, left]: [readonly Ids[], readonly ReusedTarget[]] = [[], reused];
   for (const stage of plan.stages) {
-    const { signal } = options;
-    const common = { request, seed, passes, reading, reporter, signal, made };
+    const { signal, turn } = options;
+    const common = { request, seed, passes, reading, reporter, signal, turn, made };
     const leading = reusedOf(stage, left, plan.samples);
     const done = await lender.use(stage.model, async (model): Promise<FinishedStage> => {
       const result = await runStage(stage, model, {

@@ -21,7 +21,8 @@ export async function call(url: string, body: object): Promise<Call> {
   });
   const answer = await response.text();
   if (response.status >= 500 && response.status !== 503)
-    if (response.status !== 200) throw new Error(`a request was answered ${response.status}: ${answer.slice(0, 500)}`);
+    if (response.status !== 200)
+      throw new Error(`a request was answered ${response.status}: ${answer.slice(0, 500)}`);
   return { status: response.status, milliseconds: performance.now() - started };
 }
 
