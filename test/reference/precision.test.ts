@@ -18,6 +18,14 @@ import { demoSource, skipWithoutDemo } from '../support/demoSet.ts';
 import { temporaryFolder } from '../support/exported.ts';
 
 const SCENES = 12;
+const SCHEME_SCENES = 6;
+const GUIDED = { temperature: 0, guidance_scale: 2, steps: 8 };
+/** Asked of each scene for the schemes: what is predicted in one step is among what they decide upon. */
+const SCHEMES = {
+  maskgit: [{ modality: 'depth', scheme: 'maskgit', ...GUIDED }],
+  roar: [{ modality: 'semseg', scheme: 'roar', ...GUIDED }],
+  caption: [{ modality: 'caption', temperature: 0, guidance_scale: 2 }],
+} as const;
 const TARGETS = ['depth', 'normal', 'semseg', 'canny_edge', 'scene_global', 'caption', 'det'];
 
 describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
@@ -36,21 +44,28 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
     return home;
   }
 
-  async function predictions(home: string, halves = false): Promise<number[][]> {
+  const ONE_STEP = TARGETS.map((modality) => ({ modality, temperature: 0, guidance_scale: 1 }));
+
+  async function predictions(
+    home: string,
+    halves = false,
+    targets: readonly { readonly modality: string }[] = ONE_STEP,
+    scenes = SCENES,
+  ): Promise<number[][]> {
     const loaded = await loadModelSet(home, { threads: 1, halves });
     try {
       const model = await serveModel(loaded);
       const found: number[][] = [];
-      for (const { rendering } of examples(FIRST_HELD_OUT_SEED, SCENES)) {
+      for (const { rendering } of examples(FIRST_HELD_OUT_SEED, scenes)) {
         const request = generateRequestSchema.parse({
           inputs: {
             rgb: { data: (await encodeRgb(rendering.rgb, RESOLUTION)).toString('base64') },
           },
-          targets: TARGETS.map((modality) => ({ modality, temperature: 0, guidance_scale: 1 })),
+          targets,
           chained: false,
         });
         const { outputs } = await runGenerate({ id: 'id', seed: 0, request }, model);
-        for (const name of TARGETS) found.push([...outputs[name]![0]!.tokens]);
+        for (const { modality } of targets) found.push([...outputs[modality]![0]!.tokens]);
       }
       return found;
     } finally {
@@ -58,11 +73,11 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
     }
   }
 
-  /** Share of fp32's tokens that are the same at the same place. */
-  function agreement(found: readonly (readonly number[])[]): number {
+  /** Share of the expected tokens, by default fp32's, that are the same at the same place. */
+  function agreement(found: readonly (readonly number[])[], wanted = expected): number {
     let tokens = 0;
     let equal = 0;
-    for (const [i, ids] of expected.entries())
+    for (const [i, ids] of wanted.entries())
       for (const [place, id] of ids.entries()) {
         tokens += 1;
         if (found[i]![place] === id) equal += 1;
@@ -99,4 +114,13 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
     t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
     assert.ok(share >= 0.99, `${(100 * share).toFixed(2)} % agree`);
   });
+
+  for (const [scheme, targets] of Object.entries(SCHEMES))
+    test(`fp16 computed in 16 bits keeps its tokens: ${scheme}, guided`, async (t) => {
+      const of = (precision: Precision, halves: boolean) =>
+        predictions(join(folder, precision), halves, targets, SCHEME_SCENES);
+      const share = agreement(await of('fp16', true), await of('fp32', false));
+      t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
+      assert.ok(share >= 0.99, `${(100 * share).toFixed(2)} % agree`);
+    });
 });

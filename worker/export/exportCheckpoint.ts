@@ -3,6 +3,7 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import type { Precision } from '../../shared/model/precisions.ts';
+import { CUDA_OPSET, OPSET, type Opset } from '../onnx/model.ts';
 import type { Checkpoint } from '../safetensors/checkpoint.ts';
 import type { StoredTensor } from '../safetensors/header.ts';
 import { type Runtime, startRuntime } from '../session/runtime.ts';
@@ -120,7 +121,7 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
       ? buildGraphs(described, await openWeights(checkpoints, precision, written, true))
       : undefined;
   const graphFiles = await writeGraphs(graphs, partial);
-  const halfFiles = halves && (await writeGraphs(halves, partial, '.half'));
+  const halfFiles = halves && (await writeGraphs(halves, partial, '.half', CUDA_OPSET));
   progress('digest', 0);
   // Weights that are written anew have been looked at on the way.
   const looks = written ? undefined : finiteChecks(files, weights.used());
@@ -204,10 +205,15 @@ async function openHalves(
 type GraphFiles = Record<string, { readonly file: string; readonly bytes: number }>;
 
 /** @param suffix of the files' names */
-async function writeGraphs(graphs: Graphs, folder: string, suffix = ''): Promise<GraphFiles> {
+async function writeGraphs(
+  graphs: Graphs,
+  folder: string,
+  suffix = '',
+  opset: Opset = OPSET,
+): Promise<GraphFiles> {
   const files: GraphFiles = {};
   for (const [name, graph] of Object.entries(graphs)) {
-    const data = graph.encode();
+    const data = graph.encode(opset);
     const file = `${name}${suffix}.onnx`;
     await writeFile(join(folder, file), data);
     files[name] = { file, bytes: data.length };

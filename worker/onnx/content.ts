@@ -5,6 +5,8 @@ import {
   type GraphNode,
   modelMessage,
   nodeMessage,
+  OPSET,
+  type Opset,
   type TensorData,
   tensorMessage,
   valueMessage,
@@ -61,7 +63,10 @@ export function renameValues(
 }
 
 /** The `.onnx` file of a graph. */
-export function encodeGraph({ name, signature, nodes, initializers }: GraphContent): Uint8Array {
+export function encodeGraph(
+  { name, signature, nodes, initializers }: GraphContent,
+  opset: Opset = OPSET,
+): Uint8Array {
   const value = (tensor: TensorSignature) => valueMessage(tensor.name, tensor.type, tensor.dims);
   return modelMessage({
     graphName: name,
@@ -71,5 +76,6 @@ export function encodeGraph({ name, signature, nodes, initializers }: GraphConte
     ),
     inputs: signature.inputs.map(value),
     outputs: signature.outputs.map(value),
+    opset,
   });
 }

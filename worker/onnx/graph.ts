@@ -18,11 +18,13 @@ import {
   ELEMENT_TYPES,
   type ElementType,
   type GraphNode,
+  type Opset,
   type TensorData,
 } from './model.ts';
 
 export type { ExternalTensor, GraphContent, Initializer, Value } from './content.ts';
 
+const MICROSOFT = 'com.microsoft';
 /** Operators outside the standard that we use: both take PyTorch's (out, in) weights as they lie. */
 const MICROSOFT_OPERATORS = new Set(['FusedMatMul', 'MatMulIntegerToFloat', 'MatMulNBits']);
 
@@ -56,7 +58,10 @@ export interface GraphBuilder {
   input(name: string): Value;
   /** Makes `value` the graph's output of that name. */
   output(name: string, value: Value): void;
-  /** Adds a node with one output; `''` among the inputs leaves an optional one out. */
+  /**
+   * Adds a node with one output; `''` among the inputs leaves an optional one out.
+   * @param type `com.microsoft.` before it where the standard has an operator of that name as well
+   */
   node(
     name: string,
     type: string,
@@ -108,7 +113,7 @@ export interface GraphBuilder {
   /** @throws Error naming an output of the signature that was never set */
   content(): GraphContent;
   /** The finished `.onnx` file. Errors as `content`. */
-  encode(): Uint8Array;
+  encode(opset?: Opset): Uint8Array;
 }
 
 const bytesOf = (array: Float32Array | BigInt64Array | Int8Array): Uint8Array =>
@@ -143,8 +148,9 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     const outputs = Array.from({ length: count }, (_, i) =>
       claim(count === 1 ? name : `${name}:${i}`),
     );
-    const domain = MICROSOFT_OPERATORS.has(type) ? 'com.microsoft' : '';
-    current.push({ name, type, domain, inputs: nodeInputs, outputs, attributes });
+    const own = type.replace(`${MICROSOFT}.`, '');
+    const domain = MICROSOFT_OPERATORS.has(type) || own !== type ? MICROSOFT : '';
+    current.push({ name, type: own, domain, inputs: nodeInputs, outputs, attributes });
     // The list is as long as the type says: the compiler cannot see that.
     return outputs as Outputs<N>;
   };
@@ -293,6 +299,6 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     },
     stored,
     content,
-    encode: () => encodeGraph(content()),
+    encode: (opset) => encodeGraph(content(), opset),
   };
 }

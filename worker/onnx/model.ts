@@ -123,9 +123,16 @@ export function valueMessage(
   return message(text(1, name), bytes(2, bytes(1, tensorType)));
 }
 
-/** IR 11 with opset 23, as run by onnxruntime 1.23 and later. */
+/** As run by onnxruntime 1.23 and later. */
 const IR_VERSION = 11;
-const OPSETS = { '': 23, 'com.microsoft': 1 };
+/** Versions of the standard operators that graphs ask for. */
+export const OPSET = 23;
+/**
+ * Those of graphs for CUDA. The runtime's provider has no kernels of the versions of `Pad`, `Equal`, `ReduceMax`
+ * and `ReduceMin` that came later: it would have them done by the CPU, and copy what they read and give.
+ */
+export const CUDA_OPSET = 18;
+export type Opset = typeof OPSET | typeof CUDA_OPSET;
 
 /** `ModelProto` */
 export function modelMessage(model: {
@@ -134,7 +141,9 @@ export function modelMessage(model: {
   initializers: readonly Uint8Array[];
   inputs: readonly Uint8Array[];
   outputs: readonly Uint8Array[];
+  opset?: Opset;
 }): Uint8Array {
+  const opsets = { '': model.opset ?? OPSET, 'com.microsoft': 1 };
   const graph = message(
     ...model.nodes.map((node) => bytes(1, node)),
     text(2, model.graphName),
@@ -146,7 +155,7 @@ export function modelMessage(model: {
     integer(1, IR_VERSION),
     text(2, '4m-edge'),
     bytes(7, graph),
-    ...Object.entries(OPSETS).map(([domain, version]) =>
+    ...Object.entries(opsets).map(([domain, version]) =>
       bytes(8, message(text(1, domain), integer(2, version))),
     ),
   );

@@ -54,6 +54,8 @@ function gatedInner(
 
 /** SiLU is x * sigmoid(x); GELU is the exact one, by erf. */
 export function activate(module: Module, x: Value, activation: Activation): Value {
-  if (activation === 'GELU') return module.node('gelu', 'Gelu', [x]);
+  // The standard's own came after the opset of the graphs that compute in 16 bits.
+  if (activation === 'GELU')
+    return module.node('gelu', module.weights.halves ? 'com.microsoft.Gelu' : 'Gelu', [x]);
   return module.node('silu', 'Mul', [x, module.node('sigmoid', 'Sigmoid', [x])]);
 }
