@@ -4,21 +4,10 @@
  */
 import { itemAt } from '../../shared/lookup.ts';
 import { stateKey, type TokenState } from '../engine/tokenState.ts';
+import type { Bounds } from './bounds.ts';
 import type { SeenContext } from './fused/states.ts';
 import type { Pace } from './pace.ts';
 import type { OpenGroup, PredictWork, Work, WriteWork } from './work.ts';
-
-/**
- * Milliseconds that a run should take at most, as far as earlier ones tell: whoever comes meanwhile waits for its
- * end. A single request may take longer. Sequences gain most from company, and may take longer together.
- */
-export const LONGEST = { encode: 150, predict: 150, write: 300 } as const;
-/** Tokens in one run, seen and predicted: the memory of a run grows with them. */
-const TOKENS_A_RUN = 4096;
-/** Keys and values that the sequences of one run look at. */
-const BYTES_A_RUN = 2 ** 30;
-/** Sequences written side by side, conditions counted. */
-const ROWS_A_RUN = 64;
 
 export interface Model {
   readonly tokensOf: (state: TokenState) => number;
@@ -26,6 +15,7 @@ export interface Model {
   readonly pace: Pace;
   /** Bytes of the keys and values of a token, in all layers. */
   readonly tokenBytes: number;
+  readonly bounds: Bounds;
 }
 
 /** States to be encoded for sequences. */
@@ -61,15 +51,15 @@ export function choose(lead: Work, all: readonly Work[], model: Model): Choice {
 }
 
 /** True where a run of this size would hold up others for too long. */
-const isLong = ({ pace }: Model, kind: 'encode' | 'predict', size: number): boolean =>
-  (pace.expected(kind, size) ?? Number.POSITIVE_INFINITY) > LONGEST[kind];
+const isLong = ({ pace, bounds }: Model, kind: 'encode' | 'predict', size: number): boolean =>
+  (pace.expected(kind, size) ?? Number.POSITIVE_INFINITY) > bounds.longest[kind];
 
 /** Sequences gain so much from company that a run of them may take this many times that of one. */
 const GAIN = 2.5;
 
-function isTooLong({ pace }: Model, rows: number): boolean {
+function isTooLong({ pace, bounds }: Model, rows: number): boolean {
   const alone = pace.expected('write', 1) ?? 0;
-  return (pace.expected('write', rows) ?? 0) > Math.max(LONGEST.write, GAIN * alone);
+  return (pace.expected('write', rows) ?? 0) > Math.max(bounds.longest.write, GAIN * alone);
 }
 
 /** Sequences cannot go on before what they look at is encoded. */
@@ -90,7 +80,7 @@ function chooseStates(
     const added = equal.filter((state) => !states.has(stateKey(state)));
     if (equal.length === 0) continue;
     const tokens = (states.size + added.length) * length;
-    const isFull = tokens > TOKENS_A_RUN || isLong(model, 'encode', tokens);
+    const isFull = tokens > model.bounds.tokens || isLong(model, 'encode', tokens);
     if (works.length > 0 && added.length > 0 && isFull) continue;
     works.push(work);
     for (const state of added) states.set(stateKey(state), state);
@@ -113,8 +103,8 @@ function chooseSequences(lead: WriteWork, all: readonly Work[], model: Model): W
     const seen = states.reduce((sum, state) => sum + model.tokensOf(state), 0);
     const own = (seen + states.length * tokens) * model.tokenBytes;
     const isFull =
-      rows + states.length > ROWS_A_RUN ||
-      bytes + own > BYTES_A_RUN ||
+      rows + states.length > model.bounds.rows ||
+      bytes + own > model.bounds.bytes ||
       works.length >= Math.min(work.most, lead.most) ||
       isTooLong(model, rows + states.length);
     if (works.length > 0 && isFull) break;
@@ -153,7 +143,7 @@ function choosePredictions(
     if (groups.size !== count) continue;
     const size = (states.length + 1) * tokens;
     const isFull =
-      size > TOKENS_A_RUN || isLong(model, 'predict', size) || states.length >= lead.most;
+      size > model.bounds.tokens || isLong(model, 'predict', size) || states.length >= lead.most;
     if (states.length > 0 && isFull) break;
     const list = [...groups.values()];
     states.push({ state: itemAt(list, 0, 'groups of a state').state, groups: list });

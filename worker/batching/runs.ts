@@ -31,25 +31,6 @@ export interface Ran {
 }
 
 /**
- * Bytes of weights divided into this are the tokens of a piece: about a tenth of a second where memory is read at
- * 27 GB a second. It depends on the model alone, since the borders of pieces take part in a result's last bits.
- */
-const BYTES_A_PIECE = 7.2e9;
-const MOST_TOKENS = 16;
-const BYTES: Readonly<Record<FmManifest['precision'], number>> = {
-  fp32: 4,
-  fp16: 4,
-  int8: 1,
-  int4: 1,
-};
-
-/** Tokens of a sequence that one run writes, a power of two: 16 of a small model, 1 of the largest. */
-export function tokensAPiece({ parameters, precision }: FmManifest): number {
-  const fitting = BYTES_A_PIECE / Math.max(1, parameters * BYTES[precision]);
-  return Math.min(MOST_TOKENS, Math.max(1, 2 ** Math.floor(Math.log2(fitting))));
-}
-
-/**
  * Decoder outputs seen from a state in which all is emptied: constants of the model, by modality, positions
  * and state. Guidance of a target's first step asks for the same ones again and again.
  */

@@ -7,20 +7,26 @@
  */
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { present } from '../../shared/lookup.ts';
+import { cacheType } from '../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import type { ForwardRequest, ForwardResult, RunRequests } from '../engine/forward.ts';
+import { CPU, type Device } from '../session/devices.ts';
 import type { GraphSession } from '../session/types.ts';
 import { SessionError, ThreadEndedError } from '../session/types.ts';
+import { boundsOf } from './bounds.ts';
 import { choose } from './choose.ts';
 import { createContexts } from './contexts.ts';
 import { tokensOf } from './fused/states.ts';
 import { createPace } from './pace.ts';
 import { waitBeforeRun } from './patience.ts';
-import { createRuns, tokensAPiece } from './runs.ts';
+import { createRuns } from './runs.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import { createTurns, type Priority } from './turns.ts';
 import type { Asker, SequenceCache, Work } from './work.ts';
 import { createWork, endSequence } from './works.ts';
+
+/** Of a kept key or value. */
+const BYTES = { float16: 2, float32: 4 } as const;
 
 export interface LaneOptions {
   /** `interactive` when left out. */
@@ -50,7 +56,9 @@ interface OpenLane {
 }
 
 export interface SchedulerOptions {
-  /** Tokens of a sequence that one run writes; by the size of the model when left out. */
+  /** What the graph runs on; a CPU when left out. */
+  readonly device?: Device;
+  /** Tokens of a sequence that one run writes; by device and size of the model when left out. */
   readonly piece?: number;
 }
 
@@ -61,8 +69,10 @@ export interface SchedulerOptions {
 export function createScheduler(
   manifest: FmManifest,
   graph: GraphSession,
-  { piece = tokensAPiece(manifest) }: SchedulerOptions = {},
+  { device = CPU, ...options }: SchedulerOptions = {},
 ): Scheduler {
+  const bounds = boundsOf(device);
+  const piece = options.piece ?? bounds.piece(manifest);
   const { config } = manifest;
   const contexts = createContexts(manifest, graph);
   const pace = createPace();
@@ -75,7 +85,8 @@ export function createScheduler(
     tokensOf: (state: Parameters<typeof tokensOf>[0]) => tokensOf(state, manifest),
     seen: contexts.seen,
     pace,
-    tokenBytes: 2 * config.decoder_depth * config.dim * Float32Array.BYTES_PER_ELEMENT,
+    bounds,
+    tokenBytes: 2 * config.decoder_depth * config.dim * BYTES[cacheType(manifest.precision)],
   };
   let running = false;
   let arrived = (): void => {};

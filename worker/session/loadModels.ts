@@ -75,6 +75,7 @@ export async function loadModelSet(
     await assertVocabularies(textTokenizerFile, fm.manifest, tokenizers);
     return {
       set,
+      device,
       fm: fm.manifest,
       tokenizers,
       generate,

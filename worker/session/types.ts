@@ -9,6 +9,7 @@ import type {
   VqManifest,
 } from '../../shared/model/manifest.ts';
 import type { GraphSignature } from '../../shared/model/signature.ts';
+import type { Device } from './devices.ts';
 
 export interface FloatTensor {
   readonly type: 'float32';
@@ -109,6 +110,8 @@ export type LoadedTokenizer =
 /** An FM with its tokenizers, every graph loaded and checked against its signature. */
 export interface LoadedModelSet {
   readonly set: ModelSet;
+  /** What its graphs run on; a CPU when left out. */
+  readonly device?: Device;
   readonly fm: FmManifest;
   /** By the stem that `ModalityInfo.tokenizer` names. */
   readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;

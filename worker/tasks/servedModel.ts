@@ -114,7 +114,9 @@ export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
     loaded,
     text,
     description: describeModel(loaded),
-    scheduler: createScheduler(loaded.fm, loaded.generate),
+    scheduler: createScheduler(loaded.fm, loaded.generate, {
+      ...(loaded.device && { device: loaded.device }),
+    }),
     close: loaded.close,
   };
 }

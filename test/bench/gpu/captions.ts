@@ -29,7 +29,7 @@ export const captionRows: GpuPart = async function* ({
     const { manifest, generate: graph } = await models.load(device, precision);
     say(`the model is loaded in ${precision}`);
     const write = (requests: readonly WriteRequest[], piece?: number) =>
-      createScheduler(manifest, graph, piece === undefined ? {} : { piece })
+      createScheduler(manifest, graph, { device, ...(piece !== undefined && { piece }) })
         .join()
         .run(requests);
     for (const batch of captions) {

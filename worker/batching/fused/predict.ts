@@ -8,7 +8,7 @@ import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { Predicted, PredictRequest } from '../../engine/forward.ts';
 import { isGreedy } from '../../engine/sampling.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
-import { asDraws, bool, float32, floatsOf, int64, joined, numbersOf } from './feeds.ts';
+import { asDraws, bool, float32, floatsOf, int64, joined, numbersOf, ownFeeds } from './feeds.ts';
 import { type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
 import { encoderFeeds, noPast, type StateInRun } from './states.ts';
 
@@ -134,7 +134,7 @@ export async function runPredictions(
       ...(givesOutputs ? ['states'] : []),
       ...(givesContexts ? ['context'] : []),
     ],
-    { onTime: (time) => (milliseconds = time) },
+    { consumed: ownFeeds(feeds), onTime: (time) => (milliseconds = time) },
   );
   const byDraw = new Map<Draw, Predicted>();
   const ids = numbersOf(outputs, 'generated');

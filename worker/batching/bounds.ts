@@ -1,0 +1,63 @@
+/** How much one run may do, by what it runs on: the one place where batching looks at the device. */
+import type { FmManifest } from '../../shared/model/manifest.ts';
+import type { Device } from '../session/devices.ts';
+
+export interface Bounds {
+  /**
+   * Milliseconds that a run should take at most, as far as earlier ones tell: whoever comes meanwhile waits for
+   * its end. A single request may take longer. Sequences gain most from company, and may take longer together.
+   */
+  readonly longest: { readonly encode: number; readonly predict: number; readonly write: number };
+  /** Tokens in one run, seen and predicted: the memory of a run grows with them. */
+  readonly tokens: number;
+  /** Bytes of keys and values that the sequences of one run look at. */
+  readonly bytes: number;
+  /** Sequences written side by side, conditions counted. */
+  readonly rows: number;
+  /** Tokens of a sequence that one run writes. */
+  readonly piece: (manifest: FmManifest) => number;
+}
+
+const LONGEST = { encode: 150, predict: 150, write: 300 } as const;
+
+/**
+ * Bytes of weights divided into this are the tokens of a piece: about a tenth of a second where memory is read at
+ * 27 GB a second. It depends on the model alone, since the borders of pieces take part in a result's last bits.
+ */
+const BYTES_A_PIECE = 7.2e9;
+const MOST_TOKENS = 16;
+const BYTES: Readonly<Record<FmManifest['precision'], number>> = {
+  fp32: 4,
+  fp16: 4,
+  int8: 1,
+  int4: 1,
+};
+
+/** A power of two: 16 tokens of a small model, 1 of the largest. */
+function pieceByWeights({ parameters, precision }: FmManifest): number {
+  const fitting = BYTES_A_PIECE / Math.max(1, parameters * BYTES[precision]);
+  return Math.min(MOST_TOKENS, Math.max(1, 2 ** Math.floor(Math.log2(fitting))));
+}
+
+/**
+ * Decoder blocks that a piece passes through on a card, where a token takes the time of starting its operators and
+ * not that of reading weights (0.54 ms a block on an H200). Each piece begins with copies of all keys and values
+ * to the card and ends with copies from it, 40 ms of a 4M-B: so pieces are long, about 0.4 s.
+ */
+const BLOCKS_A_PIECE = 768;
+const FEWEST_ON_CARD = 16;
+const MOST_ON_CARD = 128;
+
+/** A power of two: 64 tokens of 4M-B (12 decoder blocks), 32 of 4M-XL (24). */
+function pieceByBlocks({ config }: FmManifest): number {
+  const fitting = 2 ** Math.floor(Math.log2(BLOCKS_A_PIECE / Math.max(1, config.decoder_depth)));
+  return Math.min(MOST_ON_CARD, Math.max(FEWEST_ON_CARD, fitting));
+}
+
+const BOUNDS: Readonly<Record<Device['kind'], Bounds>> = {
+  cpu: { longest: LONGEST, tokens: 4096, bytes: 2 ** 30, rows: 64, piece: pieceByWeights },
+  // Pictures a second still grow from 8 to 32 in a run, which are 12,544 tokens.
+  cuda: { longest: LONGEST, tokens: 16_384, bytes: 2 ** 30, rows: 64, piece: pieceByBlocks },
+};
+
+export const boundsOf = (device: Device): Bounds => BOUNDS[device.kind];
