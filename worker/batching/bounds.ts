@@ -42,7 +42,7 @@ function pieceByWeights({ parameters, precision }: FmManifest): number {
 /**
  * Decoder blocks that a piece passes through on a card, where a token takes the time of starting its operators and
  * not that of reading weights (0.54 ms a block on an H200). Each piece begins with copies of all keys and values
- * to the card and ends with copies from it, 40 ms of a 4M-B: so pieces are long, about 0.4 s.
+ * to the card and ends with copies from it, 20 ms of a 4M-B: so pieces are long, about 0.4 s.
  */
 const BLOCKS_A_PIECE = 768;
 const FEWEST_ON_CARD = 16;

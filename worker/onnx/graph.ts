@@ -19,14 +19,11 @@ import {
   type ElementType,
   type GraphNode,
   type Opset,
+  operatorOf,
   type TensorData,
 } from './model.ts';
 
 export type { ExternalTensor, GraphContent, Initializer, Value } from './content.ts';
-
-const MICROSOFT = 'com.microsoft';
-/** Operators outside the standard that we use: both take PyTorch's (out, in) weights as they lie. */
-const MICROSOFT_OPERATORS = new Set(['FusedMatMul', 'MatMulIntegerToFloat', 'MatMulNBits']);
 
 /** As many values as a node has outputs, so that each can be named where it is made. */
 export type Outputs<N extends number> = N extends 1
@@ -58,10 +55,7 @@ export interface GraphBuilder {
   input(name: string): Value;
   /** Makes `value` the graph's output of that name. */
   output(name: string, value: Value): void;
-  /**
-   * Adds a node with one output; `''` among the inputs leaves an optional one out.
-   * @param type `com.microsoft.` before it where the standard has an operator of that name as well
-   */
+  /** Adds a node with one output; `''` among the inputs leaves an optional one out. */
   node(
     name: string,
     type: string,
@@ -116,8 +110,8 @@ export interface GraphBuilder {
   encode(opset?: Opset): Uint8Array;
 }
 
-const bytesOf = (array: Float32Array | BigInt64Array | Int8Array): Uint8Array =>
-  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView<ArrayBuffer>): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 /** Starts a graph with the inputs and outputs of a signature. */
 export function createGraph(graphName: string, signature: GraphSignature): GraphBuilder {
@@ -148,9 +142,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     const outputs = Array.from({ length: count }, (_, i) =>
       claim(count === 1 ? name : `${name}:${i}`),
     );
-    const own = type.replace(`${MICROSOFT}.`, '');
-    const domain = MICROSOFT_OPERATORS.has(type) || own !== type ? MICROSOFT : '';
-    current.push({ name, type: own, domain, inputs: nodeInputs, outputs, attributes });
+    current.push({ name, ...operatorOf(type), inputs: nodeInputs, outputs, attributes });
     // The list is as long as the type says: the compiler cannot see that.
     return outputs as Outputs<N>;
   };

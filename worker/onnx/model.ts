@@ -123,6 +123,17 @@ export function valueMessage(
   return message(text(1, name), bytes(2, bytes(1, tensorType)));
 }
 
+const MICROSOFT = 'com.microsoft';
+/** Operators outside the standard that we use: some take PyTorch's (out, in) weights as they lie. */
+const MICROSOFT_OPERATORS = new Set(['FusedMatMul', 'MatMulNBits', 'MatMulIntegerToFloat']);
+
+/** @param name `com.microsoft.` before it where the standard has an operator of that name as well */
+export function operatorOf(name: string): { readonly type: string; readonly domain: string } {
+  const type = name.replace(`${MICROSOFT}.`, '');
+  const isTheirs = type !== name || MICROSOFT_OPERATORS.has(type);
+  return { type, domain: isTheirs ? MICROSOFT : '' };
+}
+
 /** As run by onnxruntime 1.23 and later. */
 const IR_VERSION = 11;
 /** Versions of the standard operators that graphs ask for. */
@@ -143,7 +154,7 @@ export function modelMessage(model: {
   outputs: readonly Uint8Array[];
   opset?: Opset;
 }): Uint8Array {
-  const opsets = { '': model.opset ?? OPSET, 'com.microsoft': 1 };
+  const opsets = { '': model.opset ?? OPSET, [MICROSOFT]: 1 };
   const graph = message(
     ...model.nodes.map((node) => bytes(1, node)),
     text(2, model.graphName),
