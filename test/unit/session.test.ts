@@ -197,13 +197,16 @@ describe('a model set', () => {
 
   test('refuses a precision that the device does not run, before anything is loaded', async () => {
     const device = { kind: 'cuda', index: 1 } as const;
-    await edit('fm/model.json', (json) => {
-      json.precision = 'int4';
-    });
-    await assert.rejects(
-      loadModelSet(path(), { device }),
-      isSessionError(/model\.json: cuda:1 runs fp32 and fp16, not int4, which runs on cpu/),
-    );
+    for (const precision of ['int8', 'int4']) {
+      await edit('fm/model.json', (json) => {
+        json.precision = precision;
+      });
+      const message = `cuda:1 runs fp32 and fp16, not ${precision}, which runs on cpu`;
+      await assert.rejects(
+        loadModelSet(path(), { device }),
+        isSessionError(new RegExp(`model\\.json: ${message}`)),
+      );
+    }
   });
 
   test('stops between two graphs when nobody waits for it', async () => {
