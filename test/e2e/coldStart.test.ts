@@ -78,6 +78,7 @@ describe('a large model that nobody has asked for yet', { skip: skipWithoutDemo(
     assert.equal(loads(), 1);
     const status = await readFile(`/proc/${worker.child.pid}/status`, 'utf8');
     const held = 1024 * Number(/RssAnon:\s+(\d+)/.exec(status)?.[1]);
-    assert.ok(held < bytes + 150e6, `${held} of ${bytes}, and a process without models`);
+    // Six requests share a run, whose scores over the vocabulary the runtime's arena keeps.
+    assert.ok(held < bytes + 400e6, `${held} of ${bytes}, a process, and shared runs`);
   });
 });

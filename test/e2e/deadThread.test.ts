@@ -51,7 +51,7 @@ describe('a runtime thread that dies under requests', { skip: skipWithoutDemo() 
     worker = await startWorkerProcess(set.modelsFolder, {
       NODE_OPTIONS: `--import ${pathToFileURL(join(folder, 'preload.mjs'))}`,
       FOURM_SLOTS: '8',
-      FOURM_QUEUE: '8',
+      FOURM_QUEUE_TOKENS: '1000000',
     });
   });
   after(async () => {

@@ -50,6 +50,7 @@ describe('models that change while a worker serves them', { skip: skipWithoutDem
       FOURM_MEMORY_BUDGET: ONE,
       FOURM_MODELS_POLL_SECONDS: '1',
       FOURM_SLOTS: '32',
+      FOURM_QUEUE_TOKENS: '1000000',
       ...env,
     });
     return worker;
