@@ -43,12 +43,18 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
     const kept = states.map((state) => ({
       state,
       context: contexts.encoded(state),
+      // Predictions from the same state may come next.
+      givesContext: contexts.holders(state) > 1,
       row: nextRow(),
     }));
     const tokens = tokensOf(itemAt(states, 0, 'states'), manifest);
     const started = performance.now();
-    await runEncoder(manifest, graph, kept, tokens);
-    for (const { state, row } of kept) contexts.keepSeen(state, row);
+    const encoded = await runEncoder(manifest, graph, kept, tokens);
+    for (const [i, { state, row }] of kept.entries()) {
+      contexts.keepSeen(state, row);
+      const context = encoded[i];
+      if (context) contexts.keepEncoded(state, context);
+    }
     const milliseconds = performance.now() - started;
     pace.learn('encode', tokens * states.length, milliseconds);
     return { results: [], milliseconds, rows: states.length };

@@ -1,25 +1,28 @@
 /** Keys and values of states for the sequences that will look at them: they are kept where graphs run. */
 import type { FmManifest } from '../../../shared/model/manifest.ts';
 import type { GraphSession } from '../../session/types.ts';
-import { bool, float32, int64 } from './feeds.ts';
+import { bool, float32, floatsOf, int64 } from './feeds.ts';
 import { predictionFeeds, targetFeeds } from './sampling.ts';
 import { encoderFeeds, keptContexts, noPast, type StateInRun } from './states.ts';
 
 /** A state, and the row that its keys and values are kept as. */
 export interface StateToKeep extends StateInRun {
   readonly row: number;
+  /** Whether its context is to be given back. */
+  readonly givesContext: boolean;
 }
 
 /**
  * @param states all of one length
  * @param tokens their length, register tokens included; not 0
+ * @returns the contexts (tokens, D) that are to be given back
  */
 export async function runEncoder(
   manifest: FmManifest,
   graph: GraphSession,
   states: readonly StateToKeep[],
   tokens: number,
-): Promise<void> {
+): Promise<readonly (Float32Array | undefined)[]> {
   const rows = states.length;
   const { domains_out, dim } = manifest.config;
   const { feeds, starts } = encoderFeeds(manifest, states, tokens);
@@ -51,5 +54,13 @@ export async function runEncoder(
     stops: int64([1, 1], [-1]),
   };
   const kept = states.map(({ row }) => ({ id: row, from: 0 }));
-  await graph.run(all, [], { keepRows: [keptContexts(manifest, kept)] });
+  const gives = states.some(({ givesContext, context }) => givesContext && !context);
+  const outputs = await graph.run(all, gives ? ['context'] : [], {
+    keepRows: [keptContexts(manifest, kept)],
+  });
+  return states.map((state) => {
+    if (!state.givesContext || state.context) return state.context;
+    const start = (starts.get(state) ?? 0) * dim;
+    return floatsOf(outputs, 'context').slice(start, start + tokens * dim);
+  });
 }
