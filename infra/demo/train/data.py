@@ -1,98 +1,114 @@
-"""The training set in memory, and the 4M batch sampler: tasks, token budgets, masks."""
-import json, math, os
+"""The training set in memory, and the 4M batch sampler: tasks, token budgets, masks. All of it works on whole batches,
+on the device that trains."""
+import math, os
 import numpy as np
 import torch
-import tokenizers as T, model as M
+import tokenizers as T, model as M, words as W
 
 IMAGES = [m for m, (kind, *_) in M.MODS.items() if kind == "img"]
 TOKENS = [m for m in M.MODS if m.startswith("tok_")]
 SEQS = {"caption": "caption", "det": "det", "color_palette": "palette", "metadata": "metadata"}
-SPLITS = ("a", "b")
 N, SIDE = M.N, 64 // T.PATCH
-SEEN, MADE = 48, 64     # tokens predicted of a picture at a time: where pixels are given, and elsewhere
-CAPTION_WAYS = 9        # the caption itself, six phrasings that fix the places, two that do not
+# Tokens predicted of a picture at a time, where pixels are given and elsewhere.
+SEEN, MADE = (int(n) for n in os.environ.get("PREDICTED", "48,64").split(","))
 
-def pad_rows(rows):
-    """Lists of ids -> (n, longest) int16, zero-padded."""
-    out = np.zeros((len(rows), max(map(len, rows))), np.int16)
-    for i, r in enumerate(rows):
-        out[i, :len(r)] = r
-    return out
+def folders(data):
+    """Folders of whole training scenes: words.py writes their last file."""
+    return [f"{data}/{d}" for d in sorted(os.listdir(data)) if d != "test" and os.path.exists(f"{data}/{d}/text_metadata.npy")]
 
-def prepare(data, out):
-    """Texts as ids; which patches show solids; the training pictures as the rgb tokenizer draws them (the model must
-    be able to read its own paintings)."""
-    for split in SPLITS + ("test",):
-        d = f"{data}/{split}"
-        if not os.path.exists(f"{d}/text_metadata.npy"):
-            rows = [json.loads(line) for line in open(f"{d}/texts.jsonl")]
-            for k in SEQS.values():
-                np.save(f"{d}/text_{k}.npy", pad_rows([T.encode_text(r[k]) + [T.EOS] for r in rows]))
-            ways = pad_rows([T.encode_text(p) + [T.EOS] for r in rows for p in [r["caption"]] + r["phrasings"]])
-            np.save(f"{d}/text_ways.npy", ways.reshape(len(rows), CAPTION_WAYS, -1))
-        if not os.path.exists(f"{d}/solid.npy"):
-            sem = T.array([d], "semseg").reshape(-1, SIDE, T.PATCH, SIDE, T.PATCH)
-            np.save(f"{d}/solid.npy", (sem > 1).any((2, 4)).reshape(-1, N))
-    if not os.path.exists(f"{data}/a/reconstruction.npy"):
-        tok, ids = T.load(f"{out}/tok_rgb.safetensors"), np.load(f"{data}/a/tok_rgb.npy").astype(np.int64)[:10000]
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            y = [((tok.decode(torch.from_numpy(ids[i:i + 128]).view(-1, SIDE, SIDE)).float().clamp(-1, 1) + 1) * 127.5).round().byte()
-                 for i in range(0, len(ids), 128)]
-        np.save(f"{data}/a/reconstruction.npy", torch.cat(y).permute(0, 2, 3, 1).contiguous().numpy())
-
-def pack(seqs):
-    n = max(map(len, seqs))
-    ids = torch.tensor([s + [0] * (n - len(s)) for s in seqs])
-    pad = torch.arange(n)[None] >= torch.tensor([len(s) for s in seqs])[:, None]
-    return ids, M.grid(len(seqs), n), pad
+def scenes(folder):
+    return os.path.getsize(f"{folder}/semseg.bin") // 4096
 
 class Plan:
     """What a batch sees and predicts. visible/predict: tokens of each image-like modality; given: modes of the texts
-    that are seen (full, empty, span); wanted: texts predicted whole; ways: range of the caption's phrasings; hole: side
-    of a hidden rectangle of rgb tokens."""
+    that are seen (full, empty, span); wanted: texts predicted whole; ways: range of the caption's phrasings; hole: sides
+    of a hidden rectangle of rgb tokens; drawn: pixels as the rgb tokenizer draws them."""
     def __init__(self, size):
         self.size, self.visible, self.predict, self.given, self.wanted = size, {}, {}, {}, []
         self.ways, self.hole, self.drawn = (0, 1), None, False
 
 class Data:
-    def __init__(self, data, seed, splits=SPLITS):
-        parts = [f"{data}/{s}" for s in splits]
-        both = lambda name: np.concatenate([np.load(f"{d}/{name}.npy") for d in parts])
-        flat = lambda name, shape: [np.memmap(f"{d}/{name}.bin", np.uint8, "r").reshape(-1, *shape) for d in parts]
-        self.rgb, self.sem = flat("rgb", (64, 64, 3)), flat("semseg", (64, 64))
-        self.drawn = [np.load(f"{data}/a/reconstruction.npy", mmap_mode="r")] if splits == SPLITS else self.rgb
-        self.tok = {m: torch.from_numpy(both(m.split("@")[0])) for m in TOKENS}
-        self.txt = {m: both(f"text_{k}") for m, k in SEQS.items()}
-        self.ways = np.concatenate([np.load(f"{d}/text_ways.npy") for d in parts])
-        self.solid = torch.from_numpy(both("solid"))
-        self.rng = np.random.default_rng(seed)
-        torch.manual_seed(seed)
+    """Up to `capacity` scenes on a device. tokenizers: folder of the trained ones."""
+    def __init__(self, tokenizers, capacity, seed, device="cpu"):
+        self.device, self.count, self.folders = device, 0, set()
+        self.models = {m: T.load(f"{tokenizers}/{m.split('@')[0]}.safetensors").to(device) for m in TOKENS}
+        new = lambda *shape, dtype=torch.uint8: torch.zeros(capacity, *shape, dtype=dtype, device=device)
+        self.rgb, self.sem, self.edges, self.solid = new(64, 64, 3), new(64, 64), new(64, 64), new(N, dtype=torch.bool)
+        self.tok = {m: new(M.MODS[m][2], dtype=torch.int16) for m in TOKENS}
+        self.txt = {m: new(W.LENGTHS[k], dtype=torch.int16) for m, k in SEQS.items()}
+        self.ways = new(W.WAYS, W.LENGTHS["ways"], dtype=torch.int16)
+        self.rng, self.dice = np.random.default_rng(seed), torch.Generator(device).manual_seed(seed)
 
-    def pick(self, arrays, idx):
-        """Rows of arrays that lie one behind the other."""
-        n = len(arrays[0])
-        return np.stack([arrays[i // n][i % n] for i in idx])
+    @torch.no_grad()
+    def add(self, folder):
+        """Takes in a folder's scenes, tokenized unless tokenizers.py did so, as far as there is room."""
+        self.folders.add(folder)
+        n = min(scenes(folder), len(self.sem) - self.count)
+        at = slice(self.count, self.count + n)
+        def put(to, a):
+            to[at] = torch.as_tensor(a[:n]).to(self.device)
+        put(self.rgb, T.array([folder], "rgb"))
+        put(self.sem, T.array([folder], "semseg"))
+        put(self.edges, T.array([folder], "canny_edge"))
+        self.solid[at] = (self.sem[at].view(n, SIDE, T.PATCH, SIDE, T.PATCH) > 1).any(4).any(2).flatten(1)
+        for m in TOKENS:
+            name = m.split("@")[0]
+            made = f"{folder}/{name}.npy"
+            put(self.tok[m], np.load(made) if os.path.exists(made) else
+                T.encode(name[4:], self.models[m], T.array([folder], name[4:])[:n], self.device, 1024))
+        for m, k in SEQS.items():
+            put(self.txt[m], np.load(f"{folder}/text_{k}.npy"))
+        put(self.ways, np.load(f"{folder}/text_ways.npy"))
+        self.count += n
 
-    def words(self, mod, i, way=0, shorten=False):
-        row = self.ways[i, way] if mod == "caption" else self.txt[mod][i]
-        ids = row[:int(np.argmax(row == T.EOS)) + 1].tolist()
-        if shorten:                                     # palettes are given in any length, and predicted whole
-            k = int(self.rng.integers(1, (len(ids) - 2) // 3 + 1))
-            ids = [T.VOCAB[f"v1={k}"]] + ids[1:1 + 3 * k] + [T.EOS]
-        return ids
+    def rand(self, *shape):
+        return torch.rand(shape, generator=self.dice, device=self.device)
 
-    def span(self, ids, keep):
-        """4M span masking: masked runs become sentinels; targets list each sentinel and its run, then one sentinel."""
-        src, tgt, n, prev = [], [], 0, False
-        for t in ids:
-            if self.rng.random() < keep:
-                src.append(t); prev = False
-                continue
-            if not prev:
-                n += 1
-                src.append(T.S1 - 1 + n); tgt.append(T.S1 - 1 + n)
-            tgt.append(t); prev = True
-        return src, tgt + [T.S1 + n]
+    def below(self, high, *shape):
+        """Whole numbers from 0 to high - 1; high may be a tensor."""
+        return (self.rand(*shape) * high).long()
+
+    # ------------------------------------------------------------ texts: ids (B,L) with their lengths (B,)
+    def words(self, m, idx, ways=(0, 1), shorten=False):
+        """A text of each scene, which ends in [EOS]. shorten: palettes are given in any length, and predicted whole."""
+        if m == "caption":
+            ids = self.ways[idx, ways[0] + self.below(ways[1] - ways[0], len(idx))].long()
+        else:
+            ids = self.txt[m][idx].long()
+        if shorten:
+            k = 1 + self.below(((ids != W.PAD).sum(1) - 2) // 3, len(idx))
+            ids[:, 0] = W.VOCAB["v1=0"] + k
+            ids.scatter_(1, (1 + 3 * k)[:, None], W.EOS)
+        return ids, (ids == W.EOS).int().argmax(1) + 1
+
+    def entry(self, ids, length):
+        """-> ids, positions, padding."""
+        n = torch.arange(ids.shape[1], device=self.device)
+        return ids, n.expand(len(ids), -1), n[None] >= length[:, None]
+
+    def masked(self, ids, length):
+        """All of a text hidden: one sentinel is seen; it, the text and the next sentinel are predicted."""
+        one, zero = torch.full_like(ids[:, :1], W.S1), torch.zeros_like(ids[:, :1])
+        made = torch.cat([one, ids, zero], 1).scatter_(1, (length + 1)[:, None], W.S1 + 1)
+        return self.entry(one, torch.ones_like(length)), self.entry(made, length + 2)
+
+    def span(self, ids, length):
+        """4M span masking: hidden runs become sentinels; targets list each sentinel and its run, then one sentinel."""
+        B, L = ids.shape
+        real = torch.arange(L, device=self.device)[None] < length[:, None]
+        hidden = (self.rand(B, L) > self.rand(B, 1)) & real
+        start = hidden & ~torch.cat([torch.zeros_like(hidden[:, :1]), hidden[:, :-1]], 1)
+        number, runs = start.cumsum(1), start.sum(1, keepdim=True)
+        def listed(tokens):
+            """Sentinels, each before its run, and the tokens, without what lies between."""
+            both = torch.stack([start, tokens], 2).flatten(1)
+            value = torch.stack([W.S1 - 1 + number, ids], 2).flatten(1)
+            order = (~both).int().argsort(dim=1, stable=True)
+            return value.gather(1, order), both.sum(1)
+        seen, n = listed(real & ~hidden)
+        made, k = listed(hidden)
+        made = torch.cat([made, torch.zeros_like(ids[:, :1])], 1).scatter_(1, k[:, None], W.S1 + runs)
+        return self.entry(seen[:, :L], n), self.entry(made[:, :L + 2], k + 1)
 
     def choose(self, weights, n):
         names = list(weights)
@@ -101,17 +117,18 @@ class Data:
 
     def budget(self, n=N):
         """4M's share of visible tokens while a picture is painted, few more often than many."""
-        return min(144, int(n * (1 - math.cos(math.pi / 2 * self.rng.random()))))
+        return min(9 * n // 16, int(n * (1 - math.cos(math.pi / 2 * self.rng.random()))))
 
+    # ------------------------------------------------------------ plans
     def plan_seen(self, size):
         """A picture is seen: texts and pictures from it."""
         r, p = self.rng, Plan(size)
         if r.random() < .1:
-            p.drawn, p.visible["rgb@64"], p.wanted = True, 64, ["caption", "det"]
+            p.drawn, p.visible["rgb@64"], p.wanted, p.predict["tok_semseg@64"] = True, 64, ["caption", "det"], SEEN
             return p
         p.visible["rgb@64"] = 64 if r.random() < .93 else int(r.integers(24, 64))
-        p.wanted = ["caption"] + [m for m, q in (("det", .6), ("color_palette", .3), ("metadata", .3)) if r.random() < q]
-        weights = {"tok_depth@64": 1., "tok_normal@64": 1., "tok_semseg@64": 1.1, "tok_canny_edge@64": 1.1, "tok_rgb@64": .3}
+        p.wanted = ["caption"] + [m for m, q in (("det", .6), ("color_palette", .4), ("metadata", .3)) if r.random() < q]
+        weights = {"tok_depth@64": 1., "tok_normal@64": 1., "tok_semseg@64": 1.1, "tok_canny_edge@64": 1.6, "tok_rgb@64": .3}
         for m in self.choose(weights, 2):
             p.predict[m] = SEEN
             if r.random() < .1:
@@ -125,7 +142,7 @@ class Data:
         r, u = self.rng, self.rng.random()
         p = Plan(size)
         if r.random() < .6:
-            p.ways = (1, CAPTION_WAYS)
+            p.ways = (1, W.WAYS)
         if u < .16:                                     # words -> boxes, and what the scene is about
             p.size = 2 * size
             p.given["caption"], p.wanted = "full", ["det"]
@@ -170,26 +187,37 @@ class Data:
                     p.given[k] = "full"
         return p
 
+    # ------------------------------------------------------------ batches
     def places(self, p, m):
         """Positions that are seen and positions that are predicted, (B,v) and (B,t), disjoint."""
         n, v, t = M.MODS[m][2], p.visible.get(m, 0), p.predict.get(m, 0)
-        key = torch.rand(p.size, n)
+        key = self.rand(p.size, n)
         if p.hole and m == "tok_rgb@64":
             h, w = p.hole
-            top, left = (torch.randint(0, SIDE + 1 - k, (p.size, 1, 1)) for k in p.hole)
-            y, x = torch.arange(SIDE)[None, :, None], torch.arange(SIDE)[None, None]
+            top, left = (self.below(SIDE + 1 - k, p.size, 1, 1) for k in p.hole)
+            i = torch.arange(SIDE, device=self.device)
+            y, x = i[None, :, None], i[None, None]
             hidden = ((y >= top) & (y < top + h) & (x >= left) & (x < left + w)).flatten(1)
             key, v = key + hidden, n - h * w
         perm = key.argsort(1)
         return perm[:, :v], perm[:, v:v + t]
+
+    @torch.no_grad()
+    def pixels(self, idx, drawn):
+        """(B,64,64,3) in levels of 255. The model must be able to read its own paintings: drawn by the tokenizer."""
+        if not drawn:
+            return self.rgb[idx].float()
+        y = self.models["tok_rgb@64"].decode(self.tok["tok_rgb@64"][idx].long().view(-1, SIDE, SIDE)).float()
+        return ((y.clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1)
 
     def images(self, p, idx):
         inputs, targets = [], []
         for m in dict.fromkeys([*p.visible, *p.predict]):
             pv, pt = self.places(p, m)
             if m == "rgb@64":
-                x = torch.from_numpy(self.pick(self.drawn if p.drawn else self.rgb, idx)).float() / 255
-                x = ((x - M.IMAGENET[0]) / M.IMAGENET[1]).view(-1, 8, 8, 8, 8, 3).transpose(2, 3).reshape(len(idx), 64, 192)
+                mean, std = M.IMAGENET.to(self.device)
+                x = (self.pixels(idx, p.drawn) / 255 - mean) / std
+                x = x.view(-1, 8, 8, 8, 8, 3).transpose(2, 3).reshape(len(idx), 64, 192)
                 inputs.append((m, x.gather(1, pv[..., None].expand(-1, -1, 192)), pv, None))
                 continue
             ids = self.tok[m][idx].long()
@@ -201,21 +229,17 @@ class Data:
 
     def batch(self, p):
         """-> inputs for model.encode, targets (mod, pos, decoder ids or None, labels with -100 padding), scenes."""
-        idx = self.rng.integers(0, len(self.drawn[0]) if p.drawn else len(self.solid), p.size)
+        idx = self.below(self.count, p.size)
         inputs, targets = self.images(p, idx)
         for m in dict.fromkeys([*p.given, *p.wanted]):
-            mode, seen, made = p.given.get(m), [], []
-            for i in idx:
-                way = int(self.rng.integers(*p.ways)) if m == "caption" and mode == "full" else 0
-                w = self.words(m, i, way, m == "color_palette" and mode == "full")
-                if mode == "full":
-                    seen.append(w)
-                else:                                   # whole sequence masked, or random spans of it
-                    s, o = self.span(w, self.rng.random() if mode == "span" else 0.)
-                    seen.append(s); made.append(o)
-            inputs.append((m,) + pack(seen))
-            if m in p.wanted and made:
-                ids, pos, pad = pack(made)
+            mode = p.given.get(m)
+            words = self.words(m, idx, p.ways if mode == "full" else (0, 1), m == "color_palette" and mode == "full")
+            if mode == "full":
+                inputs.append((m, *self.entry(*words)))
+                continue
+            seen, (ids, pos, pad) = self.span(*words) if mode == "span" else self.masked(*words)
+            inputs.append((m, *seen))
+            if m in p.wanted:
                 targets.append((m, pos[:, :-1], ids[:, :-1], ids[:, 1:].masked_fill(pad[:, 1:], -100)))
         return inputs, targets, idx
 
@@ -224,7 +248,7 @@ class Data:
         solid = self.solid[idx].float()
         return {m: 1 + 3 * solid.gather(1, pos) for m, pos, _, _ in targets if m in IMAGES}
 
-    def labels(self, idx, pos):
-        """Semantic class of every pixel of the pixel patches at pos (B,n) -> (B,n,64)."""
-        sem = torch.from_numpy(self.pick(self.sem, idx)).view(-1, 8, 8, 8, 8).transpose(2, 3).reshape(len(idx), 64, 64)
-        return sem.gather(1, pos[..., None].expand(-1, -1, 64)).long()
+    def labels(self, maps, idx, pos):
+        """Values of every pixel of the pixel patches at pos (B,n), from maps (scenes,64,64) -> (B,n,64)."""
+        x = maps[idx].view(-1, 8, 8, 8, 8).transpose(2, 3).reshape(len(idx), 64, 64)
+        return x.gather(1, pos[..., None].expand(-1, -1, 64))

@@ -2,13 +2,13 @@
 
 Parameter names and config keys are those of the public 4M checkpoints (FM, `swiglu_nobias` flavour).
 """
-import json
+import json, math
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-import tokenizers as T
+import tokenizers as T, words as W
 
-V_TEXT = len(T.VOCAB)
+V_TEXT = len(W.VOCAB)
 N = (64 // T.PATCH) ** 2
 image = lambda name: ("img", T.CODES[name], N, T.PATCH)
 # name -> (kind, vocabulary, tokens, patch). kinds: pix (input only), img (2D tokens), seq (causal text), glob (learned positions)
@@ -26,8 +26,10 @@ FROM_TEXT = dict(img=dict(scheme="maskgit", steps=12, token_schedule="cosine", t
 # Mean error of the rgb tokenizer's round trip in levels of 255 that no held-out scene of 300 reaches (the largest are 8.3
 # and 4.3); 1/f textures, noise and gradients are above 14, scenes upside down or with inverted colours above 13 and 7.
 FAMILIAR = {8: 8.8, 4: 5.0}
-# Words of the captions that the shipped model was trained on; the vocabulary has more.
-KNOWN_WORDS = "a left of large small red green blue yellow purple cyan sphere box cylinder cone".split()
+# Of the 4M config, by PATCH. Sizes of rows that are multiples of eight suit the matrix units of processors and GPUs.
+SIZE = {8: dict(dim=128, encoder_depth=4, decoder_depth=4, num_heads=4, mlp_ratio=4.),
+        4: dict(dim=256, encoder_depth=4, decoder_depth=5, num_heads=8, mlp_ratio=3.)}[T.PATCH]
+POSITIONS = 64          # rows of a text's position table
 
 def modality_info():
     """Entries of the 64-pixel modalities, which the published table lacks; a metadata value of the checkpoint."""
@@ -35,15 +37,18 @@ def modality_info():
     for m, (kind, vocab, n, patch) in MODS.items():
         e = dict(type="seq" if kind == "seq" else "img", max_tokens=n)
         e.update(dict(pixels=True) if kind == "pix" else dict(vocab_size=vocab))
-        e.update(dict(coord_bins=T.BINS) if kind == "seq" else dict(input_size=64, patch_size=patch))
+        e.update(dict(coord_bins=W.BINS) if kind == "seq" else dict(input_size=64, patch_size=patch))
         if m.startswith("tok_"):
             e["tokenizer"] = m.split("@")[0] + ".safetensors"
         if kind == "seq":                               # a small closed world: the likeliest words are the right ones
             e["recommended"] = dict(from_picture=dict(temperature=0), from_text=dict(temperature=0))
         elif kind != "pix":
             e["recommended"] = dict(from_picture=dict(scheme="roar", steps=1, temperature=0, guidance_scale=1), from_text=FROM_TEXT[kind])
-        if m == "tok_rgb@64":                           # shapes first, then their colours
-            e["recommended"]["from_text"] = dict(FROM_TEXT["img"], via=["semseg"])
+        if m == "tok_semseg@64":                        # boxes first, then the shapes in them
+            e["recommended"]["from_text"] = dict(FROM_TEXT["img"], via=["det"])
+        if m == "tok_rgb@64":                           # then their colours
+            e["recommended"] = dict(from_picture=dict(FROM_TEXT["img"], guidance_scale=1),
+                                    from_text=dict(FROM_TEXT["img"], via=["det", "semseg"]))
             e["familiar_error"] = FAMILIAR[T.PATCH]
         if m == "tok_semseg@64":
             e.update(classes=CLASSES, palette=PALETTE)
@@ -53,13 +58,12 @@ def modality_info():
 def knowledge():
     """What the model knows, for people; a metadata value of the checkpoint."""
     return json.dumps(dict(world="computer-drawn scenes of one to three solids (spheres, boxes, cylinders, cones) in six "
-                                 "colours on a plain ground under the sky", words=KNOWN_WORDS, picture_size=64))
+                                 "colours on a plain ground under the sky", words=[w for w in W.WORDS if w != ","], picture_size=64))
 
-def config(mods, dim=128, depth=(4, 4), heads=4):
+def config(mods):
     return dict(domains_in=[m for m in mods], domains_out=[m for m in mods if MODS[m][0] != "pix"], image_size=64,
-                patch_size=8, dim=dim, encoder_depth=depth[0], decoder_depth=depth[1], num_heads=heads, mlp_ratio=4.0,
-                qkv_bias=False, proj_bias=False, mlp_bias=False, norm_bias=False, act_layer="SiLU", gated_mlp=True,
-                qk_norm=False, share_modality_embeddings=False)
+                patch_size=8, **SIZE, qkv_bias=False, proj_bias=False, mlp_bias=False, norm_bias=False, act_layer="SiLU",
+                gated_mlp=True, qk_norm=False, share_modality_embeddings=False)
 
 class Norm(nn.Module):
     """LayerNorm without a trained bias (a zero buffer keeps the public key name)."""
@@ -70,29 +74,35 @@ class Norm(nn.Module):
 
     def forward(self, x):
         y = F.layer_norm(x, x.shape[-1:], self.weight, self.bias, 1e-6)
-        return y.bfloat16() if torch.is_autocast_enabled("cpu") else y   # once, not in every layer that reads it
+        return y.bfloat16() if torch.is_autocast_enabled(x.device.type) else y   # once, not in every layer that reads it
 
-def attend(q, k, v, heads, mask=None):
-    """q: (B,N,C), k/v: (B,M,C); mask: True where attention is forbidden, broadcastable to (B,1,N,M).
-    Written out: PyTorch's fused kernel is slower backwards on CPUs."""
+def attend(q, k, v, heads, mask=None, causal=False):
+    """q: (B,N,C), k/v: (B,M,C); mask: True where attention is forbidden, broadcastable to (B,1,N,M)."""
     B, N, C = q.shape
-    s = lambda t: t.reshape(B, -1, heads, C // heads).transpose(1, 2).contiguous()
-    a = (s(q) * (C // heads) ** -0.5) @ s(k).transpose(-2, -1)
+    s = lambda t: t.reshape(B, -1, heads, C // heads).transpose(1, 2)
+    if q.device.type == "cuda":
+        y = F.scaled_dot_product_attention(s(q), s(k), s(v), None if mask is None else ~mask, is_causal=causal)
+        return y.transpose(1, 2).reshape(B, N, C)
+    # Written out: PyTorch's fused kernel is slower backwards on CPUs.
+    a = (s(q).contiguous() * (C // heads) ** -0.5) @ s(k).contiguous().transpose(-2, -1)
+    if causal:
+        mask = torch.ones(N, N, dtype=torch.bool, device=q.device).triu(1)
     if mask is not None:
         a = a.masked_fill(mask, -torch.finfo(a.dtype).max)
-    return (a.softmax(-1) @ s(v)).transpose(1, 2).reshape(B, N, C)
+    return (a.softmax(-1) @ s(v).contiguous()).transpose(1, 2).reshape(B, N, C)
 
 class SelfAttn(nn.Module):
     def __init__(self, dim, heads):
         super().__init__()
         self.heads, self.qkv, self.proj = heads, nn.Linear(dim, 3 * dim, bias=False), nn.Linear(dim, dim, bias=False)
 
-    def forward(self, x, mask, lengths=None):
-        """lengths, masks: of the parts of x that attend each to itself only."""
-        if lengths is None:
+    def forward(self, x, mask=None, parts=None):
+        """parts: lengths of the parts of x that attend each to itself only, and whether each is causal."""
+        if parts is None:
             return self.proj(attend(*self.qkv(x).chunk(3, -1), self.heads, mask))
-        parts = [attend(*part.chunk(3, -1), self.heads, m) for part, m in zip(self.qkv(x).split(lengths, 1), mask)]
-        return self.proj(torch.cat(parts, 1))
+        lengths, causal = parts
+        ys = [attend(*part.chunk(3, -1), self.heads, None, c) for part, c in zip(self.qkv(x).split(lengths, 1), causal)]
+        return self.proj(torch.cat(ys, 1))
 
 class CrossAttn(nn.Module):
     def __init__(self, dim, heads):
@@ -129,10 +139,14 @@ class DecBlock(nn.Module):
         self.norm1, self.query_norm, self.context_norm, self.norm2 = Norm(dim), Norm(dim), Norm(dim), Norm(dim)
         self.self_attn, self.cross_attn, self.mlp = SelfAttn(dim, heads), CrossAttn(dim, heads), Gated(dim, ratio)
 
-    def forward(self, x, context, sa_mask, lengths, xa_mask):
-        x = x + self.self_attn(self.norm1(x), sa_mask, lengths)
+    def forward(self, x, context, parts, xa_mask):
+        x = x + self.self_attn(self.norm1(x), parts=parts)
         x = x + self.cross_attn(self.query_norm(x), self.context_norm(context), xa_mask)
         return x + self.mlp(self.norm2(x))
+
+def as_stored(table):
+    """The model ships in fp16, and is trained with the very table that ships."""
+    return table.half().float()
 
 class Embedding(nn.Module):
     """Token (or pixel-patch) embedding, position table and modality vector; decoders also carry the output head."""
@@ -143,14 +157,14 @@ class Embedding(nn.Module):
             self.proj = nn.Linear(3 * patch * patch, dim, bias=False)
         elif kind == "seq" or not decoder:              # picture targets start from the mask token
             self.token_emb = nn.Embedding(vocab, dim)
-        if kind == "seq":                               # 1D sine-cosine table of 512 positions
-            w = torch.arange(512).float()[:, None] / 10000 ** (torch.arange(dim // 2).float() / (dim // 2))
-            self.register_buffer("pos_emb", torch.cat([w.sin(), w.cos()], 1)[None])
+        if kind == "seq":                               # 1D sine-cosine table
+            w = torch.arange(POSITIONS).float()[:, None] / 10000 ** (torch.arange(dim // 2).float() / (dim // 2))
+            self.register_buffer("pos_emb", as_stored(torch.cat([w.sin(), w.cos()], 1)[None]))
         elif kind == "glob":
             self.pos_emb = nn.Parameter(torch.randn(1, n, dim) * .02)
         else:
             g = int(n ** .5)
-            self.register_buffer("pos_emb", T.sincos_2d(g, g, dim)[None])
+            self.register_buffer("pos_emb", as_stored(T.sincos_2d(g, g, dim)[None]))
         self.mod_emb = nn.Parameter(torch.randn(1, 1, dim) * .02)
         if decoder:
             self.to_logits = nn.Linear(dim, vocab, bias=False)
@@ -194,9 +208,9 @@ class FM(nn.Module):
             if pad is not None:
                 x, w = x.masked_fill(pad[..., None], 0), w.masked_fill(pad[..., None], 0)
             xs.append(x); es.append(w)
-            pads.append(torch.zeros(pos.shape, dtype=torch.bool) if pad is None else pad)
+            pads.append(torch.zeros(pos.shape, dtype=torch.bool, device=pos.device) if pad is None else pad)
         emb, pad = torch.cat(es, 1), torch.cat(pads, 1)
-        mask = pad[:, None, None] if pad.any() else None
+        mask = pad[:, None, None] if any(given is not None for *_, given in inputs) else None
         x = torch.cat(xs, 1).float() + emb
         for b in self.encoder:
             x = b(x, mask)
@@ -206,16 +220,15 @@ class FM(nn.Module):
     def decode(self, targets, context, mask):
         """Logits of each target modality, decoded as if alone. targets: list of (mod, pos, ids); images start from mask
         tokens at pos (ids None), sequences are causal over ids."""
-        ys, masks, lengths = [], [], [pos.shape[1] for _, pos, _ in targets]
+        ys, parts = [], ([pos.shape[1] for _, pos, _ in targets], [ids is not None for *_, ids in targets])
         for mod, pos, ids in targets:
-            e, n = self.decoder_embeddings[mod], pos.shape[1]
+            e = self.decoder_embeddings[mod]
             ys.append((self.mask_token if ids is None else e.token_emb(ids)) + e.where(pos))
-            masks.append(None if ids is None else torch.ones(n, n, dtype=torch.bool).triu(1))
         y = torch.cat(ys, 1)
         for b in self.decoder:
-            y = b(y, context, masks, lengths, mask)
-        parts = self.decoder_norm(y).split(lengths, 1)
-        return [self.decoder_embeddings[mod].to_logits(part) for (mod, _, _), part in zip(targets, parts)]
+            y = b(y, context, parts, mask)
+        pieces = self.decoder_norm(y).split(parts[0], 1)
+        return [self.decoder_embeddings[mod].to_logits(piece) for (mod, _, _), piece in zip(targets, pieces)]
 
 def load(path):
     sd, meta = T.load_st(path)
@@ -230,25 +243,20 @@ IMAGENET = torch.tensor([[.485, .456, .406], [.229, .224, .225]])
 
 def rgb_input(model, u8):
     """uint8 (B,64,64,3) -> encoder input entry (ImageNet-standardised pixels, all 64 patches)."""
-    x = (torch.from_numpy(u8).float() / 255 - IMAGENET[0]) / IMAGENET[1]
-    return ("rgb@64", model.patches(x.permute(0, 3, 1, 2)), grid(len(u8)), None)
+    mean, std = IMAGENET.to(u8.device)
+    x = (u8.float() / 255 - mean) / std
+    return ("rgb@64", model.patches(x.permute(0, 3, 1, 2)), grid(len(u8), 64, u8.device), None)
 
-def grid(B, n=64):
-    return torch.arange(n).expand(B, n)
-
-def text_input(mod, strings):
-    ids = [T.encode_text(s) + [T.EOS] for s in strings]
-    n = max(map(len, ids))
-    t = torch.tensor([i + [0] * (n - len(i)) for i in ids])
-    pad = torch.tensor([[j >= len(i) for j in range(n)] for i in ids])
-    return (mod, t, grid(len(ids), n), pad)
+def grid(B, n, device="cpu"):
+    return torch.arange(n, device=device).expand(B, n)
 
 @torch.no_grad()
-def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1., gen=None):
+def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1.):
     """MaskGIT decoding: cosine schedule over steps, most probable samples first. cfg: unconditional input list."""
+    device = inputs[0][2].device
     B, n = len(inputs[0][1]), MODS[mod][2]
-    ids, known = torch.zeros(B, n, dtype=torch.long), torch.zeros(B, n, dtype=torch.bool)
-    import math
+    ids = torch.zeros(B, n, dtype=torch.long, device=device)
+    known = torch.zeros(B, n, dtype=torch.bool, device=device)
     left = [round(n * .5 * (1 + math.cos(math.pi * i / steps))) for i in range(steps)] + [0]
     for s in range(steps):
         def logits(inp):
@@ -256,7 +264,7 @@ def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1., gen=None
                 kp = known.float().topk(n - left[s], 1)[1].sort(1)[0]
                 inp = inp + [(mod, ids.gather(1, kp), kp, None)]
             ctx, mask, _ = model.encode(inp)
-            return model.decode([(mod, up, None)], ctx, mask)[0]
+            return model.decode([(mod, up, None)], ctx, mask)[0].float()
         up = (~known).float().topk(left[s], 1)[1].sort(1)[0]
         lg = logits(inputs)
         if cfg is not None and scale != 1:
@@ -265,7 +273,7 @@ def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1., gen=None
         if temp > 0:
             t = temp * left[s] / n                       # linear temperature decay
             pr = (lg / max(t, 1e-6)).softmax(-1)
-            pick = torch.multinomial(pr.flatten(0, 1), 1, generator=gen).view(lg.shape[:2])
+            pick = torch.multinomial(pr.flatten(0, 1), 1).view(lg.shape[:2])
             conf = pr.gather(2, pick[..., None])[..., 0]
         else:
             conf, pick = lg.softmax(-1).max(-1)
@@ -278,13 +286,14 @@ def gen_image(model, inputs, mod, steps=1, temp=0., cfg=None, scale=1., gen=None
 @torch.no_grad()
 def gen_text(model, inputs, mod, max_len=24):
     """Greedy decoding. As in the public sampler the encoder sees [S_1], the decoder starts from [S_1], ends at [EOS]."""
+    device = inputs[0][2].device
     B = len(inputs[0][1])
-    s1 = torch.full((B, 1), T.S1)
-    ctx, mask, _ = model.encode(inputs + [(mod, s1, grid(B, 1), None)])
+    s1 = torch.full((B, 1), W.S1, device=device)
+    ctx, mask, _ = model.encode(inputs + [(mod, s1, grid(B, 1, device), None)])
     out = s1
     for _ in range(max_len):
-        nxt = model.decode([(mod, grid(B, out.shape[1]), out)], ctx, mask)[0][:, -1].argmax(-1, keepdim=True)
+        nxt = model.decode([(mod, grid(B, out.shape[1], device), out)], ctx, mask)[0][:, -1].argmax(-1, keepdim=True)
         out = torch.cat([out, nxt], 1)
-        if (out == T.EOS).any(1).all():
+        if (out == W.EOS).any(1).all():
             break
     return out[:, 1:]

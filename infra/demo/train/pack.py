@@ -1,6 +1,6 @@
 """Copies what ships from a training folder: weights, and the word tokenizer.   python pack.py OUT MODEL"""
 import os, sys
-import model as M, tokenizers as T
+import model as M, tokenizers as T, words as W
 
 TOKENIZERS = ["rgb", "depth", "normal", "semseg", "canny_edge", "scene_global"]
 
@@ -18,4 +18,4 @@ if __name__ == "__main__":
     weights, meta = T.load_st(f"{out}/fm.safetensors", widen=False)
     T.save_st(f"{folder}/fm.tmp", weights, {**meta, "modality_info": M.modality_info(), "knows": M.knowledge()})
     os.rename(f"{folder}/fm.tmp", f"{folder}/fm.safetensors")
-    T.save_tokenizer_json(f"{folder}/tokenizer.json")
+    W.save_tokenizer_json(f"{folder}/tokenizer.json")

@@ -1,4 +1,4 @@
-"""Tokenizers of 4M Shapes: ViT VQ-VAEs for images, an MLP with parallel codebooks for the global vector, words, and
+"""Tokenizers of 4M Shapes: ViT VQ-VAEs for images, an MLP with parallel codebooks for the global vector, and
 safetensors I/O. Parameter names and config keys are those of the public 4M tokenizers, so checkpoints load there.
   python tokenizers.py rgb|depth|normal|semseg|canny_edge|scene_global DATA OUT SECONDS [WARM_START]
 """
@@ -24,7 +24,7 @@ def save_st(path, tensors, meta=None):
     """Write a .safetensors file; meta values become strings in __metadata__, as in the public checkpoints."""
     head, blobs, off = ({"__metadata__": {k: str(v) for k, v in meta.items()}} if meta else {}), [], 0
     for k, t in tensors.items():
-        blobs.append(t.detach().contiguous().numpy().tobytes())
+        blobs.append(t.detach().cpu().contiguous().numpy().tobytes())
         head[k] = dict(dtype=_DT[t.dtype], shape=list(t.shape), data_offsets=[off, off + len(blobs[-1])])
         off += len(blobs[-1])
     h = json.dumps(head).encode()
@@ -291,39 +291,16 @@ def array(folders, name):
     f = "edges" if name == "canny_edge" else "descriptor" if name == "scene_global" else name
     return np.concatenate([np.fromfile(f"{d}/{f}.bin", t).reshape((-1,) + shape) for d in folders])
 
-def to_input(name, a):
+def to_input(name, a, device="cpu"):
     """Arrays of the generator -> tokenizer input tensors."""
     if name == "semseg":
-        return torch.from_numpy(a.astype(np.int64))
-    t = torch.from_numpy(a.astype(np.float32))
+        return torch.from_numpy(a).to(device).long()
+    t = torch.from_numpy(a).to(device).float()
     if name == "depth":
         return standardize_depth(t[:, None] / 65535)
+    if name == "scene_global":
+        return t
     return t[:, None] / 127.5 - 1 if name == "canny_edge" else t.permute(0, 3, 1, 2) / 127.5 - 1
-
-# ---------------------------------------------------------------- words
-WORDS = ("a and in front of left behind right the large small , red green blue yellow purple cyan "
-         "sphere box cylinder cone").split()
-BINS = 64
-VOCAB = {w: i for i, w in enumerate(["[PAD]", "[UNK]", "[SOS]", "[EOS]"] + [f"[S_{i}]" for i in range(32)] +
-                                    [f"v{a}={i}" for a in range(4) for i in range(BINS)] + WORDS)}
-PAD, EOS, S1 = 0, 3, VOCAB["[S_1]"]
-
-def encode_text(s):
-    return [VOCAB.get(w, 1) for w in s.lower().replace(",", " , ").split()]
-
-def decode_text(ids):
-    ids, words = list(ids), list(VOCAB)
-    return " ".join(words[i] for i in (ids[:ids.index(EOS)] if EOS in ids else ids))
-
-def save_tokenizer_json(path):
-    """Hugging Face tokenizers file: WordPiece over a closed vocabulary with the 4M special tokens."""
-    added = [dict(id=i, content=w, single_word=i > 3, lstrip=False, rstrip=False, normalized=False, special=True)
-             for w, i in VOCAB.items() if i < len(VOCAB) - len(WORDS)]
-    model = dict(type="WordPiece", unk_token="[UNK]", continuing_subword_prefix="##", max_input_chars_per_word=100, vocab=VOCAB)
-    norm = dict(type="BertNormalizer", clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=True)
-    json.dump(dict(version="1.0", truncation=None, padding=None, added_tokens=added, normalizer=norm,
-                   pre_tokenizer=dict(type="BertPreTokenizer"), post_processor=None,
-                   decoder=dict(type="WordPiece", prefix="##", cleanup=True), model=model), open(path, "w"), indent=1)
 
 # ---------------------------------------------------------------- training
 def kmeans(x, K, iters=8):
@@ -355,7 +332,7 @@ class Muon:
             if p.grad is None:
                 continue
             buf.lerp_(p.grad, 1 - momentum)
-            for g, w in zip(self.parts(p.grad.lerp(buf, momentum)), self.parts(p)):
+            for g, w in zip(self.parts(p.grad.lerp(buf, momentum)), self.parts(p.data)):
                 groups.setdefault((g.shape, p.shape[0] > p.shape[1]), []).append((g, w))
         for (shape, tall), pairs in groups.items():
             x = torch.stack([g for g, _ in pairs])
@@ -365,8 +342,9 @@ class Muon:
                 b = torch.baddbmm(a, a, a, beta=-4.7750, alpha=2.0315)
                 x = torch.baddbmm(x, b, x, beta=3.4445)
             scale = lr * (shape[1] / shape[0] if tall and shape[0] != shape[1] else 1) ** .5
-            for (_, w), u in zip(pairs, x.float()):
-                w.mul_(1 - lr * decay).add_(u, alpha=-scale)
+            weights = [w for _, w in pairs]
+            torch._foreach_mul_(weights, 1 - lr * decay)
+            torch._foreach_add_(weights, list(x.float().unbind(0)), alpha=-scale)
 
 def weights_of(name, x, labels):
     """Loss weight of each pixel (B,1,64,64): solids, what borders on them and thin edges matter more than backdrop."""
@@ -456,13 +434,15 @@ def half(sd):
     return {k: v.half() if v.is_floating_point() and "pos_emb" not in k and "_codebook" not in k else v for k, v in sd.items()}
 
 @torch.no_grad()
+def encode(name, m, x, device="cpu", bs=64):
+    """Arrays of the generator -> ids (n, tokens)."""
+    return torch.cat([m.encode(to_input(name, x[i:i + bs], device)).flatten(1) for i in range(0, len(x), bs)])
+
 def tokenize(name, data, m):
     """Ids of every scene, from the weights as they are stored."""
     for split in ("test", "a", "b"):
-        x = array([f"{data}/{split}"], name)
-        ids = [m.encode(torch.from_numpy(x[i:i + 64]) if name == "scene_global" else to_input(name, x[i:i + 64])).flatten(1)
-               for i in range(0, len(x), 64)]
-        np.save(f"{data}/{split}/tok_{name}.tmp.npy", torch.cat(ids).numpy().astype(np.int16))
+        ids = encode(name, m, array([f"{data}/{split}"], name))
+        np.save(f"{data}/{split}/tok_{name}.tmp.npy", ids.numpy().astype(np.int16))
         os.rename(f"{data}/{split}/tok_{name}.tmp.npy", f"{data}/{split}/tok_{name}.npy")
 
 def train_global(data, out, seconds, bs=256):

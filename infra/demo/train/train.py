@@ -1,10 +1,12 @@
 """4M training of the shapes model: random mixes of input and target modalities and token budgets.
 
-  python train.py DATA OUT SECONDS BATCH WORKERS [PEAK [WARM]]      needs the tokenizers' ids, see tokenizers.py
+  python train.py DATA OUT SECONDS BATCH WORKERS [PEAK [WARM]]
 
-SECONDS are processor time of one worker, so a training that is paused or shares its cores ends up the same. A number
-written to OUT/seconds while it runs replaces them. It goes on from OUT/resume.pt where there is one. WARM is an
-earlier model of the same width to begin from, narrower feed-forward layers and fewer blocks included.
+SECONDS are processor time of one worker, so a training that is paused or shares its cores ends up the same; on a GPU,
+which is used where PyTorch sees one, they are of the clock, and WORKERS is 1. A number written to OUT/seconds while it
+runs replaces them. Scenes that are still being generated into new folders of DATA are taken in as they come on a GPU.
+It goes on from OUT/resume.pt where there is one. WARM is an earlier model of the same width to begin from, narrower
+feed-forward layers and fewer blocks included. SAVE, in the environment: seconds between checkpoints.
 """
 import os, sys, time
 import torch
@@ -12,9 +14,12 @@ import torch.nn.functional as F
 import torch.multiprocessing as mp
 import data as D, tokenizers as T, model as M
 
-WEIGHT = {"caption": 1.5, "det": 1.3, "metadata": .6, "color_palette": .8}
-EXCHANGE = 16           # steps between averages of the workers' weights
-SAVE = 240              # seconds between checkpoints; check.py tells what they can do, in a process of its own
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+WEIGHT = {"caption": 1.5, "det": 1.6, "metadata": .6, "color_palette": .8, "tok_canny_edge@64": 1.6}
+MUON = 11               # its rate over AdamW's
+EXCHANGE = 16           # steps between averages of the workers' weights, and looks at files
+SAVE = float(os.environ.get("SAVE", 240))   # check.py tells what a checkpoint can do, in a process of its own
+ROOM = 600_000          # scenes that a GPU's memory is reserved for
 
 def losses(m, dense, data, plan):
     """-> loss of a batch, and the cross-entropy of every target."""
@@ -29,10 +34,12 @@ def losses(m, dense, data, plan):
         loss = loss + WEIGHT.get(mod, 1.) * seen[mod]
     at = 0
     for mod, val, pos, _ in inputs:
-        if mod == "rgb@64":                             # labels of each patch's pixels: teaches shapes, is not shipped
-            y = dense(features[:, at:at + val.shape[1]]).float().view(-1, 6)
-            seen["dense"] = F.cross_entropy(y, data.labels(idx, pos).flatten())
-            loss = loss + seen["dense"]
+        if mod == "rgb@64":                             # classes and edges of each patch's pixels: not shipped
+            y = dense(features[:, at:at + val.shape[1]]).float().view(-1, 7)
+            seen["dense"] = F.cross_entropy(y[:, :6], data.labels(data.sem, idx, pos).flatten().long())
+            edges = (data.labels(data.edges, idx, pos).flatten() > 0).float()
+            seen["edges"] = F.binary_cross_entropy_with_logits(y[:, 6], edges)
+            loss = loss + seen["dense"] + 2 * seen["edges"]
         at += val.shape[1]
     return loss, seen
 
@@ -57,64 +64,81 @@ def warm(m, path):
         taken += 1
     return taken
 
-def worker(rank, folder, out, seconds, B, peak, warm_start, shared, stop, bar):
+def gather(data, folder):
+    """Takes in the folders that are new."""
+    for d in D.folders(folder):
+        if d not in data.folders and data.count < len(data.sem):
+            data.add(d)
+
+def worker(rank, folder, out, seconds, B, peak, warm_start, group):
     """One of the data-parallel workers (one thread each), whose weights are averaged every EXCHANGE steps."""
-    os.setsid()
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    shared, stop, bar = group
+    gpu, clock = DEVICE == "cuda", time.time if DEVICE == "cuda" else time.process_time
+    if not gpu:
+        os.setsid()
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    m = M.FM(M.config(list(M.MODS)))
-    dense = torch.nn.Linear(m.config["dim"], 64 * 6)
+    m = M.FM(M.config(list(M.MODS))).to(DEVICE)
+    dense = torch.nn.Linear(m.config["dim"], 64 * 7).to(DEVICE)
     P = list(m.parameters()) + list(dense.parameters())
     mats = [p for n, p in m.named_parameters() if p.dim() == 2 and "emb" not in n]
     rest = [p for p in P if not any(p is q for q in mats)]
-    opt, muon = torch.optim.AdamW(rest, lr=1e-3, betas=(.9, .98), weight_decay=0.), T.Muon(mats)
+    opt, muon = torch.optim.AdamW(rest, lr=1e-3, betas=(.9, .98), weight_decay=0., fused=gpu), T.Muon(mats)
     state, step, before, ema, saved = f"{out}/resume.pt", 0, 0., {}, time.time()
     if os.path.exists(state):
-        old = torch.load(state)
+        old = torch.load(state, map_location=DEVICE)
         m.load_state_dict(old["model"]); dense.load_state_dict(old["dense"]); opt.load_state_dict(old["opt"])
         muon.bufs = old["muon"]
         step, before = old["step"], old["seconds"]
     elif warm_start:
         print(f"took over {warm(m, warm_start)} of {len(m.state_dict())} tensors", flush=True)
-    data = D.Data(folder, 1000 * rank + step)
-    begin, t0, first = time.process_time(), time.time(), step
+    data = D.Data(out, ROOM if gpu else sum(map(D.scenes, D.folders(folder))), 1000 * rank + step, DEVICE)
+    gather(data, folder)
+    begin, t0, first = clock(), time.time(), step
     while not stop[0]:
         if step % EXCHANGE == 0 and os.path.exists(f"{out}/seconds"):
             seconds = float(open(f"{out}/seconds").read())
-        used = before + time.process_time() - begin
+        if gpu and step % EXCHANGE == 0:
+            gather(data, folder)
+        used = before + clock() - begin
         prog = used / seconds
         scale = min(1, (step + 1) / 60) * (.003 + .997 * (1 - max(0, min(1, (prog - .25) / .75))))
         lr = opt.param_groups[0]["lr"] = peak * scale
         opt.zero_grad(set_to_none=True)
         for p in mats:
             p.grad = None
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(DEVICE, torch.bfloat16):
             for kind, plan in (("", data.plan_seen(B)), ("<", data.plan_made(B))):    # both in every step
                 loss, seen = losses(m, dense, data, plan)
                 loss.backward()
                 for k, ce in seen.items():
-                    ema[k + kind] = .97 * ema.get(k + kind, ce.item()) + .03 * ce.item()
+                    ema[k + kind] = .97 * ema.get(k + kind, ce.detach()) + .03 * ce.detach()
         torch.nn.utils.clip_grad_norm_(rest, 1.)
         opt.step()
-        muon.step(11 * lr)
+        muon.step(MUON * lr)
         step += 1
         if rank == 0 and step % 50 == 0:
-            print(f"{step} {used:.0f} of {seconds:.0f} s, {time.time() - t0:.0f} on the clock, "
+            print(f"{step} {used:.0f} of {seconds:.0f} s, {time.time() - t0:.0f} on the clock, {data.count} scenes, "
                   f"{2 * len(shared) * B * (step - first) / (time.time() - t0):.0f}/s lr {lr:.1e} " + " ".join(
-                f"{k.replace('tok_', '').replace('@64', '')}:{v:.3f}" for k, v in sorted(ema.items())), flush=True)
+                f"{k.replace('tok_', '').replace('@64', '')}:{v.item():.3f}" for k, v in sorted(ema.items())), flush=True)
         if step % EXCHANGE == 0:
             if rank == 0 and prog >= 1:
                 stop[0] = 1
-            shared[rank] = torch.nn.utils.parameters_to_vector(P).detach()
-            bar.wait()
-            torch.nn.utils.vector_to_parameters(shared.mean(0), P)
+            if len(shared) > 1:
+                shared[rank] = torch.nn.utils.parameters_to_vector(P).detach()
+                bar.wait()
+                torch.nn.utils.vector_to_parameters(shared.mean(0), P)
             if rank == 0 and (stop[0] or time.time() - saved > SAVE):
                 saved = time.time()
-                T.save_st(f"{out}/fm.tmp", T.half(m.state_dict()), {**m.config, "modality_info": M.modality_info()})
+                T.save_st(f"{out}/fm.tmp", stored(m), {**m.config, "modality_info": M.modality_info()})
                 os.rename(f"{out}/fm.tmp", f"{out}/fm.safetensors")
                 save(state, m, dense, opt, muon, step, used)
             bar.wait()
+
+def stored(m):
+    """Weights as they ship, in fp16; the tables of positions are numbers of fp16 already."""
+    return {k: v.half() for k, v in m.state_dict().items()}
 
 def save(path, m, dense, opt, muon, step, seconds):
     torch.save(dict(model=m.state_dict(), dense=dense.state_dict(), opt=opt.state_dict(), muon=muon.bufs, step=step,
@@ -122,12 +146,17 @@ def save(path, m, dense, opt, muon, step, seconds):
     os.rename(path + ".tmp", path)
 
 def train(folder, out, seconds, B, workers, peak=1.5e-3, warm_start=None):
-    D.prepare(folder, out)
     c = M.config(list(M.MODS))
-    n = sum(p.numel() for p in M.FM(c).parameters()) + (c["dim"] + 1) * 64 * 6
+    n = sum(p.numel() for p in M.FM(c).parameters()) + (c["dim"] + 1) * 64 * 7
+    print(f"{n / 1e6:.2f} M parameters", flush=True)
     t = lambda *s: torch.zeros(*s).share_memory_()
-    bar = mp.get_context("spawn").Barrier(workers)
-    mp.spawn(worker, (folder, out, seconds, B, peak, warm_start, t(workers, n), t(1), bar), nprocs=workers)
+    group = (t(workers, n), t(1), mp.get_context("spawn").Barrier(workers))
+    if DEVICE == "cuda":
+        assert workers == 1, "a GPU takes one worker"
+        torch.backends.cuda.matmul.allow_tf32 = True
+        worker(0, folder, out, seconds, B, peak, warm_start, group)
+    else:
+        mp.spawn(worker, (folder, out, seconds, B, peak, warm_start, group), nprocs=workers)
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
