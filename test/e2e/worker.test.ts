@@ -86,7 +86,7 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
     const rgb = { data: await picture() };
     const tokenized = await post('/internal/tokenize', { inputs: { rgb } });
     const { tokens } = tokenizeResponseSchema.parse(tokenized).inputs.rgb!;
-    assert.equal(tokens.length, 64);
+    assert.equal(tokens.length, 16 * 16);
     const detokenized = await post('/internal/detokenize', { tokens: { rgb: { tokens } } });
     const output = detokenizeResponseSchema.parse(detokenized).outputs.rgb!;
     const decoded = await sharp(Buffer.from(output.image!.split(',')[1]!, 'base64')).stats();

@@ -176,7 +176,8 @@ describe('chains on the demo model', { skip: skipWithoutDemo() }, () => {
     const words = model.text.encode('a small red cube');
     const given = [words[0]!, one, words[2]!, two];
     const tokens = given.map((id) => (model.text.specials.isSentinel(id) ? null : id));
-    const grid = range(64).map((i) => (i % 3 === 0 ? (i * 7) % 64 : null));
+    const { max_tokens: places } = reference.manifest.modalities['tok_depth@64']!;
+    const grid = range(places).map((i) => (i % 3 === 0 ? (i * 7) % 64 : null));
     const targets = [
       picture('normal', 2, guided(2)),
       picture('depth', 3, guided(2)),
