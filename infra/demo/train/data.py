@@ -137,12 +137,6 @@ class Data:
             p.predict["tok_scene_global"] = 16
         return p
 
-    def plan_last(self, size):
-        """For a last stage at a small rate: what is read off a picture to the pixel, all of it at once."""
-        p = Plan(size)
-        p.visible["rgb@64"], p.predict["tok_canny_edge@64"], p.wanted = 64, N, ["det"]
-        return p
-
     def plan_made(self, size):
         """A picture is made: from words, layouts, or other modalities."""
         r, u = self.rng, self.rng.random()

@@ -6,7 +6,7 @@ SECONDS are processor time of one worker, so a training that is paused or shares
 which is used where PyTorch sees one, they are of the clock, and WORKERS is 1. A number written to OUT/seconds while it
 runs replaces them. Scenes that are still being generated into new folders of DATA are taken in as they come on a GPU.
 It goes on from OUT/resume.pt where there is one. WARM is an earlier model of the same width to begin from, narrower
-feed-forward layers and fewer blocks included. SAVE, in the environment: seconds between checkpoints. LAST, likewise: half of it is the last stage's plan.
+feed-forward layers and fewer blocks included. SAVE, in the environment: seconds between checkpoints.
 """
 import os, sys, time
 import torch
@@ -19,7 +19,6 @@ WEIGHT = {"caption": 1.5, "det": 1.6, "metadata": .6, "color_palette": .8, "tok_
 MUON = 11               # its rate over AdamW's
 EXCHANGE = 16           # steps between averages of the workers' weights, and looks at files
 SAVE = float(os.environ.get("SAVE", 240))   # check.py tells what a checkpoint can do, in a process of its own
-LAST = "LAST" in os.environ
 ROOM = 600_000          # scenes that a GPU's memory is reserved for
 
 def losses(m, dense, data, plan):
@@ -110,8 +109,7 @@ def worker(rank, folder, out, seconds, B, peak, warm_start, group):
         for p in mats:
             p.grad = None
         with torch.autocast(DEVICE, torch.bfloat16):
-            other = ("", data.plan_seen(B)) if not LAST or step % 2 else ("<", data.plan_made(B))
-            for kind, plan in (other, ("!", data.plan_last(B)) if LAST else ("<", data.plan_made(B))):
+            for kind, plan in (("", data.plan_seen(B)), ("<", data.plan_made(B))):    # both in every step
                 loss, seen = losses(m, dense, data, plan)
                 loss.backward()
                 for k, ce in seen.items():
