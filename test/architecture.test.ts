@@ -225,9 +225,9 @@ test('no default exports outside the Workers entry', () => {
   assert.deepEqual(found, ['edge/index.ts']);
 });
 
-test('the committed demo model stays under 25 MB', () => {
+test('the committed demo model stays under 30 MB', () => {
   const folder = join(root, 'infra/demo/model');
   const bytes = readdirSync(folder).reduce((sum, f) => sum + statSync(join(folder, f)).size, 0);
   assert.ok(bytes > 1_000_000, 'the model is there');
-  assert.ok(bytes <= 25_000_000, `${bytes} bytes`);
+  assert.ok(bytes <= 30_000_000, `${bytes} bytes`);
 });
