@@ -24,6 +24,7 @@ export const WORKER_ADDRESSES = {
   ready: { method: 'GET', path: '/v2/health/ready' },
   models: { method: 'GET', path: '/internal/models' },
   generate: { method: 'POST', path: '/internal/generate' },
+  embed: { method: 'POST', path: '/internal/embed' },
   tokenize: { method: 'POST', path: '/internal/tokenize' },
   detokenize: { method: 'POST', path: '/internal/detokenize' },
 } as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;

@@ -26,6 +26,9 @@ export const modalitySchema = z
       .optional()
       .describe('Patches as which its pixels are read, where these are not as many as its tokens'),
     input_size: count.nullable().describe('Side of its picture in pixels; null where it is none'),
+    dimensions: count
+      .optional()
+      .describe('Numbers of its vector, where it is one and a loaded tokenizer decodes it'),
     accepts: z
       .array(z.enum(['image', 'text', 'tokens', 'value', 'file']))
       .describe('Forms in which it can be given; image and file (.npy, .safetensors) come as data'),
@@ -47,6 +50,7 @@ export const modelSchema = z
     licence: z.string().describe('Licence of the weights'),
     precision: z.string().describe('Precision of the weights, such as fp32 or int8'),
     parameters: count.describe('Number of weights'),
+    width: count.optional().describe("Numbers of one of its encoder's features"),
     tokenizers: z.array(z.string()).optional().describe('Its tokenizers, such as tok_rgb'),
     modalities: z.array(modalitySchema).describe('What it takes and makes'),
     knows: knowledgeSchema.optional().describe('What it knows, where its checkpoint says so'),

@@ -4,6 +4,7 @@
  *   models        -> ModelsResponse
  *   generate      WorkerGenerateRequest -> WorkerGenerateResponse, or with `Accept: text/event-stream`:
  *                 events `progress` (Progress), then `result` (WorkerGenerateResponse) or `problem` (Failure)
+ *   embed         WorkerEmbedRequest -> EmbedResponse, with events as generate
  *   tokenize      WorkerTokenizeRequest -> TokenizeResponse
  *   detokenize    WorkerDetokenizeRequest -> DetokenizeResponse
  * A failure is answered with the code's status and a `Failure` as JSON; a full worker answers 503
@@ -11,7 +12,8 @@
  * `signing.ts`.
  */
 import * as z from 'zod';
-import { generateRequestSchema, generateResponseSchema } from './generate.ts';
+import { embedRequestSchema, MOST_ITEMS } from './embed.ts';
+import { generateRequestSchema, generateResponseSchema, seedSchema } from './generate.ts';
 import { detokenizeRequestSchema, tokenizedSchema, tokenizeRequestSchema } from './tokens.ts';
 
 export const reusedTargetSchema = z.object({
@@ -37,11 +39,7 @@ export const workerGenerateRequestSchema = z.object({
   id: z.string(),
   model: z.string(),
   /** Settled by the edge, so that the worker is a pure function of this request. */
-  seed: z
-    .number()
-    .int()
-    .min(0)
-    .max(2 ** 32 - 1),
+  seed: seedSchema,
   request: generateRequestSchema,
   /** Leading targets of a chain that were made before: ids of each sample. */
   reused: z.array(reusedTargetSchema).max(32).optional(),
@@ -53,6 +51,18 @@ export const workerGenerateResponseSchema = generateResponseSchema.extend({
   input_tokens: z.record(z.string(), tokenizedSchema).optional(),
 });
 export type WorkerGenerateResponse = z.infer<typeof workerGenerateResponseSchema>;
+
+export const workerEmbedRequestSchema = z.object({
+  ...turn,
+  request_id: z.string(),
+  /** The result's id (cache key); the worker echoes it. */
+  id: z.string(),
+  model: z.string(),
+  /** One for each item of a predicted target; none for features. */
+  seeds: z.array(seedSchema).max(MOST_ITEMS),
+  request: embedRequestSchema,
+});
+export type WorkerEmbedRequest = z.input<typeof workerEmbedRequestSchema>;
 
 const base = { request_id: z.string(), model: z.string() };
 export const workerTokenizeRequestSchema = z.object({ ...base, request: tokenizeRequestSchema });

@@ -142,7 +142,8 @@ export function decoderSignature(config: FmConfig, modalities: Modalities): Grap
  * that end it; the loop ends when all have. Ids after a prediction's own end mean nothing.
  *
  * `generated` ids, `confidence` (probability after filters and temperature) and `likelihood` (of the model itself)
- * are (i, P); `context` (N, D) the new rows; `states` (B*m, D) the decoder's outputs of the last iteration.
+ * are (i, P); `features` (N, D) the encoder's outputs of the new rows and `context` (N, D) what the decoder sees of
+ * them; `states` (B*m, D) the decoder's outputs of the last iteration.
  */
 export function generateSignature(
   config: FmConfig,
@@ -199,6 +200,7 @@ export function generateSignature(
     ],
     outputs: [
       float('context', 'N', dim),
+      float('features', 'N', dim),
       int64('generated', 'j', 'P'),
       float('confidence', 'j', 'P'),
       float('likelihood', 'j', 'P'),

@@ -21,6 +21,7 @@
  * never more afterwards. What is predicted from nothing at all is a constant of the model, and is free.
  */
 
+import type { Model } from '../api/models.ts';
 import type { PlannedInput } from './inputs.ts';
 import { emptySequences, type RequestPlan, type Stage } from './plan.ts';
 import { matters } from './targetPlan.ts';
@@ -232,12 +233,21 @@ function countStage(stage: Stage, chained: boolean, reused: number): Tally {
   return tally;
 }
 
+const millions = ({ parameters }: Pick<Model, 'parameters'>): number => parameters / 1_000_000;
+
+/** Units of token-steps of one model, at least 1. */
+export const unitsOf = (tokenSteps: number, model: Pick<Model, 'parameters'>): number =>
+  Math.max(1, Math.ceil(tokenSteps * millions(model)));
+
+/** Units of pictures that have to be decoded. */
+export const pixelUnits = (pixels: number): number => Math.floor(pixels / PIXELS_A_UNIT);
+
 /**
  * @param reused leading targets of a chain that are there already and cost nothing
  * @param pixels of all pictures and masks that are given
  */
 export function costOf(plan: RequestPlan, reused = 0, pixels = 0): Cost {
-  let [encoderPasses, decoderPasses, units, tokenSteps, generatedTokens] = [0, 0, 0, 0, 0];
+  let [encoderPasses, decoderPasses, weighed, tokenSteps, generatedTokens] = [0, 0, 0, 0, 0];
   let left = reused;
   for (const stage of plan.stages) {
     const skipped = Math.min(left, stage.targets.length);
@@ -248,17 +258,16 @@ export function costOf(plan: RequestPlan, reused = 0, pixels = 0): Cost {
     decoderPasses += total((side) => side.decoderPasses);
     const steps = total((side) => side.tokenSteps);
     tokenSteps += steps;
-    units += (steps * stage.model.parameters) / 1_000_000;
+    weighed += steps * millions(stage.model);
     const tokens = stage.targets.slice(skipped).reduce((sum, target) => sum + target.tokens, 0);
     generatedTokens += tokens * plan.samples;
   }
-  const decoding = Math.floor(pixels / PIXELS_A_UNIT);
   return {
     encoderPasses,
     decoderPasses,
     generatedTokens,
     tokenSteps,
-    units: Math.max(1, Math.ceil(units)) + decoding,
+    units: Math.max(1, Math.ceil(weighed)) + pixelUnits(pixels),
   };
 }
 

@@ -47,10 +47,15 @@ export interface RequestPlan {
   readonly samples: number;
 }
 
-function planInputs(
-  request: GenerateRequest,
+/**
+ * What each input feeds.
+ * @param targets what is to be generated as well; none where inputs are only looked at
+ * @throws FailureError for a name, form or token that does not fit, and for two names of one input
+ */
+export function planInputs(
+  request: Pick<GenerateRequest, 'inputs'>,
   model: Model,
-  targets: readonly RequestedTarget[],
+  targets: readonly RequestedTarget[] = [],
 ): PlannedInput[] {
   const isTarget = (entry: Modality): boolean => targets.some((target) => target.entry === entry);
   const planned: PlannedInput[] = [];

@@ -26,7 +26,9 @@ function described(id: string, inputs: readonly string[], outputs: readonly stri
         act_layer: 'SiLU',
       }),
     },
-    tokenizers: Object.fromEntries(stems.map((stem) => [stem, { manifest: { parameters: 0 } }])),
+    tokenizers: Object.fromEntries(
+      stems.map((stem) => [stem, { manifest: { parameters: 0, config: { n_channels: 3 } } }]),
+    ),
   };
   return describeModel(loaded as unknown as LoadedModelSet);
 }

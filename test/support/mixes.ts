@@ -38,7 +38,8 @@ export function choices(seed: number): Choices {
   };
 }
 
-function randomInputs({ config, modalities }: FmManifest, random: Choices): TokenState {
+/** Inputs of some of a model's modalities, parts of grids among them. */
+export function randomInputs({ config, modalities }: FmManifest, random: Choices): TokenState {
   const state = new Map<string, VisibleTokens>();
   for (const name of random.some(config.domains_in, 1 + random.below(3))) {
     const info = modalities[name]!;

@@ -7,7 +7,7 @@ export interface Bounds {
    * Milliseconds that a run should take at most, as far as earlier ones tell: whoever comes meanwhile waits for
    * its end. A single request may take longer. Sequences gain most from company, and may take longer together.
    */
-  readonly longest: { readonly encode: number; readonly predict: number; readonly write: number };
+  readonly longest: Readonly<Record<'encode' | 'features' | 'predict' | 'write', number>>;
   /** Tokens in one run, seen and predicted: the memory of a run grows with them. */
   readonly tokens: number;
   /** Bytes of keys and values that the sequences of one run look at. */
@@ -18,7 +18,7 @@ export interface Bounds {
   readonly piece: (manifest: FmManifest) => number;
 }
 
-const LONGEST = { encode: 150, predict: 150, write: 300 } as const;
+const LONGEST = { encode: 150, features: 150, predict: 150, write: 300 } as const;
 
 /**
  * Bytes of weights divided into this are the tokens of a piece: about a tenth of a second where memory is read at

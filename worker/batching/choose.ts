@@ -7,10 +7,12 @@ import { stateKey, type TokenState } from '../engine/tokenState.ts';
 import type { Bounds } from './bounds.ts';
 import type { SeenContext } from './fused/states.ts';
 import type { Pace } from './pace.ts';
-import type { OpenGroup, PredictWork, Work, WriteWork } from './work.ts';
+import type { FeaturesWork, OpenGroup, PredictWork, Work, WriteWork } from './work.ts';
 
 export interface Model {
   readonly tokensOf: (state: TokenState) => number;
+  /** States that are equal in this may be encoded for their features side by side. */
+  readonly compositionOf: (state: TokenState) => string;
   readonly seen: (state: TokenState) => SeenContext | undefined;
   readonly pace: Pace;
   /** Bytes of the keys and values of a token, in all layers. */
@@ -36,12 +38,18 @@ export interface PredictChoice {
   readonly works: readonly PredictWork[];
   readonly states: readonly { readonly state: TokenState; readonly groups: readonly OpenGroup[] }[];
 }
-export type Choice = EncodeChoice | WriteChoice | PredictChoice;
+/** States whose features are wanted. */
+export interface FeaturesChoice {
+  readonly kind: 'features';
+  readonly works: readonly FeaturesWork[];
+}
+export type Choice = EncodeChoice | WriteChoice | PredictChoice | FeaturesChoice;
 
 /** @param all everything that waits, in the order in which it may join; `lead` is among them */
 export function choose(lead: Work, all: readonly Work[], model: Model): Choice {
   const companions = [lead, ...all.filter((work) => work !== lead)];
   if (lead.kind === 'predict') return choosePredictions(lead, companions, model);
+  if (lead.kind === 'features') return chooseFeatures(lead, companions, model);
   return (
     chooseStates(lead, companions, model) ?? {
       kind: 'write',
@@ -51,8 +59,11 @@ export function choose(lead: Work, all: readonly Work[], model: Model): Choice {
 }
 
 /** True where a run of this size would hold up others for too long. */
-const isLong = ({ pace, bounds }: Model, kind: 'encode' | 'predict', size: number): boolean =>
-  (pace.expected(kind, size) ?? Number.POSITIVE_INFINITY) > bounds.longest[kind];
+const isLong = (
+  { pace, bounds }: Model,
+  kind: 'encode' | 'predict' | 'features',
+  size: number,
+): boolean => (pace.expected(kind, size) ?? Number.POSITIVE_INFINITY) > bounds.longest[kind];
 
 /** Sequences gain so much from company that a run of them may take this many times that of one. */
 const GAIN = 2.5;
@@ -60,6 +71,27 @@ const GAIN = 2.5;
 function isTooLong({ pace, bounds }: Model, rows: number): boolean {
   const alone = pace.expected('write', 1) ?? 0;
   return (pace.expected('write', rows) ?? 0) > Math.max(bounds.longest.write, GAIN * alone);
+}
+
+function chooseFeatures(
+  lead: FeaturesWork,
+  companions: readonly Work[],
+  model: Model,
+): FeaturesChoice {
+  const composition = model.compositionOf(lead.state);
+  const length = model.tokensOf(lead.state);
+  const works: FeaturesWork[] = [];
+  for (const work of companions) {
+    if (work.kind !== 'features' || model.compositionOf(work.state) !== composition) continue;
+    const tokens = (works.length + 1) * length;
+    const isFull =
+      tokens > model.bounds.tokens ||
+      isLong(model, 'features', tokens) ||
+      works.length >= Math.min(lead.most, work.most);
+    if (works.length > 0 && isFull) break;
+    works.push(work);
+  }
+  return { kind: 'features', works };
 }
 
 /** Sequences cannot go on before what they look at is encoded. */

@@ -4,9 +4,10 @@ import type { FmManifest } from '../../shared/model/manifest.ts';
 import type { ForwardResult } from '../engine/forward.ts';
 import { stateKey, type TokenState } from '../engine/tokenState.ts';
 import { type GraphSession, nextRow } from '../session/types.ts';
-import type { Choice, EncodeChoice, PredictChoice, WriteChoice } from './choose.ts';
+import type { Choice, EncodeChoice, FeaturesChoice, PredictChoice, WriteChoice } from './choose.ts';
 import type { Contexts } from './contexts.ts';
 import { runEncoder } from './fused/encode.ts';
+import { runFeatures } from './fused/features.ts';
 import { runPredictions } from './fused/predict.ts';
 import { tokensOf } from './fused/states.ts';
 import { runPiece } from './fused/write.ts';
@@ -23,8 +24,8 @@ export interface RunsOptions {
 }
 
 export interface Ran {
-  /** Answers of the requests that are done; the others wait for further runs. */
-  readonly results: readonly (readonly [Work, ForwardResult])[];
+  /** The requests that are done, and what answers each; the others wait for further runs. */
+  readonly done: readonly (readonly [Work, () => void])[];
   readonly milliseconds: number;
   /** Rows of the run: states or sequences, conditions counted. */
   readonly rows: number;
@@ -57,7 +58,7 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
     }
     const milliseconds = performance.now() - started;
     pace.learn('encode', tokens * states.length, milliseconds);
-    return { results: [], milliseconds, rows: states.length };
+    return { done: [], milliseconds, rows: states.length };
   }
 
   async function write({ works }: WriteChoice): Promise<Ran> {
@@ -77,16 +78,17 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
     const { ids, milliseconds } = await runPiece(manifest, graph, sequences, piece);
     const rows = sequences.reduce((sum, sequence) => sum + sequence.rows.length, 0);
     pace.learn('write', rows, milliseconds);
-    const results = works.flatMap((work, w): [WriteWork, ForwardResult][] => {
+    const done = works.flatMap((work, w): [WriteWork, () => void][] => {
       const { request, sequence, written } = work;
       const own = itemAt(ids, w, 'written tokens');
       written.push(...own);
       sequence.tokens += own.length;
       const isDone =
         written.length >= request.draws.length || request.stops.includes(own.at(-1) ?? -1);
-      return isDone ? [[work, { kind: 'write', ids: [...written], cache: sequence }]] : [];
+      const result: ForwardResult = { kind: 'write', ids: [...written], cache: sequence };
+      return isDone ? [[work, () => work.resolve(result)]] : [];
     });
-    return { results, milliseconds, rows };
+    return { done, milliseconds, rows };
   }
 
   async function predict({ works, states }: PredictChoice): Promise<Ran> {
@@ -132,8 +134,26 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
     const targets = groups.reduce((sum, { positions }) => sum + positions.length, 0);
     pace.learn('predict', tokens * states.length + targets, milliseconds);
     return {
-      results: complete.map((work, i) => [work, itemAt(predicted, i, 'predictions')]),
+      done: complete.map((work, i) => {
+        const result = itemAt(predicted, i, 'predictions');
+        return [work, () => work.resolve(result)];
+      }),
       milliseconds,
+      rows: states.length,
+    };
+  }
+
+  async function features({ works }: FeaturesChoice): Promise<Ran> {
+    const states = works.map(({ state }) => state);
+    const tokens = tokensOf(itemAt(states, 0, 'states'), manifest);
+    const run = await runFeatures(manifest, graph, states, tokens);
+    pace.learn('features', tokens * states.length, run.milliseconds);
+    return {
+      done: works.map((work, i) => {
+        const rows = itemAt(run.features, i, 'features');
+        return [work, () => work.resolve(rows)];
+      }),
+      milliseconds: run.milliseconds,
       rows: states.length,
     };
   }
@@ -155,6 +175,8 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
           return await write(choice);
         case 'predict':
           return await predict(choice);
+        case 'features':
+          return await features(choice);
       }
     },
   };

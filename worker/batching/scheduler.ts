@@ -9,13 +9,15 @@ import { setImmediate as nextTick } from 'node:timers/promises';
 import { present } from '../../shared/lookup.ts';
 import { cacheType } from '../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
-import type { ForwardRequest, ForwardResult, RunRequests } from '../engine/forward.ts';
+import type { ForwardResult, RunRequests } from '../engine/forward.ts';
+import type { TokenState } from '../engine/tokenState.ts';
 import { CPU, type Device } from '../session/devices.ts';
 import type { GraphSession } from '../session/types.ts';
 import { SessionError, ThreadEndedError } from '../session/types.ts';
 import { boundsOf } from './bounds.ts';
 import { choose } from './choose.ts';
 import { createContexts } from './contexts.ts';
+import { compositionOf } from './fused/features.ts';
 import { tokensOf } from './fused/states.ts';
 import { createPace } from './pace.ts';
 import { waitBeforeRun } from './patience.ts';
@@ -23,7 +25,7 @@ import { createRuns } from './runs.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
 import { createTurns, type Priority } from './turns.ts';
 import type { Asker, SequenceCache, Work } from './work.ts';
-import { createWork, endSequence } from './works.ts';
+import { createFeatures, createWork, endSequence } from './works.ts';
 
 /** Of a kept key or value. */
 const BYTES = { float16: 2, float32: 4 } as const;
@@ -39,6 +41,14 @@ export interface LaneOptions {
 export interface Lane {
   /** Errors as `RunRequests`, and those of the graph's runs. */
   readonly run: RunRequests;
+  /**
+   * Features (tokens, D) of states that are not empty, in their order: register tokens, then the modalities in the
+   * order of `domains_in`. Errors as those of `run`.
+   */
+  readonly features: (
+    states: readonly TokenState[],
+    signal?: AbortSignal,
+  ) => Promise<readonly Float32Array[]>;
   /** Ends it: what it still keeps is freed, what it still waits for fails. */
   readonly leave: () => void;
 }
@@ -82,7 +92,8 @@ export function createScheduler(
   const lanes = new Set<OpenLane>();
   const waiting = new Map<Work, OpenLane>();
   const model = {
-    tokensOf: (state: Parameters<typeof tokensOf>[0]) => tokensOf(state, manifest),
+    tokensOf: (state: TokenState) => tokensOf(state, manifest),
+    compositionOf: (state: TokenState) => compositionOf(state, manifest),
     seen: contexts.seen,
     pace,
     bounds,
@@ -101,13 +112,13 @@ export function createScheduler(
     end(work);
   }
 
-  function finish(work: Work, result: ForwardResult, lane: OpenLane): void {
+  function finish(work: Work, answer: () => void, lane: OpenLane): void {
     if (work.kind === 'write') {
       const { request, sequence, written } = work;
       const isOver = request.isLast || request.stops.includes(written.at(-1) ?? -1);
       if (isOver) drop(sequence, lane);
     }
-    settle(work, () => work.resolve(result));
+    settle(work, answer);
   }
 
   function drop(sequence: SequenceCache, lane: OpenLane): void {
@@ -137,12 +148,12 @@ export function createScheduler(
     try {
       const choice = choose(lead, candidates, model);
       works = choice.works;
-      const { results, milliseconds, rows } = await runs.run(choice);
+      const { done, milliseconds, rows } = await runs.run(choice);
       pace.learn('any', 1, milliseconds);
       statistics.ran(choice.kind, { requests: choice.works.length, rows, milliseconds });
-      for (const [work, result] of results) {
+      for (const [work, answer] of done) {
         const lane = waiting.get(work);
-        if (lane) finish(work, result, lane);
+        if (lane) finish(work, answer, lane);
       }
     } catch (error) {
       fail(works, error);
@@ -173,15 +184,20 @@ export function createScheduler(
     }
   }
 
-  function submit(
-    request: ForwardRequest,
+  /** Lets a request wait for its run. @param create makes it of what it is answered by */
+  function submit<Result, W extends Work>(
     lane: OpenLane,
-  ): { work: Work; result: Promise<ForwardResult> } {
-    let work: Work | undefined;
-    const result = new Promise<ForwardResult>((resolve, reject) => {
-      work = createWork(request, { asker: lane.asker, resolve, reject }, { contexts, runs });
+    create: (asked: {
+      readonly asker: Asker;
+      readonly resolve: (result: Result) => void;
+      readonly reject: (reason: unknown) => void;
+    }) => W,
+  ): { work: Work; result: Promise<Result> } {
+    let work: W | undefined;
+    const result = new Promise<Result>((resolve, reject) => {
+      work = create({ asker: lane.asker, resolve, reject });
     });
-    const made = present(work, 'the work of a request');
+    const made: Work = present(work, 'the work of a request');
     if (made.kind === 'write') lane.sequences.add(made.sequence);
     lane.works.add(made);
     waiting.set(made, lane);
@@ -189,6 +205,25 @@ export function createScheduler(
     arrived();
     if (!running) void loop();
     return { work: made, result };
+  }
+
+  const abandon = (works: Iterable<Work>, reason: unknown): void => {
+    for (const work of [...works]) settle(work, ({ reject }) => reject(reason));
+  };
+
+  /** Results of all that was asked; when the signal aborts, none of it waits any longer. */
+  async function outcomes<Result>(
+    asked: readonly { readonly work: Work; readonly result: Promise<Result> }[],
+    signal: AbortSignal | undefined,
+  ): Promise<Result[]> {
+    const works = asked.map(({ work }) => work);
+    const leave = (): void => abandon(works, signal?.reason);
+    signal?.addEventListener('abort', leave, { once: true });
+    try {
+      return await Promise.all(asked.map(({ result }) => result));
+    } finally {
+      signal?.removeEventListener('abort', leave);
+    }
   }
 
   return {
@@ -199,24 +234,22 @@ export function createScheduler(
         sequences: new Set(),
       };
       lanes.add(lane);
-      const abandon = (works: Iterable<Work>, reason: unknown): void => {
-        for (const work of [...works]) settle(work, ({ reject }) => reject(reason));
-      };
       return {
         async run(requests, signal) {
           signal?.throwIfAborted();
-          const asked = requests.map((request) => submit(request, lane));
-          const leave = (): void =>
-            abandon(
-              asked.map(({ work }) => work),
-              signal?.reason,
-            );
-          signal?.addEventListener('abort', leave, { once: true });
-          try {
-            return await Promise.all(asked.map(({ result }) => result));
-          } finally {
-            signal?.removeEventListener('abort', leave);
-          }
+          const asked = requests.map((request) =>
+            submit<ForwardResult, Work>(lane, (own) =>
+              createWork(request, own, { contexts, runs }),
+            ),
+          );
+          return await outcomes(asked, signal);
+        },
+        async features(states, signal) {
+          signal?.throwIfAborted();
+          const asked = states.map((state) =>
+            submit<Float32Array, Work>(lane, (own) => createFeatures(state, own)),
+          );
+          return await outcomes(asked, signal);
         },
         leave() {
           if (!lanes.delete(lane)) return;

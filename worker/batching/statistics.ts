@@ -34,7 +34,12 @@ const NONE: RunStatistics = {
 const zeros = (): Record<Priority, number> => ({ interactive: 0, batch: 0 });
 
 export function createStatistics() {
-  const runs: Record<Choice['kind'], RunStatistics> = { encode: NONE, write: NONE, predict: NONE };
+  const runs: Record<Choice['kind'], RunStatistics> = {
+    encode: NONE,
+    write: NONE,
+    predict: NONE,
+    features: NONE,
+  };
   const asked = zeros();
   return {
     came(priority: Priority): void {

@@ -15,13 +15,13 @@ export interface Asker {
   readonly tenant: string;
 }
 
-interface Asked {
+interface Asked<Result> {
   readonly asker: Asker;
   /** When it came, or was served last, by `performance.now()`. */
   since: number;
   /** Requests that may share its run; fewer after a run of many has failed. */
   most: number;
-  readonly resolve: (result: ForwardResult) => void;
+  readonly resolve: (result: Result) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -32,7 +32,7 @@ export interface OpenGroup extends TargetGroup {
   readonly isConstant: boolean;
 }
 
-export interface PredictWork extends Asked {
+export interface PredictWork extends Asked<ForwardResult> {
   readonly kind: 'predict';
   readonly request: PredictRequest;
   /** For each condition the key of its group. */
@@ -43,7 +43,7 @@ export interface PredictWork extends Asked {
   readonly outputs: Map<string, Float32Array>;
 }
 
-export interface WriteWork extends Asked {
+export interface WriteWork extends Asked<ForwardResult> {
   readonly kind: 'write';
   readonly request: WriteRequest;
   readonly sequence: SequenceCache;
@@ -51,7 +51,13 @@ export interface WriteWork extends Asked {
   readonly written: number[];
 }
 
-export type Work = PredictWork | WriteWork;
+/** A state of which the encoder's features are wanted, (tokens, D). */
+export interface FeaturesWork extends Asked<Float32Array> {
+  readonly kind: 'features';
+  readonly state: TokenState;
+}
+
+export type Work = PredictWork | WriteWork | FeaturesWork;
 
 /** A sequence from its first request to its last. */
 export interface SequenceCache extends DecoderCache {

@@ -1,18 +1,18 @@
 /** From a request to what the scheduler holds of it. */
 import type { ForwardRequest, PredictRequest, WriteRequest } from '../engine/forward.ts';
-import { isEmptied } from '../engine/tokenState.ts';
+import { isEmptied, type TokenState } from '../engine/tokenState.ts';
 import { type GraphSession, nextRow } from '../session/types.ts';
 import type { Contexts } from './contexts.ts';
 import {
+  type FeaturesWork,
   groupKey,
   type OpenGroup,
   type PredictWork,
   type SequenceCache,
-  type Work,
   type WriteWork,
 } from './work.ts';
 
-type Asked = Pick<Work, 'asker' | 'resolve' | 'reject'>;
+type Asked = Pick<PredictWork, 'asker' | 'resolve' | 'reject'>;
 
 export interface Knowledge {
   readonly contexts: Contexts;
@@ -22,11 +22,26 @@ export interface Knowledge {
 /** Enough for any run. */
 const UNLIMITED = Number.POSITIVE_INFINITY;
 
-export function createWork(request: ForwardRequest, asked: Asked, knowledge: Knowledge): Work {
+export function createWork(
+  request: ForwardRequest,
+  asked: Asked,
+  knowledge: Knowledge,
+): PredictWork | WriteWork {
   return request.kind === 'predict'
     ? createPrediction(request, asked, knowledge)
     : createWriting(request, asked, knowledge);
 }
+
+export const createFeatures = (
+  state: TokenState,
+  asked: Pick<FeaturesWork, 'asker' | 'resolve' | 'reject'>,
+): FeaturesWork => ({
+  kind: 'features',
+  state,
+  since: performance.now(),
+  most: UNLIMITED,
+  ...asked,
+});
 
 function createPrediction(
   request: PredictRequest,

@@ -21,6 +21,7 @@ const MEBIBYTE = 1024 * 1024;
 /** Bytes of a body at most: files come in base64, tokens as numbers. */
 const BODY_BYTES: Readonly<Record<JobKind, number>> = {
   generate: 64 * MEBIBYTE,
+  embed: 64 * MEBIBYTE,
   tokenize: 64 * MEBIBYTE,
   detokenize: 4 * MEBIBYTE,
 };

@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import {
   workerDetokenizeRequestSchema,
+  workerEmbedRequestSchema,
   workerGenerateRequestSchema,
   workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
@@ -9,6 +10,7 @@ import {
 /** Every kind of job, and what is asked with it. */
 export const JOB_SCHEMAS = {
   generate: workerGenerateRequestSchema,
+  embed: workerEmbedRequestSchema,
   tokenize: workerTokenizeRequestSchema,
   detokenize: workerDetokenizeRequestSchema,
 } as const;

@@ -1,12 +1,15 @@
 /** How each kind of job is done: one exhaustive table. */
+import type { EmbedResponse } from '../../shared/api/embed.ts';
 import type { Progress } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
 import type { WorkerGenerateResponse } from '../../shared/api/worker.ts';
 import { costOf } from '../../shared/plan/cost.ts';
+import { costOfEmbed, planEmbed } from '../../shared/plan/embed.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import type { JobKind, JobRequest } from '../jobs/job.ts';
+import { runEmbed } from '../tasks/embed.ts';
 import { generateOn } from '../tasks/generate.ts';
 import type { Lender } from '../tasks/lender.ts';
 import { runDetokenize, runTokenize } from '../tasks/tokens.ts';
@@ -14,6 +17,7 @@ import type { Load } from './gate.ts';
 
 export interface JobResults {
   readonly generate: WorkerGenerateResponse;
+  readonly embed: EmbedResponse;
   readonly tokenize: TokenizeResponse;
   readonly detokenize: DetokenizeResponse;
 }
@@ -50,13 +54,16 @@ const TOKENIZED: Load = { tokens: 256, priority: 'interactive', tenant: '' };
 const nothing = (): object => ({});
 const none = (): undefined => undefined;
 
+const assertRuns = ({ dry_run }: { readonly dry_run?: boolean | undefined }): void => {
+  if (!dry_run) return;
+  const detail = 'a dry run is answered by the edge; a worker runs what it is asked';
+  throw refusal('invalid_request', detail);
+};
+
 export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
   generate: {
     run: async (request, model, { lender, signal, onProgress }) => {
-      if (request.request.dry_run) {
-        const detail = 'a dry run is answered by the edge; a worker runs what it is asked';
-        throw refusal('invalid_request', detail);
-      }
+      assertRuns(request.request);
       const turn = { priority: request.priority, tenant: request.tenant };
       const options = { signal, turn, ...(onProgress && { onProgress }) };
       return await generateOn(request, model, lender, options);
@@ -64,6 +71,20 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
     load: ({ request, reused = [], priority = 'interactive', tenant = '' }, model, models) => {
       const plan = planRequest(request, model, models);
       return { tokens: costOf(plan, reused.length).tokenSteps, priority, tenant };
+    },
+    entry: ({ id }) => ({ id }),
+    usage: ({ usage }) => usage,
+    deadline: ({ request }) => request.deadline_ms,
+  },
+  embed: {
+    run: async ({ priority, tenant, ...task }, model, { lender, signal, onProgress }) => {
+      assertRuns(task.request);
+      const turn = { priority, tenant };
+      return await lender.use(model, (own) => runEmbed(task, own, { signal, turn, onProgress }));
+    },
+    load: ({ request, priority = 'interactive', tenant = '' }, model) => {
+      const { tokenSteps } = costOfEmbed(planEmbed(request, model), model);
+      return { tokens: tokenSteps, priority, tenant };
     },
     entry: ({ id }) => ({ id }),
     usage: ({ usage }) => usage,

@@ -29,6 +29,7 @@ import {
   type LoadedModelSet,
   type LoadedTokenizer,
   SessionError,
+  ThreadEndedError,
 } from './types.ts';
 
 export interface LoadOptions extends ThreadOptions {
@@ -148,9 +149,20 @@ export async function loadModel<M extends Manifest>(
     const { size } = await stat(location);
     if (size !== bytes)
       throw new SessionError(`${location}: ${size} bytes, ${bytes} in model.json`);
-    graphs[name] = await openGraph(runtime, `${path}/${name}`, location, signature, signal);
+    graphs[name] = await openGraph(runtime, `${path}/${name}`, location, signature, signal).catch(
+      (cause: unknown) => {
+        throw signal?.aborted ? cause : ofExporter(cause, manifest.exporter);
+      },
+    );
   }
   return { manifest, graphs: graphs as Readonly<Record<GraphName<M>, GraphSession>> };
+}
+
+/** A graph of another version may have other inputs and outputs: who exported it belongs to the message. */
+function ofExporter(cause: unknown, exporter: string): unknown {
+  if (!(cause instanceof SessionError) || cause instanceof ThreadEndedError) return cause;
+  const message = `${cause.message} (exported by ${exporter}; export it again if that is an older version)`;
+  return new SessionError(message, { cause });
 }
 
 /** The manifest's kind says which graphs there are. */

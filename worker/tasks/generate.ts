@@ -14,7 +14,7 @@ import { createDecoding, type Decoded, type Decoding } from './decoding.ts';
 import { type Lender, lendLoaded } from './lender.ts';
 import { createReporter } from './progress.ts';
 import { type Reading, startReading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import { type ServedModel, servedBy } from './servedModel.ts';
 import { type Ids, runStage, type StageResult } from './stage.ts';
 import { inputTokens } from './tokens.ts';
 
@@ -166,13 +166,6 @@ function countGenerated(
   });
   return counts.reduce((sum, count) => sum + count, 0);
 }
-
-const servedBy = ({ id, digest, licence, precision }: Model) => ({
-  id,
-  digest,
-  licence,
-  precision,
-});
 
 /**
  * Runs a request on a model that is in memory.

@@ -18,6 +18,14 @@ export interface ServedModel {
   readonly close: () => Promise<void>;
 }
 
+/** What an answer says of the model that made it. */
+export const servedBy = ({ id, digest, licence, precision }: Model) => ({
+  id,
+  digest,
+  licence,
+  precision,
+});
+
 /** What a set says of itself, loaded or not. */
 export interface DescribedSet extends Pick<LoadedModelSet, 'fm' | 'set'> {
   readonly tokenizers: Readonly<Record<string, { readonly manifest: TokenizerManifest }>>;
@@ -80,6 +88,9 @@ export function describeModel(loaded: DescribedSet): Model {
     const pixels = members.find((member) => infoOf(member).pixels);
     const patches = pixels === undefined ? info.max_tokens : infoOf(pixels).max_tokens;
     const forms = accepts(members, loaded);
+    const tokenizer = info.tokenizer === undefined ? undefined : tokenizers[info.tokenizer];
+    const isVector = info.presentation === 'vector' && info.type === 'img';
+    const dimensions = isVector ? tokenizer?.manifest.config.n_channels : undefined;
     return {
       name,
       modalities: members,
@@ -91,6 +102,7 @@ export function describeModel(loaded: DescribedSet): Model {
       tokens: info.max_tokens,
       ...(patches !== info.max_tokens && { patches }),
       input_size: info.input_size ?? null,
+      ...(dimensions !== undefined && { dimensions }),
       accepts: forms,
       ...(info.classes && { classes: info.classes }),
       ...(info.recommended && { recommended: info.recommended }),
@@ -102,9 +114,20 @@ export function describeModel(loaded: DescribedSet): Model {
   );
   const { id, digest, licence } = set;
   const { precision, knows } = fm;
+  const width = fm.config.dim;
   const stems = Object.keys(tokenizers);
   const said = knows && { knows };
-  return { id, digest, licence, precision, parameters, tokenizers: stems, modalities, ...said };
+  return {
+    id,
+    digest,
+    licence,
+    precision,
+    parameters,
+    width,
+    tokenizers: stems,
+    modalities,
+    ...said,
+  };
 }
 
 /** Adds the text tokenizer and the description to a loaded set. */

@@ -1,7 +1,7 @@
 /** One stage of a request: the targets that one model makes, for all samples side by side. */
 
 import type { GenerateRequest } from '../../shared/api/generate.ts';
-import { pointerTo } from '../../shared/api/pointer.ts';
+import { pointerBelow } from '../../shared/api/pointer.ts';
 import { fieldOf, itemAt, valueAt } from '../../shared/lookup.ts';
 import type { PlannedInput } from '../../shared/plan/inputs.ts';
 import { inputModality } from '../../shared/plan/names.ts';
@@ -53,19 +53,24 @@ export interface StageResult {
   readonly inputs: TokenState;
 }
 
-/** The inputs of a stage, each read as what the plan says that it feeds. */
-async function readStage(
+/**
+ * The inputs of a stage, each read as what the plan says that it feeds.
+ * @param at pointer of what holds the inputs; empty for the request itself
+ */
+export async function readStage(
   inputs: readonly PlannedInput[],
-  request: GenerateRequest,
+  request: Pick<GenerateRequest, 'inputs'>,
   model: ServedModel,
   reading: Reading,
+  at = '',
 ): Promise<TokenState> {
   const state = new Map<string, VisibleTokens>();
   for (const { name, entry, form, modality } of inputs) {
     // A picture that is to be completed feeds its tokens, where its public name would mean the pixels.
     const own = inputModality(entry, name, form) === modality ? name : modality;
     const value = fieldOf(request.inputs, name, 'the inputs');
-    state.set(modality, await readInput(own, value, model, pointerTo('inputs', name), reading));
+    const place = pointerBelow(at, 'inputs', name);
+    state.set(modality, await readInput(own, value, model, place, reading));
   }
   return state;
 }
@@ -109,21 +114,28 @@ export async function runStage(
 ): Promise<StageResult> {
   const lane = model.scheduler.join(options.turn);
   try {
-    return await runInLane(stage, model, options, lane.run);
+    const { inputs: given } = stage;
+    const inputs = await readStage(given, options.request, model, options.reading);
+    options.signal?.throwIfAborted();
+    return await runTargets(stage, model, inputs, options, lane.run);
   } finally {
     lane.leave();
   }
 }
 
-async function runInLane(
+/**
+ * Makes the targets of a stage.
+ * @param inputs of the stage, as `readStage` reads them
+ * @param run of a lane of the model's scheduler
+ */
+export async function runTargets(
   stage: Stage,
   model: ServedModel,
+  inputs: TokenState,
   options: StageOptions,
   run: RunRequests,
 ): Promise<StageResult> {
   const { request, seed, passes, reporter, signal } = options;
-  const inputs = await readStage(stage.inputs, request, model, options.reading);
-  signal?.throwIfAborted();
   const reused = options.reused[0]?.size ?? 0;
   const targets = stage.targets.slice(reused).map((target) => settled(target, inputs));
   const forwards = Array.from({ length: request.num_samples }, (_, sample) => {

@@ -16,7 +16,7 @@ import type { TokenState } from '../engine/tokenState.ts';
 import { readInput } from './inputs.ts';
 import { makeOutput } from './outputs.ts';
 import { startReading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import { type ServedModel, servedBy } from './servedModel.ts';
 
 type Tokenized = TokenizeResponse['inputs'][string];
 
@@ -57,13 +57,6 @@ export function inputTokens(
   return all;
 }
 
-const servedBy = ({ description: { id, digest, licence, precision } }: ServedModel) => ({
-  id,
-  digest,
-  licence,
-  precision,
-});
-
 /**
  * Tokens of each input. A picture that the model would see as pixels is tokenized all the same.
  * @throws FailureError for an input that does not fit, or has no tokens
@@ -91,7 +84,7 @@ export async function runTokenize(
   }
   const { warnings } = reading;
   return {
-    model: servedBy(model),
+    model: servedBy(model.description),
     inputs,
     ...(warnings.length > 0 && { warnings: [...warnings] }),
   };
@@ -117,5 +110,5 @@ export async function runDetokenize(
       ...(signal && { signal }),
     });
   }
-  return { model: servedBy(model), outputs };
+  return { model: servedBy(model.description), outputs };
 }

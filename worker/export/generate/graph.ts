@@ -28,7 +28,8 @@ export function generateGraph(
   const signature = generateSignature(config, modalities, weights.precision);
   const graph = createGraph('fm generate', signature);
   const root = rootModule(graph, weights);
-  const context = encodeStates(root, config, modalities); // (N, D)
+  const { features, context } = encodeStates(root, config, modalities); // (N, D)
+  graph.output('features', features);
   graph.output('context', context);
   const visible = contextOfRows(root, context, config); // (B, n, D)
   const keyValues = Array.from({ length: config.decoder_depth }, (_, layer) => {

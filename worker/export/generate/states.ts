@@ -7,12 +7,12 @@ import { visibilityOf } from '../blocks/visibility.ts';
 import { embedInputs, encoderBlocks } from '../fmTrunk.ts';
 import type { Module } from '../module.ts';
 
-/** Encodes all states side by side. @returns the context, (N, D) */
+/** Encodes all states side by side. @returns the features and the context, each (N, D) */
 export function encodeStates(
   root: Module,
   config: FmConfig,
   modalities: Readonly<Record<string, ModalityInfo>>,
-): Value {
+): { readonly features: Value; readonly context: Value } {
   const { graph } = root;
   const { dim, num_register_tokens: registers } = config;
   const embedded = embedInputs(root, config, modalities, config.share_modality_embeddings);
@@ -50,7 +50,9 @@ export function encodeStates(
   const features = encoderBlocks(root, content, place, config, seen);
   const projected = linear(root.at('decoder_proj_context'), features, [dim, dim], true);
   const context = root.node('placed_context', 'Add', [projected, place]);
-  return root.node('context_rows', 'Reshape', [context, graph.int64([-1, dim])]);
+  const rows = (name: string, states: Value) =>
+    root.node(name, 'Reshape', [states, graph.int64([-1, dim])]);
+  return { features: rows('feature_rows', features), context: rows('context_rows', context) };
 }
 
 /** The context rows that each decoder row sees, (B, n, D). */
