@@ -29,7 +29,11 @@ export function problemResponse(
 }
 
 /** What a thrown error means for the caller; anything unforeseen is logged and told as `internal`. */
-export function failureOf(error: unknown, services: Services, requestId: string): Failure {
+export function failureOf(
+  error: unknown,
+  services: Pick<Services, 'log'>,
+  requestId: string,
+): Failure {
   if (error instanceof FailureError) return error.failure;
   services.log(`request ${requestId} failed: ${error instanceof Error ? error.stack : error}`);
   return { code: 'internal', detail: 'something failed here that should not; it has been logged' };

@@ -3,7 +3,6 @@
 import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
-import { createResultCache, type ResultCache } from '../shared/results/results.ts';
 import { createMemoryStore } from '../shared/store/memory.ts';
 import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
@@ -15,7 +14,6 @@ export interface Services {
   readonly config: Config;
   readonly store: Store;
   readonly dispatcher: Dispatcher;
-  readonly results: ResultCache;
   readonly tokens: TokenStore;
   readonly chains: Chains;
   /** One line for the operator; never a secret, never a caller's data. */
@@ -66,7 +64,6 @@ export function createServices(config: Config, platform: Platform = {}): Service
       memory: createModelMemory(store),
       log,
     }),
-    results: createResultCache(store, log),
     tokens: createTokenStore(store, log),
     chains: createChains(store, log),
   };

@@ -7,13 +7,6 @@ import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import type { Progress } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Failure, FailureError, type Outcome, refusal } from '../../shared/api/problem.ts';
-import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
-import type {
-  WorkerDetokenizeRequest,
-  WorkerGenerateRequest,
-  WorkerGenerateResponse,
-  WorkerTokenizeRequest,
-} from '../../shared/api/worker.ts';
 import { createFiles, type Files } from '../body/files.ts';
 import { callWorker, errorText } from './http.ts';
 import {
@@ -23,7 +16,7 @@ import {
   type ListingOptions,
   rankOf,
 } from './listings.ts';
-import { DETOKENIZE, GENERATE, readAnswer, type Task, TOKENIZE } from './tasks.ts';
+import { readAnswer, type Task } from './tasks.ts';
 
 export interface DispatcherOptions extends ListingOptions {
   /** The longest that a worker may take for one request. */
@@ -49,15 +42,12 @@ export interface DispatchOptions {
 export interface Dispatcher {
   /** Every loaded model; those known last when no worker answers. */
   models(keepAlive: KeepAlive): Promise<readonly Model[]>;
-  generate(
-    request: WorkerGenerateRequest,
+  /** Has a worker do a task. */
+  run<Q extends { readonly model: string }, T>(
+    task: Task<Q, T>,
+    request: Q,
     options: DispatchOptions,
-  ): Promise<WorkerGenerateResponse>;
-  tokenize(request: WorkerTokenizeRequest, options: DispatchOptions): Promise<TokenizeResponse>;
-  detokenize(
-    request: WorkerDetokenizeRequest,
-    options: DispatchOptions,
-  ): Promise<DetokenizeResponse>;
+  ): Promise<T>;
   /** True when a worker says that it is ready. */
   ready(): Promise<boolean>;
 }
@@ -90,7 +80,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   /** @throws FailureError `time_limit_exceeded`; the signal's reason */
   async function attempt<T>(
     worker: string,
-    task: Task<T>,
+    task: Task<unknown, T>,
     body: Uint8Array<ArrayBuffer>,
     { traceparent, signal, onProgress = () => {} }: DispatchOptions,
   ): Promise<Attempt<T>> {
@@ -125,9 +115,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return [...having.slice(start), ...having.slice(0, start)].sort((a, b) => wait(a) - wait(b));
   }
 
-  async function dispatch<T>(
-    task: Task<T>,
-    request: { readonly model: string },
+  async function dispatch<Q extends { readonly model: string }, T>(
+    task: Task<Q, T>,
+    request: Q,
     how: DispatchOptions,
   ): Promise<T> {
     const needed = [request.model, ...(how.models ?? [])];
@@ -166,9 +156,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (models.length === 0) throw new FailureError(UNAVAILABLE);
       return models;
     },
-    generate: (request, how) => dispatch(GENERATE, request, how),
-    tokenize: (request, how) => dispatch(TOKENIZE, request, how),
-    detokenize: (request, how) => dispatch(DETOKENIZE, request, how),
+    run: dispatch,
     ready: async () => (await Promise.all(workers.map(isReady))).includes(true),
   };
 }

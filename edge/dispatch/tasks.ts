@@ -1,6 +1,7 @@
 /** The kinds of work that a worker does: where each is asked for, and what is answered. */
 import type * as z from 'zod';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
+import { type EmbedResponse, embedResponseSchema } from '../../shared/api/embed.ts';
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import type { Outcome } from '../../shared/api/problem.ts';
 import {
@@ -10,31 +11,43 @@ import {
   tokenizeResponseSchema,
 } from '../../shared/api/tokens.ts';
 import {
+  type WorkerDetokenizeRequest,
+  type WorkerEmbedRequest,
+  type WorkerGenerateRequest,
   type WorkerGenerateResponse,
+  type WorkerTokenizeRequest,
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
 import { readJson } from '../../shared/json.ts';
 import { readEvents } from '../../shared/sse.ts';
 import { parseFailure, readFailure } from './http.ts';
 
-export interface Task<T> {
+/** A kind of work: what is asked with it, and what it is answered by. */
+export interface Task<Q, T> {
+  /** Never there: it ties the request's type to the task. */
+  readonly asks?: Q;
   readonly path: string;
   readonly schema: z.ZodType<T>;
   /** `text/event-stream` where the worker tells its progress. */
   readonly accept: string;
 }
 
-export const GENERATE: Task<WorkerGenerateResponse> = {
+export const GENERATE: Task<WorkerGenerateRequest, WorkerGenerateResponse> = {
   path: WORKER_ADDRESSES.generate.path,
   schema: workerGenerateResponseSchema,
   accept: 'text/event-stream',
 };
-export const TOKENIZE: Task<TokenizeResponse> = {
+export const EMBED: Task<WorkerEmbedRequest, EmbedResponse> = {
+  path: WORKER_ADDRESSES.embed.path,
+  schema: embedResponseSchema,
+  accept: 'text/event-stream',
+};
+export const TOKENIZE: Task<WorkerTokenizeRequest, TokenizeResponse> = {
   path: WORKER_ADDRESSES.tokenize.path,
   schema: tokenizeResponseSchema,
   accept: 'application/json',
 };
-export const DETOKENIZE: Task<DetokenizeResponse> = {
+export const DETOKENIZE: Task<WorkerDetokenizeRequest, DetokenizeResponse> = {
   path: WORKER_ADDRESSES.detokenize.path,
   schema: detokenizeResponseSchema,
   accept: 'application/json',
@@ -46,7 +59,7 @@ export const DETOKENIZE: Task<DetokenizeResponse> = {
  */
 export async function readAnswer<T>(
   response: Response,
-  { schema }: Task<T>,
+  { schema }: Pick<Task<unknown, T>, 'schema'>,
   onProgress: (progress: Progress) => void,
 ): Promise<Outcome<T>> {
   if (!response.ok || !response.body) {

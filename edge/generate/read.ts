@@ -10,16 +10,17 @@ import type { StageTarget } from '../../shared/plan/targets.ts';
 import { followRecommended, type Recommended } from '../../shared/plan/via.ts';
 import { chainKeys, generateKey, type ResultKey } from '../../shared/results/keys.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
-import { negotiate, type Wanted } from '../accept.ts';
+import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
-import { type CacheWishes, readCacheControl } from '../cacheControl.ts';
+import { readCacheControl } from '../cacheControl.ts';
+import type { Wish } from '../compute/task.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
-export interface Wish {
+export interface GenerateWish extends Wish {
   readonly key: ResultKey;
   readonly model: Model;
   readonly request: GenerateRequest;
@@ -30,8 +31,6 @@ export interface Wish {
   readonly via: Recommended['via'];
   /** The one target that was asked for, when its bytes may be the answer. */
   readonly single: string | undefined;
-  readonly wanted: Wanted;
-  readonly cache: CacheWishes;
   /** Store keys of what the chain's beginnings made; none when nothing of it is looked up or kept. */
   readonly chain: readonly string[];
 }
@@ -48,11 +47,11 @@ function singleTarget(request: GenerateRequest, asked: RequestPlan): StageTarget
 }
 
 /** Not stored: the request that names the same targets itself has the same result. */
-export const withVia = <T extends object>(answer: T, { via }: Wish): T =>
+export const withVia = <T extends object>(answer: T, { via }: GenerateWish): T =>
   Object.keys(via).length > 0 ? { ...answer, via } : answer;
 
 /** @throws FailureError for everything that is wrong with the request */
-export async function readWish(c: EdgeContext, services: Services): Promise<Wish> {
+export async function readWish(c: EdgeContext, services: Services): Promise<GenerateWish> {
   const { value, files } = await readRequest(
     c.req.raw,
     c.get('body'),
@@ -80,5 +79,19 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Wish
   const chain = isFindable(request, targets)
     ? await chainKeys(request, plan, key.seed, digests)
     : [];
-  return { key, model, request, files, plan, via, single: single?.name, wanted, cache, chain };
+  return {
+    key,
+    models: [model, ...further],
+    isDryRun: request.dry_run === true,
+    deadlineMs: request.deadline_ms,
+    model,
+    request,
+    files,
+    plan,
+    via,
+    single: single?.name,
+    wanted,
+    cache,
+    chain,
+  };
 }

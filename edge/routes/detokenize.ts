@@ -11,6 +11,7 @@ import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import { assertComplete, assertSameTokens } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
 import { readRequest } from '../body/read.ts';
+import { DETOKENIZE } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -37,7 +38,8 @@ export function createDetokenizeRoute(services: Services) {
     const [first, ...others] = checkDetokenize(request, model);
     const single = first && others.length === 0 ? findModality(model, first.name) : undefined;
     const wanted = negotiate(c.req.header('accept'), single, false);
-    const result: DetokenizeResponse = await dispatcher.detokenize(
+    const result: DetokenizeResponse = await dispatcher.run(
+      DETOKENIZE,
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );

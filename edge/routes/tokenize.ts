@@ -8,6 +8,7 @@ import { findModality } from '../../shared/plan/names.ts';
 import { keptTokens } from '../../shared/results/keptTokens.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { readRequest } from '../body/read.ts';
+import { TOKENIZE } from '../dispatch/tasks.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -27,7 +28,8 @@ export function createTokenizeRoute(services: Services) {
     const given = await resolveInputs(parsed.inputs, model, tokens);
     for (const [name, value] of Object.entries(given)) planInput(model, name, value, () => true);
     const request = { ...parsed, inputs: normaliseInputs(given, model, files) };
-    const result = await dispatcher.tokenize(
+    const result = await dispatcher.run(
+      TOKENIZE,
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal, files },
     );

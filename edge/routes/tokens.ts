@@ -12,6 +12,7 @@ import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { assertComplete } from '../../shared/results/references.ts';
 import { negotiate, type Representation, represent } from '../accept.ts';
 import { isKnown } from '../conditional.ts';
+import { DETOKENIZE } from '../dispatch/tasks.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -70,7 +71,8 @@ export function createTokensRoute(services: Services) {
       seed: numberOf(c.req.query('seed')),
       steps: numberOf(c.req.query('steps')),
     });
-    const { outputs } = await dispatcher.detokenize(
+    const { outputs } = await dispatcher.run(
+      DETOKENIZE,
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );

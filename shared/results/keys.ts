@@ -71,6 +71,27 @@ export interface ResultKey {
   readonly seed: number;
 }
 
+/** The two things that name a model in a key. */
+export const named = ({ id, digest }: KeyedModel): KeyedModel => ({ id, digest });
+
+const drawSeed = (): number =>
+  itemAt(crypto.getRandomValues(new Uint32Array(1)), 0, 'the drawn seed');
+
+/**
+ * The seed of a request: the one that it states, a drawn one for `random`, or the first 32 bits of the hash of its
+ * content, so that equal requests have equal seeds.
+ * @param content of the request without a seed
+ */
+export async function settleSeed(
+  stated: GenerateRequest['seed'],
+  content: unknown,
+  draw: () => number = drawSeed,
+): Promise<number> {
+  if (stated === 'random') return draw();
+  if (stated !== undefined) return stated;
+  return Number.parseInt((await sha256(canonicalJson(content))).slice(0, 8), 16);
+}
+
 /**
  * The key of a request whose pictures are already bytes and whose references are already tokens (see the
  * edge's `normaliseInputs`); a plain string is text here.
@@ -85,12 +106,10 @@ export interface ResultKey {
 export async function generateKey(
   model: KeyedModel,
   request: GenerateRequest,
-  draw: () => number = () =>
-    itemAt(crypto.getRandomValues(new Uint32Array(1)), 0, 'the drawn seed'),
+  draw: () => number = drawSeed,
   further: readonly KeyedModel[] = [],
   digests?: Digests,
 ): Promise<ResultKey> {
-  const named = ({ id, digest }: KeyedModel): KeyedModel => ({ id, digest });
   const content = {
     version: RESULT_VERSION,
     task: 'generate',
@@ -102,12 +121,7 @@ export async function generateKey(
     chained: request.chained,
     num_samples: request.num_samples,
   };
-  const settle = async (): Promise<number> => {
-    if (request.seed === 'random') return draw();
-    if (request.seed !== undefined) return request.seed;
-    return Number.parseInt((await sha256(canonicalJson(content))).slice(0, 8), 16);
-  };
-  const seed = await settle();
+  const seed = await settleSeed(request.seed, content, draw);
   const answered = { outputs: request.outputs ?? 'values', keep: request.keep ?? false };
   return { id: await sha256(canonicalJson({ ...content, ...answered, seed })), seed };
 }

@@ -1,36 +1,39 @@
 /** Results in the store, by their key. `keys.ts` says when reuse is correct. */
 import * as z from 'zod';
-import { type GenerateResponse, generateResponseSchema } from '../api/generate.ts';
 import type { Store } from '../store/store.ts';
 import { readStored, writeStored } from './stored.ts';
 
-const storedSchema = z.object({
-  /** Unix milliseconds. */
-  stored_at: z.number(),
-  result: generateResponseSchema,
-});
-
-export interface StoredResult {
-  readonly result: GenerateResponse;
+export interface StoredResult<R> {
+  readonly result: R;
   readonly ageSeconds: number;
 }
 
-export interface ResultCache {
+/** Results of one task. */
+export interface ResultCache<R> {
   /** Undefined when nothing usable is stored, or the store cannot say: a broken cache must not stop work. */
-  get(id: string): Promise<StoredResult | undefined>;
+  get(id: string): Promise<StoredResult<R> | undefined>;
   /** True when the result of this key can now be read from the store. `replace` overwrites an earlier one. */
-  put(id: string, result: GenerateResponse, replace: boolean): Promise<boolean>;
+  put(id: string, result: R, replace: boolean): Promise<boolean>;
 }
 
 /** The first two digits spread the objects over folders. */
 export const resultKey = (id: string): string => `results/${id.slice(0, 2)}/${id}.json`;
 
-/** @param now unix milliseconds */
-export function createResultCache(
+/**
+ * @param schema what a result is: anything else in its place counts as absent
+ * @param now unix milliseconds
+ */
+export function createResultCache<R>(
   store: Store,
+  schema: z.ZodType<R>,
   log: (line: string) => void,
   now: () => number = Date.now,
-): ResultCache {
+): ResultCache<R> {
+  const storedSchema = z.object({
+    /** Unix milliseconds. */
+    stored_at: z.number(),
+    result: schema,
+  });
   const trouble = (action: string, error: unknown): void =>
     log(`result cache ${action}: ${error instanceof Error ? error.message : error}`);
   const read = async (id: string) => await readStored(store, resultKey(id), storedSchema);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { createDispatcher } from '../../edge/dispatch/dispatcher.ts';
+import { GENERATE } from '../../edge/dispatch/tasks.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
 import type { Model, ModelState } from '../../shared/api/models.ts';
 import { type FakeWorker, MODEL, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
@@ -59,7 +60,7 @@ test('requests go to the worker that has the model in memory, in turn where seve
     const request = generateRequestSchema.parse({ inputs: { caption: 'a' }, targets: ['rgb'] });
     const body = { request_id: 'r', id: 'i', model: MODEL.id, seed: 1, request };
     const { signal } = new AbortController();
-    for (let i = 0; i < count; i++) await edge.generate(body, { signal });
+    for (let i = 0; i < count; i++) await edge.run(GENERATE, body, { signal });
     return workers.map(({ asked }) => asked.splice(0).length);
   };
   stand('available', 'loaded');

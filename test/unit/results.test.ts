@@ -1,7 +1,11 @@
 /** Results, kept tokens and chains over a store whose objects get damaged, or that takes no writes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type GenerateResponse, generateRequestSchema } from '../../shared/api/generate.ts';
+import {
+  type GenerateResponse,
+  generateRequestSchema,
+  generateResponseSchema,
+} from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { createChains } from '../../shared/results/chains.ts';
@@ -43,7 +47,7 @@ const brokenStore = (): Store => {
 
 test('a damaged result is computed again once, and is then there', async () => {
   const { store, lines, log, damage } = openDamageable();
-  const results = createResultCache(store, log);
+  const results = createResultCache(store, generateResponseSchema, log);
   assert.equal(await results.put(ID, RESULT, false), true);
   damage(resultKey(ID));
   assert.equal(await results.get(ID), undefined);
@@ -54,7 +58,7 @@ test('a damaged result is computed again once, and is then there', async () => {
 
 test('a result of another form is replaced; one that can be read stays', async () => {
   const { store, log } = openDamageable();
-  const results = createResultCache(store, log);
+  const results = createResultCache(store, generateResponseSchema, log);
   await store.put(resultKey(ID), new TextEncoder().encode('{"outputs": "of an older form"}'));
   assert.equal(await results.get(ID), undefined);
   assert.equal(await results.put(ID, RESULT, false), true);
@@ -67,7 +71,9 @@ test('a result of another form is replaced; one that can be read stays', async (
 
 test('a result that cannot be stored is not said to be', async () => {
   const lines: string[] = [];
-  const results = createResultCache(brokenStore(), (line) => lines.push(line));
+  const results = createResultCache(brokenStore(), generateResponseSchema, (line) =>
+    lines.push(line),
+  );
   assert.equal(await results.put(ID, RESULT, false), false);
   assert.equal(await results.put(ID, RESULT, true), false);
   assert.equal(await results.get(ID), undefined);

@@ -1,6 +1,6 @@
 /** A result -> the answer in the form that was asked for: JSON, the bytes of one output, or events. */
 import { stream } from 'hono/streaming';
-import type { Progress } from '../../shared/api/generate.ts';
+import type { Output, Progress } from '../../shared/api/generate.ts';
 import { toProblem } from '../../shared/api/problem.ts';
 import { writeJson } from '../../shared/json.ts';
 import { sha256 } from '../../shared/results/content.ts';
@@ -10,21 +10,27 @@ import type { Share } from '../dispatch/coalesce.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import type { Answer } from './compute.ts';
-import { type Wish, withVia } from './read.ts';
+import type { Wish } from './task.ts';
 
-/** The result as the caller wants it, and whether he has it already. */
+/** An answer as its caller sees it. */
+export interface Seen extends Answer<object> {
+  /** The one output whose bytes may be the answer. */
+  readonly single?: Output | undefined;
+}
+
+/** The answer as the caller wants it, and whether he has it already. */
 interface Represented {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly headers: Record<string, string>;
   readonly isKnown: boolean;
 }
 
-async function representAnswer(c: EdgeContext, wish: Wish, answer: Answer): Promise<Represented> {
-  const { result, cacheStatus, ageSeconds } = answer;
-  const only = wish.single === undefined ? undefined : result.outputs[wish.single]?.[0];
-  const { body, contentType } = await represent(withVia(result, wish), only, wish.wanted);
+async function representAnswer(c: EdgeContext, wish: Wish, seen: Seen): Promise<Represented> {
+  const { result, single, cacheStatus, ageSeconds } = seen;
+  const { body, contentType } = await represent(result, single, wish.wanted);
   const etag = `"${await sha256(body)}"`;
   const condition = c.req.header('if-none-match');
+  const { id, seed } = wish.key;
   return {
     body,
     headers: {
@@ -32,8 +38,8 @@ async function representAnswer(c: EdgeContext, wish: Wish, answer: Answer): Prom
       'content-type': contentType,
       etag,
       vary: 'accept',
-      'x-4m-result': wish.key.id,
-      'x-4m-seed': String(result.seed),
+      'x-4m-result': id,
+      ...(seed !== undefined && { 'x-4m-seed': String(seed) }),
       ...(ageSeconds !== undefined && { age: String(Math.floor(ageSeconds)) }),
     },
     // `*` is for what was there before the request; what it has just made is news.
@@ -47,8 +53,8 @@ function notModified(c: EdgeContext, { headers }: Represented): Response {
 }
 
 /** The answer in one piece. @throws FailureError `not_acceptable` */
-export async function answerWhole(c: EdgeContext, wish: Wish, answer: Answer): Promise<Response> {
-  const represented = await representAnswer(c, wish, answer);
+export async function answerWhole(c: EdgeContext, wish: Wish, seen: Seen): Promise<Response> {
+  const represented = await representAnswer(c, wish, seen);
   if (represented.isKnown) return notModified(c, represented);
   return c.body(represented.body, { headers: represented.headers });
 }
@@ -60,7 +66,7 @@ export async function answerWhole(c: EdgeContext, wish: Wish, answer: Answer): P
 export async function answerKnown(
   c: EdgeContext,
   wish: Wish,
-  stored: Answer,
+  stored: Seen,
 ): Promise<Response | undefined> {
   const represented = await representAnswer(c, wish, stored);
   return represented.isKnown ? notModified(c, represented) : undefined;
@@ -68,8 +74,13 @@ export async function answerKnown(
 
 /** Where the events come from: a stored result, or a computation with its progress. */
 export type EventSource =
-  | { readonly kind: 'stored'; readonly answer: Answer }
-  | { readonly kind: 'computed'; readonly share: Share<Answer, Progress> };
+  | { readonly kind: 'stored'; readonly answer: Answer<object> }
+  | {
+      readonly kind: 'computed';
+      readonly share: Share<unknown, Progress>;
+      /** The result as the caller sees it. */
+      readonly result: Promise<object>;
+    };
 
 const statusOf = (source: EventSource): string => {
   if (source.kind === 'stored') return source.answer.cacheStatus;
@@ -79,8 +90,7 @@ const statusOf = (source: EventSource): string => {
 /** @param onLeft called when the caller goes away before the end */
 export function answerEvents(
   c: EdgeContext,
-  services: Services,
-  wish: Wish,
+  services: Pick<Services, 'log'>,
   source: EventSource,
   onLeft: () => void,
 ): Response {
@@ -96,10 +106,9 @@ export function answerEvents(
       await out.write('\n\n');
     };
     try {
-      if (source.kind === 'stored')
-        return await send('result', withVia(source.answer.result, wish));
+      if (source.kind === 'stored') return await send('result', source.answer.result);
       for await (const progress of source.share.events()) await send('progress', progress);
-      await send('result', withVia((await source.share.outcome).result, wish));
+      await send('result', await source.result);
     } catch (error) {
       if (c.req.raw.signal.aborted) return;
       const failure = failureOf(error, services, c.get('requestId'));

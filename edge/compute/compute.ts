@@ -1,0 +1,86 @@
+/**
+ * What is wanted -> a result: from the store, or from a worker, and then stored. Equal requests at once
+ * are one computation, whatever form of answer each has asked for; it stops when the last who waits for
+ * it has gone. `no-store` asks for nothing to be kept: it neither reads nor writes the store.
+ */
+import type { Progress } from '../../shared/api/generate.ts';
+import type { KeyedModel } from '../../shared/results/keys.ts';
+import { createResultCache } from '../../shared/results/results.ts';
+import { createCoalescer, type Share, type WorkContext } from '../dispatch/coalesce.ts';
+import type { Services } from '../services.ts';
+import type { Asker, Task, Wish } from './task.ts';
+
+export interface Answer<R> {
+  readonly result: R;
+  /** `Cache-Status` (RFC 9211). */
+  readonly cacheStatus: string;
+  /** How long the result has been stored; undefined when it was computed for this request. */
+  readonly ageSeconds?: number;
+}
+
+export interface Computation<W extends Wish, R> {
+  /** The stored result that the caller's wishes allow. */
+  find(wish: W): Promise<Answer<R> | undefined>;
+  /** Joins the computation of the result, or begins it; the caller leaves when his signal aborts. */
+  join(wish: W, asker: Asker, signal: AbortSignal): Share<Answer<R>, Progress>;
+}
+
+const isSame =
+  (a: KeyedModel) =>
+  (b: KeyedModel): boolean =>
+    a.id === b.id && a.digest === b.digest;
+
+export function createComputation<W extends Wish, R extends object>(
+  { store, log }: Pick<Services, 'store' | 'log'>,
+  task: Task<W, R>,
+): Computation<W, R> {
+  const results = createResultCache(store, task.schema, log);
+  const running = createCoalescer<Answer<R>, Progress>();
+
+  async function find(wish: W): Promise<Answer<R> | undefined> {
+    const { cache, key } = wish;
+    if (!cache.mayReuse) return undefined;
+    const stored = await results.get(key.id);
+    if (!stored) return undefined;
+    const { result, ageSeconds } = stored;
+    if (ageSeconds > cache.maxAgeSeconds) return undefined;
+    if (task.isWhole && !(await task.isWhole(wish, result))) return undefined;
+    return { result, ageSeconds, cacheStatus: '4m-edge; hit' };
+  }
+
+  /** Whether the caller wants a new result in place of one that may be there. */
+  async function declines({ cache, key }: W): Promise<boolean> {
+    if (!cache.mayReuse) return true;
+    return Number.isFinite(cache.maxAgeSeconds) && (await results.get(key.id)) !== undefined;
+  }
+
+  async function compute(
+    wish: W,
+    asker: Asker,
+    context: WorkContext<Progress>,
+  ): Promise<Answer<R>> {
+    // It may have been stored between the look into the store and this moment.
+    const stored = await find(wish);
+    if (stored) return stored;
+    const isDeclined = await declines(wish);
+    const { result, detail, keep } = await task.run(wish, asker, context);
+    // A model that was replaced meanwhile answers for another digest than the key names.
+    const isKeyed = task.madeBy(result).every((model) => wish.models.some(isSame(model)));
+    const isStorable = wish.cache.mayStore && isKeyed;
+    if (isStorable) await keep?.();
+    const isStored = isStorable && (await results.put(wish.key.id, result, isDeclined));
+    const reason = isDeclined ? 'fwd=request' : 'fwd=miss';
+    const said = detail === undefined ? '' : `; detail="${detail}"`;
+    return { result, cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${said}` };
+  }
+
+  return {
+    find,
+    join(wish, asker, signal) {
+      // Who wants a new result, or nothing kept, wants other work.
+      const { mayReuse, mayStore } = wish.cache;
+      const name = `${wish.key.id} ${mayReuse} ${mayStore}`;
+      return running.join(name, (context) => compute(wish, asker, context), signal);
+    },
+  };
+}

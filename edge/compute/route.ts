@@ -1,0 +1,74 @@
+/** The route of a task: read what is wanted, find or compute it, answer it. */
+import { refusal } from '../../shared/api/problem.ts';
+import { startDeadline } from '../deadline.ts';
+import { keepAlive } from '../keepAlive.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
+import { type Answer, createComputation } from './compute.ts';
+import type { Asker, Task, Wish } from './task.ts';
+
+export function createTaskRoute<W extends Wish, R extends object>(
+  services: Services,
+  task: Task<W, R>,
+) {
+  const computation = createComputation(services, task);
+
+  const seenBy = (wish: W, { result, ...answer }: Answer<R>): Seen => ({
+    ...answer,
+    result: task.view?.(wish, result) ?? result,
+    single: task.single?.(wish, result),
+  });
+
+  /** 304 for a caller who asks whether his copy of a stored result still holds. */
+  async function revalidate(c: EdgeContext, wish: W): Promise<Response | undefined> {
+    const asks = c.req.header('if-none-match') !== undefined && wish.cache.mayStore;
+    if (!asks || wish.wanted.kind === 'events') return undefined;
+    const cache = { ...wish.cache, mayReuse: true, maxAgeSeconds: Number.POSITIVE_INFINITY };
+    const stored = await computation.find({ ...wish, cache });
+    return stored && (await answerKnown(c, wish, seenBy(wish, stored)));
+  }
+
+  async function compute(c: EdgeContext, wish: W): Promise<Response> {
+    const asker: Asker = { requestId: c.get('requestId'), traceparent: c.get('traceparent') };
+    const left = new AbortController();
+    const deadline = startDeadline(wish.deadlineMs);
+    const signal = AbortSignal.any([c.req.raw.signal, left.signal, deadline.signal]);
+    const share = computation.join(wish, asker, signal);
+    keepAlive(c)(share.ended);
+    const outcome = share.outcome.then((answer) => seenBy(wish, answer)).finally(deadline.clear);
+    if (wish.wanted.kind === 'events') {
+      const result = outcome.then((answer) => answer.result);
+      result.catch(() => {});
+      return answerEvents(c, services, { kind: 'computed', share, result }, () => left.abort());
+    }
+    const answer = await outcome;
+    const isShared = share.joined && answer.ageSeconds === undefined;
+    return await answerWhole(c, wish, {
+      ...answer,
+      ...(isShared && { cacheStatus: '4m-edge; fwd=miss; collapsed' }),
+    });
+  }
+
+  return async (c: EdgeContext): Promise<Response> => {
+    const wish = await task.read(c);
+    if (wish.isDryRun) {
+      c.header('cache-control', 'no-store');
+      return c.json(await task.dryRun(wish));
+    }
+    const unchanged = await revalidate(c, wish);
+    if (unchanged) return unchanged;
+    const stored = await computation.find(wish);
+    if (stored) {
+      const answer = seenBy(wish, stored);
+      return wish.wanted.kind === 'events'
+        ? answerEvents(c, services, { kind: 'stored', answer }, () => {})
+        : await answerWhole(c, wish, answer);
+    }
+    if (wish.cache.onlyStored) {
+      const detail = 'no stored result fits this request, and only-if-cached asks for no other';
+      throw refusal('not_cached', detail);
+    }
+    return await compute(c, wish);
+  };
+}

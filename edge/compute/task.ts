@@ -1,0 +1,57 @@
+/**
+ * A task whose results are computed once and kept: what it takes to say of one, so that its route has the cache, the
+ * coalescing, the cancelling, the events and the dry runs that all of them have.
+ */
+import type * as z from 'zod';
+import type { Output, Progress } from '../../shared/api/generate.ts';
+import type { KeyedModel } from '../../shared/results/keys.ts';
+import type { Wanted } from '../accept.ts';
+import type { CacheWishes } from '../cacheControl.ts';
+import type { WorkContext } from '../dispatch/coalesce.ts';
+import type { EdgeContext } from '../problems.ts';
+
+/** What is wanted, as far as the way to a result goes; each task adds its own. */
+export interface Wish {
+  /** The result's id, which is its place in the store, and its seed where it has one. */
+  readonly key: { readonly id: string; readonly seed?: number };
+  /** The models that the key names. */
+  readonly models: readonly KeyedModel[];
+  readonly isDryRun: boolean;
+  /** Of this caller alone: others go on waiting. */
+  readonly deadlineMs: number | undefined;
+  readonly wanted: Wanted;
+  readonly cache: CacheWishes;
+}
+
+/** Who asks, for the worker's log. */
+export interface Asker {
+  readonly requestId: string;
+  readonly traceparent: string;
+}
+
+export interface Ran<R> {
+  readonly result: R;
+  /** Said of it in `Cache-Status`. */
+  readonly detail?: string;
+  /** Keeps what belongs to a result that is going to be stored. */
+  readonly keep?: () => Promise<void>;
+}
+
+export interface Task<W extends Wish, R extends object> {
+  /** What a result is: anything else in its place of the store does not count. */
+  readonly schema: z.ZodType<R>;
+  /** @throws FailureError for everything that is wrong with the request */
+  readonly read: (c: EdgeContext) => Promise<W>;
+  /** What it would cost. Nothing is sent to a worker. */
+  readonly dryRun: (wish: W) => Promise<object>;
+  /** Has a worker compute it. @throws FailureError as the dispatcher; the signal's reason */
+  readonly run: (wish: W, asker: Asker, context: WorkContext<Progress>) => Promise<Ran<R>>;
+  /** The models that made a result: one that was replaced meanwhile is not the one that the key names. */
+  readonly madeBy: (result: R) => readonly KeyedModel[];
+  /** False where what a stored result stands on is gone, so that it is made again. */
+  readonly isWhole?: (wish: W, result: R) => Promise<boolean>;
+  /** The result as this caller asked for it; as it is when left out. */
+  readonly view?: (wish: W, result: R) => object;
+  /** The one output whose bytes may be the answer. */
+  readonly single?: (wish: W, result: R) => Output | undefined;
+}

@@ -1,0 +1,67 @@
+/** The task of generating: what a worker is asked, which targets of a chain are there already, what is kept. */
+import { type GenerateResponse, generateResponseSchema } from '../../shared/api/generate.ts';
+import type { ReusedTarget } from '../../shared/api/worker.ts';
+import { dryRunResponse } from '../../shared/plan/dryRun.ts';
+import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
+import type { Task } from '../compute/task.ts';
+import { GENERATE } from '../dispatch/tasks.ts';
+import { pixelsOf } from '../inputs.ts';
+import type { Services } from '../services.ts';
+import { type GenerateWish, readWish, withVia } from './read.ts';
+
+export function generateTask(services: Services): Task<GenerateWish, GenerateResponse> {
+  const { dispatcher, chains, tokens } = services;
+
+  /** Targets of the chain that were made before. */
+  const findChain = async ({ cache, chain }: GenerateWish): Promise<ReusedTarget[]> =>
+    cache.mayReuse ? await chains.find(chain) : [];
+
+  return {
+    schema: generateResponseSchema,
+    read: (c) => readWish(c, services),
+    async dryRun(wish) {
+      const { key, model, plan, request, files } = wish;
+      const reused = (await findChain(wish)).length;
+      const pixels = pixelsOf(request.inputs, files);
+      return withVia(dryRunResponse(plan, { ...key, model: model.id, reused, pixels }), wish);
+    },
+    async run(wish, { requestId, traceparent }, { signal, emit }) {
+      const { key, model, request, files, plan, chain } = wish;
+      const reusable = await findChain(wish);
+      // Each caller has a deadline of his own, which the edge keeps.
+      const { deadline_ms: _, ...shared } = request;
+      const computed = await dispatcher.run(
+        GENERATE,
+        {
+          request_id: requestId,
+          id: key.id,
+          model: model.id,
+          seed: key.seed,
+          request: shared,
+          ...(reusable.length > 0 && { reused: reusable }),
+        },
+        {
+          traceparent,
+          signal,
+          onProgress: emit,
+          files,
+          models: plan.stages.map((stage) => stage.model.id).filter((other) => other !== model.id),
+        },
+      );
+      const result = request.keep ? await keepTokens(computed, plan, tokens) : computed;
+      return {
+        result,
+        ...(reusable.length > 0 && { detail: `reused=${reusable.length}` }),
+        ...(request.keep && {
+          keep: () => chains.put(linksOf(chain, plan, result).slice(reusable.length)),
+        }),
+      };
+    },
+    madeBy: ({ model, further_models = [] }) => [model, ...further_models],
+    // A result whose kept tokens are gone is made again, which keeps them again.
+    isWhole: async ({ request, chain }, result) =>
+      !request.keep || (await isStillKept(result, chain, services)),
+    view: (wish, result) => withVia(result, wish),
+    single: ({ single }, { outputs }) => (single === undefined ? undefined : outputs[single]?.[0]),
+  };
+}
