@@ -10,6 +10,7 @@ import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './pr
 import { requestIdentity } from './requestIdentity.ts';
 import { createDetokenizeRoute } from './routes/detokenize.ts';
 import { docs } from './routes/docs.ts';
+import { createEmbedRoute } from './routes/embed.ts';
 import { createGenerateRoute } from './routes/generate.ts';
 import { createReadyRoute, healthz } from './routes/health.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
@@ -25,6 +26,7 @@ type Handler = (c: EdgeContext) => Response | Promise<Response>;
 /** Every route of the table has a handler: the compiler sees to it. */
 const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => ({
   generate: createGenerateRoute(services),
+  embed: createEmbedRoute(services),
   tokenize: createTokenizeRoute(services),
   detokenize: createDetokenizeRoute(services),
   tokens: createTokensRoute(services),

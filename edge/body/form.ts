@@ -1,5 +1,5 @@
 /** Parts of a form -> the value that the schema of the request's JSON can judge. */
-import { type FieldKind, type Form, INPUTS, REQUEST_FIELD } from '../../shared/api/form.ts';
+import { type FieldKind, type Form, INPUTS, ITEMS, REQUEST_FIELD } from '../../shared/api/form.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
@@ -104,5 +104,8 @@ export async function readForm(
       settings.set(name, Array.isArray(earlier) ? [...earlier, ...items] : items);
     } else inputs.set(name, textOf(part));
   }
-  return { ...base, ...Object.fromEntries(settings), [INPUTS]: Object.fromEntries(inputs) };
+  // A request may give its inputs item by item instead.
+  const given = inputs.size > 0 || !Object.hasOwn(base, ITEMS);
+  const own = given && { [INPUTS]: Object.fromEntries(inputs) };
+  return { ...base, ...Object.fromEntries(settings), ...own };
 }

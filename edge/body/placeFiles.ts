@@ -1,5 +1,5 @@
 /** Long texts of a request's JSON -> files where files can be given, and refusable texts elsewhere. */
-import { isFreeJson } from '../../shared/api/bounds.ts';
+import { inputsOf, isFreeJson } from '../../shared/api/bounds.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
@@ -47,9 +47,10 @@ function dataUrlStart(text: Uint8Array): number | undefined {
 }
 
 /** Whether base64 can stand here: `data` of an input, or a mask. */
-const isFile = ([inputs, , field, ...rest]: Path): boolean =>
-  inputs === 'inputs' &&
-  ((field === 'data' && rest.length === 0) || (field === 'hide' && rest.at(-1) === 'mask'));
+function isFile(path: Path): boolean {
+  const [, field, ...rest] = inputsOf(path)?.within ?? [];
+  return (field === 'data' && rest.length === 0) || (field === 'hide' && rest.at(-1) === 'mask');
+}
 
 /** Whether any text of a JSON value, however deep, is one of the long ones. */
 function holdsLongText(value: unknown, longTexts: ScannedJson['longTexts']): boolean {
@@ -68,8 +69,9 @@ async function toFile(text: Uint8Array, path: Path, files: Files): Promise<strin
   const plain = await unescaped(text);
   const bytes = await decodeBase64(plain.subarray(dataUrlStart(plain) ?? 0));
   if (bytes) return files.add(bytes);
-  const detail = `${shorten(String(path[1]))} is not valid base64`;
-  throw refusal('invalid_input', detail, pointerTo(...path.slice(0, 2)));
+  const { at = [], within: [name = ''] = [] } = inputsOf(path) ?? {};
+  const detail = `${shorten(String(name))} is not valid base64`;
+  throw refusal('invalid_input', detail, pointerTo(...at, name));
 }
 
 /** The beginning of a text, long enough for every field to refuse it. */
@@ -104,7 +106,7 @@ export async function placeFiles(
     const text = longTexts.get(value);
     if (!text) return value;
     if (isFile(path)) return await toFile(text, path, files);
-    if (path.length === 2 && path[0] === 'inputs') return await longInput(text, path, files);
+    if (inputsOf(path)?.within.length === 1) return await longInput(text, path, files);
     return refusable(text);
   }
   if (typeof value !== 'object' || value === null) return value;

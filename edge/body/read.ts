@@ -1,5 +1,5 @@
 /** Request bodies, JSON and multipart form data -> the value to validate, and the files beside it. */
-import { assertBounded } from '../../shared/api/bounds.ts';
+import { assertBounded, type Bounds } from '../../shared/api/bounds.ts';
 import type { Form } from '../../shared/api/form.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
@@ -36,31 +36,43 @@ async function readJsonRequest(
   bytes: Uint8Array<ArrayBuffer>,
   what: string,
   files: Files,
+  bounds: Bounds | undefined,
 ): Promise<unknown> {
   const scanned = await readJson(bytes, what);
-  assertBounded(scanned.value);
+  assertBounded(scanned.value, bounds);
   return await placeFiles(scanned, files);
+}
+
+/** What a route says of its body. */
+export interface BodyRules {
+  /** Only JSON is taken where there is none. */
+  readonly form?: Form | undefined;
+  /** Those of a request for one thing when left out. */
+  readonly bounds?: Bounds | undefined;
 }
 
 /**
  * The body of a request as a value that the schema can judge.
- * @param form of the route; only JSON is taken where it has none
  * @throws FailureError too_large, too_slow, overloaded, empty_request, unsupported_media_type,
  *   invalid_json, invalid_multipart, and what `placeFiles` and `readForm` refuse
  */
-export async function readRequest(request: Request, body: Body, form?: Form): Promise<ReadRequest> {
+export async function readRequest(
+  request: Request,
+  body: Body,
+  { form, bounds }: BodyRules = {},
+): Promise<ReadRequest> {
   const type = mediaType(request, form);
   const bytes = await body.bytes(request);
   if (bytes.length === 0) throw refusal('empty_request', 'the request has no body');
   if (type === '') throw unsupported('the content type is missing');
   const files = createFiles();
   if (type === 'application/json' || !form) {
-    return { value: await readJsonRequest(bytes, 'the body', files), files };
+    return { value: await readJsonRequest(bytes, 'the body', files, bounds), files };
   }
   const parts = await readParts(bytes, request.headers.get('content-type') ?? '');
   const value = await readForm(parts, form, files, (field) =>
-    readJsonRequest(field, 'the field request', files),
+    readJsonRequest(field, 'the field request', files, bounds),
   );
-  assertBounded(value);
+  assertBounded(value, bounds);
   return { value, files };
 }

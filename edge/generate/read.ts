@@ -52,11 +52,7 @@ export const withVia = <T extends object>(answer: T, { via }: GenerateWish): T =
 
 /** @throws FailureError for everything that is wrong with the request */
 export async function readWish(c: EdgeContext, services: Services): Promise<GenerateWish> {
-  const { value, files } = await readRequest(
-    c.req.raw,
-    c.get('body'),
-    ROUTES.generate.request.form,
-  );
+  const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.generate.request);
   const parsed = parseBody(generateRequestSchema, value);
   const { model, models } = await chooseModel(c, services, parsed.model);
   const inputs = await resolveInputs(parsed.inputs, model, services.tokens);

@@ -18,11 +18,7 @@ export function createTokenizeRoute(services: Services) {
   const { dispatcher, tokens } = services;
 
   async function tokenize(c: EdgeContext): Promise<TokenizeResponse> {
-    const { value, files } = await readRequest(
-      c.req.raw,
-      c.get('body'),
-      ROUTES.tokenize.request.form,
-    );
+    const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.tokenize.request);
     const parsed = parseBody(tokenizeRequestSchema, value);
     const { model } = await chooseModel(c, services, parsed.model);
     const given = await resolveInputs(parsed.inputs, model, tokens);

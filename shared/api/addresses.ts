@@ -6,6 +6,7 @@
 /** The public API; `{name}` stands for one step of the path. */
 export const ADDRESSES = {
   generate: { method: 'POST', path: '/v1/generate' },
+  embed: { method: 'POST', path: '/v1/embed' },
   tokenize: { method: 'POST', path: '/v1/tokenize' },
   detokenize: { method: 'POST', path: '/v1/detokenize' },
   tokens: { method: 'GET', path: '/v1/tokens/{ref}' },

@@ -6,11 +6,17 @@ import { pointerTo } from './pointer.ts';
 import { refusal } from './problem.ts';
 import { shorten } from './shorten.ts';
 
-/** Keys of an object, and items of a list of anything but numbers, at most: twice what any schema takes. */
-const MOST_PARTS = 64;
+export interface Bounds {
+  /** Keys of an object, and items of a list of anything but numbers, at most: twice what any schema takes. */
+  readonly parts: number;
+  /** Objects and lists at most, those within JSON values not counted. */
+  readonly containers: number;
+}
+/** Of a request for one thing. */
+export const REQUEST_BOUNDS: Bounds = { parts: 64, containers: 500 };
+/** Of a request with a list of items, each of which has inputs of its own. */
+export const ITEMS_BOUNDS: Bounds = { parts: 512, containers: 4000 };
 
-/** Objects and lists at most, those within JSON values not counted. */
-const MOST_CONTAINERS = 500;
 /** Steps from the request to its innermost part at most. */
 const MOST_STEPS = 16;
 
@@ -19,13 +25,26 @@ type Path = readonly PropertyKey[];
 const isContainer = (value: unknown): value is object =>
   typeof value === 'object' && value !== null;
 
-/** JSON that an input was given as; its schema bounds it as a whole. */
-export const isFreeJson = (path: Path): boolean =>
-  path.length === 3 && path[0] === 'inputs' && path[2] === 'value';
+/**
+ * Where the inputs are that a path leads into: the request's own, or those of an item of a list.
+ * @returns the path to them and the one within them, which begins behind `inputs`; undefined elsewhere
+ */
+export function inputsOf(path: Path): { readonly at: Path; readonly within: Path } | undefined {
+  const place = path[0] === 'inputs' ? 0 : 2;
+  const isItem = place === 0 || typeof path[1] === 'number';
+  if (!isItem || path[place] !== 'inputs') return undefined;
+  return { at: path.slice(0, place + 1), within: path.slice(place + 1) };
+}
 
-function refuseSize(path: Path, what: string): never {
+/** JSON that an input was given as; its schema bounds it as a whole. */
+export function isFreeJson(path: Path): boolean {
+  const within = inputsOf(path)?.within;
+  return within?.length === 2 && within[1] === 'value';
+}
+
+function refuseSize(path: Path, what: string, most: number): never {
   const subject = path.length === 0 ? 'the request' : shorten(String(path.at(-1)));
-  const detail = `${subject} has more than ${MOST_PARTS} ${what}, which is more than it can take`;
+  const detail = `${subject} has more than ${most} ${what}, which is more than it can take`;
   throw refusal('invalid_request', detail, pointerTo(...path));
 }
 
@@ -46,14 +65,15 @@ function refuseProto(path: Path): never {
 }
 
 /** Objects and lists that are left to be looked at. */
-interface Left {
-  parts: number;
+interface Left extends Bounds {
+  /** Containers that may still come. */
+  left: number;
 }
 
 function visit(value: unknown, path: Path, left: Left): void {
   if (!isContainer(value) || isFreeJson(path)) return;
-  if (--left.parts < 0) {
-    const detail = `the request has more than ${MOST_CONTAINERS} objects and lists`;
+  if (--left.left < 0) {
+    const detail = `the request has more than ${left.containers} objects and lists`;
     throw refusal('invalid_request', detail);
   }
   if (path.length > MOST_STEPS) {
@@ -62,19 +82,20 @@ function visit(value: unknown, path: Path, left: Left): void {
     throw refusal('invalid_request', detail, pointerTo(field));
   }
   if (Array.isArray(value)) {
-    if (value.length > MOST_PARTS) {
+    if (value.length > left.parts) {
       // Lists of token ids are long; there is nothing inside of a number.
       if (value.every((item) => typeof item === 'number' || item === null)) return;
-      refuseSize(path, 'items');
+      refuseSize(path, 'items', left.parts);
     }
     for (const [index, item] of value.entries()) visit(item, [...path, index], left);
     return;
   }
   const keys = Object.keys(value);
-  if (keys.length > MOST_PARTS) refuseSize(path, 'fields');
+  if (keys.length > REQUEST_BOUNDS.parts) refuseSize(path, 'fields', REQUEST_BOUNDS.parts);
   if (keys.includes('__proto__')) refuseProto(path);
   for (const key of keys) visit(Reflect.get(value, key), [...path, key], left);
 }
 
 /** @throws FailureError `invalid_request` naming the first object or list that is too large */
-export const assertBounded = (value: unknown): void => visit(value, [], { parts: MOST_CONTAINERS });
+export const assertBounded = (value: unknown, bounds: Bounds = REQUEST_BOUNDS): void =>
+  visit(value, [], { ...bounds, left: bounds.containers });

@@ -38,3 +38,15 @@ export function eachOf<T, R>(items: readonly T[], work: (item: T, index: number)
   if (errors.length > 0) throw together(errors);
   return results;
 }
+
+/** As `eachOf`, of work that takes its time: all of it at once. */
+export async function eachAtOnce<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const outcomes = await Promise.allSettled(items.map(work));
+  return eachOf(outcomes, (outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}

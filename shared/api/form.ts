@@ -15,6 +15,8 @@ export interface Form {
 export const REQUEST_FIELD = 'request';
 /** The part of a request that the remaining fields fill. */
 export const INPUTS = 'inputs';
+/** Where a request gives several items, each with inputs of its own: no field of a form stands for it. */
+export const ITEMS = 'items';
 
 interface Definition {
   readonly type: string;
@@ -56,7 +58,7 @@ export function formOf(request: z.ZodObject): Form {
     settings: Object.fromEntries(
       kinds.flatMap(([name, kind]) => (kind && kind !== 'list' ? [[name, kind]] : [])),
     ),
-    lists: kinds.flatMap(([name, kind]) => (kind === 'list' ? [name] : [])),
+    lists: kinds.flatMap(([name, kind]) => (kind === 'list' && name !== ITEMS ? [name] : [])),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What the route table says of an address. */
 import type * as z from 'zod';
+import type { Bounds } from './bounds.ts';
 import type { Form } from './form.ts';
 import type { ProblemCode } from './problem.ts';
 
@@ -22,6 +23,10 @@ export const TAGS = {
     name: 'generate',
     description: 'Values and tokens of modalities: made, read, decoded',
   },
+  embed: {
+    name: 'embed',
+    description: 'Vectors of any inputs: predicted global embeddings, and features of the encoder',
+  },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;
@@ -37,7 +42,12 @@ export interface Route {
   /** What stands in braces in the path. */
   readonly parameters?: readonly Parameter[];
   /** Body: the schema of its JSON, and the form in which the same can come. */
-  readonly request?: { readonly json: z.ZodObject; readonly form?: Form };
+  readonly request?: {
+    readonly json: z.ZodObject;
+    readonly form?: Form;
+    /** Of its parts, before the schema looks at it; those of a request for one thing when left out. */
+    readonly bounds?: Bounds;
+  };
   /** Media type of a 200 answer -> what it holds. */
   readonly response: Readonly<Record<string, z.ZodType | Representation>>;
   /** Codes this route can answer besides `ANY_PROBLEMS`. */

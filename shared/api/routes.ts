@@ -3,6 +3,7 @@
  * document, the docs page, the reading of forms and the tests read it.
  */
 import type { ADDRESSES } from './addresses.ts';
+import { EMBED_ROUTES } from './embedRoutes.ts';
 import { MODEL_ROUTES } from './modelRoutes.ts';
 import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';
@@ -10,6 +11,7 @@ import { VALUE_ROUTES } from './valueRoutes.ts';
 
 export const ROUTES = {
   ...VALUE_ROUTES,
+  ...EMBED_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

@@ -11,6 +11,7 @@ import {
 import { refSchema } from './inputs.ts';
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
+import { BODY_PROBLEMS, INPUT_PROBLEMS, STORE_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
 import {
   detokenizeRequestSchema,
   detokenizeResponseSchema,
@@ -18,34 +19,6 @@ import {
   tokenizeRequestSchema,
   tokenizeResponseSchema,
 } from './tokens.ts';
-
-/** What is wrong with a body before its fields are looked at. */
-const BODY_PROBLEMS = [
-  'invalid_json',
-  'invalid_multipart',
-  'invalid_request',
-  'empty_request',
-  'unsupported_media_type',
-  'too_large',
-  'too_slow',
-] as const;
-/** What may be wrong where kept tokens are asked for or kept. */
-const STORE_PROBLEMS = ['unknown_ref', 'store_unavailable'] as const;
-/** What is wrong with values given for modalities. */
-const INPUT_PROBLEMS = [
-  'unknown_modality',
-  'no_tokenizer',
-  ...STORE_PROBLEMS,
-  'invalid_image',
-  'image_too_large',
-  'invalid_input',
-] as const;
-const WORKER_PROBLEMS = [
-  'model_not_loaded',
-  'overloaded',
-  'worker_unavailable',
-  'time_limit_exceeded',
-] as const;
 
 /** An output as its own bytes. */
 const BYTES = {

@@ -3,6 +3,7 @@
  * does not validate answers a second time, which keeps zod out of the caller's bundle.
  */
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
+import type { EmbedDryRun, EmbedRequestBody, EmbedResponse } from '../api/embed.ts';
 import type {
   DryRunResponse,
   GenerateRequestBody,
@@ -47,6 +48,10 @@ export interface Client {
   generate(request: GenerateRequestBody, options?: GenerateOptions): Promise<GenerateResponse>;
   /** `POST /v1/generate` with `dry_run`: the plan, and what it costs. @throws as `generate` */
   dryRun(request: GenerateRequestBody, options?: CallOptions): Promise<DryRunResponse>;
+  /** `POST /v1/embed`: vectors of items. @throws as `generate` */
+  embed(request: EmbedRequestBody, options?: GenerateOptions): Promise<EmbedResponse>;
+  /** `POST /v1/embed` with `dry_run`: what it costs. @throws as `generate` */
+  embedDryRun(request: EmbedRequestBody, options?: CallOptions): Promise<EmbedDryRun>;
   /** `POST /v1/tokenize`. @throws as `generate` */
   tokenize(request: TokenizeRequestBody, options?: CallOptions): Promise<TokenizeResponse>;
   /** `POST /v1/detokenize`. @throws as `generate` */
@@ -76,14 +81,14 @@ async function throwIfProblem(response: Response): Promise<void> {
   );
 }
 
-async function readResult(
+async function readResult<T>(
   response: Response,
   onProgress: (progress: Progress) => void,
-): Promise<GenerateResponse> {
+): Promise<T> {
   if (response.body) {
     for await (const { event, data } of readEvents(response.body)) {
       if (event === 'progress') onProgress(JSON.parse(data) as Progress);
-      if (event === 'result') return JSON.parse(data) as GenerateResponse;
+      if (event === 'result') return JSON.parse(data) as T;
       if (event === 'problem')
         throw new ProblemError(problemFrom(JSON.parse(data), 500, 'The server failed'));
     }
@@ -120,24 +125,34 @@ export function createClient(options: ClientOptions): Client {
     return (await response.json()) as T;
   };
 
+  /** What a computation comes to, with its progress where that is asked for. */
+  const compute = async <T>(
+    path: string,
+    request: unknown,
+    { signal, onProgress, onHeaders }: GenerateOptions = {},
+  ): Promise<T> => {
+    const response = await send(baseUrl + path, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: onProgress ? 'text/event-stream' : 'application/json',
+      },
+      body: JSON.stringify(request),
+      ...(signal && { signal }),
+    });
+    onHeaders?.(response.headers);
+    await throwIfProblem(response);
+    // A stored result may be answered as JSON even where events were asked for.
+    return onProgress && !isJson(response)
+      ? await readResult<T>(response, onProgress)
+      : ((await response.json()) as T);
+  };
+
   return {
-    async generate(request, { signal, onProgress, onHeaders } = {}) {
-      const response = await send(baseUrl + ADDRESSES.generate.path, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          accept: onProgress ? 'text/event-stream' : 'application/json',
-        },
-        body: JSON.stringify(request),
-        ...(signal && { signal }),
-      });
-      onHeaders?.(response.headers);
-      await throwIfProblem(response);
-      // A stored result may be answered as JSON even where events were asked for.
-      return onProgress && !isJson(response)
-        ? await readResult(response, onProgress)
-        : ((await response.json()) as GenerateResponse);
-    },
+    generate: (request, options) => compute(ADDRESSES.generate.path, request, options),
+    embed: (request, options) => compute(ADDRESSES.embed.path, request, options),
+    embedDryRun: (request, options) =>
+      post(ADDRESSES.embed.path, { ...request, dry_run: true }, options),
     dryRun: (request, options) =>
       post(ADDRESSES.generate.path, { ...request, dry_run: true }, options),
     tokenize: (request, options) => post(ADDRESSES.tokenize.path, request, options),

@@ -5,6 +5,7 @@ import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.
 import { checkRoutes } from '../support/routeCheck.ts';
 import { bodyTests } from './bodies.ts';
 import { cachingTests } from './caching.ts';
+import { embedTests } from './embed.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { planTests } from './plan.ts';
@@ -79,6 +80,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     planTests(fixture);
     waitingTests(fixture, tellsLeaving);
     cachingTests(fixture);
+    embedTests(fixture, tellsLeaving);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

@@ -4,28 +4,9 @@ import { test } from 'node:test';
 import { generateResponseSchema, progressSchema } from '../../shared/api/generate.ts';
 import { readEvents, type ServerSentEvent } from '../../shared/sse.ts';
 import { PNG } from '../support/fakeWorker.ts';
+import { closedGate, until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 import type { Fixture } from './suite.ts';
-
-/** A door that requests at the worker wait before. */
-function closedGate(f: Fixture): () => void {
-  let open = (): void => {};
-  f.worker.gate = new Promise((resolve) => {
-    open = () => {
-      f.worker.gate = undefined;
-      resolve();
-    };
-  });
-  return open;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  for (let tries = 0; tries < 500; tries++) {
-    if (condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  assert.fail(`it never came to this: ${what}`);
-}
 
 /** @param tellsLeaving whether the edge is told that a caller has gone */
 export function waitingTests(f: Fixture, tellsLeaving: boolean): void {

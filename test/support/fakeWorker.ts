@@ -11,6 +11,7 @@ import type { Modality, Model } from '../../shared/api/models.ts';
 import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
 import { isSignedBody, verifyInternal } from '../../shared/api/signing.ts';
 import {
+  type WorkerEmbedRequest,
   type WorkerGenerateRequest,
   type WorkerGenerateResponse,
   type WorkerTokenizeRequest,
@@ -18,6 +19,7 @@ import {
   workerGenerateRequestSchema,
   workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
+import { embedded, FAKE_DIMENSIONS } from './fakeVectors.ts';
 
 export const SECRET = 'a-secret-of-tests';
 /** A PNG of one red pixel. */
@@ -48,6 +50,7 @@ export const MODEL: Model = {
   licence: 'Apache-2.0',
   precision: 'fp32',
   parameters: 1_000_000,
+  width: FAKE_DIMENSIONS,
   modalities: [
     picture('rgb', true, true),
     picture('depth', false, true),
@@ -64,6 +67,19 @@ export const MODEL: Model = {
       input_size: null,
       accepts: ['text', 'tokens'],
     },
+    {
+      name: 'scene_global',
+      modalities: ['tok_scene_global'],
+      type: 'img',
+      presentation: 'vector',
+      input: false,
+      output: true,
+      vocabulary: 64,
+      tokens: 4,
+      input_size: 64,
+      dimensions: FAKE_DIMENSIONS,
+      accepts: [],
+    },
   ],
 };
 
@@ -71,6 +87,8 @@ export interface FakeWorker {
   readonly url: string;
   /** Requests that reached /internal/generate with a good signature. */
   readonly asked: WorkerGenerateRequest[];
+  /** Requests that reached /internal/embed. */
+  readonly embedAsked: WorkerEmbedRequest[];
   /** Requests to tokenize and detokenize, as sent. */
   readonly tokenAsked: unknown[];
   readonly traces: string[];
@@ -145,12 +163,15 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   };
 
-  async function generate(body: string, response: ServerResponse, sse: boolean): Promise<void> {
-    const asked = workerGenerateRequestSchema.parse(JSON.parse(body));
-    // What was asked is kept as sent, since parsing fills in defaults.
-    fake.asked.push(JSON.parse(body));
+  /** Answers work with its result, or as events. */
+  async function work(
+    request_id: string,
+    response: ServerResponse,
+    sse: boolean,
+    resultOf: () => unknown,
+  ): Promise<void> {
     response.once('close', () => {
-      if (!response.writableFinished) fake.gone.push(asked.request_id);
+      if (!response.writableFinished) fake.gone.push(request_id);
     });
     const send = (event: string, value: unknown): void =>
       void response.write(`event: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
@@ -164,7 +185,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       response.setHeader('retry-after', String(fake.failure.retryAfterSeconds ?? 1));
       return json(response, PROBLEMS[fake.failure.code].status, fake.failure);
     }
-    const result = resultOf(asked, fake.model);
+    const result = resultOf();
     if (!sse) return json(response, 200, result);
     if (!isStreaming) response.writeHead(200, { 'content-type': 'text/event-stream' });
     send('progress', { target: 'depth', step: 2, steps: 2, fraction: 1 });
@@ -185,8 +206,17 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       return json(response, 401, { code: 'unauthorized', detail: 'bad signature' });
     fake.traces.push(header('traceparent'));
     if (path === WORKER_ADDRESSES.models.path) return json(response, 200, { models: [fake.model] });
+    const sse = header('accept').includes('event-stream');
     if (path === WORKER_ADDRESSES.generate.path) {
-      return await generate(body, response, header('accept').includes('event-stream'));
+      const given = workerGenerateRequestSchema.parse(JSON.parse(body));
+      // What was asked is kept as sent, since parsing fills in defaults.
+      fake.asked.push(JSON.parse(body));
+      return await work(given.request_id, response, sse, () => resultOf(given, fake.model));
+    }
+    if (path === WORKER_ADDRESSES.embed.path) {
+      const given = JSON.parse(body) as WorkerEmbedRequest;
+      fake.embedAsked.push(given);
+      return await work(given.request_id, response, sse, () => embedded(given, fake.model));
     }
     if (path === WORKER_ADDRESSES.tokenize.path) {
       const { request } = workerTokenizeRequestSchema.parse(JSON.parse(body));
@@ -215,6 +245,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
   const fake: FakeWorker = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
+    embedAsked: [],
     gone: [],
     tokenAsked: [],
     traces: [],

@@ -1,0 +1,93 @@
+/** A request for vectors -> what is wanted: the plan of each item, the result's key, the form of the answer. */
+import { type EmbedRequest, embedRequestSchema } from '../../shared/api/embed.ts';
+import { eachAtOnce, eachOf, failureAt } from '../../shared/api/failures.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
+import { type EmbedItem, type EmbedPlan, itemsOf, planEmbed } from '../../shared/plan/embed.ts';
+import { type EmbedKey, embedKey } from '../../shared/results/embedKey.ts';
+import { resolveInputs } from '../../shared/results/references.ts';
+import { negotiate } from '../accept.ts';
+import type { Files } from '../body/files.ts';
+import { readRequest } from '../body/read.ts';
+import { readCacheControl } from '../cacheControl.ts';
+import type { Wish } from '../compute/task.ts';
+import { normaliseInputs } from '../inputs.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+
+export interface EmbedWish extends Wish {
+  readonly seeds: EmbedKey['seeds'];
+  readonly model: Model;
+  readonly request: EmbedRequest;
+  /** What the request names in `data` and `mask`. */
+  readonly files: Files;
+  readonly plan: EmbedPlan;
+}
+
+/** The request with other inputs in its items. */
+const withItems = (request: EmbedRequest, inputs: readonly EmbedItem['inputs'][]): EmbedRequest =>
+  request.items
+    ? { ...request, items: inputs.map((own) => ({ inputs: own })) }
+    : { ...request, inputs: inputs[0] };
+
+/** @throws FailureError with the pointers of all items whose references do not fit */
+async function withTokens(
+  request: EmbedRequest,
+  model: Model,
+  { tokens }: Services,
+): Promise<EmbedRequest> {
+  const resolved = await eachAtOnce(itemsOf(request), ({ inputs, at }) =>
+    resolveInputs(inputs, model, tokens).catch((error: unknown) => {
+      throw failureAt(error, at);
+    }),
+  );
+  return withItems(request, resolved);
+}
+
+/** @throws FailureError with the pointers of all items whose files do not fit */
+function withFiles(request: EmbedRequest, model: Model, files: Files): EmbedRequest {
+  const normal = eachOf(itemsOf(request), ({ inputs, at }) => {
+    try {
+      return normaliseInputs(inputs, model, files);
+    } catch (error) {
+      throw failureAt(error, at);
+    }
+  });
+  return withItems(request, normal);
+}
+
+/** What a parsed request for vectors wants. @throws FailureError for everything that is wrong with it */
+export async function embedWish(
+  c: EdgeContext,
+  services: Services,
+  parsed: EmbedRequest,
+  files: Files,
+): Promise<EmbedWish> {
+  const { model } = await chooseModel(c, services, parsed.model);
+  const resolved = await withTokens(parsed, model, services);
+  const plan = planEmbed(resolved, model);
+  const request = withFiles(resolved, model, files);
+  const { id, seeds } = await embedKey(model, request, await files.digests());
+  const isDryRun = request.dry_run === true;
+  return {
+    key: { id },
+    seeds,
+    models: [model],
+    model,
+    request,
+    files,
+    plan,
+    isDryRun,
+    deadlineMs: request.deadline_ms,
+    wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
+    cache: readCacheControl(c.req.header('cache-control')),
+  };
+}
+
+/** @throws FailureError for everything that is wrong with the request */
+export async function readEmbedWish(c: EdgeContext, services: Services): Promise<EmbedWish> {
+  const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.embed.request);
+  return await embedWish(c, services, parseBody(embedRequestSchema, value), files);
+}

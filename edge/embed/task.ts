@@ -1,0 +1,51 @@
+/** The task of making vectors: what a worker is asked, and what it would cost. */
+import {
+  type EmbedDryRun,
+  type EmbedResponse,
+  embedResponseSchema,
+} from '../../shared/api/embed.ts';
+import { costOfEmbed } from '../../shared/plan/embed.ts';
+import type { Task } from '../compute/task.ts';
+import { EMBED } from '../dispatch/tasks.ts';
+import { pixelsOf } from '../inputs.ts';
+import type { Services } from '../services.ts';
+import { type EmbedWish, readEmbedWish } from './read.ts';
+
+function dryRun({ key, model, request, plan, files }: EmbedWish): EmbedDryRun {
+  const pixels = plan.items.reduce((sum, { item }) => sum + pixelsOf(item.inputs, files), 0);
+  const { encoderPasses, decoderPasses, units, exact } = costOfEmbed(plan, model, pixels);
+  return {
+    dry_run: true,
+    id: key.id,
+    model: model.id,
+    ...(plan.kind === 'target' ? { target: plan.entry.name } : { features: plan.features }),
+    dimensions: plan.dimensions,
+    normalised: request.normalise,
+    encoding: request.encoding,
+    items: [],
+    usage: { encoder_passes: encoderPasses, decoder_passes: decoderPasses, units },
+    exact,
+  };
+}
+
+/** @param read what is wanted, where it does not come as a request of `/v1/embed` */
+export const embedTask = (
+  services: Services,
+  read: Task<EmbedWish, EmbedResponse>['read'] = (c) => readEmbedWish(c, services),
+): Task<EmbedWish, EmbedResponse> => ({
+  schema: embedResponseSchema,
+  read,
+  dryRun: async (wish) => dryRun(wish),
+  async run({ key, seeds, model, request, files }, { requestId, traceparent }, { signal, emit }) {
+    // Each caller has a deadline of his own, which the edge keeps.
+    const { deadline_ms: _, ...shared } = request;
+    const { id } = key;
+    const result = await services.dispatcher.run(
+      EMBED,
+      { request_id: requestId, id, model: model.id, seeds: [...seeds], request: shared },
+      { traceparent, signal, onProgress: emit, files },
+    );
+    return { result };
+  },
+  madeBy: ({ model }) => [model],
+});

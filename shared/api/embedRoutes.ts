@@ -1,0 +1,51 @@
+/** Routes of the route table that make vectors. */
+import * as z from 'zod';
+import { ADDRESSES } from './addresses.ts';
+import { ITEMS_BOUNDS } from './bounds.ts';
+import { embedDryRunSchema, embedRequestSchema, embedResponseSchema, MOST_ITEMS } from './embed.ts';
+import { describeForm, formOf } from './form.ts';
+import { progressSchema } from './generate.ts';
+import { problemSchema } from './problemSchema.ts';
+import type { Route } from './route.ts';
+import { BODY_PROBLEMS, INPUT_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+
+const embedForm = formOf(embedRequestSchema);
+
+export const EMBED_ROUTES = {
+  embed: {
+    id: 'embed',
+    ...ADDRESSES.embed,
+    tag: 'embed',
+    summary: 'Turn any inputs into vectors',
+    description:
+      `${describeForm(embedForm)} A form is a single item; JSON has up to ${MOST_ITEMS} \`items\`, each with ` +
+      'inputs of its own. `target` names a global embedding, which is predicted from what an item gives and ' +
+      'decoded; `features` answers what the encoder makes of it instead. An item has the same vector whatever ' +
+      'it is sent with. Problems name every item that does not fit. `dry_run`, `Accept: text/event-stream` and ' +
+      '`Cache-Control` are those of `generate`, with one progress event an item.',
+    request: { json: embedRequestSchema, form: embedForm, bounds: ITEMS_BOUNDS },
+    response: {
+      'application/json': z.union([embedResponseSchema, embedDryRunSchema]),
+      'text/event-stream': {
+        description: 'Server-sent events: progress for each item, then result or problem',
+        text: true,
+        events: {
+          progress: progressSchema,
+          result: embedResponseSchema,
+          problem: problemSchema,
+        },
+      },
+    },
+    problems: [
+      ...BODY_PROBLEMS,
+      ...INPUT_PROBLEMS,
+      ...WORKER_PROBLEMS,
+      'not_acceptable',
+      'unknown_target',
+      'input_only',
+      'invalid_target',
+      'deadline_exceeded',
+      'not_cached',
+    ],
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,30 @@
+/** Problem codes that several routes answer, by what they are about. */
+import type { ProblemCode } from './problem.ts';
+
+/** What is wrong with a body before its fields are looked at. */
+export const BODY_PROBLEMS = [
+  'invalid_json',
+  'invalid_multipart',
+  'invalid_request',
+  'empty_request',
+  'unsupported_media_type',
+  'too_large',
+  'too_slow',
+] as const satisfies ProblemCode[];
+/** What may be wrong where kept tokens are asked for or kept. */
+export const STORE_PROBLEMS = ['unknown_ref', 'store_unavailable'] as const satisfies ProblemCode[];
+/** What is wrong with values given for modalities. */
+export const INPUT_PROBLEMS = [
+  'unknown_modality',
+  'no_tokenizer',
+  ...STORE_PROBLEMS,
+  'invalid_image',
+  'image_too_large',
+  'invalid_input',
+] as const satisfies ProblemCode[];
+export const WORKER_PROBLEMS = [
+  'model_not_loaded',
+  'overloaded',
+  'worker_unavailable',
+  'time_limit_exceeded',
+] as const satisfies ProblemCode[];
