@@ -58,6 +58,7 @@ const LAWS: Readonly<Record<string, Law>> = {
     exceptions: {
       'worker/session/': ['onnxruntime-node'],
       'worker/hub/': ['@huggingface/hub'],
+      'worker/retrieval/': ['@lancedb/lancedb', 'apache-arrow'],
     },
   },
 };
@@ -111,8 +112,10 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
   batching: ['engine', 'session'],
   presentations: ['values', 'image', 'text', 'session'],
   jobs: [],
-  threads: ['jobs', 'presentations'],
+  threads: ['jobs', 'presentations', 'values'],
+  retrieval: ['threads', 'values', 'owner.ts', 'log.ts'],
   tasks: [
+    'retrieval',
     'threads',
     'presentations',
     'values',

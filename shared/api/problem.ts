@@ -67,6 +67,33 @@ export const PROBLEMS = {
     title: 'The input value does not fit its modality',
     retryable: false,
   },
+  invalid_vector: {
+    status: 400,
+    title: 'The vector does not fit the collection',
+    retryable: false,
+  },
+  invalid_metadata: {
+    status: 400,
+    title: 'The metadata does not fit the collection',
+    retryable: false,
+  },
+  invalid_filter: {
+    status: 400,
+    title: 'The filter does not fit the collection',
+    retryable: false,
+  },
+  unknown_collection: { status: 404, title: 'There is no such collection', retryable: false },
+  unknown_item: { status: 404, title: 'The collection has no such item', retryable: false },
+  collection_exists: {
+    status: 409,
+    title: 'There is a collection of this name already',
+    retryable: false,
+  },
+  no_collections: {
+    status: 501,
+    title: 'This server keeps no collections',
+    retryable: false,
+  },
   model_not_loaded: { status: 404, title: 'No such model is loaded', retryable: false },
   not_found: { status: 404, title: 'There is nothing at this address', retryable: false },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },

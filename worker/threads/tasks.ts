@@ -5,7 +5,8 @@
 
 import { parseJob } from '../jobs/parseJob.ts';
 import { PRESENTATION_TASKS } from '../presentations/threadTasks.ts';
+import { nearest } from '../values/nearest.ts';
 
-export const THREAD_TASKS = { parseJob, ...PRESENTATION_TASKS } as const;
+export const THREAD_TASKS = { parseJob, nearest, ...PRESENTATION_TASKS } as const;
 
 export type ThreadTasks = typeof THREAD_TASKS;

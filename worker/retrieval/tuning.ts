@@ -1,0 +1,130 @@
+/**
+ * How thoroughly the index is to be searched, measured on the collection itself: some of its vectors are searched
+ * with cheap settings first, and compared with the truth, until they find what they should. No constant would
+ * do: on clustered vectors a twentieth of the partitions finds as much as all of them do on others.
+ */
+import { inThread } from '../threads/inThread.ts';
+import type { Best } from '../values/nearest.ts';
+import type { Tuning } from './description.ts';
+import type { Table } from './lance.ts';
+import { type Answer, vectorOf } from './rows.ts';
+
+/** Vectors that are searched for, and neighbours of each that are compared. */
+const SAMPLE = 32;
+const NEIGHBOURS = 10;
+/** Above what is promised, since a sample of 320 neighbours is right to about 0.01. */
+const TARGET = 0.98;
+/** Rows that are compared in one go. */
+const BATCH = 4096;
+
+const SHARES = [0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1] as const;
+const REFINES = [5, 10, 30, 100] as const;
+
+export interface Sample {
+  /** (queries, D) */
+  readonly queries: readonly Float32Array[];
+  /** Ids of the queries themselves: each finds itself, which proves nothing. */
+  readonly own: readonly string[];
+  /** Ids of the nearest others of each. */
+  readonly truth: readonly (readonly string[])[];
+}
+
+/** Rows at random, all of them different. */
+async function drawRows(table: Table, rows: number): Promise<Answer[]> {
+  const offsets = new Set<number>();
+  while (offsets.size < Math.min(SAMPLE, rows)) offsets.add(Math.floor(Math.random() * rows));
+  return await table
+    .takeOffsets([...offsets])
+    .select(['id', 'vector'])
+    .toArray();
+}
+
+/** The nearest others of some vectors, found by comparison with all, a batch at a time. */
+export async function drawSample(table: Table, rows: number, signal: AbortSignal): Promise<Sample> {
+  const drawn = await drawRows(table, rows);
+  const queries = drawn.map(vectorOf);
+  const own = drawn.map(({ id }) => String(id));
+  const dimensions = queries[0]?.length ?? 0;
+  const together = new Float32Array(queries.length * dimensions);
+  for (const [i, query] of queries.entries()) together.set(query, i * dimensions);
+  const found = queries.map((): { id: string; score: number }[] => []);
+  const stream = table.query().select(['id', 'vector']);
+  for await (const batch of stream) {
+    const ids = batch.getChild('id');
+    const child = batch.getChild('vector')?.data[0]?.children[0];
+    if (!ids || !child) continue;
+    const all = child.values as Float32Array;
+    for (let from = 0; from < batch.numRows; from += BATCH) {
+      signal.throwIfAborted();
+      const end = Math.min(batch.numRows, from + BATCH);
+      const vectors = all.slice(from * dimensions, end * dimensions);
+      const given = { vectors, queries: together, dimensions, k: NEIGHBOURS + 1 };
+      const options = { signal, transfer: [vectors.buffer], lane: 'long' } as const;
+      const best: Best[] = await inThread('nearest', given, options);
+      for (const [query, { ids: places, scores }] of best.entries()) {
+        const list = found[query] ?? [];
+        for (const [i, place] of places.entries())
+          list.push({ id: String(ids.get(from + place)), score: scores[i] ?? 0 });
+        list.sort((a, b) => b.score - a.score);
+        list.length = Math.min(list.length, NEIGHBOURS + 1);
+      }
+    }
+  }
+  const truth = found.map((list, query) =>
+    list
+      .map(({ id }) => id)
+      .filter((id) => id !== own[query])
+      .slice(0, NEIGHBOURS),
+  );
+  return { queries, own, truth };
+}
+
+/** Share of the true neighbours that a search with these settings finds. */
+async function recallOf(table: Table, sample: Sample, nprobes: number, refine: number) {
+  let [found, all] = [0, 0];
+  for (const [i, query] of sample.queries.entries()) {
+    const answers: Answer[] = await table
+      .query()
+      .nearestTo(query)
+      .distanceType('cosine')
+      .nprobes(nprobes)
+      .refineFactor(refine)
+      .limit(NEIGHBOURS + 1)
+      .select(['id', '_distance'])
+      .toArray();
+    const ids = answers.map(({ id }) => String(id)).filter((id) => id !== sample.own[i]);
+    const truth = sample.truth[i] ?? [];
+    found += truth.filter((id) => ids.slice(0, NEIGHBOURS).includes(id)).length;
+    all += truth.length;
+  }
+  return all === 0 ? 1 : found / all;
+}
+
+/**
+ * The cheapest settings that find what they should, or the most thorough ones.
+ * @param partitions of the index
+ * @throws the signal's reason
+ */
+export async function measureTuning(
+  table: Table,
+  partitions: number,
+  signal: AbortSignal,
+): Promise<Tuning> {
+  const items = await table.countRows();
+  const sample = await drawSample(table, items, signal);
+  const probes = [...new Set(SHARES.map((share) => Math.max(1, Math.round(share * partitions))))];
+  let best: Tuning | undefined;
+  for (const refine of REFINES) {
+    for (const nprobes of probes) {
+      signal.throwIfAborted();
+      const recall = await recallOf(table, sample, nprobes, refine);
+      const tuning = { partitions, nprobes, refine, recall, items };
+      if (recall >= TARGET) return tuning;
+      const isBetter = !best || recall > best.recall + 0.002;
+      if (isBetter) best = tuning;
+      // What more partitions do not find, the candidates of each lack.
+      else if (nprobes > (best?.nprobes ?? 0) * 4) break;
+    }
+  }
+  return best ?? { partitions, nprobes: partitions, refine: 100, recall: 0, items };
+}
