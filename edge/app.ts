@@ -8,6 +8,8 @@ import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
 import { requestIdentity } from './requestIdentity.ts';
+import { createItemRoutes } from './routes/collectionItems.ts';
+import { createCollectionRoutes } from './routes/collections.ts';
 import { createDetokenizeRoute } from './routes/detokenize.ts';
 import { docs } from './routes/docs.ts';
 import { createEmbedRoute } from './routes/embed.ts';
@@ -17,6 +19,7 @@ import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
 import { openapi } from './routes/openapi.ts';
 import { playground } from './routes/playground.ts';
+import { createSearchRoute } from './routes/search.ts';
 import { createTokenizeRoute } from './routes/tokenize.ts';
 import { createTokensRoute } from './routes/tokens.ts';
 import type { Services } from './services.ts';
@@ -30,6 +33,9 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   tokenize: createTokenizeRoute(services),
   detokenize: createDetokenizeRoute(services),
   tokens: createTokensRoute(services),
+  ...createCollectionRoutes(services),
+  ...createItemRoutes(services),
+  search: createSearchRoute(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,
@@ -73,7 +79,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
     app.use(
       cors({
         origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
-        allowMethods: ['GET', 'HEAD', 'POST'],
+        allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
         exposeHeaders: ['age', 'cache-status', 'etag', 'retry-after', 'x-request-id', 'x-4m-seed'],
         maxAge: 86_400,
       }),

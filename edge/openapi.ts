@@ -202,10 +202,11 @@ function operation(route: Route, components: Components): Operation {
 
 function makeDocument(): OpenApiDocument {
   const components: Components = new Map();
-  const paths = Object.values<Route>(ROUTES).map((route) => [
-    route.path,
-    { [route.method.toLowerCase()]: operation(route, components) },
-  ]);
+  const paths: Record<string, Record<string, Operation>> = {};
+  for (const route of Object.values<Route>(ROUTES)) {
+    const method = { [route.method.toLowerCase()]: operation(route, components) };
+    paths[route.path] = { ...paths[route.path], ...method };
+  }
   return {
     openapi: '3.1.0',
     info: {
@@ -217,7 +218,7 @@ function makeDocument(): OpenApiDocument {
     servers: [{ url: '/', description: 'Where this document comes from' }],
     security: [],
     tags: Object.values(TAGS),
-    paths: Object.fromEntries(paths),
+    paths,
     components: {
       schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
     },

@@ -124,6 +124,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         FOURM_WORKER_HOST: '127.0.0.1',
         FOURM_MODELS_DIR: modelsFolder,
         FOURM_WORKER_SECRET: secret,
+        FOURM_COLLECTIONS:
+          { ...process.env, ...options.env }.FOURM_COLLECTIONS ??
+          join(options.dataFolder, 'collections'),
       });
     },
   });

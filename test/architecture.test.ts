@@ -131,7 +131,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['registry', 'tasks', 'session'],
     ...['owner.ts', 'byteSize.ts', 'log.ts', 'storeConfig.ts', 'hubConfig.ts'],
   ],
-  service: ['jobs', 'tasks', 'batching', 'registry', 'threads', 'session', 'log.ts'],
+  service: ['jobs', 'tasks', 'retrieval', 'batching', 'registry', 'threads', 'session', 'log.ts'],
   http: ['jobs', 'service', 'log.ts'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
   export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors', 'owner.ts'],

@@ -1,7 +1,9 @@
 /** The worker's configuration: environment variables, parsed once at the entry. */
 import * as z from 'zod';
 import { parseSize, SIZE_FORM } from './byteSize.ts';
+import { absentForCollections, placeOf } from './collectionsConfig.ts';
 import { type HubModel, hubEnvironment, hubModels } from './hubConfig.ts';
+import type { CollectionsPlace } from './retrieval/place.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
 import { absentOf, modelStoreOf, type OpenStore, optional, storeFields } from './storeConfig.ts';
 
@@ -16,6 +18,8 @@ export const workerConfigSchema = z.object({
   /** Folder of exported model sets, each a sub-folder with a `set.json`. It may be left out with a store. */
   FOURM_MODELS_DIR: optional,
   ...storeFields,
+  /** Where collections are kept: a folder, or s3://BUCKET/PREFIX with the S3_ settings. None when left out. */
+  FOURM_COLLECTIONS: optional,
   /** Models of the Hugging Face hub, with commas: `4m21-b`, `OWNER/NAME`, or such a name with `:int8` behind. */
   FOURM_MODELS_HUB: hubModels,
   /** Folder for models that come from the store or the hub. */
@@ -63,6 +67,8 @@ export interface WorkerConfig {
   readonly modelsFolder: string | undefined;
   /** Where further models lie; undefined for nowhere. */
   readonly modelStore: OpenStore | undefined;
+  /** Undefined where the worker keeps no collections. */
+  readonly collections: CollectionsPlace | undefined;
   readonly modelsHub: readonly HubModel[];
   /** What the process that pulls them is given: nothing of the worker's secrets. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
@@ -89,7 +95,10 @@ export function parseWorkerConfig(
 ): WorkerConfig {
   const parsed = workerConfigSchema.safeParse(environment);
   const problems = parsed.success
-    ? absentOf(parsed.data).map((name) => `${name}: is needed with FOURM_MODELS_STORE=s3`)
+    ? [
+        ...absentOf(parsed.data).map((name) => `${name}: is needed with FOURM_MODELS_STORE=s3`),
+        ...absentForCollections(parsed.data),
+      ]
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   const { FOURM_MODELS_DIR: folder, FOURM_MODELS_STORE: store = 'none' } = environment;
   if (!folder && store === 'none' && !environment.FOURM_MODELS_HUB)
@@ -104,6 +113,7 @@ export function parseWorkerConfig(
     host: data.FOURM_WORKER_HOST,
     modelsFolder: data.FOURM_MODELS_DIR,
     modelStore: modelStoreOf(data),
+    collections: placeOf(data),
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,

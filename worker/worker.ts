@@ -12,6 +12,7 @@ import { createRegistry } from './registry/registry.ts';
 import { watchModels } from './registry/watch.ts';
 import { hubSource } from './remote/hubSource.ts';
 import { storedSource } from './remote/storedSource.ts';
+import { type Collections, openCollections } from './retrieval/collections.ts';
 import { createGate } from './service/gate.ts';
 import { warmUp } from './service/warmUp.ts';
 import { closeThreads } from './threads/inThread.ts';
@@ -62,11 +63,15 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   // Every job listens to both, and lets go of them when it ends: many jobs are no leak.
   setMaxListeners(0, stopped.signal, hurried.signal);
   let stopping = false;
+  let opened: Collections | undefined;
+  const { collections: place } = config;
+  const collections = place && ((): Collections => (opened ??= openCollections(place, log)));
   const services = {
     secret: config.secret,
     gate: createGate(config.slots, config.queueTokens),
     log,
     registry,
+    collections,
     isStopping: () => stopping,
     stopped: stopped.signal,
   };
@@ -105,6 +110,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     await closed;
     watching.abort();
     await ready.catch(() => undefined);
+    await opened?.close();
     await registry.close();
     await closeThreads();
     log({ event: 'stopped', message: 'the worker has stopped' });

@@ -43,7 +43,7 @@ export interface Dispatcher {
   /** Every loaded model; those known last when no worker answers. */
   models(keepAlive: KeepAlive): Promise<readonly Model[]>;
   /** Has a worker do a task. */
-  run<Q extends { readonly model: string }, T>(
+  run<Q extends { readonly model?: string | undefined }, T>(
     task: Task<Q, T>,
     request: Q,
     options: DispatchOptions,
@@ -115,12 +115,13 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     return [...having.slice(start), ...having.slice(0, start)].sort((a, b) => wait(a) - wait(b));
   }
 
-  async function dispatch<Q extends { readonly model: string }, T>(
+  async function dispatch<Q extends { readonly model?: string | undefined }, T>(
     task: Task<Q, T>,
     request: Q,
     how: DispatchOptions,
   ): Promise<T> {
-    const needed = [request.model, ...(how.models ?? [])];
+    // Work without a model is any worker's.
+    const needed = [...(request.model === undefined ? [] : [request.model]), ...(how.models ?? [])];
     const having = await candidates(needed);
     how.signal.throwIfAborted();
     const body = await (how.files ?? createFiles()).fillIn(JSON.stringify(request));

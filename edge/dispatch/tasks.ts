@@ -2,6 +2,7 @@
 import type * as z from 'zod';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { type EmbedResponse, embedResponseSchema } from '../../shared/api/embed.ts';
+import type { WorkerCollectionRequest } from '../../shared/api/collectionWork.ts';
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import type { Outcome } from '../../shared/api/problem.ts';
 import {
@@ -52,6 +53,13 @@ export const DETOKENIZE: Task<WorkerDetokenizeRequest, DetokenizeResponse> = {
   schema: detokenizeResponseSchema,
   accept: 'application/json',
 };
+
+/** Work on collections, each operation of which has its own answer. */
+export const collectionTask = <T>(schema: z.ZodType<T>): Task<WorkerCollectionRequest, T> => ({
+  path: WORKER_ADDRESSES.collections.path,
+  schema,
+  accept: 'application/json',
+});
 
 /**
  * What a worker's answer comes to, as JSON or as events.

@@ -10,6 +10,15 @@ export const ADDRESSES = {
   tokenize: { method: 'POST', path: '/v1/tokenize' },
   detokenize: { method: 'POST', path: '/v1/detokenize' },
   tokens: { method: 'GET', path: '/v1/tokens/{ref}' },
+  createCollection: { method: 'POST', path: '/v1/collections' },
+  collections: { method: 'GET', path: '/v1/collections' },
+  collection: { method: 'GET', path: '/v1/collections/{name}' },
+  deleteCollection: { method: 'DELETE', path: '/v1/collections/{name}' },
+  addItems: { method: 'POST', path: '/v1/collections/{name}/items' },
+  items: { method: 'GET', path: '/v1/collections/{name}/items' },
+  item: { method: 'GET', path: '/v1/collections/{name}/items/{id}' },
+  deleteItem: { method: 'DELETE', path: '/v1/collections/{name}/items/{id}' },
+  search: { method: 'POST', path: '/v1/collections/{name}/search' },
   models: { method: 'GET', path: '/v1/models' },
   modalities: { method: 'GET', path: '/v1/modalities' },
   healthz: { method: 'GET', path: '/healthz' },
@@ -17,7 +26,7 @@ export const ADDRESSES = {
   openapi: { method: 'GET', path: '/openapi.json' },
   docs: { method: 'GET', path: '/docs' },
   playground: { method: 'GET', path: '/' },
-} as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;
+} as const satisfies Record<string, { method: 'GET' | 'POST' | 'DELETE'; path: string }>;
 
 /** What a worker answers; `worker.ts` says what each one takes. */
 export const WORKER_ADDRESSES = {
@@ -28,6 +37,7 @@ export const WORKER_ADDRESSES = {
   embed: { method: 'POST', path: '/internal/embed' },
   tokenize: { method: 'POST', path: '/internal/tokenize' },
   detokenize: { method: 'POST', path: '/internal/detokenize' },
+  collections: { method: 'POST', path: '/internal/collections' },
 } as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;
 
 /** `/v1/tokens/{ref}` with its steps filled in and escaped. @throws Error when one is not given */

@@ -111,6 +111,19 @@ export type CreateCollectionRequest = z.output<typeof createCollectionRequestSch
 
 const count = z.number().int().min(0);
 
+const settledEmbeddingSchema = z
+  .object({
+    kind: z.enum(['vector']).describe('Where vectors come from'),
+  })
+  .meta({ id: 'SettledEmbedding', description: "What the items' vectors are, with all that was filled in" });
+
+const settledFieldSchema = z
+  .object({
+    type: z.enum(METADATA_TYPES).describe('What kind of value the field takes'),
+    filter: z.boolean().describe('Whether filters can name it'),
+  })
+  .meta({ id: 'SettledField', description: 'A field that the metadata of items can have' });
+
 export const collectionIndexSchema = z
   .object({
     state: z
@@ -134,9 +147,9 @@ export type CollectionIndex = z.output<typeof collectionIndexSchema>;
 export const collectionSchema = z
   .object({
     name: collectionNameSchema,
-    embedding: embeddingSchema,
+    embedding: settledEmbeddingSchema,
     dimensions: count.describe('Numbers of each vector'),
-    metadata: z.record(z.string(), metadataFieldSchema).describe('Field -> what it takes'),
+    metadata: z.record(z.string(), settledFieldSchema).describe('Field -> what it takes'),
     created_at: z.string().describe('When it was made, in UTC'),
     count: count.describe('Items in it'),
     index: collectionIndexSchema,

@@ -27,13 +27,17 @@ export const TAGS = {
     name: 'embed',
     description: 'Vectors of any inputs: predicted global embeddings, and features of the encoder',
   },
+  collections: {
+    name: 'collections',
+    description: 'Vectors that are kept and searched',
+  },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;
 
 export interface Route {
   readonly id: string;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly tag: keyof typeof TAGS;
   readonly summary: string;

@@ -4,6 +4,7 @@
  */
 import type { ADDRESSES } from './addresses.ts';
 import { EMBED_ROUTES } from './embedRoutes.ts';
+import { COLLECTION_ROUTES } from './collectionRoutes.ts';
 import { MODEL_ROUTES } from './modelRoutes.ts';
 import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';
@@ -12,6 +13,7 @@ import { VALUE_ROUTES } from './valueRoutes.ts';
 export const ROUTES = {
   ...VALUE_ROUTES,
   ...EMBED_ROUTES,
+  ...COLLECTION_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

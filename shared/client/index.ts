@@ -19,8 +19,11 @@ import type {
   TokenizeResponse,
 } from '../api/tokens.ts';
 import { readEvents } from '../sse.ts';
+import type { Address, Call, CallOptions } from './call.ts';
+import { type CollectionMethods, collectionMethods } from './collections.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 
+export type { CallOptions } from './call.ts';
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
 export { ProblemError } from './problem.ts';
 
@@ -39,11 +42,7 @@ export interface GenerateOptions {
   readonly onHeaders?: (headers: Headers) => void;
 }
 
-export interface CallOptions {
-  readonly signal?: AbortSignal;
-}
-
-export interface Client {
+export interface Client extends CollectionMethods {
   /** `POST /v1/generate`. @throws ProblemError, or what `fetch` throws (no connection, aborted) */
   generate(request: GenerateRequestBody, options?: GenerateOptions): Promise<GenerateResponse>;
   /** `POST /v1/generate` with `dry_run`: the plan, and what it costs. @throws as `generate` */
@@ -102,23 +101,18 @@ export function createClient(options: ClientOptions): Client {
   // Wrapped, because browsers refuse a `fetch` that is called as a method of another object.
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
 
-  const get = async <T>(path: string, signal: AbortSignal | undefined): Promise<T> => {
+  const call: Call = async <T>(
+    { method, path }: Address,
+    { signal }: CallOptions = {},
+    body?: unknown,
+  ): Promise<T> => {
     const response = await send(baseUrl + path, {
-      headers: { accept: 'application/json' },
-      ...(signal && { signal }),
-    });
-    await throwIfProblem(response);
-    return (await response.json()) as T;
-  };
-
-  const post = async <T>(path: string, body: unknown, { signal }: CallOptions = {}): Promise<T> => {
-    const response = await send(baseUrl + path, {
-      method: 'POST',
+      ...(method !== 'GET' && { method }),
       headers: {
-        'content-type': 'application/json',
         accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
       },
-      body: JSON.stringify(body),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(signal && { signal }),
     });
     await throwIfProblem(response);
@@ -151,14 +145,14 @@ export function createClient(options: ClientOptions): Client {
   return {
     generate: (request, options) => compute(ADDRESSES.generate.path, request, options),
     embed: (request, options) => compute(ADDRESSES.embed.path, request, options),
-    embedDryRun: (request, options) =>
-      post(ADDRESSES.embed.path, { ...request, dry_run: true }, options),
-    dryRun: (request, options) =>
-      post(ADDRESSES.generate.path, { ...request, dry_run: true }, options),
-    tokenize: (request, options) => post(ADDRESSES.tokenize.path, request, options),
-    detokenize: (request, options) => post(ADDRESSES.detokenize.path, request, options),
-    tokens: (ref, { signal } = {}) => get(fillPath(ADDRESSES.tokens.path, { ref }), signal),
-    models: ({ signal } = {}) => get(ADDRESSES.models.path, signal),
-    modalities: ({ signal } = {}) => get(ADDRESSES.modalities.path, signal),
+    embedDryRun: (request, options) => call(ADDRESSES.embed, options, { ...request, dry_run: true }),
+    dryRun: (request, options) => call(ADDRESSES.generate, options, { ...request, dry_run: true }),
+    tokenize: (request, options) => call(ADDRESSES.tokenize, options, request),
+    detokenize: (request, options) => call(ADDRESSES.detokenize, options, request),
+    tokens: (ref, options) =>
+      call({ method: 'GET', path: fillPath(ADDRESSES.tokens.path, { ref }) }, options),
+    models: (options) => call(ADDRESSES.models, options),
+    modalities: (options) => call(ADDRESSES.modalities, options),
+    ...collectionMethods(call),
   };
 }

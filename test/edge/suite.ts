@@ -6,6 +6,7 @@ import { checkRoutes } from '../support/routeCheck.ts';
 import { bodyTests } from './bodies.ts';
 import { cachingTests } from './caching.ts';
 import { embedTests } from './embed.ts';
+import { collectionTests } from './collections.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { planTests } from './plan.ts';
@@ -77,6 +78,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     bodyTests(fixture);
     securityTests(fixture);
     tokenTests(fixture);
+    collectionTests(fixture);
     planTests(fixture);
     waitingTests(fixture, tellsLeaving);
     cachingTests(fixture);

@@ -6,6 +6,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
+import {
+  type WorkerCollectionRequest,
+  workerCollectionRequestSchema,
+} from '../../shared/api/collectionWork.ts';
 import type { Output } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
@@ -91,6 +95,10 @@ export interface FakeWorker {
   readonly embedAsked: WorkerEmbedRequest[];
   /** Requests to tokenize and detokenize, as sent. */
   readonly tokenAsked: unknown[];
+  /** Operations on collections, as sent. */
+  readonly collectionAsked: WorkerCollectionRequest[];
+  /** What an operation on collections is answered. */
+  collectionAnswer: unknown;
   readonly traces: string[];
   /** Answered instead of a result. */
   failure: Failure | undefined;
@@ -233,6 +241,14 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       const answer = { model: servedBy(fake.model), outputs: Object.fromEntries(outputs) };
       return json(response, 200, answer);
     }
+    if (path === WORKER_ADDRESSES.collections.path) {
+      const asked = JSON.parse(body);
+      workerCollectionRequestSchema.parse(asked);
+      fake.collectionAsked.push(asked);
+      const { failure } = fake;
+      if (failure) return json(response, PROBLEMS[failure.code].status, failure);
+      return json(response, 200, fake.collectionAnswer);
+    }
     json(response, 404, { code: 'not_found', detail: path });
   }
 
@@ -248,6 +264,8 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     embedAsked: [],
     gone: [],
     tokenAsked: [],
+    collectionAsked: [],
+    collectionAnswer: {},
     traces: [],
     failure: undefined,
     gate: undefined,

@@ -14,7 +14,10 @@ const folder = await mkdtemp(join(tmpdir(), 'fourm-collections-'));
 const log: Record<string, unknown>[] = [];
 const opened: Collections[] = [];
 const open = (): Collections => {
-  const collections = openCollections({ uri: folder, storage: {} }, (entry) => void log.push(entry));
+  const collections = openCollections(
+    { uri: folder, storage: {} },
+    (entry) => void log.push(entry),
+  );
   opened.push(collections);
   return collections;
 };
@@ -83,10 +86,7 @@ test('items are kept, replaced, read, listed by id and deleted', async () => {
     ['a', 'b'],
   );
   const second = await collections.items(at, { limit: 2, after: first.next ?? '' });
-  assert.deepEqual(
-    [second.entries.map(({ id }) => id), second.next],
-    [[odd], null],
-  );
+  assert.deepEqual([second.entries.map(({ id }) => id), second.next], [[odd], null]);
   await collections.remove(at, odd);
   assert.equal(await codeOf(collections.remove(at, odd)), 'unknown_item');
   assert.equal(await codeOf(collections.item(at, odd)), 'unknown_item');
@@ -171,13 +171,7 @@ test('collections are listed by name, page by page', async () => {
   const tenant = 'lister';
   for (const name of ['c', 'a', 'b']) await make(name, 2, collections, tenant);
   const first = await collections.list(tenant, { limit: 2 });
-  assert.deepEqual(
-    [first.entries.map(({ name }) => name), first.next],
-    [['a', 'b'], 'b'],
-  );
+  assert.deepEqual([first.entries.map(({ name }) => name), first.next], [['a', 'b'], 'b']);
   const second = await collections.list(tenant, { limit: 2, after: 'b' });
-  assert.deepEqual(
-    [second.entries.map(({ name }) => name), second.next],
-    [['c'], null],
-  );
+  assert.deepEqual([second.entries.map(({ name }) => name), second.next], [['c'], null]);
 });

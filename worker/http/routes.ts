@@ -24,6 +24,7 @@ const BODY_BYTES: Readonly<Record<JobKind, number>> = {
   embed: 64 * MEBIBYTE,
   tokenize: 64 * MEBIBYTE,
   detokenize: 4 * MEBIBYTE,
+  collections: 64 * MEBIBYTE,
 };
 
 const unauthorized = (): FailureError =>

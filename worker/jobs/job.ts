@@ -1,5 +1,6 @@
 /** A job is one piece of work asked of a worker, whoever asks: the edge over HTTP, a queue, a test. */
 import type * as z from 'zod';
+import { workerCollectionRequestSchema } from '../../shared/api/collectionWork.ts';
 import {
   workerDetokenizeRequestSchema,
   workerEmbedRequestSchema,
@@ -13,6 +14,7 @@ export const JOB_SCHEMAS = {
   embed: workerEmbedRequestSchema,
   tokenize: workerTokenizeRequestSchema,
   detokenize: workerDetokenizeRequestSchema,
+  collections: workerCollectionRequestSchema,
 } as const;
 
 export type JobKind = keyof typeof JOB_SCHEMAS;

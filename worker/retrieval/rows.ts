@@ -57,7 +57,7 @@ function cell({ type, field }: Column, metadata: Metadata): unknown {
 }
 
 /** A value of a column as metadata has it. */
-function valueOf({ type }: Column, value: unknown): unknown {
+function metadataValue({ type }: Column, value: unknown): unknown {
   if (type === 'boolean') return value === 1;
   return type === 'integer' ? Number(value) : value;
 }
@@ -122,7 +122,7 @@ export function itemOf(answer: Answer, columns: readonly Column[], withVector: b
   const metadata = columns.flatMap((own) => {
     const value = answer[own.column];
     if (value === null || value === undefined) return [];
-    return [[own.field, valueOf(own, value)] as const];
+    return [[own.field, metadataValue(own, value)] as const];
   });
   return {
     id: String(answer.id),

@@ -9,6 +9,8 @@ import { costOf } from '../../shared/plan/cost.ts';
 import { costOfEmbed, planEmbed } from '../../shared/plan/embed.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import type { JobKind, JobRequest } from '../jobs/job.ts';
+import type { Collections } from '../retrieval/collections.ts';
+import { inputsIn, runCollectionWork } from '../tasks/collections.ts';
 import { runEmbed } from '../tasks/embed.ts';
 import { generateOn } from '../tasks/generate.ts';
 import type { Lender } from '../tasks/lender.ts';
@@ -20,6 +22,7 @@ export interface JobResults {
   readonly embed: EmbedResponse;
   readonly tokenize: TokenizeResponse;
   readonly detokenize: DetokenizeResponse;
+  readonly collections: object;
 }
 
 export interface JobOptions {
@@ -27,15 +30,22 @@ export interface JobOptions {
   readonly signal: AbortSignal;
   /** All models: a target may need another than the request's own. */
   readonly lender: Lender;
+  /** Absent where the worker keeps none. */
+  readonly collections?: (() => Collections) | undefined;
   /** Called after each decoding step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
+
+/** Work that names no model may need none. */
+export type ModelOf<K extends JobKind> = JobRequest<K>['model'] extends string
+  ? Model
+  : Model | undefined;
 
 interface JobType<K extends JobKind> {
   /** @throws FailureError for what is wrong with the request; the signal's reason */
   readonly run: (
     request: JobRequest<K>,
-    model: Model,
+    model: ModelOf<K>,
     options: JobOptions,
   ) => Promise<JobResults[K]>;
   /** What is logged of a request beside its model. */
@@ -43,7 +53,7 @@ interface JobType<K extends JobKind> {
   /** What is logged of a result. */
   readonly usage: (result: JobResults[K]) => object;
   /** What it brings to the gate. @throws FailureError for what is wrong with the request */
-  readonly load: (request: JobRequest<K>, model: Model, models: readonly Model[]) => Load;
+  readonly load: (request: JobRequest<K>, model: ModelOf<K>, models: readonly Model[]) => Load;
   /** Milliseconds that the caller gives it, counted from its arrival. */
   readonly deadline: (request: JobRequest<K>) => number | undefined;
 }
@@ -103,6 +113,18 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
       await lender.use(model, (own) => runDetokenize(request, own, signal)),
     load: () => TOKENIZED,
     entry: nothing,
+    usage: nothing,
+    deadline: none,
+  },
+  collections: {
+    run: async ({ tenant, operation }, model, options) =>
+      await runCollectionWork(operation, { ...options, tenant, model }),
+    load: ({ tenant, operation }) => ({
+      tokens: TOKENIZED.tokens * Math.max(1, inputsIn(operation)),
+      priority: 'interactive',
+      tenant,
+    }),
+    entry: ({ operation }) => ({ did: operation.do }),
     usage: nothing,
     deadline: none,
   },

@@ -3,7 +3,6 @@
  * and logs what became of it. It knows nothing of how the job came or how its outcome is told.
  */
 import type { Progress } from '../../shared/api/generate.ts';
-import type { Model } from '../../shared/api/models.ts';
 import {
   type Failure,
   FailureError,
@@ -17,7 +16,7 @@ import { ThreadEndedError } from '../session/types.ts';
 import type { Lender } from '../tasks/lender.ts';
 import { boundModel } from './boundModel.ts';
 import { jobSignal, untilAborted } from './jobSignal.ts';
-import { JOBS, type JobResults } from './jobs.ts';
+import { JOBS, type JobResults, type ModelOf } from './jobs.ts';
 import { assertServing, type JobServices } from './services.ts';
 
 export interface RunJobOptions<K extends JobKind = JobKind> {
@@ -44,9 +43,13 @@ interface Attempt<K extends JobKind> {
   readonly onProgress: RunJobOptions['onProgress'];
 }
 
+/** The model that a job names; work that names none may need none. @throws FailureError `model_not_loaded` */
+const modelOf = <K extends JobKind>(registry: JobServices['registry'], { request }: Job<K>) =>
+  (request.model === undefined ? undefined : registry.find(request.model)) as ModelOf<K>;
+
 /** Runs it once; the graphs of the models that it uses are bound to the job's signal. */
 async function attempt<K extends JobKind>({
-  services: { registry },
+  services: { registry, collections },
   job,
   signal,
   onProgress,
@@ -55,8 +58,8 @@ async function attempt<K extends JobKind>({
     descriptions: registry.descriptions(),
     use: (wanted, work) => registry.use(wanted, signal, (own) => work(boundModel(own, signal))),
   };
-  const model = registry.find(job.request.model);
-  return await JOBS[job.kind].run(job.request, model, { signal, lender, onProgress });
+  const model = modelOf(registry, job);
+  return await JOBS[job.kind].run(job.request, model, { signal, lender, collections, onProgress });
 }
 
 /** Runs it again, once, when a thread died under it: that was most likely another's doing. */
@@ -71,7 +74,7 @@ async function attemptTwice<K extends JobKind>(given: Attempt<K>): Promise<JobRe
   } catch (cause) {
     if (!(cause instanceof ThreadEndedError)) throw cause;
     const { model } = given.job.request;
-    const detail = `the model ${model} stopped working twice under this request; it is loaded again`;
+    const detail = `the model ${model ?? 'of this request'} stopped working twice under this request; it is loaded again`;
     throw refusal('not_ready', detail, undefined, { cause, retryAfterSeconds: 5 });
   }
 }
@@ -94,10 +97,10 @@ export async function runJob<K extends JobKind>(
   const sources = [options.signal, services.stopped];
   const deadline = milliseconds === undefined ? undefined : { milliseconds, arrived };
   const { signal, release } = jobSignal(sources, deadline);
-  let model: Model | undefined;
+  let model: ModelOf<K> | undefined;
   try {
     assertServing(services);
-    model = services.registry.find(name);
+    model = modelOf(services.registry, job);
     const load = type.load(job.request, model, services.registry.descriptions());
     const leave = await services.gate.enter(signal, load);
     const waited = elapsed();

@@ -2,12 +2,15 @@
 import { refusal } from '../../shared/api/problem.ts';
 import type { Log } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { Collections } from '../retrieval/collections.ts';
 import type { Gate } from './gate.ts';
 
 export interface JobServices {
   readonly gate: Gate;
   readonly log: Log;
   readonly registry: Registry;
+  /** Opens the collections at the first call; absent where the worker keeps none. */
+  readonly collections?: (() => Collections) | undefined;
   /** True once the worker takes no more jobs. */
   readonly isStopping: () => boolean;
   /** Aborts when jobs that still run have to end, with the failure that their callers are told. */

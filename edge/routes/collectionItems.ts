@@ -1,0 +1,39 @@
+/** `/v1/collections/{name}/items`: added, listed, looked at, deleted. */
+import {
+  addItemsRequestSchema,
+  addItemsResponseSchema,
+  deletedSchema,
+  itemSchema,
+  itemsResponseSchema,
+} from '../../shared/api/collections.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { readRequest } from '../body/read.ts';
+import { askCollections, itemIdOf, nameOf, pageOf } from '../collections.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+
+export function createItemRoutes(services: Services) {
+  async function add(c: EdgeContext): Promise<Response> {
+    const name = nameOf(c);
+    const { value, files } = await readRequest(c.req.raw, c.get('body'));
+    const { items } = parseBody(addItemsRequestSchema, value);
+    const operation = { do: 'add', name, items } as const;
+    return c.json(await askCollections(c, services, operation, addItemsResponseSchema, { files }));
+  }
+
+  return {
+    addItems: add,
+    items: async (c: EdgeContext): Promise<Response> => {
+      const operation = { do: 'items', name: nameOf(c), ...pageOf(c) } as const;
+      return c.json(await askCollections(c, services, operation, itemsResponseSchema));
+    },
+    item: async (c: EdgeContext): Promise<Response> => {
+      const operation = { do: 'item', name: nameOf(c), id: itemIdOf(c) } as const;
+      return c.json(await askCollections(c, services, operation, itemSchema));
+    },
+    deleteItem: async (c: EdgeContext): Promise<Response> => {
+      const operation = { do: 'remove', name: nameOf(c), id: itemIdOf(c) } as const;
+      return c.json(await askCollections(c, services, operation, deletedSchema));
+    },
+  };
+}

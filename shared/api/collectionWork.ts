@@ -1,0 +1,43 @@
+/** What an edge asks of a worker about collections: one kind of work with many operations. */
+import * as z from 'zod';
+import {
+  collectionNameSchema,
+  createCollectionRequestSchema,
+  givenItemSchema,
+  itemIdSchema,
+  MOST_ITEMS,
+} from './collections.ts';
+import { searchRequestSchema } from './search.ts';
+
+const page = { after: z.string().max(1024).optional(), limit: z.number().int().min(1).max(1000) };
+const name = collectionNameSchema;
+/** Whose inputs were planned: another collection of the name is not meant. */
+const uid = z.string().max(64).optional();
+
+export const collectionOperationSchema = z.discriminatedUnion('do', [
+  z.object({ do: z.literal('create'), request: createCollectionRequestSchema }),
+  z.object({ do: z.literal('list'), ...page }),
+  z.object({ do: z.literal('get'), name }),
+  z.object({ do: z.literal('drop'), name }),
+  z.object({
+    do: z.literal('add'),
+    name,
+    uid,
+    items: z.array(givenItemSchema).min(1).max(MOST_ITEMS),
+  }),
+  z.object({ do: z.literal('items'), name, ...page }),
+  z.object({ do: z.literal('item'), name, id: itemIdSchema }),
+  z.object({ do: z.literal('remove'), name, id: itemIdSchema }),
+  z.object({ do: z.literal('search'), name, uid, request: searchRequestSchema }),
+]);
+export type CollectionOperation = z.output<typeof collectionOperationSchema>;
+
+export const workerCollectionRequestSchema = z.object({
+  request_id: z.string(),
+  /** Whose collections they are. */
+  tenant: z.string().min(1).max(128),
+  /** What makes vectors of inputs; absent where none have to be made. */
+  model: z.string().optional(),
+  operation: collectionOperationSchema,
+});
+export type WorkerCollectionRequest = z.input<typeof workerCollectionRequestSchema>;

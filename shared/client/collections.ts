@@ -1,0 +1,75 @@
+/** The client's methods for collections. */
+import { ADDRESSES, fillPath } from '../api/addresses.ts';
+import type {
+  AddItemsRequestBody,
+  AddItemsResponse,
+  Collection,
+  CollectionsResponse,
+  CreateCollectionRequestBody,
+  Deleted,
+  Item,
+  ItemsResponse,
+} from '../api/collections.ts';
+import type { SearchRequestBody, SearchResponse } from '../api/search.ts';
+import type { Address, Call, CallOptions } from './call.ts';
+
+export interface PageOptions extends CallOptions {
+  readonly limit?: number;
+  /** `next` of the page before. */
+  readonly after?: string;
+}
+
+/** Every method throws as `Client.generate` does. */
+export interface CollectionMethods {
+  /** `POST /v1/collections` */
+  createCollection(
+    request: CreateCollectionRequestBody,
+    options?: CallOptions,
+  ): Promise<Collection>;
+  /** `GET /v1/collections` */
+  collections(options?: PageOptions): Promise<CollectionsResponse>;
+  /** `GET /v1/collections/{name}` */
+  collection(name: string, options?: CallOptions): Promise<Collection>;
+  /** `DELETE /v1/collections/{name}` */
+  deleteCollection(name: string, options?: CallOptions): Promise<Deleted>;
+  /** `POST /v1/collections/{name}/items` */
+  addItems(
+    name: string,
+    items: AddItemsRequestBody['items'],
+    options?: CallOptions,
+  ): Promise<AddItemsResponse>;
+  /** `GET /v1/collections/{name}/items` */
+  items(name: string, options?: PageOptions): Promise<ItemsResponse>;
+  /** `GET /v1/collections/{name}/items/{id}` */
+  item(name: string, id: string, options?: CallOptions): Promise<Item>;
+  /** `DELETE /v1/collections/{name}/items/{id}` */
+  deleteItem(name: string, id: string, options?: CallOptions): Promise<Deleted>;
+  /** `POST /v1/collections/{name}/search` */
+  search(name: string, request: SearchRequestBody, options?: CallOptions): Promise<SearchResponse>;
+}
+
+export function collectionMethods(call: Call): CollectionMethods {
+  const at = ({ method, path }: Address, steps: Readonly<Record<string, string>>): Address => ({
+    method,
+    path: fillPath(path, steps),
+  });
+  const page = (address: Address, { limit, after }: PageOptions = {}): Address => {
+    const query = new URLSearchParams({
+      ...(limit !== undefined && { limit: String(limit) }),
+      ...(after !== undefined && { after }),
+    }).toString();
+    return { ...address, path: address.path + (query && `?${query}`) };
+  };
+  const A = ADDRESSES;
+  return {
+    createCollection: (request, options) => call(A.createCollection, options, request),
+    collections: (options) => call(page(A.collections, options), options),
+    collection: (name, options) => call(at(A.collection, { name }), options),
+    deleteCollection: (name, options) => call(at(A.deleteCollection, { name }), options),
+    addItems: (name, items, options) => call(at(A.addItems, { name }), options, { items }),
+    items: (name, options) => call(page(at(A.items, { name }), options), options),
+    item: (name, id, options) => call(at(A.item, { name, id }), options),
+    deleteItem: (name, id, options) => call(at(A.deleteItem, { name, id }), options),
+    search: (name, request, options) => call(at(A.search, { name }), options, request),
+  };
+}

@@ -1,0 +1,119 @@
+/** Inputs, items and ready vectors -> vectors of length 1, and what is answered to a search with them. */
+import type { Vector } from '../../shared/api/collections.ts';
+import type { InputValue } from '../../shared/api/inputs.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import type { MixPart, SearchRequest, SearchResponse } from '../../shared/api/search.ts';
+import type { Collections } from '../retrieval/collections.ts';
+import type { Description } from '../retrieval/description.ts';
+import type { Reference } from '../retrieval/tables.ts';
+import { cosine, mixed, numbersOf, unit } from '../retrieval/vectors.ts';
+import type { Lender } from './lender.ts';
+
+type Path = readonly PropertyKey[];
+
+/** What makes vectors of inputs. */
+export interface Vectorising {
+  readonly lender: Lender;
+  /** The model of the collection; undefined where no inputs were given. */
+  readonly model: Model | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface Source {
+  readonly inputs?: Readonly<Record<string, InputValue>> | undefined;
+  readonly vector?: Vector | undefined;
+}
+
+export interface Vectorised {
+  /** (D), of length 1. */
+  readonly vector: Float32Array;
+  /** Tokens that were predicted for it. */
+  readonly tokens?: readonly number[] | undefined;
+}
+
+/**
+ * A vector for each source; those of inputs are made together.
+ * @throws FailureError `invalid_vector`, `invalid_request` where the collection takes no inputs; as `embed`
+ */
+export async function vectorsOf(
+  sources: readonly { readonly source: Source; readonly path: Path }[],
+  { dimensions, name }: Description,
+  _context: Vectorising,
+): Promise<Vectorised[]> {
+  return sources.map(({ source: { vector }, path }) => {
+    if (!vector) {
+      const detail = `the collection ${name} takes ready vectors alone, since it has no model`;
+      throw refusal('invalid_request', detail, pointerTo(...path, 'inputs'));
+    }
+    const at = [...path, 'vector'];
+    return { vector: unit(numbersOf(vector, dimensions, at), at) };
+  });
+}
+
+interface Part extends MixPart {
+  readonly path: Path;
+}
+
+const fromOf = ({ inputs, item }: MixPart) => (inputs ? 'inputs' : item ? 'item' : 'vector');
+
+/** A single thing that is asked for counts as a mix of one. */
+const partsOf = ({ mix, inputs, item, vector }: SearchRequest): Part[] =>
+  mix?.map((part, index) => ({ ...part, path: ['mix', index] })) ?? [
+    { inputs, item, vector, weight: 1, path: [] },
+  ];
+
+/** @throws FailureError as `Collections.search`, `vectorsOf`, and `unknown_item` */
+export async function answerQuestion(
+  reference: Reference,
+  request: SearchRequest,
+  collections: Collections,
+  context: Vectorising,
+): Promise<SearchResponse> {
+  const description = await collections.describe(reference);
+  const parts = partsOf(request);
+  const made = parts.filter(({ item }) => item === undefined);
+  const vectors = await vectorsOf(
+    made.map((part) => ({ source: part, path: part.path })),
+    description,
+    context,
+  );
+  const weighed = await Promise.all(
+    parts.map(async (part) => {
+      const { item, path, weight } = part;
+      const own =
+        item === undefined
+          ? vectors[made.indexOf(part)]
+          : { vector: await collections.vector(reference, item, [...path, 'item']) };
+      if (!own) throw new Error('a part of a search came without its vector');
+      return { ...own, weight, from: fromOf(part) } as const;
+    }),
+  );
+  const vector = mixed(weighed, request.mix ? ['mix'] : []);
+  const { k, filter, vectors: withVectors, explain } = request;
+  const found = await collections.search(reference, { vector, k, filter, vectors: withVectors });
+  const { results, items, matching, settings } = found;
+  return {
+    results: [...results],
+    ...(explain && {
+      explain: {
+        method: settings ? 'index' : 'exact',
+        items,
+        matching,
+        ...(settings && {
+          nprobes: settings.nprobes,
+          refine_factor: settings.refine,
+          recall_at_10: settings.recall,
+        }),
+        vector: Array.from(vector),
+        parts: weighed.map(({ weight, from, vector: own, tokens }) => ({
+          weight,
+          from,
+          cosine: cosine(own, vector),
+          ...(tokens && { tokens: [...tokens] }),
+        })),
+      },
+    }),
+  };
+}
