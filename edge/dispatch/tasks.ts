@@ -1,8 +1,8 @@
 /** The kinds of work that a worker does: where each is asked for, and what is answered. */
 import type * as z from 'zod';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
-import { type EmbedResponse, embedResponseSchema } from '../../shared/api/embed.ts';
 import type { WorkerCollectionRequest } from '../../shared/api/collectionWork.ts';
+import { type EmbedResponse, embedResponseSchema } from '../../shared/api/embed.ts';
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import type { Outcome } from '../../shared/api/problem.ts';
 import {

@@ -7,8 +7,10 @@ import {
   itemsResponseSchema,
 } from '../../shared/api/collections.ts';
 import { parseBody } from '../../shared/api/parse.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
 import { readRequest } from '../body/read.ts';
-import { askCollections, itemIdOf, nameOf, pageOf } from '../collections.ts';
+import { askCollections, itemIdOf, nameOf, pageOf } from '../collections/ask.ts';
+import { readyInputs } from '../collections/inputs.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
@@ -17,8 +19,11 @@ export function createItemRoutes(services: Services) {
     const name = nameOf(c);
     const { value, files } = await readRequest(c.req.raw, c.get('body'));
     const { items } = parseBody(addItemsRequestSchema, value);
-    const operation = { do: 'add', name, items } as const;
-    return c.json(await askCollections(c, services, operation, addItemsResponseSchema, { files }));
+    const at = (index: number): string => pointerTo('items', index);
+    const { holders, model } = await readyInputs(c, services, name, items, at, files);
+    const operation = { do: 'add', name, items: holders } as const;
+    const options = { files, model };
+    return c.json(await askCollections(c, services, operation, addItemsResponseSchema, options));
   }
 
   return {

@@ -7,7 +7,9 @@ import {
 } from '../../shared/api/collections.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { readRequest } from '../body/read.ts';
-import { askCollections, nameOf, pageOf } from '../collections.ts';
+import { askCollections, nameOf, pageOf } from '../collections/ask.ts';
+import { settleCollection } from '../collections/settle.ts';
+import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
@@ -16,7 +18,9 @@ export function createCollectionRoutes(services: Services) {
     createCollection: async (c: EdgeContext): Promise<Response> => {
       const { value } = await readRequest(c.req.raw, c.get('body'));
       const request = parseBody(createCollectionRequestSchema, value);
-      return c.json(await askCollections(c, services, { do: 'create', request }, collectionSchema));
+      const settled = await settleCollection(request, () => loadedModels(c, services));
+      const operation = { do: 'create', ...settled } as const;
+      return c.json(await askCollections(c, services, operation, collectionSchema));
     },
     collections: async (c: EdgeContext): Promise<Response> =>
       c.json(

@@ -1,17 +1,41 @@
 /** `POST /v1/collections/{name}/search`: the items nearest to what is asked for. */
 import { parseBody } from '../../shared/api/parse.ts';
-import { searchRequestSchema, searchResponseSchema } from '../../shared/api/search.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
+import {
+  type SearchRequest,
+  searchRequestSchema,
+  searchResponseSchema,
+} from '../../shared/api/search.ts';
+import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
-import { askCollections, nameOf } from '../collections.ts';
+import { askCollections, nameOf } from '../collections/ask.ts';
+import { readyInputs } from '../collections/inputs.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
 export function createSearchRoute(services: Services) {
+  /** The request with its inputs as a worker takes them, and the model that they need. */
+  async function ready(c: EdgeContext, name: string, request: SearchRequest, files: Files) {
+    const { mix } = request;
+    if (mix) {
+      const at = (index: number): string => pointerTo('mix', index);
+      const { holders, model } = await readyInputs(c, services, name, mix, at, files);
+      return { request: { ...request, mix: holders }, model };
+    }
+    const { holders, model } = await readyInputs(c, services, name, [request], () => '', files);
+    return { request: holders[0] ?? request, model };
+  }
+
   return async (c: EdgeContext): Promise<Response> => {
     const name = nameOf(c);
-    const { value, files } = await readRequest(c.req.raw, c.get('body'));
-    const request = parseBody(searchRequestSchema, value);
+    const { form } = ROUTES.search.request;
+    const { value, files } = await readRequest(c.req.raw, c.get('body'), form);
+    const parsed = parseBody(searchRequestSchema, value);
+    const { request, model } = await ready(c, name, parsed, files);
     const operation = { do: 'search', name, request } as const;
-    return c.json(await askCollections(c, services, operation, searchResponseSchema, { files }));
+    return c.json(
+      await askCollections(c, services, operation, searchResponseSchema, { files, model }),
+    );
   };
 }

@@ -14,6 +14,7 @@ import {
   itemsResponseSchema,
   pageSizeSchema,
 } from './collections.ts';
+import { describeForm, formOf } from './form.ts';
 import type { Route } from './route.ts';
 import { searchRequestSchema, searchResponseSchema } from './search.ts';
 import { BODY_PROBLEMS, INPUT_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
@@ -36,6 +37,8 @@ const PAGE = [
 const PLACE_PROBLEMS = ['no_collections', 'store_unavailable', ...WORKER_PROBLEMS] as const;
 const COLLECTION_PROBLEMS = ['invalid_request', 'unknown_collection', ...PLACE_PROBLEMS] as const;
 
+const searchForm = formOf(searchRequestSchema);
+
 export const COLLECTION_ROUTES = {
   createCollection: {
     id: 'createCollection',
@@ -45,7 +48,15 @@ export const COLLECTION_ROUTES = {
     description: 'What its vectors are, and which metadata items can have, is fixed from then on.',
     request: { json: createCollectionRequestSchema },
     response: { 'application/json': collectionSchema },
-    problems: [...BODY_PROBLEMS, 'collection_exists', ...PLACE_PROBLEMS],
+    problems: [
+      ...BODY_PROBLEMS,
+      'collection_exists',
+      'unknown_target',
+      'input_only',
+      'invalid_target',
+      'no_tokenizer',
+      ...PLACE_PROBLEMS,
+    ],
   },
   collections: {
     id: 'collections',
@@ -127,10 +138,11 @@ export const COLLECTION_ROUTES = {
     tag: 'collections',
     summary: 'The items nearest to what is asked for',
     description:
+      `${describeForm(searchForm)} ` +
       'Asks with inputs, an item, a ready vector, or a `mix` of them by weight; a weight below 0 pushes away. ' +
       '`filter` leaves items out by their metadata before they are compared.',
     parameters: [NAME],
-    request: { json: searchRequestSchema },
+    request: { json: searchRequestSchema, form: searchForm },
     response: { 'application/json': searchResponseSchema },
     problems: [
       ...BODY_PROBLEMS,

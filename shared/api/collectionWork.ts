@@ -2,10 +2,12 @@
 import * as z from 'zod';
 import {
   collectionNameSchema,
-  createCollectionRequestSchema,
   givenItemSchema,
   itemIdSchema,
+  MOST_DIMENSIONS,
   MOST_ITEMS,
+  metadataSchemaSchema,
+  settledEmbeddingSchema,
 } from './collections.ts';
 import { searchRequestSchema } from './search.ts';
 
@@ -15,7 +17,13 @@ const name = collectionNameSchema;
 const uid = z.string().max(64).optional();
 
 export const collectionOperationSchema = z.discriminatedUnion('do', [
-  z.object({ do: z.literal('create'), request: createCollectionRequestSchema }),
+  z.object({
+    do: z.literal('create'),
+    name,
+    embedding: settledEmbeddingSchema,
+    dimensions: z.number().int().min(1).max(MOST_DIMENSIONS),
+    metadata: metadataSchemaSchema,
+  }),
   z.object({ do: z.literal('list'), ...page }),
   z.object({ do: z.literal('get'), name }),
   z.object({ do: z.literal('drop'), name }),
@@ -30,6 +38,9 @@ export const collectionOperationSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('remove'), name, id: itemIdSchema }),
   z.object({ do: z.literal('search'), name, uid, request: searchRequestSchema }),
 ]);
+/** A collection to make, with everything settled. */
+export type NewCollection = Omit<Extract<CollectionOperation, { do: 'create' }>, 'do'>;
+
 export type CollectionOperation = z.output<typeof collectionOperationSchema>;
 
 export const workerCollectionRequestSchema = z.object({

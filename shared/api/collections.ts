@@ -1,6 +1,8 @@
 /** `/v1/collections`: what a collection is, and the items in it. `search.ts` has what is asked of one. */
 import * as z from 'zod';
+import { embedRequestSchema } from './embed.ts';
 import { fieldNameSchema, scalarSchema } from './filters.ts';
+import { modelNameSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
 
 export const collectionNameSchema = z
@@ -82,6 +84,8 @@ export const metadataSchemaSchema = z
   )
   .describe('Field -> what it takes. Every field may be left out of an item');
 
+const settings = embedRequestSchema.shape;
+
 /** What the items' vectors are. */
 export const embeddingSchema = z
   .union(
@@ -90,8 +94,29 @@ export const embeddingSchema = z
         kind: z.literal('vector').describe('Ready vectors of any origin'),
         dimensions: z.number().int().min(1).max(MOST_DIMENSIONS).describe('Numbers of each vector'),
       }),
+      z.strictObject({
+        kind: z
+          .literal('target')
+          .describe('A global embedding that a model predicts from any inputs'),
+        model: modelNameSchema,
+        target: z.string().min(1).max(64).describe('Such as dinov2_global'),
+        steps: settings.steps,
+        samples: settings.samples,
+        guidance_scale: settings.guidance_scale,
+        ready_vectors: z
+          .enum(['raw', 'tokenized'])
+          .default('raw')
+          .describe(
+            "Ready vectors are taken as they are, or passed through the target's tokenizer first, so that they " +
+              'have lost what predicted ones lack',
+          ),
+      }),
+      z.strictObject({
+        kind: z.literal('features').describe("The mean of the encoder's features over all tokens"),
+        model: modelNameSchema,
+      }),
     ],
-    'must be {"kind": "vector", "dimensions": N}',
+    'must have a kind: vector, target or features',
   )
   .meta({ id: 'CollectionEmbedding', description: "What the items' vectors are" });
 export type CollectionEmbedding = z.output<typeof embeddingSchema>;
@@ -111,11 +136,26 @@ export type CreateCollectionRequest = z.output<typeof createCollectionRequestSch
 
 const count = z.number().int().min(0);
 
-const settledEmbeddingSchema = z
+export const settledEmbeddingSchema = z
   .object({
-    kind: z.enum(['vector']).describe('Where vectors come from'),
+    kind: z.enum(['vector', 'target', 'features']).describe('Where vectors come from'),
+    dimensions: count.optional().describe('Numbers of each ready vector'),
+    model: z.string().optional().describe('The model that makes vectors of inputs'),
+    digest: z.string().optional().describe("Hash of that model's weights and settings"),
+    target: z.string().optional().describe('The global embedding that it predicts'),
+    steps: count.optional().describe('Decoding steps of the target'),
+    samples: count.optional().describe('Predictions of each item, whose mean direction is kept'),
+    guidance_scale: z.number().optional().describe('Guidance towards all inputs together'),
+    ready_vectors: z
+      .string()
+      .optional()
+      .describe('Whether ready vectors pass through the tokenizer'),
   })
-  .meta({ id: 'SettledEmbedding', description: "What the items' vectors are, with all that was filled in" });
+  .meta({
+    id: 'SettledEmbedding',
+    description: "What the items' vectors are, with all that was filled in",
+  });
+export type SettledEmbedding = z.output<typeof settledEmbeddingSchema>;
 
 const settledFieldSchema = z
   .object({

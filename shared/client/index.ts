@@ -23,8 +23,8 @@ import type { Address, Call, CallOptions } from './call.ts';
 import { type CollectionMethods, collectionMethods } from './collections.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 
-export type { CallOptions } from './call.ts';
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
+export type { CallOptions } from './call.ts';
 export { ProblemError } from './problem.ts';
 
 export interface ClientOptions {

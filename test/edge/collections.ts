@@ -43,11 +43,10 @@ export function collectionTests(f: Fixture): void {
     assert.equal(asked()?.tenant, 'default');
     assert.deepEqual(asked()?.operation, {
       do: 'create',
-      request: {
-        name: 'a',
-        embedding: { kind: 'vector', dimensions: 3 },
-        metadata: { year: { type: 'integer', filter: true } },
-      },
+      name: 'a',
+      embedding: { kind: 'vector', dimensions: 3 },
+      dimensions: 3,
+      metadata: { year: { type: 'integer', filter: true } },
     });
     assert.deepEqual(await collection('a'), COLLECTION);
     const page = { collections: [made], next: 'a' };

@@ -39,7 +39,7 @@ const METADATA = {
 
 async function make(name: string, dimensions = 4, own = collections, tenant = TENANT) {
   const embedding = { kind: 'vector' as const, dimensions };
-  await own.create(tenant, { name, embedding, metadata: METADATA }, dimensions);
+  await own.create(tenant, { name, embedding, dimensions, metadata: METADATA });
   return { tenant, description: await own.describe({ tenant, name }) };
 }
 const row = (id: string, numbers: readonly number[], metadata: Row['metadata'] = {}): Row => ({

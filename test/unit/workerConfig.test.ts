@@ -11,6 +11,7 @@ test('defaults', () => {
     host: '127.0.0.1',
     modelsFolder: '/models',
     modelStore: undefined,
+    collections: undefined,
     modelsHub: [],
     hubEnvironment: {},
     modelCache: '.data/model-cache',
@@ -44,6 +45,27 @@ test('every mistake is named, and no secret is shown', () => {
         'FOURM_DEVICE: has to be cpu, cuda, or cuda:N',
       ].every((name) => error.message.includes(name)) && !error.message.includes('hunter2'),
   );
+});
+
+test('collections lie in a folder, or in a bucket with its keys', () => {
+  const place = (more: Record<string, string>) =>
+    parseWorkerConfig({ ...needed, ...more }).collections;
+  assert.deepEqual(place({ FOURM_COLLECTIONS: '/c' }), { uri: '/c', storage: {} });
+  const bucket = { FOURM_COLLECTIONS: 's3://bucket/prefix' };
+  assert.throws(() => place(bucket), /S3_ACCESS_KEY_ID: is needed/);
+  assert.throws(() => place({ FOURM_COLLECTIONS: 'gs://bucket' }), /FOURM_COLLECTIONS: has to be/);
+  const keys = { S3_ACCESS_KEY_ID: 'k', S3_SECRET_ACCESS_KEY: 's', S3_ENDPOINT: 'http://h:9' };
+  assert.deepEqual(place({ ...bucket, ...keys }), {
+    uri: 's3://bucket/prefix',
+    storage: {
+      aws_access_key_id: 'k',
+      aws_secret_access_key: 's',
+      region: 'us-east-1',
+      endpoint: 'http://h:9',
+      allow_http: 'true',
+      virtual_hosted_style_request: 'false',
+    },
+  });
 });
 
 test('a device is named, with the number of its card', () => {

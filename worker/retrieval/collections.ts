@@ -2,12 +2,8 @@
  * Collections of items with vectors, of many tenants. Several workers may share a place: whatever one has
  * committed is what the others read next, and none undoes what another did.
  */
-import type {
-  Collection,
-  CollectionIndex,
-  CreateCollectionRequest,
-  Item,
-} from '../../shared/api/collections.ts';
+import type { Collection, CollectionIndex, Item } from '../../shared/api/collections.ts';
+import type { NewCollection } from '../../shared/api/collectionWork.ts';
 import type { Filter } from '../../shared/api/filters.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
@@ -43,8 +39,8 @@ export interface Asked extends Omit<Question, 'condition'> {
  * `store_unavailable` where the place cannot be used.
  */
 export interface Collections {
-  /** @param dimensions of its vectors. @throws FailureError `collection_exists` */
-  create(tenant: string, request: CreateCollectionRequest, dimensions: number): Promise<Collection>;
+  /** @throws FailureError `collection_exists` */
+  create(tenant: string, collection: NewCollection): Promise<Collection>;
   describe(reference: Reference): Promise<Description>;
   get(reference: Reference): Promise<Collection>;
   list(tenant: string, page: PageWish): Promise<Page<Collection>>;
@@ -124,9 +120,9 @@ export function openCollections(place: CollectionsPlace, log: Log): Collections 
     columnsOf(description).map(({ column }) => column);
 
   return {
-    async create(tenant, request, dimensions) {
-      const { uid } = await tables.create(tenant, request, dimensions);
-      return await get({ tenant, name: request.name, uid });
+    async create(tenant, collection) {
+      const { uid, name } = await tables.create(tenant, collection);
+      return await get({ tenant, name, uid });
     },
     describe: (reference) => tables.use(reference, async ({ description }) => description),
     get,

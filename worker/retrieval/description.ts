@@ -1,9 +1,9 @@
 /** What a collection was made as, which its table carries, and the table's columns. */
 import * as z from 'zod';
 import {
-  embeddingSchema,
   type MetadataField,
   metadataFieldSchema,
+  settledEmbeddingSchema,
 } from '../../shared/api/collections.ts';
 import { loadLance, type Schema, type Table } from './lance.ts';
 
@@ -13,7 +13,7 @@ export const descriptionSchema = z.object({
   uid: z.string(),
   name: z.string(),
   created_at: z.string(),
-  embedding: embeddingSchema,
+  embedding: settledEmbeddingSchema,
   dimensions: z.number().int().min(1),
   metadata: z.record(z.string(), metadataFieldSchema),
 });

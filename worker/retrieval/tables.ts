@@ -1,6 +1,6 @@
 /** Collections as tables: made, found, listed, dropped. A table is opened for each use, so that none is stale. */
 import { randomUUID } from 'node:crypto';
-import type { CreateCollectionRequest } from '../../shared/api/collections.ts';
+import type { NewCollection } from '../../shared/api/collectionWork.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { type Description, readDescription, type Tuning, tableSchema } from './description.ts';
 import { asRefusal, isAbsent, isPresent, unknownCollection } from './failures.ts';
@@ -23,11 +23,7 @@ export interface Reference {
 
 export interface Tables {
   /** @throws FailureError `collection_exists` */
-  create(
-    tenant: string,
-    request: CreateCollectionRequest,
-    dimensions: number,
-  ): Promise<Description>;
+  create(tenant: string, collection: NewCollection): Promise<Description>;
   /** The result of the work. @throws FailureError `unknown_collection`, `store_unavailable`; as the work */
   use<T>(reference: Reference, work: (opened: Opened) => Promise<T>): Promise<T>;
   /** Names in order. */
@@ -38,7 +34,7 @@ export interface Tables {
 
 export function createTables(databases: Databases): Tables {
   return {
-    async create(tenant, { name, embedding, metadata }, dimensions) {
+    async create(tenant, { name, embedding, dimensions, metadata }) {
       const description: Description = {
         format: 1,
         uid: randomUUID(),

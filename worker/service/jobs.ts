@@ -117,8 +117,8 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
     deadline: none,
   },
   collections: {
-    run: async ({ tenant, operation }, model, options) =>
-      await runCollectionWork(operation, { ...options, tenant, model }),
+    run: async ({ tenant, operation }, _, options) =>
+      await runCollectionWork(operation, { ...options, tenant }),
     load: ({ tenant, operation }) => ({
       tokens: TOKENIZED.tokens * Math.max(1, inputsIn(operation)),
       priority: 'interactive',

@@ -16,10 +16,10 @@ import type { SearchResponse } from '../../shared/api/search.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import type { Collections } from '../retrieval/collections.ts';
 import { assertMetadata, type Row } from '../retrieval/rows.ts';
-import { answerQuestion, type Vectorising, vectorsOf } from './questions.ts';
+import { answerQuestion } from './questions.ts';
+import { type Vectorising, vectorsOf } from './vectorise.ts';
 
 export interface CollectionContext extends Vectorising {
-  readonly tenant: string;
   /** Absent where the worker keeps none. */
   readonly collections?: (() => Collections) | undefined;
 }
@@ -91,10 +91,8 @@ export async function runCollectionWork(
   }
   const collections = context.collections();
   switch (operation.do) {
-    case 'create': {
-      const { embedding } = operation.request;
-      return await collections.create(tenant, operation.request, embedding.dimensions);
-    }
+    case 'create':
+      return await collections.create(tenant, operation);
     case 'list': {
       const { entries, next } = await collections.list(tenant, operation);
       return { collections: [...entries], next };

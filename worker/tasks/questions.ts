@@ -1,56 +1,11 @@
 /** Inputs, items and ready vectors -> vectors of length 1, and what is answered to a search with them. */
-import type { Vector } from '../../shared/api/collections.ts';
-import type { InputValue } from '../../shared/api/inputs.ts';
-import type { Model } from '../../shared/api/models.ts';
-import { pointerTo } from '../../shared/api/pointer.ts';
-import { refusal } from '../../shared/api/problem.ts';
 import type { MixPart, SearchRequest, SearchResponse } from '../../shared/api/search.ts';
 import type { Collections } from '../retrieval/collections.ts';
-import type { Description } from '../retrieval/description.ts';
 import type { Reference } from '../retrieval/tables.ts';
-import { cosine, mixed, numbersOf, unit } from '../retrieval/vectors.ts';
-import type { Lender } from './lender.ts';
+import { cosine, mixed } from '../retrieval/vectors.ts';
+import { type Vectorising, vectorsOf } from './vectorise.ts';
 
 type Path = readonly PropertyKey[];
-
-/** What makes vectors of inputs. */
-export interface Vectorising {
-  readonly lender: Lender;
-  /** The model of the collection; undefined where no inputs were given. */
-  readonly model: Model | undefined;
-  readonly signal: AbortSignal;
-}
-
-export interface Source {
-  readonly inputs?: Readonly<Record<string, InputValue>> | undefined;
-  readonly vector?: Vector | undefined;
-}
-
-export interface Vectorised {
-  /** (D), of length 1. */
-  readonly vector: Float32Array;
-  /** Tokens that were predicted for it. */
-  readonly tokens?: readonly number[] | undefined;
-}
-
-/**
- * A vector for each source; those of inputs are made together.
- * @throws FailureError `invalid_vector`, `invalid_request` where the collection takes no inputs; as `embed`
- */
-export async function vectorsOf(
-  sources: readonly { readonly source: Source; readonly path: Path }[],
-  { dimensions, name }: Description,
-  _context: Vectorising,
-): Promise<Vectorised[]> {
-  return sources.map(({ source: { vector }, path }) => {
-    if (!vector) {
-      const detail = `the collection ${name} takes ready vectors alone, since it has no model`;
-      throw refusal('invalid_request', detail, pointerTo(...path, 'inputs'));
-    }
-    const at = [...path, 'vector'];
-    return { vector: unit(numbersOf(vector, dimensions, at), at) };
-  });
-}
 
 interface Part extends MixPart {
   readonly path: Path;

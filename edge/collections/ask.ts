@@ -1,13 +1,18 @@
 /** What routes of collections have in common: whose they are, which one is named, and who does the work. */
 import type * as z from 'zod';
-import { collectionNameSchema, itemIdSchema, pageSizeSchema } from '../shared/api/collections.ts';
-import type { CollectionOperation } from '../shared/api/collectionWork.ts';
-import { pointerTo } from '../shared/api/pointer.ts';
-import { refusal } from '../shared/api/problem.ts';
-import { shorten } from '../shared/api/shorten.ts';
-import type { Files } from './body/files.ts';
-import type { EdgeContext } from './problems.ts';
-import type { Services } from './services.ts';
+import {
+  collectionNameSchema,
+  itemIdSchema,
+  pageSizeSchema,
+} from '../../shared/api/collections.ts';
+import type { CollectionOperation } from '../../shared/api/collectionWork.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import { shorten } from '../../shared/api/shorten.ts';
+import type { Files } from '../body/files.ts';
+import { collectionTask } from '../dispatch/tasks.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
 
 /** Whose collections these are, as long as requests are not told apart by keys. */
 export const TENANT = 'default';
@@ -34,7 +39,7 @@ export async function askCollections<T>(
   };
   const signal = c.req.raw.signal;
   const how = { traceparent: c.get('traceparent'), signal, ...(files && { files }) };
-  return await dispatcher.collections(request, answer, how);
+  return await dispatcher.run(collectionTask(answer), request, how);
 }
 
 /** The collection of the address. @throws FailureError `unknown_collection` for what can be no name */

@@ -1,0 +1,77 @@
+/** Inputs of items and questions, made ready for a worker: references filled in, files told by their bytes. */
+import { collectionSchema } from '../../shared/api/collections.ts';
+import { failureAt, together } from '../../shared/api/failures.ts';
+import type { InputValue } from '../../shared/api/inputs.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import { planInputs } from '../../shared/plan/plan.ts';
+import { resolveInputs } from '../../shared/results/references.ts';
+import type { Files } from '../body/files.ts';
+import { normaliseInputs } from '../inputs.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { askCollections } from './ask.ts';
+
+type Inputs = Readonly<Record<string, InputValue>>;
+
+/** Something that may have inputs, and its pointer in the request. */
+export interface Holder {
+  readonly inputs?: Record<string, InputValue> | undefined;
+}
+
+interface Ready<T> {
+  readonly holders: T[];
+  /** The model that makes vectors of them; undefined where nothing has inputs. */
+  readonly model: string | undefined;
+}
+
+/**
+ * @param name of the collection, whose model it is
+ * @param at pointer of each holder
+ * @throws FailureError with the pointers of all that does not fit; `unknown_collection`, `model_not_loaded`
+ */
+export async function readyInputs<T extends Holder>(
+  c: EdgeContext,
+  services: Services,
+  name: string,
+  holders: readonly T[],
+  at: (index: number) => string,
+  files: Files,
+): Promise<Ready<T>> {
+  const first = holders.findIndex(({ inputs }) => inputs);
+  if (first < 0) return { holders: [...holders], model: undefined };
+  const { embedding } = await askCollections(c, services, { do: 'get', name }, collectionSchema);
+  if (embedding.model === undefined) {
+    const detail = `the collection ${name} takes ready vectors alone, since it has no model`;
+    throw refusal('invalid_request', detail, at(first) + pointerTo('inputs'));
+  }
+  const { model } = await chooseModel(c, services, embedding.model);
+  if (model.digest !== embedding.digest) {
+    const detail =
+      `the collection ${name} was made with other weights of ${model.id} than are loaded now, and vectors of the two ` +
+      'cannot be compared';
+    throw refusal('model_not_loaded', detail);
+  }
+  const ready = async (given: Inputs): Promise<Record<string, InputValue>> => {
+    const inputs = await resolveInputs(given, model, services.tokens);
+    planInputs({ inputs }, model);
+    return normaliseInputs(inputs, model, files);
+  };
+  const outcomes = await Promise.allSettled(
+    holders.map(async (holder, index): Promise<T> => {
+      if (!holder.inputs) return holder;
+      try {
+        return { ...holder, inputs: await ready(holder.inputs) };
+      } catch (error) {
+        throw failureAt(error, at(index));
+      }
+    }),
+  );
+  const errors = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  if (errors.length > 0) throw together(errors);
+  return {
+    holders: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+    model: model.id,
+  };
+}
