@@ -8,6 +8,7 @@ import {
 } from '../../shared/api/collections.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, itemIdOf, nameOf, pageOf } from '../collections/ask.ts';
 import { readyInputs } from '../collections/inputs.ts';
@@ -17,7 +18,7 @@ import type { Services } from '../services.ts';
 export function createItemRoutes(services: Services) {
   async function add(c: EdgeContext): Promise<Response> {
     const name = nameOf(c);
-    const { value, files } = await readRequest(c.req.raw, c.get('body'));
+    const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.addItems.request);
     const { items } = parseBody(addItemsRequestSchema, value);
     const at = (index: number): string => pointerTo('items', index);
     const { holders, model } = await readyInputs(c, services, name, items, at, files);

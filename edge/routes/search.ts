@@ -29,8 +29,7 @@ export function createSearchRoute(services: Services) {
 
   return async (c: EdgeContext): Promise<Response> => {
     const name = nameOf(c);
-    const { form } = ROUTES.search.request;
-    const { value, files } = await readRequest(c.req.raw, c.get('body'), form);
+    const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.search.request);
     const parsed = parseBody(searchRequestSchema, value);
     const { request, model } = await ready(c, name, parsed, files);
     const operation = { do: 'search', name, request } as const;

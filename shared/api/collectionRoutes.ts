@@ -1,6 +1,7 @@
 /** Routes of the route table about collections. */
 import * as z from 'zod';
 import { ADDRESSES } from './addresses.ts';
+import { ITEMS_BOUNDS } from './bounds.ts';
 import {
   addItemsRequestSchema,
   addItemsResponseSchema,
@@ -16,8 +17,8 @@ import {
 } from './collections.ts';
 import { describeForm, formOf } from './form.ts';
 import type { Route } from './route.ts';
-import { searchRequestSchema, searchResponseSchema } from './search.ts';
 import { BODY_PROBLEMS, INPUT_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+import { searchRequestSchema, searchResponseSchema } from './search.ts';
 
 const NAME = { name: 'name', description: 'A collection', schema: collectionNameSchema };
 const ID = {
@@ -93,7 +94,7 @@ export const COLLECTION_ROUTES = {
     description:
       'All items are kept when this is answered; none, when it is refused. Calls at once share a commit.',
     parameters: [NAME],
-    request: { json: addItemsRequestSchema },
+    request: { json: addItemsRequestSchema, bounds: ITEMS_BOUNDS },
     response: { 'application/json': addItemsResponseSchema },
     problems: [
       ...BODY_PROBLEMS,

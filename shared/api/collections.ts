@@ -26,7 +26,7 @@ export const MOST_DIMENSIONS = 4096;
 /** Fields of metadata at most. */
 const MOST_FIELDS = 32;
 /** Items of one call at most; more of them are imported. */
-export const MOST_ITEMS = 64;
+export const MOST_ITEMS = 256;
 
 /** The first number that does not fit is told, and no other, since one wrong kind makes all of them wrong. */
 const numbersSchema = z

@@ -3,8 +3,8 @@
  * document, the docs page, the reading of forms and the tests read it.
  */
 import type { ADDRESSES } from './addresses.ts';
-import { EMBED_ROUTES } from './embedRoutes.ts';
 import { COLLECTION_ROUTES } from './collectionRoutes.ts';
+import { EMBED_ROUTES } from './embedRoutes.ts';
 import { MODEL_ROUTES } from './modelRoutes.ts';
 import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';

@@ -145,7 +145,8 @@ export function createClient(options: ClientOptions): Client {
   return {
     generate: (request, options) => compute(ADDRESSES.generate.path, request, options),
     embed: (request, options) => compute(ADDRESSES.embed.path, request, options),
-    embedDryRun: (request, options) => call(ADDRESSES.embed, options, { ...request, dry_run: true }),
+    embedDryRun: (request, options) =>
+      call(ADDRESSES.embed, options, { ...request, dry_run: true }),
     dryRun: (request, options) => call(ADDRESSES.generate, options, { ...request, dry_run: true }),
     tokenize: (request, options) => call(ADDRESSES.tokenize, options, request),
     detokenize: (request, options) => call(ADDRESSES.detokenize, options, request),

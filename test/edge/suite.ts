@@ -5,8 +5,8 @@ import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.
 import { checkRoutes } from '../support/routeCheck.ts';
 import { bodyTests } from './bodies.ts';
 import { cachingTests } from './caching.ts';
-import { embedTests } from './embed.ts';
 import { collectionTests } from './collections.ts';
+import { embedTests } from './embed.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { planTests } from './plan.ts';
