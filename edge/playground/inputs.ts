@@ -6,6 +6,7 @@ import type { CurlInput } from './curl.ts';
 import { element } from './dom.ts';
 import { PLACEHOLDERS, titleOf } from './labels.ts';
 import { type Picture, type PictureField, pictureField } from './pictureField.ts';
+import { isShown } from './tabs.ts';
 
 export interface Inputs {
   /** The request's `inputs`, and the same for the curl command. */
@@ -124,7 +125,7 @@ export function createInputs(
   // A picture pasted anywhere on the page is meant for the picture input; text goes where the cursor is.
   document.addEventListener('paste', (event) => {
     const file = event.clipboardData?.files[0];
-    if (file && rgb) {
+    if (file && rgb && isShown(rgb.node)) {
       event.preventDefault();
       void rgb.take(file);
     }

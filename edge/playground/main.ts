@@ -12,6 +12,7 @@ import { chosenModel, modelSelector } from './models.ts';
 import type { Picture } from './pictureField.ts';
 import { showProblem } from './problems.ts';
 import { createResults } from './results.ts';
+import { isShown, startTabs } from './tabs.ts';
 import { createSettings, createTargets, type Settings, type Targets } from './targets.ts';
 
 /** Put in by build.mjs; empty when the repository has no examples. */
@@ -188,10 +189,14 @@ async function start(): Promise<void> {
       if (!runButton.disabled && form.reportValidity()) void run(current);
     });
     document.addEventListener('keydown', (event) => {
+      if (!isShown(form)) return;
       if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
       if (event.key === 'Escape') running?.abort();
     });
     cancelButton.addEventListener('click', () => running?.abort());
+    startTabs(byId('tabs', HTMLElement), [
+      { name: 'generate', title: 'Generate', place: byId('view-generate', HTMLElement) },
+    ]);
     document.documentElement.dataset.ready = 'true';
   } catch (failure) {
     byId('model', HTMLElement).textContent = 'No model answers';
