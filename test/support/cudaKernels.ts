@@ -113,6 +113,7 @@ export const CUDA_OPERATORS: Readonly<Record<string, CudaOperator>> = {
   Where: one(16, BOOL, [...NUMBERS, 'uint8']),
   'com.microsoft.FusedMatMul': one(1, FLOATS),
   'com.microsoft.Gelu': one(1, FLOATS),
+  'com.microsoft.MultiHeadAttention': one(1, FLOATS),
 };
 
 /**

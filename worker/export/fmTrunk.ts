@@ -3,10 +3,11 @@ import { fieldOf } from '../../shared/lookup.ts';
 import type { BlockShape, FmConfig, FmVitConfig } from '../../shared/model/config.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import type { Value } from '../onnx/graph.ts';
-import { type AttentionShape, selfAttention } from './blocks/attention.ts';
+import { selfAttention } from './blocks/attention.ts';
 import { encoderContent, placeEmbedding } from './blocks/fmEmbedding.ts';
 import { hiddenSize, type MlpShape, mlp } from './blocks/mlp.ts';
 import { layerNorm } from './blocks/norm.ts';
+import type { AttentionShape } from './blocks/projections.ts';
 import { type Visibility, visibilityOf } from './blocks/visibility.ts';
 import type { Module } from './module.ts';
 

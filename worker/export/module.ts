@@ -8,6 +8,8 @@ export interface Module {
   /** `/encoder.3/attn`, empty for the whole model. */
   readonly path: string;
   readonly weights: Weights;
+  /** True where no value is empty: what the runtime does to empty ones need not be mended there. */
+  readonly isFilled: boolean;
   /** A part of this module, such as `at('encoder', 3)` or `at('attn')`. */
   at(...path: readonly (string | number)[]): Module;
   /** A weight of this module as float32, of exactly this shape; see `Weights.tensor`. */
@@ -32,15 +34,17 @@ export interface Module {
 }
 
 /** The whole model. */
-export const rootModule = (graph: GraphBuilder, weights: Weights): Module =>
-  moduleAt(graph, weights, '');
+export const rootModule = (graph: GraphBuilder, weights: Weights, isFilled = false): Module =>
+  moduleAt(graph, weights, '', isFilled);
 
-function moduleAt(graph: GraphBuilder, weights: Weights, path: string): Module {
+function moduleAt(graph: GraphBuilder, weights: Weights, path: string, isFilled: boolean): Module {
   return {
     graph,
     path,
     weights,
-    at: (...parts) => moduleAt(graph, weights.scope(...parts), `${path}/${parts.join('.')}`),
+    isFilled,
+    at: (...parts) =>
+      moduleAt(graph, weights.scope(...parts), `${path}/${parts.join('.')}`, isFilled),
     weight: (name, shape, as) => graph.external(weights.tensor(name, shape, as)),
     node: (name, type, inputs, attributes) =>
       graph.node(`${path}/${name}`, type, inputs, attributes),

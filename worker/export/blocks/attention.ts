@@ -6,28 +6,17 @@
  */
 import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
-import { narrow, narrowConstant, widen } from './half.ts';
-import { narrowLinear } from './linear.ts';
-import { layerNorm } from './norm.ts';
+import { narrowConstant } from './half.ts';
+import {
+  type AttentionShape,
+  crossQuery,
+  crossRows,
+  type KeyValue,
+  type Projections,
+  project,
+  selfRows,
+} from './projections.ts';
 import type { Visibility } from './visibility.ts';
-
-export interface AttentionShape {
-  readonly dim: number;
-  readonly heads: number;
-  readonly qkvBias: boolean;
-  readonly projBias: boolean;
-  readonly qkNorm: boolean;
-  /** Width of what is attended to across; `dim` unless given. */
-  readonly contextDim?: number;
-}
-
-/** Queries, keys and values: as rows (B, N, D) with the heads side by side, or as heads (B, H, N, hd). */
-export interface Projections {
-  readonly query: Value;
-  readonly key: Value;
-  readonly value: Value;
-}
-export type KeyValue = Pick<Projections, 'key' | 'value'>;
 
 /**
  * Self-attention.
@@ -59,54 +48,6 @@ export function crossAttention(
   const query = crossQuery(module, x, shape);
   const rows = { query, ...crossRows(module, context, shape) };
   return project(module, attend(module, rows, shape, seen), shape);
-}
-
-/** The three projections of self-attention as rows, each (B, N, D). */
-export function selfRows(module: Module, x: Value, shape: AttentionShape): Projections {
-  const { dim } = shape;
-  const read = narrow(module, x, 'x/half');
-  const qkv = narrowLinear(module.at('qkv'), read, [dim, 3 * dim], shape.qkvBias); // (B, N, 3D)
-  const [query, key, value] = module.nodes('split', 'Split', [qkv], 3, {
-    axis: -1,
-    num_outputs: 3,
-  });
-  return {
-    query: normed(module, query, 'q_norm', shape),
-    key: normed(module, key, 'k_norm', shape),
-    value,
-  };
-}
-
-/** The queries of cross-attention as rows, (B, M, D). */
-export function crossQuery(module: Module, x: Value, shape: AttentionShape): Value {
-  const { dim, qkvBias } = shape;
-  const read = narrow(module, x, 'x/half');
-  return normed(module, narrowLinear(module.at('q'), read, [dim, dim], qkvBias), 'q_norm', shape);
-}
-
-/** Keys and values of cross-attention as rows, each (B, N, D). @param context (B, N, contextDim) */
-export function crossRows(module: Module, context: Value, shape: AttentionShape): KeyValue {
-  const { dim, contextDim = dim } = shape;
-  const read = narrow(module, context, 'context/half');
-  const keyValue = narrowLinear(module.at('kv'), read, [contextDim, 2 * dim], shape.qkvBias);
-  const [key, value] = module.nodes('split', 'Split', [keyValue], 2, { axis: -1, num_outputs: 2 });
-  return { key: normed(module, key, 'k_norm', shape), value };
-}
-
-/** Queries or keys (B, N, D), each head normed where the model has it. */
-function normed(
-  module: Module,
-  x: Value,
-  norm: 'q_norm' | 'k_norm',
-  { dim, heads, qkNorm }: AttentionShape,
-): Value {
-  if (!qkNorm) return x;
-  const { graph } = module;
-  const size = dim / heads;
-  const parts = module.node(`${norm}/heads`, 'Reshape', [x, graph.int64([0, 0, heads, size])]);
-  const at = module.at(norm);
-  const each = narrow(at, layerNorm(at, widen(at, parts, 'x/wide'), size), 'half');
-  return module.node(`${norm}/rows`, 'Reshape', [each, graph.int64([0, 0, dim])]);
 }
 
 /** Rows (B, N, D) as heads (B, H, N, hd). */
@@ -173,18 +114,16 @@ export function attendToHeads(
   );
 }
 
-/** Products of queries and keys. @returns (B, H, M, N) */
-const scoresOf = (
-  module: Module,
-  name: string,
-  query: Value,
-  key: Value,
-  { dim, heads }: AttentionShape,
-): Value =>
-  module.node(name, 'FusedMatMul', [query, key], {
-    transB: 1,
-    alpha: { float: (dim / heads) ** -0.5 },
-  });
+/**
+ * Queries in the scale of the scores. A factor of the product itself would keep the runtime from the form of a
+ * single query, which reads each key once where it lies.
+ */
+const scaledQuery = (module: Module, query: Value, { dim, heads }: AttentionShape): Value =>
+  module.node('query/scaled', 'Mul', [query, narrowConstant(module, (dim / heads) ** -0.5)]);
+
+/** Products of scaled queries and keys. @returns (B, H, M, N) */
+const scoresOf = (module: Module, name: string, query: Value, key: Value): Value =>
+  module.node(name, 'FusedMatMul', [query, key], { transB: 1 });
 
 const softmax = (module: Module, scores: Value): Value =>
   module.node('Softmax', 'Softmax', [scores], { axis: -1 });
@@ -196,12 +135,36 @@ export function attendHeads(
   shape: AttentionShape,
   seen: Visibility | undefined,
 ): Value {
-  const scores = scoresOf(module, 'scores', query, key, shape);
+  const scores = scoresOf(module, 'scores', scaledQuery(module, query, shape), key);
   const masked = seen ? module.node('masked', 'Add', [scores, seen.bias]) : scores;
   const read = module.node('mix', 'MatMul', [softmax(module, masked), value]);
   return seen?.nothing
     ? module.node('mix/visible', 'Where', [seen.nothing, narrowConstant(module, 0), read])
     : read;
+}
+
+/**
+ * Attention to keys and values that are kept as heads. Values of keys that a row does not have are zeros, so that
+ * one which has none at all reads zeros.
+ * @param query (B, M, D)
+ * @param known (B, H, N, hd)
+ * @returns (B, M, D)
+ */
+export function attendToKept(
+  module: Module,
+  query: Value,
+  { key, value }: KeyValue,
+  shape: AttentionShape,
+  seen: Visibility,
+): Value {
+  if (module.weights.halves) {
+    const heads = { query: asHeads(module, 'query', query, shape), key, value };
+    return asRows(module, 'merge', attendHeads(module, heads, shape, seen), shape);
+  }
+  const scaled = scaledQuery(module, query, shape);
+  const inputs = [scaled, key, value, '', '', seen.bias] as const;
+  const sizes = { num_heads: shape.heads, scale: { float: 1 } };
+  return module.node('MultiHeadAttention', 'com.microsoft.MultiHeadAttention', inputs, sizes);
 }
 
 /** Keys and values that come before an attention's own, as heads. */
@@ -223,12 +186,13 @@ export function attendWithPast(
   shape: AttentionShape,
   bias: Value,
 ): Value {
+  const scaled = scaledQuery(module.at('with_past'), query, shape);
   const scores = module.node(
     'scores/all',
     'Concat',
     [
-      scoresOf(module, 'scores/past', query, past.key, shape),
-      scoresOf(module, 'scores/own', query, key, shape),
+      scoresOf(module, 'scores/past', scaled, past.key),
+      scoresOf(module, 'scores/own', scaled, key),
     ],
     { axis: 3 },
   );
@@ -242,7 +206,3 @@ export function attendWithPast(
     module.node('mix/own', 'MatMul', [own, value]),
   ]);
 }
-
-/** The projection of what was read. @param read (B, M, D) */
-export const project = (module: Module, read: Value, { dim, projBias }: AttentionShape): Value =>
-  widen(module, narrowLinear(module.at('proj'), read, [dim, dim], projBias), 'wide');

@@ -22,6 +22,8 @@ const MIDDLE = 128;
 const STEPS = 127;
 /** Beyond every value. */
 const FAR = 3e38;
+/** Values in a row up to which it counts as short. */
+const SHORT = 1024;
 
 /**
  * Quantizes each row by its own largest magnitude. The operators are the ones that pass over the values least
@@ -31,19 +33,10 @@ const FAR = 3e38;
  */
 export function quantizeRows(module: Module, x: Value, inputs: number): QuantizedRows {
   const { graph } = module;
-  const last = graph.int64([-1]);
-  const highest = module.node('rows/highest', 'ReduceMax', [x, last], { keepdims: 1 });
-  const lowest = module.node('rows/lowest', 'ReduceMin', [x, last], { keepdims: 1 });
-  const below = module.node('rows/lowest/magnitude', 'Neg', [lowest]);
-  const either = module.node('rows/magnitude', 'Max', [highest, below]);
-  // Of no rows at all the runtime's reductions give (..., inputs) in place of (..., 1).
-  const largest = module.node('rows/largest', 'Slice', [
-    either,
-    graph.int64([0]),
-    graph.int64([1]),
-    last,
+  const scales = module.node('rows/scales', 'Mul', [
+    largestOfRows(module, x, inputs),
+    graph.float32(1 / STEPS),
   ]);
-  const scales = module.node('rows/scales', 'Mul', [largest, graph.float32(1 / STEPS)]);
   // A middle for each row: whatever is divided by so much is next to zero.
   const far = graph.float32(FAR);
   const middles = module.node('rows/middles', 'QuantizeLinear', [scales, far, graph.uint8(MIDDLE)]);
@@ -52,6 +45,24 @@ export function quantizeRows(module: Module, x: Value, inputs: number): Quantize
     block_size: inputs,
   });
   return { codes, scales };
+}
+
+/** The largest magnitude of each row. @returns (..., 1) */
+function largestOfRows(module: Module, x: Value, inputs: number): Value {
+  const { graph } = module;
+  const last = graph.int64([-1]);
+  // A pass more over short rows costs less than two operators more.
+  if (module.isFilled && inputs <= SHORT) {
+    const magnitudes = module.node('rows/magnitudes', 'Abs', [x]);
+    return module.node('rows/largest', 'ReduceMax', [magnitudes, last], { keepdims: 1 });
+  }
+  const highest = module.node('rows/highest', 'ReduceMax', [x, last], { keepdims: 1 });
+  const lowest = module.node('rows/lowest', 'ReduceMin', [x, last], { keepdims: 1 });
+  const below = module.node('rows/lowest/magnitude', 'Neg', [lowest]);
+  const either = module.node('rows/magnitude', 'Max', [highest, below]);
+  if (module.isFilled) return either;
+  // Of no rows at all the runtime's reductions give (..., inputs) in place of (..., 1).
+  return module.node('rows/largest', 'Slice', [either, graph.int64([0]), graph.int64([1]), last]);
 }
 
 /**

@@ -8,26 +8,22 @@ import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import {
   asHeads,
   asRows,
-  attend,
-  attendHeads,
   attendToHeads,
+  attendToKept,
   attendWithPast,
-  crossQuery,
-  type KeyValue,
-  project,
-  selfRows,
 } from '../blocks/attention.ts';
-import { linear } from '../blocks/linear.ts';
+import { widen } from '../blocks/half.ts';
+import type { Operand } from '../blocks/integerProduct.ts';
+import { narrowLinear } from '../blocks/linear.ts';
 import { LOWEST } from '../blocks/lowest.ts';
+import { sharedOperand } from '../blocks/matrix.ts';
+import { crossQuery, EXACT, type KeyValue, project, selfHeads } from '../blocks/projections.ts';
 import { drawTokens, type Filters } from '../blocks/sampling.ts';
 import { hiddenBias } from '../blocks/visibility.ts';
 import { decoderBlocks } from '../decoderBlocks.ts';
 import { attentionShape } from '../fmTrunk.ts';
 import type { Module } from '../module.ts';
 import { type Masks, shapeOf } from './targets.ts';
-
-/** A size of zero in a shape is zero, and does not copy the size there was. */
-const EXACT = { allowzero: 1 };
 
 /** What the decoder's blocks look at besides their own tokens, by layer. */
 export interface Sources {
@@ -97,51 +93,48 @@ export function decode(
     lengthOf(root, 'kept_context/length', keptContext),
   );
   const bias = pastBias(root, own);
-  const rows = shapeOf(root, 'target_hidden', dim);
+  const { heads } = shape;
+  const split = shapeOf(root, 'target_hidden', [3 * heads, dim / heads]);
   const shapeOfTokens = root.node('targets/shape', 'Shape', [tokens]);
   const y = decoderBlocks(root, config, tokens, {
     self: (module, x, layer) => {
-      const given = selfRows(module, module.node('rows', 'Reshape', [x, rows], EXACT), shape);
-      const written = (name: 'key' | 'value') =>
-        module.node(`${name}/written`, 'Slice', [
-          given[name],
-          graph.int64([0]),
-          kept,
-          graph.int64([1]),
-        ]);
-      const { key, value } = itemAt(recent, layer, 'caches of the run');
-      const withKey = [key, asHeads(module, 'key/own', written('key'), shape)];
-      const withValue = [value, asHeads(module, 'value/own', written('value'), shape)];
-      const all = {
-        key: module.node('all_keys', 'Concat', withKey, { axis: 2 }),
-        value: module.node('all_values', 'Concat', withValue, { axis: 2 }),
+      const given = selfHeads(module, x, shape, split); // (u, H, v, hd)
+      const withWritten = (name: 'key' | 'value') => {
+        const range = [given[name], graph.int64([0]), kept, graph.int64([2])];
+        const written = module.node(`${name}/written`, 'Slice', range);
+        const recently = itemAt(recent, layer, 'caches of the run')[name];
+        return module.node(`${name}/all`, 'Concat', [recently, written], { axis: 2 });
       };
+      const all = { key: withWritten('key'), value: withWritten('value') };
       caches.push(all);
       const read = module.branch(
         'read',
         hasPast,
         () => {
-          const query = asHeads(module.at('with_past'), 'query', given.query, shape);
           const earlier = { ...itemAt(past, layer, 'caches before the run'), lengths };
-          const heads = attendWithPast(module, { query, ...all }, earlier, shape, bias);
-          return asRows(module, 'with_past/merge', heads, shape);
+          return attendWithPast(module, { query: given.query, ...all }, earlier, shape, bias);
         },
-        () => attend(module, given, shape, masks.target),
-      ); // (u, v, D)
-      const back = project(module, read, shape);
-      return module.node('rows/back', 'Reshape', [back, shapeOfTokens], EXACT);
+        () => attendToHeads(module, given, shape, masks.target),
+      ); // (u, H, v, hd)
+      const moved = module.node('merge/Transpose', 'Transpose', [read], { perm: [0, 2, 1, 3] });
+      const back = module.node('merge', 'Reshape', [moved, shapeOfTokens], EXACT);
+      return project(module, back, shape);
     },
     cross: (module, x, layer) => {
-      const query = asHeads(module, 'query', crossQuery(module, x, shape), shape);
-      const own = { query, ...itemAt(context, layer, 'keys and values of the context') };
-      const known = { query, ...itemAt(keptContext, layer, 'kept keys and values') };
+      const rows = crossQuery(module, x, shape);
+      const known = itemAt(keptContext, layer, 'kept keys and values');
       const read = module.branch(
         'read',
         isContextKept,
-        () => attendHeads(module.at('kept'), known, shape, masks.context),
-        () => attendToHeads(module, own, shape, masks.context),
+        () => attendToKept(module.at('kept'), rows, known, shape, masks.context),
+        () => {
+          const own = itemAt(context, layer, 'keys and values of the context');
+          const query = asHeads(module, 'query', rows, shape);
+          const read = attendToHeads(module, { query, ...own }, shape, masks.context);
+          return asRows(module, 'merge', read, shape);
+        },
       );
-      return project(module, asRows(module, 'merge', read, shape), shape);
+      return project(module, read, shape);
     },
   });
   return { y, caches };
@@ -166,6 +159,22 @@ export function logitPads(
     const missing = head.node('missing', 'Sub', [vocabulary, size]);
     return head.node('pads', 'Concat', [graph.int64([0, 0, 0]), missing], { axis: 0 });
   });
+}
+
+/** States (P, D) of the predictions of each modality, as its head reads them: quantized once for all heads. */
+function splitRows(
+  root: Module,
+  states: Value,
+  { dim, domains_out }: FmConfig,
+): readonly Operand[] {
+  const counts = root.graph.input('head_counts');
+  const split = (name: string, x: Value): readonly Value[] =>
+    root.nodes(name, 'Split', [x, counts], domains_out.length, { axis: 0 });
+  const rows = sharedOperand(root.at('guided'), states, dim);
+  if (typeof rows === 'string') return split('per_modality', rows);
+  const codes = split('per_modality/codes', rows.codes);
+  const scales = split('per_modality/scales', rows.scales);
+  return codes.map((own, i) => ({ codes: own, scales: itemAt(scales, i, 'scales of states') }));
 }
 
 /** Guided decoder outputs -> logits -> a token each. Heads are linear: outputs are summed before them. */
@@ -193,14 +202,12 @@ export function predict(
     [root.node('guided/weighted', 'Mul', [parts, weights]), graph.int64([1])],
     { keepdims: 0 },
   ); // (P, D)
-  const counts = graph.input('head_counts');
-  const split = root.nodes('per_modality', 'Split', [guided, counts], config.domains_out.length, {
-    axis: 0,
-  });
+  const split = splitRows(root, guided, config);
   const logits = config.domains_out.map((name, i) => {
     const size = vocabularyOf(name, modalities);
     const head = root.at('decoder_embeddings', name).at('to_logits');
-    const own = linear(head, itemAt(split, i, 'states per modality'), [dim, size], false); // (P_M, V_M)
+    const read = itemAt(split, i, 'states per modality');
+    const own = widen(head, narrowLinear(head, read, [dim, size], false), 'wide'); // (P_M, V_M)
     const pads = itemAt(before.pads, i, 'pads of logits');
     return head.node('padded', 'Pad', [own, pads, graph.float32(LOWEST)]);
   });

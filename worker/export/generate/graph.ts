@@ -6,8 +6,9 @@ import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import { generateSignature } from '../../../shared/model/signature.ts';
 import { type Carried, createGraph, type GraphBuilder, type Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
-import { asHeads, crossRows } from '../blocks/attention.ts';
+import { asHeads } from '../blocks/attention.ts';
 import { layerNorm } from '../blocks/norm.ts';
+import { crossRows } from '../blocks/projections.ts';
 import { filtersOf } from '../blocks/sampling.ts';
 import { attentionShape } from '../fmTrunk.ts';
 import { rootModule } from '../module.ts';
@@ -28,6 +29,8 @@ export function generateGraph(
   const signature = generateSignature(config, modalities, weights.precision);
   const graph = createGraph('fm generate', signature);
   const root = rootModule(graph, weights);
+  // The loop is not entered where there is nothing to decode.
+  const inLoop = rootModule(graph, weights, true);
   const { features, context } = encodeStates(root, config, modalities); // (N, D)
   graph.output('features', features);
   graph.output('context', context);
@@ -127,10 +130,10 @@ export function generateGraph(
         recent: pairs(cached),
       };
       const written = present(ids, 'the last ids of the loop');
-      const tokens = targetTokens(root, config, modalities, written, iteration);
-      const decoded = decode(root, config, tokens, sources, masks);
+      const tokens = targetTokens(inLoop, config, modalities, written, iteration);
+      const decoded = decode(inLoop, config, tokens, sources, masks);
       const flat = root.node('decoded/flat', 'Reshape', [decoded.y, graph.int64([-1, config.dim])]); // (B*m, D)
-      const drawn = predict(root, config, modalities, flat, iteration, beforeLoop);
+      const drawn = predict(inLoop, config, modalities, flat, iteration, beforeLoop);
       const ends = root.node(
         'ends',
         'ReduceMax',

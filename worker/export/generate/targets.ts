@@ -93,12 +93,12 @@ export function targetTokens(
   const moved = root.node('targets/ordered', 'Gather', [all, graph.input('target_order')], {
     axis: 0,
   });
-  const shape = shapeOf(root, 'context_hidden', dim);
+  const shape = shapeOf(root, 'context_hidden', [dim]);
   return root.node('targets', 'Reshape', [moved, shape], { allowzero: 1 });
 }
 
-/** Rows and columns of a mask, with a width behind them: a shape to look at tokens in. */
-export function shapeOf(root: Module, mask: string, width: number): Value {
+/** Rows and columns of a mask, with sizes behind them: a shape to look at tokens in. */
+export function shapeOf(root: Module, mask: string, sizes: readonly number[]): Value {
   const rows = root.node(`${mask}/shape`, 'Shape', [root.graph.input(mask)], { start: 0, end: 2 });
-  return root.node(`${mask}/tokens`, 'Concat', [rows, root.graph.int64([width])], { axis: 0 });
+  return root.node(`${mask}/tokens`, 'Concat', [rows, root.graph.int64(sizes)], { axis: 0 });
 }
