@@ -45,6 +45,9 @@ def seen(m, data, idx):
     for mod in D.IMAGES:
         ids, truth, solid = M.gen_image(m, x, mod), data.tok[mod][idx].long(), data.solid[idx]
         out.append(f"{mod[4:-3]} {(ids == truth).float().mean():.3f} ({(ids == truth)[solid].float().mean():.3f})")
+        if mod == "tok_canny_edge@64":
+            drawn = data.models[mod].decode(ids.view(-1, D.SIDE, D.SIDE))[:, 0]
+            out.append(f"edges F1 {T.f1(drawn > 0, data.edges[idx] > 0):.3f}")
     return ", ".join(out)
 
 @torch.no_grad()

@@ -9,12 +9,9 @@ IMAGES = [m for m, (kind, *_) in M.MODS.items() if kind == "img"]
 TOKENS = [m for m in M.MODS if m.startswith("tok_")]
 SEQS = {"caption": "caption", "det": "det", "color_palette": "palette", "metadata": "metadata"}
 N, SIDE = M.N, 64 // T.PATCH
+FAVOURED = os.environ.get("FAVOURED")
 # Tokens predicted of a picture at a time, where pixels are given and elsewhere.
 SEEN, MADE = (int(n) for n in os.environ.get("PREDICTED", "48,64").split(","))
-
-def folders(data):
-    """Folders of whole training scenes: words.py writes their last file."""
-    return [f"{data}/{d}" for d in sorted(os.listdir(data)) if d != "test" and os.path.exists(f"{data}/{d}/text_metadata.npy")]
 
 def scenes(folder):
     return os.path.getsize(f"{folder}/semseg.bin") // 4096
@@ -30,8 +27,8 @@ class Plan:
 class Data:
     """Up to `capacity` scenes on a device. tokenizers: folder of the trained ones."""
     def __init__(self, tokenizers, capacity, seed, device="cpu"):
-        self.device, self.count, self.folders = device, 0, set()
-        self.models = {m: T.load(f"{tokenizers}/{m.split('@')[0]}.safetensors").to(device) for m in TOKENS}
+        self.device, self.count, self.folders, self.tokenizers = device, 0, set(), tokenizers
+        self.models = {m: T.load(f"{tokenizers}/{m.split('@')[0]}.safetensors").to(device).requires_grad_(False) for m in TOKENS}
         new = lambda *shape, dtype=torch.uint8: torch.zeros(capacity, *shape, dtype=dtype, device=device)
         self.rgb, self.sem, self.edges, self.solid = new(64, 64, 3), new(64, 64), new(64, 64), new(N, dtype=torch.bool)
         self.tok = {m: new(M.MODS[m][2], dtype=torch.int16) for m in TOKENS}
@@ -41,7 +38,7 @@ class Data:
 
     @torch.no_grad()
     def add(self, folder):
-        """Takes in a folder's scenes, tokenized unless tokenizers.py did so, as far as there is room."""
+        """Takes in a folder's scenes as far as there is room. Their tokens are kept in the folder for the next time."""
         self.folders.add(folder)
         n = min(scenes(folder), len(self.sem) - self.count)
         at = slice(self.count, self.count + n)
@@ -53,13 +50,22 @@ class Data:
         self.solid[at] = (self.sem[at].view(n, SIDE, T.PATCH, SIDE, T.PATCH) > 1).any(4).any(2).flatten(1)
         for m in TOKENS:
             name = m.split("@")[0]
-            made = f"{folder}/{name}.npy"
-            put(self.tok[m], np.load(made) if os.path.exists(made) else
-                T.encode(name[4:], self.models[m], T.array([folder], name[4:])[:n], self.device, 1024))
+            put(self.tok[m], self.tokens(folder, name, self.models[m]))
         for m, k in SEQS.items():
             put(self.txt[m], np.load(f"{folder}/text_{k}.npy"))
         put(self.ways, np.load(f"{folder}/text_ways.npy"))
         self.count += n
+
+    def tokens(self, folder, name, tokenizer):
+        """Ids of a folder's scenes, from a file that is younger than the tokenizer, or made now."""
+        made, weights = f"{folder}/{name}.npy", f"{self.tokenizers}/{name}.safetensors"
+        if not os.path.exists(made) or os.path.getmtime(made) < os.path.getmtime(weights):
+            size = 64 if self.device == "cpu" else 1024
+            ids = T.encode(name[4:], tokenizer, T.array([folder], name[4:]), self.device, size)
+            own = f"{folder}/{name}.{os.getpid()}.npy"
+            np.save(own, ids.cpu().numpy().astype(np.int16))
+            os.rename(own, made)
+        return np.load(made)
 
     def rand(self, *shape):
         return torch.rand(shape, generator=self.dice, device=self.device)
@@ -129,6 +135,8 @@ class Data:
         p.visible["rgb@64"] = 64 if r.random() < .93 else int(r.integers(24, 64))
         p.wanted = ["caption"] + [m for m, q in (("det", .6), ("color_palette", .4), ("metadata", .3)) if r.random() < q]
         weights = {"tok_depth@64": 1., "tok_normal@64": 1., "tok_semseg@64": 1.1, "tok_canny_edge@64": 1.6, "tok_rgb@64": .3}
+        if FAVOURED:
+            weights[FAVOURED] *= 4
         for m in self.choose(weights, 2):
             p.predict[m] = SEEN
             if r.random() < .1:

@@ -285,6 +285,10 @@ def standardize_depth(d, thresh=0.1):
 ARRAYS = dict(rgb=(np.uint8, (64, 64, 3)), depth=(np.uint16, (64, 64)), normal=(np.uint8, (64, 64, 3)),
               semseg=(np.uint8, (64, 64)), edges=(np.uint8, (64, 64)), descriptor=(np.float32, (54,)))
 
+def folders(data):
+    """Folders of whole training scenes: words.py writes their last file."""
+    return [f"{data}/{d}" for d in sorted(os.listdir(data)) if d != "test" and os.path.exists(f"{data}/{d}/text_metadata.npy")]
+
 def array(folders, name):
     """An array of scene/generate.ts, of one or several data folders."""
     t, shape = ARRAYS["edges" if name == "canny_edge" else "descriptor" if name == "scene_global" else name]
@@ -295,7 +299,7 @@ def to_input(name, a, device="cpu"):
     """Arrays of the generator -> tokenizer input tensors."""
     if name == "semseg":
         return torch.from_numpy(a).to(device).long()
-    t = torch.from_numpy(a).to(device).float()
+    t = torch.as_tensor(a).to(device).float()
     if name == "depth":
         return standardize_depth(t[:, None] / 65535)
     if name == "scene_global":
@@ -348,12 +352,16 @@ class Muon:
 
 def weights_of(name, x, labels):
     """Loss weight of each pixel (B,1,64,64): solids, what borders on them and thin edges matter more than backdrop."""
-    solid = (labels > 1).float()[:, None]
     if name == "canny_edge":
         return 1 + 4 * (x > 0).float()
+    solid = (labels > 1).float()[:, None]
     b = labels.float()[:, None]
     border = (F.max_pool2d(b, 3, 1, 1) != -F.max_pool2d(-b, 3, 1, 1)).float()
     return 1 + 2 * solid + 3 * border
+
+def f1(y, x):
+    """Of the positive pixels y against x."""
+    return 2 * (x & y).sum() / (x.sum() + y.sum())
 
 @torch.no_grad()
 def round_trip(name, m, x, labels):
@@ -364,8 +372,7 @@ def round_trip(name, m, x, labels):
         iou = [((y == k) & (x == k)).sum() / ((y == k) | (x == k)).sum() for k in range(6)]
         return f"mIoU {sum(iou) / 6:.4f}"
     if name == "canny_edge":
-        y, x = y > 0, x > 0
-        return f"F1 {2 * (x & y).sum() / (x.sum() + y.sum()):.4f}"
+        return f"F1 {f1(y > 0, x > 0):.4f}"
     if name == "rgb":
         e = ((y.clamp(-1, 1) - x) / 2).square().mean((1, 2, 3))
         return f"PSNR {-10 * e.log10().mean():.2f} dB"
@@ -379,7 +386,7 @@ def train(name, data, out, seconds, warm_start=None, bs=12, peak=1.5e-3):
     """Autoencoder for a tenth of the time, k-means codebook (half of it from object patches), then VQ-VAE training.
     `seconds` are of this process's own time, so that a training which is paused or shares its core ends up the same."""
     c, bag, t0, clock = config(name), [], time.time(), time.process_time
-    X, S = array([f"{data}/a", f"{data}/b"], name), array([f"{data}/a", f"{data}/b"], "semseg")
+    X, S = array(folders(data), name), array(folders(data), "semseg")
     V, VL = to_input(name, array([f"{data}/test"], name)[:256]), torch.from_numpy(array([f"{data}/test"], "semseg")[:256])
     m, rng = load(warm_start).train() if warm_start else Tokenizer(c), np.random.default_rng(0)
     mats = [p for n, p in m.named_parameters() if p.dim() == 2 and "blocks" in n]
@@ -427,7 +434,6 @@ def train(name, data, out, seconds, warm_start=None, bs=12, peak=1.5e-3):
             m.train()
     m = load(f"{out}/tok_{name}.safetensors")
     print(f"{name} as stored: {round_trip(name, m, V, VL)}", flush=True)
-    tokenize(name, data, m)
 
 def half(sd):
     """fp16 weights; position tables and codebook stay fp32."""
@@ -438,15 +444,8 @@ def encode(name, m, x, device="cpu", bs=64):
     """Arrays of the generator -> ids (n, tokens)."""
     return torch.cat([m.encode(to_input(name, x[i:i + bs], device)).flatten(1) for i in range(0, len(x), bs)])
 
-def tokenize(name, data, m):
-    """Ids of every scene, from the weights as they are stored."""
-    for split in ("test", "a", "b"):
-        ids = encode(name, m, array([f"{data}/{split}"], name))
-        np.save(f"{data}/{split}/tok_{name}.tmp.npy", ids.numpy().astype(np.int16))
-        os.rename(f"{data}/{split}/tok_{name}.tmp.npy", f"{data}/{split}/tok_{name}.npy")
-
 def train_global(data, out, seconds, bs=256):
-    X, V = (torch.from_numpy(array(d, "scene_global")) for d in ([f"{data}/a", f"{data}/b"], [f"{data}/test"]))
+    X, V = (torch.from_numpy(array(d, "scene_global")) for d in (folders(data), [f"{data}/test"]))
     m, t0, begin = GlobalTokenizer(config("scene_global")), time.time(), time.process_time()
     opt = torch.optim.AdamW(m.parameters(), lr=2e-3, weight_decay=.01)
     prog = 0
@@ -463,7 +462,6 @@ def train_global(data, out, seconds, bs=256):
     m.eval()
     with torch.no_grad():
         print(f"scene_global val cosine {F.cosine_similarity(m.decode(m.encode(V)), V).mean():.4f} {time.time() - t0:.0f}s")
-    tokenize("scene_global", data, m)
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

@@ -6,7 +6,9 @@ SECONDS are processor time of one worker, so a training that is paused or shares
 which is used where PyTorch sees one, they are of the clock, and WORKERS is 1. A number written to OUT/seconds while it
 runs replaces them. Scenes that are still being generated into new folders of DATA are taken in as they come on a GPU.
 It goes on from OUT/resume.pt where there is one. WARM is an earlier model of the same width to begin from, narrower
-feed-forward layers and fewer blocks included. SAVE, in the environment: seconds between checkpoints.
+feed-forward layers and fewer blocks included. In the environment: SAVE, seconds between checkpoints; TRAINED, what the
+names of the weights begin with that are trained, with commas (all of them otherwise); FAVOURED, a picture modality that
+is drawn four times as often where a picture is seen.
 """
 import os, sys, time
 import torch
@@ -20,21 +22,42 @@ MUON = 11               # its rate over AdamW's
 EXCHANGE = 16           # steps between averages of the workers' weights, and looks at files
 SAVE = float(os.environ.get("SAVE", 240))   # check.py tells what a checkpoint can do, in a process of its own
 ROOM = 600_000          # scenes that a GPU's memory is reserved for
+TRAINED = tuple(os.environ.get("TRAINED", "").split(","))
+EDGES, DRAWN = "tok_canny_edge@64", .3                  # share of the time after which edges are also judged as drawn
 
-def losses(m, dense, data, plan):
+def drawn(data, idx, pos, logits):
+    """Error of the edges as their tokenizer draws them, where tokens at pos are the likeliest ones and the others the true
+    ones. Many codes draw nearly the same, which cross-entropy cannot know. Gradients pass as if the mean of the codes by
+    their probabilities had been drawn (straight through, Bengio et al. 2013)."""
+    tokenizer, side = data.models[EDGES], D.SIDE
+    codes = tokenizer.quantize._codebook.embed
+    mean = logits.float().softmax(-1) @ codes
+    likeliest = codes[logits.argmax(-1)]
+    q = codes[data.tok[EDGES][idx].long()]
+    q = q.scatter(1, pos[..., None].expand(-1, -1, q.shape[2]), mean + (likeliest - mean).detach())
+    y = tokenizer.decoder(tokenizer.post_quant_proj(q.transpose(1, 2).reshape(len(idx), -1, side, side))).float()
+    x = T.to_input("canny_edge", data.edges[idx], data.device)
+    d = y - x
+    error = (.5 * d.abs() + 2 * d * d) * T.weights_of("canny_edge", x, None)
+    return error.mean() * D.N / pos.shape[1]
+
+def losses(m, dense, data, plan, progress):
     """-> loss of a batch, and the cross-entropy of every target."""
     inputs, targets, idx = data.batch(plan)
     ctx, mask, features = m.encode(inputs)
     logits = m.decode([t[:3] for t in targets], ctx, mask)
     weights, seen, loss = data.weights(targets, idx), {}, 0.
-    for (mod, _, _, lab), y in zip(targets, logits):
+    for (mod, pos, _, lab), y in zip(targets, logits):
+        if mod == EDGES and progress >= DRAWN:
+            seen["drawn"] = drawn(data, idx, pos, y)
+            loss = loss + 2 * seen["drawn"]
         ce = F.cross_entropy(y.float().flatten(0, 1), lab.flatten(), reduction="none")
         w = weights[mod].flatten() if mod in weights else (lab.flatten() >= 0).float()
         seen[mod] = (ce * w).sum() / w.sum()
         loss = loss + WEIGHT.get(mod, 1.) * seen[mod]
     at = 0
     for mod, val, pos, _ in inputs:
-        if mod == "rgb@64":                             # classes and edges of each patch's pixels: not shipped
+        if mod == "rgb@64" and TRAINED == ("",):        # classes and edges of each patch's pixels: not shipped
             y = dense(features[:, at:at + val.shape[1]]).float().view(-1, 7)
             seen["dense"] = F.cross_entropy(y[:, :6], data.labels(data.sem, idx, pos).flatten().long())
             edges = (data.labels(data.edges, idx, pos).flatten() > 0).float()
@@ -66,7 +89,7 @@ def warm(m, path):
 
 def gather(data, folder):
     """Takes in the folders that are new."""
-    for d in D.folders(folder):
+    for d in T.folders(folder):
         if d not in data.folders and data.count < len(data.sem):
             data.add(d)
 
@@ -81,8 +104,10 @@ def worker(rank, folder, out, seconds, B, peak, warm_start, group):
     torch.manual_seed(0)
     m = M.FM(M.config(list(M.MODS))).to(DEVICE)
     dense = torch.nn.Linear(m.config["dim"], 64 * 7).to(DEVICE)
-    P = list(m.parameters()) + list(dense.parameters())
-    mats = [p for n, p in m.named_parameters() if p.dim() == 2 and "emb" not in n]
+    for n, p in m.named_parameters():
+        p.requires_grad_(n.startswith(TRAINED))
+    P = [*filter(lambda p: p.requires_grad, m.parameters()), *dense.parameters()]
+    mats = [p for n, p in m.named_parameters() if p.dim() == 2 and "emb" not in n and p.requires_grad]
     rest = [p for p in P if not any(p is q for q in mats)]
     opt, muon = torch.optim.AdamW(rest, lr=1e-3, betas=(.9, .98), weight_decay=0., fused=gpu), T.Muon(mats)
     state, step, before, ema, saved = f"{out}/resume.pt", 0, 0., {}, time.time()
@@ -93,7 +118,7 @@ def worker(rank, folder, out, seconds, B, peak, warm_start, group):
         step, before = old["step"], old["seconds"]
     elif warm_start:
         print(f"took over {warm(m, warm_start)} of {len(m.state_dict())} tensors", flush=True)
-    data = D.Data(out, ROOM if gpu else sum(map(D.scenes, D.folders(folder))), 1000 * rank + step, DEVICE)
+    data = D.Data(out, ROOM if gpu else sum(map(D.scenes, T.folders(folder))), 1000 * rank + step, DEVICE)
     gather(data, folder)
     begin, t0, first = clock(), time.time(), step
     while not stop[0]:
@@ -110,7 +135,7 @@ def worker(rank, folder, out, seconds, B, peak, warm_start, group):
             p.grad = None
         with torch.autocast(DEVICE, torch.bfloat16):
             for kind, plan in (("", data.plan_seen(B)), ("<", data.plan_made(B))):    # both in every step
-                loss, seen = losses(m, dense, data, plan)
+                loss, seen = losses(m, dense, data, plan, prog)
                 loss.backward()
                 for k, ce in seen.items():
                     ema[k + kind] = .97 * ema.get(k + kind, ce.detach()) + .03 * ce.detach()
@@ -147,8 +172,8 @@ def save(path, m, dense, opt, muon, step, seconds):
 
 def train(folder, out, seconds, B, workers, peak=1.5e-3, warm_start=None):
     c = M.config(list(M.MODS))
-    n = sum(p.numel() for p in M.FM(c).parameters()) + (c["dim"] + 1) * 64 * 7
-    print(f"{n / 1e6:.2f} M parameters", flush=True)
+    n = sum(p.numel() for k, p in M.FM(c).named_parameters() if k.startswith(TRAINED)) + (c["dim"] + 1) * 64 * 7
+    print(f"{n / 1e6:.2f} M parameters are trained", flush=True)
     t = lambda *s: torch.zeros(*s).share_memory_()
     group = (t(workers, n), t(1), mp.get_context("spawn").Barrier(workers))
     if DEVICE == "cuda":
