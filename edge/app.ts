@@ -8,12 +8,14 @@ import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
 import { requestIdentity } from './requestIdentity.ts';
+import { createClassifyRoutes } from './routes/classify.ts';
 import { createItemRoutes } from './routes/collectionItems.ts';
 import { createCollectionRoutes } from './routes/collections.ts';
 import { createDetokenizeRoute } from './routes/detokenize.ts';
 import { docs } from './routes/docs.ts';
 import { createEmbedRoute } from './routes/embed.ts';
 import { createGenerateRoute } from './routes/generate.ts';
+import { createHeadRoutes } from './routes/heads.ts';
 import { createReadyRoute, healthz } from './routes/health.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
@@ -36,6 +38,8 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   ...createCollectionRoutes(services),
   ...createItemRoutes(services),
   search: createSearchRoute(services),
+  ...createClassifyRoutes(services),
+  ...createHeadRoutes(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,
@@ -79,7 +83,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
     app.use(
       cors({
         origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
-        allowMethods: ['GET', 'HEAD', 'POST', 'DELETE'],
+        allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
         exposeHeaders: ['age', 'cache-status', 'etag', 'retry-after', 'x-request-id', 'x-4m-seed'],
         maxAge: 86_400,
       }),

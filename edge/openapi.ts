@@ -166,6 +166,21 @@ function responses(route: Route, components: Components): Operation['responses']
   return { 200: { description: route.summary, content }, ...Object.fromEntries(problems) };
 }
 
+function requestContent(request: NonNullable<Route['request']>, components: Components): Json {
+  if ('bytes' in request) {
+    const types = Object.entries(request.bytes).map(([type, description]) => {
+      const schema = { type: 'string', format: 'binary', contentMediaType: type, description };
+      return [type, { schema }];
+    });
+    return Object.fromEntries(types);
+  }
+  const { json, form } = request;
+  return {
+    'application/json': { schema: schemaOf(json, 'input', components) },
+    ...(form && { 'multipart/form-data': { schema: formSchema(form, json, components) } }),
+  };
+}
+
 function operation(route: Route, components: Components): Operation {
   const { request } = route;
   const parameter = ({ name, description, schema }: Parameter) => ({
@@ -186,15 +201,7 @@ function operation(route: Route, components: Components): Operation {
     ...(route.description !== undefined && { description: route.description }),
     ...(parameters.length > 0 && { parameters }),
     ...(request && {
-      requestBody: {
-        required: true as const,
-        content: {
-          'application/json': { schema: schemaOf(request.json, 'input', components) },
-          ...(request.form && {
-            'multipart/form-data': { schema: formSchema(request.form, request.json, components) },
-          }),
-        },
-      },
+      requestBody: { required: true as const, content: requestContent(request, components) },
     }),
     responses: responses(route, components),
   };

@@ -1,5 +1,6 @@
 /** Config -> what the routes use, made once per process or isolate. */
 
+import { createHeadStore, type HeadStore } from '../shared/heads/headStore.ts';
 import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
@@ -9,6 +10,7 @@ import type { Store } from '../shared/store/store.ts';
 import type { Config } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createModelMemory } from './dispatch/modelMemory.ts';
+import { TENANT } from './tenant.ts';
 
 export interface Services {
   readonly config: Config;
@@ -16,6 +18,7 @@ export interface Services {
   readonly dispatcher: Dispatcher;
   readonly tokens: TokenStore;
   readonly chains: Chains;
+  readonly heads: HeadStore;
   /** One line for the operator; never a secret, never a caller's data. */
   readonly log: (line: string) => void;
 }
@@ -66,5 +69,6 @@ export function createServices(config: Config, platform: Platform = {}): Service
     }),
     tokens: createTokenStore(store, log),
     chains: createChains(store, log),
+    heads: createHeadStore(store, TENANT, log),
   };
 }

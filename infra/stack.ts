@@ -127,6 +127,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         FOURM_COLLECTIONS:
           { ...process.env, ...options.env }.FOURM_COLLECTIONS ??
           join(options.dataFolder, 'collections'),
+        // Heads that the edge keeps are read there.
+        FOURM_STORE: 'disk',
+        FOURM_STORE_DIR: join(options.dataFolder, 'store'),
       });
     },
   });

@@ -5,7 +5,15 @@ import { absentForCollections, placeOf } from './collectionsConfig.ts';
 import { type HubModel, hubEnvironment, hubModels } from './hubConfig.ts';
 import type { CollectionsPlace } from './retrieval/place.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
-import { absentOf, modelStoreOf, type OpenStore, optional, storeFields } from './storeConfig.ts';
+import {
+  absentOf,
+  headStoreOf,
+  modelStoreOf,
+  type OpenStore,
+  optional,
+  s3Setting,
+  storeFields,
+} from './storeConfig.ts';
 
 const whole = (fallback: number, minimum: number, maximum: number) =>
   z.coerce.number().int().min(minimum).max(maximum).default(fallback);
@@ -69,6 +77,8 @@ export interface WorkerConfig {
   readonly modelStore: OpenStore | undefined;
   /** Undefined where the worker keeps no collections. */
   readonly collections: CollectionsPlace | undefined;
+  /** Where heads lie; undefined for nowhere. */
+  readonly headStore: OpenStore | undefined;
   readonly modelsHub: readonly HubModel[];
   /** What the process that pulls them is given: nothing of the worker's secrets. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
@@ -96,7 +106,7 @@ export function parseWorkerConfig(
   const parsed = workerConfigSchema.safeParse(environment);
   const problems = parsed.success
     ? [
-        ...absentOf(parsed.data).map((name) => `${name}: is needed with FOURM_MODELS_STORE=s3`),
+        ...absentOf(parsed.data).map((name) => `${name}: is needed with ${s3Setting(parsed.data)}`),
         ...absentForCollections(parsed.data),
       ]
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
@@ -114,6 +124,7 @@ export function parseWorkerConfig(
     modelsFolder: data.FOURM_MODELS_DIR,
     modelStore: modelStoreOf(data),
     collections: placeOf(data),
+    headStore: headStoreOf(data),
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,

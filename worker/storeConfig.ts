@@ -1,4 +1,4 @@
-/** Settings of the object store that models come from: the same names as the edge's, for the same store. */
+/** Settings of the object store, of models and of heads: the same names as the edge's, for the same store. */
 import * as z from 'zod';
 import { present } from '../shared/lookup.ts';
 import { createDiskStore } from '../shared/store/disk.ts';
@@ -14,6 +14,8 @@ export const optional = z.preprocess(
 export const storeFields = {
   /** Where models lie beside those of FOURM_MODELS_DIR: none, disk (FOURM_STORE_DIR) or s3 (S3_...). */
   FOURM_MODELS_STORE: z.enum(['none', 'disk', 's3']).default('none'),
+  /** Where heads lie, as the edge has it; a worker without one classifies by its models' own heads alone. */
+  FOURM_STORE: z.enum(['none', 'memory', 'disk', 's3']).default('none'),
   /** Folder of the disk store. */
   FOURM_STORE_DIR: z.string().default('.data/store'),
   /** Absent for AWS itself. */
@@ -29,23 +31,36 @@ const storeSchema = z.object(storeFields);
 /** Opens the store when it is needed: the AWS SDK takes a while to load. */
 export type OpenStore = (log: Log) => Promise<Store>;
 
+/** The setting that asks for S3, for messages. */
+export const s3Setting = (settings: Pick<z.output<typeof storeSchema>, 'FOURM_MODELS_STORE'>) =>
+  settings.FOURM_MODELS_STORE === 's3' ? 'FOURM_MODELS_STORE=s3' : 'FOURM_STORE=s3';
+
 /** Variables that the store needs and that are missing. */
 export function absentOf(settings: z.output<typeof storeSchema>): string[] {
-  if (settings.FOURM_MODELS_STORE !== 's3') return [];
+  if (settings.FOURM_MODELS_STORE !== 's3' && settings.FOURM_STORE !== 's3') return [];
   const { S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY } = settings;
   const needed = { S3_BUCKET, S3_ACCESS_KEY_ID, S3_SECRET_ACCESS_KEY };
   return Object.entries(needed).flatMap(([name, value]) => (value ? [] : [name]));
 }
 
 /** @returns undefined where no store is asked for. @throws Error naming a variable that is missing */
-export function modelStoreOf(settings: z.output<typeof storeSchema>): OpenStore | undefined {
+export const modelStoreOf = (settings: z.output<typeof storeSchema>): OpenStore | undefined =>
+  storeOf(settings.FOURM_MODELS_STORE, settings);
+
+/** The store of heads; undefined where there is none that an edge could write to as well. */
+export const headStoreOf = (settings: z.output<typeof storeSchema>): OpenStore | undefined =>
+  settings.FOURM_STORE === 'memory' ? undefined : storeOf(settings.FOURM_STORE, settings);
+
+function storeOf(
+  kind: 'none' | 'disk' | 's3',
+  settings: z.output<typeof storeSchema>,
+): OpenStore | undefined {
   const say =
     (log: Log) =>
     (message: string): void =>
       log({ event: 'store', message });
-  if (settings.FOURM_MODELS_STORE === 'none') return undefined;
-  if (settings.FOURM_MODELS_STORE === 'disk')
-    return async (log) => createDiskStore(settings.FOURM_STORE_DIR, say(log));
+  if (kind === 'none') return undefined;
+  if (kind === 'disk') return async (log) => createDiskStore(settings.FOURM_STORE_DIR, say(log));
   const s3 = {
     endpoint: settings.S3_ENDPOINT,
     region: settings.S3_REGION,
@@ -65,7 +80,7 @@ export function parseStore(
 ): OpenStore | undefined {
   const parsed = storeSchema.safeParse(environment);
   const wrong = parsed.success
-    ? absentOf(parsed.data).map((name) => `FOURM_MODELS_STORE=s3 needs ${name}`)
+    ? absentOf(parsed.data).map((name) => `${s3Setting(parsed.data)} needs ${name}`)
     : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   if (!parsed.success || wrong.length > 0) throw new Error(wrong.join('; '));
   return modelStoreOf(parsed.data);

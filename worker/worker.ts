@@ -15,6 +15,7 @@ import { storedSource } from './remote/storedSource.ts';
 import { type Collections, openCollections } from './retrieval/collections.ts';
 import { createGate } from './service/gate.ts';
 import { warmUp } from './service/warmUp.ts';
+import { createHeadSource } from './tasks/headSource.ts';
 import { closeThreads } from './threads/inThread.ts';
 
 export interface Worker {
@@ -72,6 +73,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     log,
     registry,
     collections,
+    heads: config.headStore && createHeadSource(await config.headStore(log)),
     isStopping: () => stopping,
     stopped: stopped.signal,
   };

@@ -1,6 +1,7 @@
 /** The kinds of work that a worker does: where each is asked for, and what is answered. */
 import type * as z from 'zod';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
+import { type ClassifyResponse, classifyResponseSchema } from '../../shared/api/classify.ts';
 import type { WorkerCollectionRequest } from '../../shared/api/collectionWork.ts';
 import { type EmbedResponse, embedResponseSchema } from '../../shared/api/embed.ts';
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
@@ -12,10 +13,15 @@ import {
   tokenizeResponseSchema,
 } from '../../shared/api/tokens.ts';
 import {
+  type MadeHead,
+  madeHeadSchema,
+  type WorkerClassifyRequest,
   type WorkerDetokenizeRequest,
   type WorkerEmbedRequest,
+  type WorkerFitHeadRequest,
   type WorkerGenerateRequest,
   type WorkerGenerateResponse,
+  type WorkerReadHeadRequest,
   type WorkerTokenizeRequest,
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
@@ -60,6 +66,21 @@ export const collectionTask = <T>(schema: z.ZodType<T>): Task<WorkerCollectionRe
   schema,
   accept: 'application/json',
 });
+export const CLASSIFY: Task<WorkerClassifyRequest, ClassifyResponse> = {
+  path: WORKER_ADDRESSES.classify.path,
+  schema: classifyResponseSchema,
+  accept: 'text/event-stream',
+};
+export const FIT_HEAD: Task<WorkerFitHeadRequest, MadeHead> = {
+  path: WORKER_ADDRESSES.fitHead.path,
+  schema: madeHeadSchema,
+  accept: 'text/event-stream',
+};
+export const READ_HEAD: Task<WorkerReadHeadRequest, MadeHead> = {
+  path: WORKER_ADDRESSES.readHead.path,
+  schema: madeHeadSchema,
+  accept: 'application/json',
+};
 
 /**
  * What a worker's answer comes to, as JSON or as events.

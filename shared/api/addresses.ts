@@ -19,6 +19,12 @@ export const ADDRESSES = {
   item: { method: 'GET', path: '/v1/collections/{name}/items/{id}' },
   deleteItem: { method: 'DELETE', path: '/v1/collections/{name}/items/{id}' },
   search: { method: 'POST', path: '/v1/collections/{name}/search' },
+  classify: { method: 'POST', path: '/v1/classify' },
+  fitHead: { method: 'POST', path: '/v1/heads' },
+  heads: { method: 'GET', path: '/v1/heads' },
+  head: { method: 'GET', path: '/v1/heads/{name}' },
+  putHead: { method: 'PUT', path: '/v1/heads/{name}' },
+  deleteHead: { method: 'DELETE', path: '/v1/heads/{name}' },
   models: { method: 'GET', path: '/v1/models' },
   modalities: { method: 'GET', path: '/v1/modalities' },
   healthz: { method: 'GET', path: '/healthz' },
@@ -26,7 +32,7 @@ export const ADDRESSES = {
   openapi: { method: 'GET', path: '/openapi.json' },
   docs: { method: 'GET', path: '/docs' },
   playground: { method: 'GET', path: '/' },
-} as const satisfies Record<string, { method: 'GET' | 'POST' | 'DELETE'; path: string }>;
+} as const satisfies Record<string, { method: 'GET' | 'POST' | 'PUT' | 'DELETE'; path: string }>;
 
 /** What a worker answers; `worker.ts` says what each one takes. */
 export const WORKER_ADDRESSES = {
@@ -38,6 +44,9 @@ export const WORKER_ADDRESSES = {
   tokenize: { method: 'POST', path: '/internal/tokenize' },
   detokenize: { method: 'POST', path: '/internal/detokenize' },
   collections: { method: 'POST', path: '/internal/collections' },
+  classify: { method: 'POST', path: '/internal/classify' },
+  fitHead: { method: 'POST', path: '/internal/fit-head' },
+  readHead: { method: 'POST', path: '/internal/read-head' },
 } as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;
 
 /** `/v1/tokens/{ref}` with its steps filled in and escaped. @throws Error when one is not given */

@@ -17,6 +17,9 @@ export const REQUEST_BOUNDS: Bounds = { parts: 64, containers: 500 };
 /** Of a request with a list of items, each of which has inputs of its own. */
 export const ITEMS_BOUNDS: Bounds = { parts: 512, containers: 4000 };
 
+/** Of a request with labelled examples, which are as many again. */
+export const EXAMPLES_BOUNDS: Bounds = { parts: 1024, containers: 8000 };
+
 /** Steps from the request to its innermost part at most. */
 const MOST_STEPS = 16;
 

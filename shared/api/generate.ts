@@ -193,6 +193,10 @@ export const progressSchema = z
       .string()
       .optional()
       .describe('Data URL of a picture of the first sample so far; missing tokens are holes'),
+    separable: z
+      .boolean()
+      .optional()
+      .describe('Of the fit of a head: whether a hyperplane was found that parts its classes'),
   })
   .meta({ id: 'Progress', description: 'The data of a progress event' });
 export type Progress = z.infer<typeof progressSchema>;

@@ -51,6 +51,14 @@ export const modelSchema = z
     precision: z.string().describe('Precision of the weights, such as fp32 or int8'),
     parameters: count.describe('Number of weights'),
     width: count.optional().describe("Numbers of one of its encoder's features"),
+    kind: z
+      .literal('backbone')
+      .optional()
+      .describe('backbone: it has features and classes, and generates nothing; absent otherwise'),
+    head: z
+      .object({ labels: z.array(z.string()).describe('Its classes, in the order of the logits') })
+      .optional()
+      .describe('The head that a backbone was exported with'),
     tokenizers: z.array(z.string()).optional().describe('Its tokenizers, such as tok_rgb'),
     modalities: z.array(modalitySchema).describe('What it takes and makes'),
     knows: knowledgeSchema.optional().describe('What it knows, where its checkpoint says so'),

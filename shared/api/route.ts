@@ -31,13 +31,14 @@ export const TAGS = {
     name: 'collections',
     description: 'Vectors that are kept and searched',
   },
+  heads: { name: 'heads', description: 'Heads that tell classes by the features of a model' },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;
 
 export interface Route {
   readonly id: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly tag: keyof typeof TAGS;
   readonly summary: string;
@@ -45,13 +46,15 @@ export interface Route {
   readonly query?: readonly Parameter[];
   /** What stands in braces in the path. */
   readonly parameters?: readonly Parameter[];
-  /** Body: the schema of its JSON, and the form in which the same can come. */
-  readonly request?: {
-    readonly json: z.ZodObject;
-    readonly form?: Form;
-    /** Of its parts, before the schema looks at it; those of a request for one thing when left out. */
-    readonly bounds?: Bounds;
-  };
+  /** Body: the schema of its JSON, and the form in which the same can come; or a file as it is. */
+  readonly request?:
+    | {
+        readonly json: z.ZodObject;
+        readonly form?: Form;
+        /** Of its parts, before the schema looks at it; those of a request for one thing when left out. */
+        readonly bounds?: Bounds;
+      }
+    | { readonly bytes: Readonly<Record<string, string>> };
   /** Media type of a 200 answer -> what it holds. */
   readonly response: Readonly<Record<string, z.ZodType | Representation>>;
   /** Codes this route can answer besides `ANY_PROBLEMS`. */

@@ -5,6 +5,7 @@
 import type { ADDRESSES } from './addresses.ts';
 import { COLLECTION_ROUTES } from './collectionRoutes.ts';
 import { EMBED_ROUTES } from './embedRoutes.ts';
+import { HEAD_ROUTES } from './headRoutes.ts';
 import { MODEL_ROUTES } from './modelRoutes.ts';
 import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';
@@ -14,6 +15,7 @@ export const ROUTES = {
   ...VALUE_ROUTES,
   ...EMBED_ROUTES,
   ...COLLECTION_ROUTES,
+  ...HEAD_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

@@ -7,13 +7,18 @@
  *   embed         WorkerEmbedRequest -> EmbedResponse, with events as generate
  *   tokenize      WorkerTokenizeRequest -> TokenizeResponse
  *   detokenize    WorkerDetokenizeRequest -> DetokenizeResponse
+ *   classify      WorkerClassifyRequest -> ClassifyResponse
+ *   fitHead       WorkerFitHeadRequest -> MadeHead, with events as `generate` has them (Progress)
+ *   readHead      WorkerReadHeadRequest -> MadeHead
  * A failure is answered with the code's status and a `Failure` as JSON; a full worker answers 503
  * `overloaded` with Retry-After at once. Requests are signed: see
  * `signing.ts`.
  */
 import * as z from 'zod';
+import { classifyRequestSchema } from './classify.ts';
 import { embedRequestSchema, MOST_ITEMS } from './embed.ts';
 import { generateRequestSchema, generateResponseSchema, seedSchema } from './generate.ts';
+import { fitHeadRequestSchema, headNameSchema, headSchema, headVersionSchema } from './heads.ts';
 import { detokenizeRequestSchema, tokenizedSchema, tokenizeRequestSchema } from './tokens.ts';
 
 export const reusedTargetSchema = z.object({
@@ -72,3 +77,39 @@ export const workerDetokenizeRequestSchema = z.object({
   request: detokenizeRequestSchema,
 });
 export type WorkerDetokenizeRequest = z.input<typeof workerDetokenizeRequestSchema>;
+
+/** A head of the store, with the version that was meant when the request came. */
+const namedHeadSchema = z.object({ name: headNameSchema, version: headVersionSchema });
+
+export const workerClassifyRequestSchema = z.object({
+  ...turn,
+  ...base,
+  id: z.string(),
+  request: classifyRequestSchema,
+  /** Absent for the head that the model was exported with. */
+  head: namedHeadSchema.optional(),
+});
+export type WorkerClassifyRequest = z.input<typeof workerClassifyRequestSchema>;
+
+export const workerFitHeadRequestSchema = z.object({
+  ...turn,
+  ...base,
+  request: fitHeadRequestSchema,
+});
+export type WorkerFitHeadRequest = z.input<typeof workerFitHeadRequestSchema>;
+
+export const workerReadHeadRequestSchema = z.object({
+  ...base,
+  name: headNameSchema,
+  /** Base64 of the file. */
+  file: z.string(),
+});
+export type WorkerReadHeadRequest = z.input<typeof workerReadHeadRequestSchema>;
+
+/** A head that is not in the store yet. */
+export const madeHeadSchema = z.object({
+  head: headSchema.omit({ version: true, created_at: true }),
+  /** Base64 of its file. */
+  file: z.string(),
+});
+export type MadeHead = z.infer<typeof madeHeadSchema>;

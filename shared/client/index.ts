@@ -21,6 +21,7 @@ import type {
 import { readEvents } from '../sse.ts';
 import type { Address, Call, CallOptions } from './call.ts';
 import { type CollectionMethods, collectionMethods } from './collections.ts';
+import { type HeadMethods, headMethods } from './heads.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
@@ -42,7 +43,7 @@ export interface GenerateOptions {
   readonly onHeaders?: (headers: Headers) => void;
 }
 
-export interface Client extends CollectionMethods {
+export interface Client extends CollectionMethods, HeadMethods {
   /** `POST /v1/generate`. @throws ProblemError, or what `fetch` throws (no connection, aborted) */
   generate(request: GenerateRequestBody, options?: GenerateOptions): Promise<GenerateResponse>;
   /** `POST /v1/generate` with `dry_run`: the plan, and what it costs. @throws as `generate` */
@@ -106,13 +107,16 @@ export function createClient(options: ClientOptions): Client {
     { signal }: CallOptions = {},
     body?: unknown,
   ): Promise<T> => {
+    // A file goes as it is.
+    const isFile = body instanceof Blob || body instanceof ArrayBuffer;
+    const type = isFile ? 'application/octet-stream' : 'application/json';
     const response = await send(baseUrl + path, {
       ...(method !== 'GET' && { method }),
       headers: {
         accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...(body !== undefined && { 'content-type': type }),
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
       ...(signal && { signal }),
     });
     await throwIfProblem(response);
@@ -155,5 +159,6 @@ export function createClient(options: ClientOptions): Client {
     models: (options) => call(ADDRESSES.models, options),
     modalities: (options) => call(ADDRESSES.modalities, options),
     ...collectionMethods(call),
+    ...headMethods(call, compute),
   };
 }

@@ -54,9 +54,18 @@ export const fmVitManifestSchema = z.object({
   kind: z.literal('fmvit'),
   config: fmVitConfigSchema,
   modalities: z.record(z.string(), modalityInfoSchema),
+  /** Names of the head's classes, where its file says them. */
+  labels: z.array(z.string()).optional(),
   graphs: z.object({ encoder: graphSchema }),
 });
 export type FmVitManifest = z.infer<typeof fmVitManifestSchema>;
+
+/** What a set is built around: a model that generates, or a backbone. */
+export const trunkManifestSchema = z.discriminatedUnion('kind', [
+  fmManifestSchema,
+  fmVitManifestSchema,
+]);
+export type TrunkManifest = z.infer<typeof trunkManifestSchema>;
 
 export const vqManifestSchema = z.object({
   ...common,
@@ -95,7 +104,7 @@ export const manifestSchema = z.discriminatedUnion('kind', [
 ]);
 export type Manifest = z.infer<typeof manifestSchema>;
 
-/** `set.json`: an FM with its tokenizers, each in a sub-folder with a `model.json`. */
+/** `set.json`: an FM with its tokenizers, or a backbone, each in a sub-folder with a `model.json`. */
 export const modelSetSchema = z.object({
   format: z.literal(1),
   id: z.string(),
@@ -103,8 +112,8 @@ export const modelSetSchema = z.object({
   fm: z.string(),
   /** Stem named by `ModalityInfo.tokenizer` -> sub-folder. */
   tokenizers: z.record(z.string(), z.string()),
-  /** Hugging Face `tokenizer.json`, relative to the set's folder. */
-  text_tokenizer: z.string(),
+  /** Hugging Face `tokenizer.json`, relative to the set's folder; a backbone may be without one. */
+  text_tokenizer: z.string().optional(),
   /** sha256 over the members' digests and the text tokenizer. */
   digest: z.string(),
 });

@@ -11,7 +11,7 @@ import { type RunningServer, startServer } from '../../worker/http/server.ts';
 import { createRegistry } from '../../worker/registry/registry.ts';
 import { createGate } from '../../worker/service/gate.ts';
 import type { LoadedModelSet } from '../../worker/session/types.ts';
-import { describeModel, type ServedModel } from '../../worker/tasks/servedModel.ts';
+import { describeModel, type Served, type ServedModel } from '../../worker/tasks/servedModel.ts';
 import { answeredBy } from '../support/answeredBy.ts';
 import { offerOf, sourceOf } from '../support/offers.ts';
 import { REFERENCE_SPECIALS } from '../support/trace.ts';
@@ -59,7 +59,7 @@ const model: ServedModel = {
 const log: Record<string, unknown>[] = [];
 const say = (entry: Readonly<Record<string, unknown>>) => void log.push(entry);
 /** Models that were asked to prove that they run. */
-const checked: ServedModel[] = [];
+const checked: Served[] = [];
 const registry = createRegistry({
   source: sourceOf(offerOf(model.description, async () => model)),
   warmUp: async (one) => void checked.push(one),

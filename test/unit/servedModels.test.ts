@@ -11,14 +11,14 @@ import type { JobServices } from '../../worker/service/services.ts';
 import { warmUp } from '../../worker/service/warmUp.ts';
 import { CPU } from '../../worker/session/devices.ts';
 import { type GraphSession, ThreadEndedError } from '../../worker/session/types.ts';
-import type { ServedModel } from '../../worker/tasks/servedModel.ts';
+import { asGenerator, type Served, type ServedModel } from '../../worker/tasks/servedModel.ts';
 import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
 import { sourceOf } from '../support/offers.ts';
 
 const never = new AbortController().signal;
 
 /** Models that have answered their warm-up. */
-const warm = new WeakSet<ServedModel>();
+const warm = new WeakSet<Served>();
 
 /** A model whose thread dies at its first run after `breaks` says so; it stands its warm-up. */
 function mortal(model: ServedModel, breaks: () => boolean): ServedModel {
@@ -61,7 +61,7 @@ describe('a model whose thread dies', { skip: skipWithoutDemo() }, () => {
         ...offer,
         open: async (signal) => {
           opened++;
-          const model = await openFolder(path, options, signal);
+          const model = asGenerator(await openFolder(path, options, signal));
           return mortals-- > 0 ? mortal(model, () => breaking) : model;
         },
       }),

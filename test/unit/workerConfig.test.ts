@@ -12,6 +12,7 @@ test('defaults', () => {
     modelsFolder: '/models',
     modelStore: undefined,
     collections: undefined,
+    headStore: undefined,
     modelsHub: [],
     hubEnvironment: {},
     modelCache: '.data/model-cache',

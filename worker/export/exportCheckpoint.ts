@@ -98,8 +98,8 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
   const precision = options.precision ?? 'fp32';
   const backbone = options.backbone || head ? { ...(head && { head }) } : undefined;
   const described = await describeCheckpoint(checkpoint, options, backbone);
-  const textTokenizer =
-    described.kind === 'fm' ? await findTextTokenizer(dirname(checkpoint.file)) : undefined;
+  const isTrunk = described.kind === 'fm' || described.kind === 'fmvit';
+  const textTokenizer = isTrunk ? await findTextTokenizer(dirname(checkpoint.file)) : undefined;
   if (textTokenizer !== undefined) await assertVocabulary(textTokenizer, described);
   const checkpoints = head ? [checkpoint, head] : [checkpoint];
   const files = linkedFiles(checkpoints);
@@ -163,8 +163,10 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
       written && (await agreementWithFp32(opened, described, checkpoints, draft, sessions));
     const manifest = { ...draft, check, ...(agreement && { agreement }) };
     await writeManifest(partial, manifest);
-    // A model with its text tokenizer beside it can be served as it is, its other modalities as tokens.
-    if (manifest.kind === 'fm' && !options.isMember && textTokenizer !== undefined) {
+    // A model with its text tokenizer beside it can be served as it is, its other modalities as tokens; a
+    // backbone without one, then it takes no texts.
+    const isServable = manifest.kind === 'fmvit' || textTokenizer !== undefined;
+    if (isTrunk && !options.isMember && isServable) {
       const { id, licence, digest } = manifest;
       const members = { id, licence, fm: '.', tokenizers: {}, digests: [digest] };
       await writeSet(partial, textTokenizer, members);

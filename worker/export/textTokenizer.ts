@@ -37,7 +37,7 @@ export async function findTextTokenizer(folder: string): Promise<string | undefi
  * @throws ExportError `vocabulary`, naming both numbers, where the model has no rows for some of its ids
  */
 export async function assertVocabulary(file: string, described: Described): Promise<void> {
-  if (described.kind !== 'fm') return;
+  if (described.kind !== 'fm' && described.kind !== 'fmvit') return;
   let json: unknown;
   try {
     json = JSON.parse(await readFile(file, 'utf8'));

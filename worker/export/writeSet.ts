@@ -5,10 +5,10 @@ import type { ModelSet } from '../../shared/model/manifest.ts';
 import { digestFiles, digestText } from './files.ts';
 import { TEXT_TOKENIZER_FILE } from './textTokenizer.ts';
 
-/** Copies the text tokenizer into the folder, and writes what the set consists of beside it. */
+/** Copies the text tokenizer, where there is one, into the folder, and writes what the set consists of beside it. */
 export async function writeSet(
   folder: string,
-  textTokenizer: string,
+  textTokenizer: string | undefined,
   {
     digests,
     ...members
@@ -17,12 +17,13 @@ export async function writeSet(
   },
 ): Promise<ModelSet> {
   const copy = join(folder, TEXT_TOKENIZER_FILE);
-  await copyFile(textTokenizer, copy);
+  if (textTokenizer !== undefined) await copyFile(textTokenizer, copy);
+  const texts = textTokenizer === undefined ? [] : [await digestFiles([copy])];
   const set: ModelSet = {
     format: 1,
     ...members,
-    text_tokenizer: TEXT_TOKENIZER_FILE,
-    digest: digestText([...digests, await digestFiles([copy])].join('\n')),
+    ...(textTokenizer !== undefined && { text_tokenizer: TEXT_TOKENIZER_FILE }),
+    digest: digestText([...digests, ...texts].join('\n')),
   };
   await writeFile(join(folder, 'set.json'), `${JSON.stringify(set, null, 2)}\n`);
   return set;

@@ -25,6 +25,9 @@ const BODY_BYTES: Readonly<Record<JobKind, number>> = {
   tokenize: 64 * MEBIBYTE,
   detokenize: 4 * MEBIBYTE,
   collections: 64 * MEBIBYTE,
+  classify: 64 * MEBIBYTE,
+  fitHead: 64 * MEBIBYTE,
+  readHead: 64 * MEBIBYTE,
 };
 
 const unauthorized = (): FailureError =>

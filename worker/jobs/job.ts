@@ -2,9 +2,12 @@
 import type * as z from 'zod';
 import { workerCollectionRequestSchema } from '../../shared/api/collectionWork.ts';
 import {
+  workerClassifyRequestSchema,
   workerDetokenizeRequestSchema,
   workerEmbedRequestSchema,
+  workerFitHeadRequestSchema,
   workerGenerateRequestSchema,
+  workerReadHeadRequestSchema,
   workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
 
@@ -15,6 +18,9 @@ export const JOB_SCHEMAS = {
   tokenize: workerTokenizeRequestSchema,
   detokenize: workerDetokenizeRequestSchema,
   collections: workerCollectionRequestSchema,
+  classify: workerClassifyRequestSchema,
+  fitHead: workerFitHeadRequestSchema,
+  readHead: workerReadHeadRequestSchema,
 } as const;
 
 export type JobKind = keyof typeof JOB_SCHEMAS;

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Device } from '../session/devices.ts';
+import { loadBackbone } from '../session/loadBackbone.ts';
 import { loadModelSet } from '../session/loadModels.ts';
 import { membersOf, readSetFolder, type SetFolder, setFiles } from '../session/setFolder.ts';
-import { describeModel, serveModel } from '../tasks/servedModel.ts';
+import { describeModel, type Served, serveBackbone, serveModel } from '../tasks/servedModel.ts';
 import { assertContents } from './contents.ts';
 import { memoryOf, sizedMembers } from './memory.ts';
 import type { Fault, Offer, OfferSource } from './offer.ts';
@@ -57,9 +58,11 @@ export async function openFolder(
   folder: string,
   { device, threads }: OpenOptions,
   signal: AbortSignal,
-) {
-  await assertContents(await readSetFolder(folder), signal);
+): Promise<Served> {
+  const set = await readSetFolder(folder);
+  await assertContents(set, signal);
   const how = { device, signal, ...(threads !== undefined && { threads }) };
+  if (set.fm.manifest.kind === 'fmvit') return await serveBackbone(await loadBackbone(folder, how));
   return await serveModel(await loadModelSet(folder, how));
 }
 

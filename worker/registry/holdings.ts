@@ -1,13 +1,13 @@
 /** Models in memory: loaded, proved to run, and freed, with the bytes that each step holds. */
 import type { Log } from '../log.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Served } from '../tasks/servedModel.ts';
 import type { Loaded, Place } from './place.ts';
 
 export interface HoldingsOptions {
   /** Bytes of all models at most. */
   readonly budget: number;
   /** @throws Error when the model does not run */
-  readonly warmUp: (model: ServedModel, signal?: AbortSignal) => Promise<void>;
+  readonly warmUp: (model: Served, signal?: AbortSignal) => Promise<void>;
   readonly log: Log;
   readonly now: () => number;
 }
@@ -29,7 +29,7 @@ export interface Holdings {
 export function createHoldings({ budget, warmUp, log, now }: HoldingsOptions): Holdings {
   let [held, leaving, loads, evictions] = [0, 0, 0, 0];
 
-  async function open({ offer }: Place, signal: AbortSignal): Promise<ServedModel> {
+  async function open({ offer }: Place, signal: AbortSignal): Promise<Served> {
     const model = await offer.open(signal);
     try {
       const { digest } = model.description;

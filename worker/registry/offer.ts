@@ -1,6 +1,6 @@
 /** A model that can be loaded, as its files stand now. */
 import type { Model } from '../../shared/api/models.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Served } from '../tasks/servedModel.ts';
 
 export interface Offer {
   readonly description: Model;
@@ -11,7 +11,7 @@ export interface Offer {
   /** Another one when anything of its files has changed. */
   readonly version: string;
   /** Loads it. @throws Error naming what is wrong; the signal's reason */
-  readonly open: (signal: AbortSignal) => Promise<ServedModel>;
+  readonly open: (signal: AbortSignal) => Promise<Served>;
 }
 
 /** What cannot be offered, and why. */

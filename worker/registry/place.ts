@@ -1,12 +1,12 @@
 /** One version of a model in the registry: what is offered, whether it is in memory, and who waits for it. */
 import type { ModelState } from '../../shared/api/models.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Served } from '../tasks/servedModel.ts';
 import type { Offer } from './offer.ts';
 import { createWaiters, type Waiters } from './waiting.ts';
 
 /** A model in memory. */
 export interface Loaded {
-  readonly model: ServedModel;
+  readonly model: Served;
   readonly loadedAt: number;
   /** Requests at work on it. */
   uses: number;

@@ -7,7 +7,7 @@ import type { Model, ModelState } from '../../shared/api/models.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import type { Log } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Served } from '../tasks/servedModel.ts';
 import { begun, createAllocation } from './allocation.ts';
 import { notLoadable, replaced, stillLoading, stopping } from './failures.ts';
 import { createHoldings } from './holdings.ts';
@@ -20,7 +20,7 @@ export interface RegistryOptions {
   /** Bytes of all models in memory at most; no bound when left out. */
   readonly budget?: number | undefined;
   /** @throws Error when the model does not run */
-  readonly warmUp: (model: ServedModel, signal?: AbortSignal) => Promise<void>;
+  readonly warmUp: (model: Served, signal?: AbortSignal) => Promise<void>;
   readonly log: Log;
   /** Time before a model that was lost again, or could not be loaded, is tried again; it doubles. */
   readonly backoffMilliseconds?: number;
@@ -58,7 +58,7 @@ export interface Registry {
    * @throws FailureError `not_ready` when it is waited for too long or cannot be loaded,
    *   or has been replaced by another version, `model_not_loaded`; the signal's reason; whatever `work` throws
    */
-  use<T>(wanted: Wanted, signal: AbortSignal, work: (model: ServedModel) => Promise<T>): Promise<T>;
+  use<T>(wanted: Wanted, signal: AbortSignal, work: (model: Served) => Promise<T>): Promise<T>;
   /** Has a model prove that it runs, after a failure that was no fault of the request. */
   check(id: string): void;
   /** Looks for models that are new, have changed or have gone. @throws Error when they cannot be read */
@@ -123,7 +123,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   async function use<T>(
     { id, digest }: Wanted,
     signal: AbortSignal,
-    work: (model: ServedModel) => Promise<T>,
+    work: (model: Served) => Promise<T>,
   ): Promise<T> {
     const [place, loaded] = await lease(id, signal);
     try {
@@ -172,7 +172,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     check(id) {
       const { offer, loaded: held } = places.find(id);
       if (!held) return;
-      const work = (model: ServedModel) =>
+      const work = (model: Served) =>
         warmUp(model).catch((cause: unknown) => {
           throw new ThreadEndedError(`the model ${id} does not run`, { cause });
         });

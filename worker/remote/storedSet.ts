@@ -6,9 +6,9 @@
  */
 import * as z from 'zod';
 import {
-  fmManifestSchema,
   modelSetSchema,
   tokenizerManifestSchema,
+  trunkManifestSchema,
 } from '../../shared/model/manifest.ts';
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -40,7 +40,7 @@ export const storedSetSchema = z.object({
     id: z.string().refine(isStorableId),
     digest: sha256Schema,
   }),
-  fm: fmManifestSchema,
+  fm: trunkManifestSchema,
   tokenizers: z.record(z.string(), tokenizerManifestSchema),
   files: z.array(storedFileSchema).max(10_000),
 });

@@ -1,6 +1,6 @@
 /** A model as one job sees it: every run of its graphs stops being waited for when the job's signal aborts. */
 import type { GraphSession, LoadedModelSet, LoadedTokenizer } from '../session/types.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Served } from '../tasks/servedModel.ts';
 
 function boundGraph(graph: GraphSession, signal: AbortSignal): GraphSession {
   return {
@@ -31,7 +31,8 @@ function boundSet(loaded: LoadedModelSet, signal: AbortSignal): LoadedModelSet {
 }
 
 /** The scheduler is the model's own: jobs share it, and each request that it takes comes with a signal. */
-export const boundModel = (model: ServedModel, signal: AbortSignal): ServedModel => ({
-  ...model,
-  loaded: boundSet(model.loaded, signal),
-});
+export function boundModel(model: Served, signal: AbortSignal): Served {
+  if (model.kind !== 'backbone') return { ...model, loaded: boundSet(model.loaded, signal) };
+  const { loaded } = model;
+  return { ...model, loaded: { ...loaded, encoder: boundGraph(loaded.encoder, signal) } };
+}

@@ -1,62 +1,19 @@
 /** How each kind of job is done: one exhaustive table. */
-import type { EmbedResponse } from '../../shared/api/embed.ts';
-import type { Progress } from '../../shared/api/generate.ts';
-import type { Model } from '../../shared/api/models.ts';
 import { refusal } from '../../shared/api/problem.ts';
-import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
-import type { WorkerGenerateResponse } from '../../shared/api/worker.ts';
 import { costOf } from '../../shared/plan/cost.ts';
 import { costOfEmbed, planEmbed } from '../../shared/plan/embed.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
-import type { JobKind, JobRequest } from '../jobs/job.ts';
-import type { Collections } from '../retrieval/collections.ts';
+import type { JobKind } from '../jobs/job.ts';
 import { inputsIn, runCollectionWork } from '../tasks/collections.ts';
 import { runEmbed } from '../tasks/embed.ts';
 import { generateOn } from '../tasks/generate.ts';
-import type { Lender } from '../tasks/lender.ts';
+import { asGenerator } from '../tasks/servedModel.ts';
 import { runDetokenize, runTokenize } from '../tasks/tokens.ts';
 import type { Load } from './gate.ts';
+import { HEAD_JOBS } from './headJobs.ts';
+import type { JobType } from './jobType.ts';
 
-export interface JobResults {
-  readonly generate: WorkerGenerateResponse;
-  readonly embed: EmbedResponse;
-  readonly tokenize: TokenizeResponse;
-  readonly detokenize: DetokenizeResponse;
-  readonly collections: object;
-}
-
-export interface JobOptions {
-  /** Stops within one decoding step; its reason is thrown. */
-  readonly signal: AbortSignal;
-  /** All models: a target may need another than the request's own. */
-  readonly lender: Lender;
-  /** Absent where the worker keeps none. */
-  readonly collections?: (() => Collections) | undefined;
-  /** Called after each decoding step. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-/** Work that names no model may need none. */
-export type ModelOf<K extends JobKind> = JobRequest<K>['model'] extends string
-  ? Model
-  : Model | undefined;
-
-interface JobType<K extends JobKind> {
-  /** @throws FailureError for what is wrong with the request; the signal's reason */
-  readonly run: (
-    request: JobRequest<K>,
-    model: ModelOf<K>,
-    options: JobOptions,
-  ) => Promise<JobResults[K]>;
-  /** What is logged of a request beside its model. */
-  readonly entry: (request: JobRequest<K>) => object;
-  /** What is logged of a result. */
-  readonly usage: (result: JobResults[K]) => object;
-  /** What it brings to the gate. @throws FailureError for what is wrong with the request */
-  readonly load: (request: JobRequest<K>, model: ModelOf<K>, models: readonly Model[]) => Load;
-  /** Milliseconds that the caller gives it, counted from its arrival. */
-  readonly deadline: (request: JobRequest<K>) => number | undefined;
-}
+export type { JobResults } from './jobType.ts';
 
 /** Of pictures that pass through a tokenizer alone: about as many tokens as one has. */
 const TOKENIZED: Load = { tokens: 256, priority: 'interactive', tenant: '' };
@@ -110,7 +67,7 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
   },
   detokenize: {
     run: async ({ request }, model, { signal, lender }) =>
-      await lender.use(model, (own) => runDetokenize(request, own, signal)),
+      await lender.use(model, (own) => runDetokenize(request, asGenerator(own), signal)),
     load: () => TOKENIZED,
     entry: nothing,
     usage: nothing,
@@ -128,4 +85,5 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
     usage: nothing,
     deadline: none,
   },
+  ...HEAD_JOBS,
 };

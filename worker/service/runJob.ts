@@ -13,10 +13,12 @@ import {
 import type { Job, JobKind } from '../jobs/job.ts';
 import { describeError } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
+import { NO_HEADS } from '../tasks/headSource.ts';
 import type { Lender } from '../tasks/lender.ts';
 import { boundModel } from './boundModel.ts';
 import { jobSignal, untilAborted } from './jobSignal.ts';
-import { JOBS, type JobResults, type ModelOf } from './jobs.ts';
+import { JOBS } from './jobs.ts';
+import type { JobResults, ModelOf } from './jobType.ts';
 import { assertServing, type JobServices } from './services.ts';
 
 export interface RunJobOptions<K extends JobKind = JobKind> {
@@ -49,7 +51,7 @@ const modelOf = <K extends JobKind>(registry: JobServices['registry'], { request
 
 /** Runs it once; the graphs of the models that it uses are bound to the job's signal. */
 async function attempt<K extends JobKind>({
-  services: { registry, collections },
+  services: { registry, collections, heads = NO_HEADS },
   job,
   signal,
   onProgress,
@@ -59,7 +61,8 @@ async function attempt<K extends JobKind>({
     use: (wanted, work) => registry.use(wanted, signal, (own) => work(boundModel(own, signal))),
   };
   const model = modelOf(registry, job);
-  return await JOBS[job.kind].run(job.request, model, { signal, lender, collections, onProgress });
+  const options = { signal, lender, collections, heads, onProgress };
+  return await JOBS[job.kind].run(job.request, model, options);
 }
 
 /** Runs it again, once, when a thread died under it: that was most likely another's doing. */

@@ -3,6 +3,7 @@ import { refusal } from '../../shared/api/problem.ts';
 import type { Log } from '../log.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Collections } from '../retrieval/collections.ts';
+import type { HeadSource } from '../tasks/headSource.ts';
 import type { Gate } from './gate.ts';
 
 export interface JobServices {
@@ -11,6 +12,8 @@ export interface JobServices {
   readonly registry: Registry;
   /** Opens the collections at the first call; absent where the worker keeps none. */
   readonly collections?: (() => Collections) | undefined;
+  /** Heads of the store; absent where the worker has none. */
+  readonly heads?: HeadSource | undefined;
   /** True once the worker takes no more jobs. */
   readonly isStopping: () => boolean;
   /** Aborts when jobs that still run have to end, with the failure that their callers are told. */

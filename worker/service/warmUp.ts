@@ -1,7 +1,8 @@
 /** A small request that touches the encoder, the decoder and a tokenizer: a model that answers it works. */
 import type { Modality } from '../../shared/api/models.ts';
+import { runBackbone } from '../batching/backbone.ts';
 import { runGenerate } from '../tasks/generate.ts';
-import type { ServedModel } from '../tasks/servedModel.ts';
+import type { Served, ServedBackbone, ServedModel } from '../tasks/servedModel.ts';
 
 const sharesTokens = (a: Modality, b: Modality): boolean =>
   a.modalities.some((name) => b.modalities.includes(name));
@@ -12,8 +13,14 @@ const isSlow = ({ loaded }: ServedModel, { modalities }: Modality): boolean =>
     return stem !== undefined && loaded.tokenizers[stem]?.kind === 'divae';
   });
 
+/** One run of no tokens, which has all the parts of any other. */
+async function warmUpBackbone({ loaded }: ServedBackbone, signal?: AbortSignal): Promise<void> {
+  await runBackbone(loaded.fm, loaded.encoder, new Map(), signal);
+}
+
 /** @throws SessionError when the model does not run; the signal's reason */
-export async function warmUp(model: ServedModel, signal?: AbortSignal): Promise<void> {
+export async function warmUp(model: Served, signal?: AbortSignal): Promise<void> {
+  if (model.kind === 'backbone') return await warmUpBackbone(model, signal);
   const { modalities } = model.description;
   const input = modalities.find((entry) => entry.accepts.includes('tokens'));
   const target = modalities.find(

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type * as z from 'zod';
-import { fieldOf } from '../../shared/lookup.ts';
+import { fieldOf, present } from '../../shared/lookup.ts';
 import {
   type FmManifest,
   fmManifestSchema,
@@ -72,7 +72,10 @@ export async function loadModelSet(
       tokenizers[stem] = asTokenizer(
         await loadModel<TokenizerManifest>(decoding, folder, path, tokenizerManifestSchema, how),
       );
-    const textTokenizerFile = await inside(folder, set.text_tokenizer);
+    const textTokenizerFile = await inside(
+      folder,
+      present(set.text_tokenizer, `text_tokenizer of ${folder}`),
+    );
     await assertVocabularies(textTokenizerFile, fm.manifest, tokenizers);
     return {
       set,
@@ -92,9 +95,9 @@ export async function loadModelSet(
 }
 
 /** @throws SessionError, naming both numbers, where a tokenizer has ids that the model's tables do not */
-async function assertVocabularies(
+export async function assertVocabularies(
   textTokenizerFile: string,
-  { modalities }: FmManifest,
+  { modalities }: Pick<FmManifest, 'modalities'>,
   tokenizers: Readonly<Record<string, LoadedTokenizer>>,
 ): Promise<void> {
   const json = await parsedJson(textTokenizerFile);

@@ -1,13 +1,13 @@
 /** A folder of models that are served together, read without loading anything: what it says of itself. */
 import { dirname, join } from 'node:path';
 import {
-  type FmManifest,
-  fmManifestSchema,
   type Manifest,
   type ModelSet,
   modelSetSchema,
   type TokenizerManifest,
+  type TrunkManifest,
   tokenizerManifestSchema,
+  trunkManifestSchema,
 } from '../../shared/model/manifest.ts';
 import { inside, readJson } from './folderFiles.ts';
 
@@ -22,7 +22,7 @@ export interface SetFolder {
   /** The folder without links on the way, as members' homes are. */
   readonly home: string;
   readonly set: ModelSet;
-  readonly fm: SetMember<FmManifest>;
+  readonly fm: SetMember<TrunkManifest>;
   /** By the stem that `ModalityInfo.tokenizer` names. */
   readonly tokenizers: Readonly<Record<string, SetMember<TokenizerManifest>>>;
 }
@@ -32,7 +32,7 @@ export async function readSetFolder(folder: string): Promise<SetFolder> {
   const set: ModelSet = await readJson(folder, 'set.json', modelSetSchema);
   const homeOf = async (path: string) => dirname(await inside(folder, join(path, 'model.json')));
   const fmHome = await homeOf(set.fm);
-  const fm: FmManifest = await readJson(fmHome, 'model.json', fmManifestSchema);
+  const fm: TrunkManifest = await readJson(fmHome, 'model.json', trunkManifestSchema);
   const tokenizers: Record<string, SetMember<TokenizerManifest>> = {};
   for (const [stem, path] of Object.entries(set.tokenizers)) {
     const home = await homeOf(path);
@@ -57,7 +57,8 @@ export const filesOf = ({ graphs, half_graphs = {}, weights }: Manifest): readon
 /** Absolute paths of all files of a set. @throws SessionError where one is missing or lies outside */
 export async function setFiles(read: SetFolder): Promise<string[]> {
   const { folder, set } = read;
-  const files = [await inside(folder, 'set.json'), await inside(folder, set.text_tokenizer)];
+  const files = [await inside(folder, 'set.json')];
+  if (set.text_tokenizer !== undefined) files.push(await inside(folder, set.text_tokenizer));
   for (const { home, manifest } of membersOf(read))
     for (const name of ['model.json', ...filesOf(manifest)]) files.push(await inside(home, name));
   return files;

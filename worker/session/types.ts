@@ -5,7 +5,9 @@
 import type {
   DivaeManifest,
   FmManifest,
+  FmVitManifest,
   ModelSet,
+  TrunkManifest,
   VqManifest,
 } from '../../shared/model/manifest.ts';
 import type { GraphSignature } from '../../shared/model/signature.ts';
@@ -106,6 +108,28 @@ export type LoadedTokenizer =
       readonly codebook: GraphSession;
       readonly denoiser: GraphSession;
     };
+
+/** What the reading of inputs needs of a loaded set. */
+export interface LoadedInputs {
+  readonly fm: Pick<TrunkManifest, 'modalities' | 'config'>;
+  /** By the stem that `ModalityInfo.tokenizer` names. */
+  readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;
+}
+
+/** A backbone, its graph loaded and checked against its signature. */
+export interface LoadedBackbone {
+  readonly set: ModelSet;
+  readonly device: Device;
+  readonly fm: FmVitManifest;
+  readonly tokenizers: Readonly<Record<string, never>>;
+  /** See `fmVitSignature`. */
+  readonly encoder: GraphSession;
+  /** Absolute path of the Hugging Face `tokenizer.json`, where the set has one. */
+  readonly textTokenizerFile: string | undefined;
+  /** Resolves with the cause when the set's thread ends that should not have: nothing runs any more. */
+  readonly died: Promise<ThreadEndedError>;
+  close(): Promise<void>;
+}
 
 /** An FM with its tokenizers, every graph loaded and checked against its signature. */
 export interface LoadedModelSet {

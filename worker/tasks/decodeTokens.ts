@@ -4,7 +4,7 @@ import { sample } from '../diffusion/sampler.ts';
 import { normals } from '../engine/rng.ts';
 import type { DecodedValues } from '../presentations/presentation.ts';
 import { runInParts } from '../session/outOfMemory.ts';
-import type { FloatTensor, LoadedModelSet, LoadedTokenizer, Tensor } from '../session/types.ts';
+import type { FloatTensor, LoadedInputs, LoadedTokenizer, Tensor } from '../session/types.ts';
 import { tokenizerOf } from './tokenizerOf.ts';
 
 /** Rows of one decoding run at most: a denoiser's memory grows with them. */
@@ -35,7 +35,7 @@ export interface SampleIds {
 export async function decodeMany(
   samples: readonly SampleIds[],
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   options: Omit<DecodeOptions, 'sample'>,
 ): Promise<DecodedValues[] | undefined> {
   const tokenizer = tokenizerOf(modality, loaded);
@@ -54,7 +54,7 @@ export async function decodeMany(
 export async function decodeTokens(
   ids: readonly number[],
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   { sample: index, ...options }: DecodeOptions,
 ): Promise<DecodedValues | undefined> {
   return (await decodeMany([{ ids, sample: index }], modality, loaded, options))?.[0];

@@ -1,6 +1,6 @@
 /** Tokens of global embeddings -> vectors, many in one run of their tokenizer. */
 import { itemAt } from '../../shared/lookup.ts';
-import type { LoadedModelSet } from '../session/types.ts';
+import type { LoadedInputs } from '../session/types.ts';
 import { decodeMany } from './decodeTokens.ts';
 
 /**
@@ -18,7 +18,7 @@ const ROWS = 8;
 export async function decodeVectors(
   rows: readonly (readonly number[])[],
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   signal: AbortSignal | undefined,
 ): Promise<Float32Array[]> {
   const vectors: Float32Array[] = [];

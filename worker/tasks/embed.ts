@@ -13,7 +13,7 @@ import type { LaneOptions } from '../batching/scheduler.ts';
 import { type Encoded, featuresOf, meanByModality, meanPooled } from './features.ts';
 import { predictEmbeddings } from './predictEmbeddings.ts';
 import { startReading } from './reading.ts';
-import { type ServedModel, servedBy } from './servedModel.ts';
+import { asGenerator, type Served, servedBy } from './servedModel.ts';
 import { answered, type VectorForm } from './vectors.ts';
 
 export interface EmbedTask {
@@ -61,7 +61,7 @@ type Options = Parameters<typeof predictEmbeddings>[4] & { readonly passes: Pass
 async function embedItems(
   plan: EmbedPlan,
   { request, seeds }: EmbedTask,
-  model: ServedModel,
+  model: Served,
   options: Options,
 ): Promise<EmbeddedItem[]> {
   const items = plan.items.map(({ item }) => item);
@@ -75,7 +75,7 @@ async function embedItems(
   }
   const seeded = items.map((item, i) => ({ ...item, seed: itemAt(seeds, i, 'seeds') }));
   const target = request.target ?? plan.entry.name;
-  const predicted = await predictEmbeddings(seeded, target, request, model, options);
+  const predicted = await predictEmbeddings(seeded, target, request, asGenerator(model), options);
   return predicted.map(({ vector, agreement, samples }) => ({
     embedding: answered(vector, request),
     ...(samples.length > 1 && { agreement }),
@@ -87,7 +87,7 @@ async function embedItems(
  */
 export async function runEmbed(
   task: EmbedTask,
-  model: ServedModel,
+  model: Served,
   { signal, turn, onProgress }: EmbedOptions = {},
 ): Promise<EmbedResponse> {
   const started = performance.now();

@@ -4,12 +4,12 @@ import { fieldOf } from '../../shared/lookup.ts';
 import type { Picture } from '../image/inspect.ts';
 import type { FeedContext } from '../presentations/presentation.ts';
 import { vectorFeed } from '../presentations/vector.ts';
-import type { LoadedModelSet, LoadedTokenizer, Tensor } from '../session/types.ts';
+import type { LoadedInputs, LoadedTokenizer, Tensor } from '../session/types.ts';
 import { inThread, type ThreadOptions } from '../threads/inThread.ts';
 import { tokenizerOf } from './tokenizerOf.ts';
 
 /** @throws FailureError `no_tokenizer`, saying what is loaded instead */
-function needTokenizer(modality: string, loaded: LoadedModelSet, at: string): LoadedTokenizer {
+function needTokenizer(modality: string, loaded: LoadedInputs, at: string): LoadedTokenizer {
   const tokenizer = tokenizerOf(modality, loaded);
   if (tokenizer) return tokenizer;
   const names = Object.keys(loaded.tokenizers).join(', ') || 'none';
@@ -31,7 +31,7 @@ export async function encode(
 export const feedContext = (
   { manifest: { config } }: LoadedTokenizer,
   modality: string,
-  { fm }: LoadedModelSet,
+  { fm }: LoadedInputs,
   at: string,
 ): FeedContext => ({ info: fieldOf(fm.modalities, modality, 'the model'), config, at });
 
@@ -43,7 +43,7 @@ export const feedContext = (
 export async function encodePicture(
   picture: Picture,
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   at: string,
   options: ThreadOptions = {},
 ): Promise<number[]> {
@@ -60,7 +60,7 @@ export async function encodePicture(
 export async function encodeArray(
   bytes: Uint8Array,
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   at: string,
   options: ThreadOptions = {},
 ): Promise<number[]> {
@@ -76,7 +76,7 @@ export async function encodeArray(
 export async function encodeVector(
   values: readonly number[],
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   at: string,
 ): Promise<number[]> {
   const tokenizer = needTokenizer(modality, loaded, at);
@@ -95,7 +95,7 @@ export async function encodeMask(
   mask: Float32Array,
   side: number,
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   at: string,
 ): Promise<number[]> {
   const tokenizer = needTokenizer(modality, loaded, at);

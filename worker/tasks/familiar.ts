@@ -2,7 +2,7 @@
 import type { Picture } from '../image/inspect.ts';
 import { laneOf, type Reading } from './reading.ts';
 import { roundTripError } from './roundTrip.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { InputModel } from './servedModel.ts';
 
 /**
  * Warns of a picture that its own tokenizer cannot draw again: the tokenizer has seen what the model was
@@ -12,7 +12,7 @@ import type { ServedModel } from './servedModel.ts';
 export async function warnOfUnfamiliar(
   picture: Picture,
   modality: string,
-  model: ServedModel,
+  model: InputModel,
   at: string,
   reading: Reading,
 ): Promise<void> {

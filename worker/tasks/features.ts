@@ -9,7 +9,7 @@ import { planInputs } from '../../shared/plan/plan.ts';
 import type { LaneOptions } from '../batching/scheduler.ts';
 import type { TokenState } from '../engine/tokenState.ts';
 import { type Reading, startReading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { FeatureModel } from './servedModel.ts';
 import { readStage } from './stage.ts';
 import { atItem, inWindows } from './windows.ts';
 
@@ -55,14 +55,14 @@ interface ReadItem {
   readonly names: ReadonlyMap<string, string>;
 }
 
-async function readItem(item: Item, model: ServedModel, reading: Reading): Promise<ReadItem> {
+async function readItem(item: Item, model: FeatureModel, reading: Reading): Promise<ReadItem> {
   const planned = await atItem(item.at, () => planInputs(item, model.description));
   const state = await readStage(planned, item, model, reading, item.at);
   return { state, names: new Map(planned.map(({ modality, name }) => [modality, name])) };
 }
 
 /** Splits what the encoder gave of a state by modality; register tokens are left out. */
-function partsOf(features: Float32Array, { state, names }: ReadItem, model: ServedModel): Encoded {
+function partsOf(features: Float32Array, { state, names }: ReadItem, model: FeatureModel): Encoded {
   const { config } = model.loaded.fm;
   let at = config.num_register_tokens;
   const parts = config.domains_in.flatMap((modality): EncodedPart[] => {
@@ -83,7 +83,7 @@ function partsOf(features: Float32Array, { state, names }: ReadItem, model: Serv
  */
 export async function featuresOf<T>(
   items: readonly Item[],
-  model: ServedModel,
+  model: FeatureModel,
   { signal, turn, onItem, reading = startReading(signal) }: FeatureOptions,
   take: (encoded: Encoded) => T,
 ): Promise<T[]> {
@@ -131,6 +131,6 @@ export const meanByModality = ({ parts, width }: Encoded): ReadonlyMap<string, F
 /** One vector (D) for each item: the mean of its encoder features over all of its tokens. Errors as `featuresOf`. */
 export const itemFeatures = (
   items: readonly Item[],
-  model: ServedModel,
+  model: FeatureModel,
   options: FeatureOptions = {},
 ): Promise<Float32Array[]> => featuresOf(items, model, options, meanPooled);

@@ -11,7 +11,7 @@ import { warnOfClipping } from './clipping.ts';
 import { encodeArray, encodePicture } from './encodeValues.ts';
 import { warnOfUnfamiliar } from './familiar.ts';
 import { laneOf, type Reading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { InputModel } from './servedModel.ts';
 
 /** Tokens, and the size of the picture they come from where there is one. */
 export interface Given {
@@ -48,7 +48,7 @@ export async function openPicture(
 async function pixelTokens(
   picture: Picture,
   modality: string,
-  model: ServedModel,
+  model: InputModel,
   at: string,
   { signal }: Reading,
 ): Promise<VisibleTokens> {
@@ -68,7 +68,7 @@ async function pixelTokens(
 export async function fileTokens(
   encoded: string,
   modality: string,
-  model: ServedModel,
+  model: InputModel,
   at: string,
   reading: Reading,
 ): Promise<Given> {

@@ -14,7 +14,7 @@ import { createDecoding, type Decoded, type Decoding } from './decoding.ts';
 import { type Lender, lendLoaded } from './lender.ts';
 import { createReporter } from './progress.ts';
 import { type Reading, startReading } from './reading.ts';
-import { type ServedModel, servedBy } from './servedModel.ts';
+import { asGenerator, type ServedModel, servedBy } from './servedModel.ts';
 import { type Ids, runStage, type StageResult } from './stage.ts';
 import { inputTokens } from './tokens.ts';
 
@@ -95,7 +95,8 @@ async function runStages(
     const { signal, turn } = options;
     const common = { request, seed, passes, reading, reporter, signal, turn, made };
     const leading = reusedOf(stage, left, plan.samples);
-    const done = await lender.use(stage.model, async (model): Promise<FinishedStage> => {
+    const done = await lender.use(stage.model, async (served): Promise<FinishedStage> => {
+      const model = asGenerator(served);
       const result = await runStage(stage, model, {
         ...common,
         reused: leading,

@@ -18,13 +18,13 @@ import { gappedTokens } from './gaps.ts';
 import { hiddenPositions } from './hide.ts';
 import { type Reading, startReading } from './reading.ts';
 import { textTokens, valueTokens } from './sequenceInputs.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { InputModel } from './servedModel.ts';
 
 /** Raw ids; null is not known. */
 function rawTokens(
   ids: readonly (number | null)[],
   modality: string,
-  model: ServedModel,
+  model: InputModel,
   at: string,
 ): VisibleTokens {
   const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
@@ -42,7 +42,7 @@ function rawTokens(
 async function givenTokens(
   modality: string,
   value: InputValue,
-  model: ServedModel,
+  model: InputModel,
   at: string,
   reading: Reading,
 ): Promise<Given> {
@@ -91,7 +91,7 @@ async function visible(
 }
 
 /** The model's own name of an input. @throws FailureError `unknown_modality` */
-function exactName(name: string, value: InputValue, model: ServedModel, at: string): string {
+function exactName(name: string, value: InputValue, model: InputModel, at: string): string {
   const entry = findModality(model.description, name);
   const exact = entry && inputModality(entry, name, inputForm(entry, value));
   if (exact !== undefined && model.loaded.fm.modalities[exact]) return exact;
@@ -113,7 +113,7 @@ function exactName(name: string, value: InputValue, model: ServedModel, at: stri
 export async function readInput(
   name: string,
   value: InputValue,
-  model: ServedModel,
+  model: InputModel,
   at: string = pointerTo('inputs', name),
   reading: Reading = startReading(),
 ): Promise<VisibleTokens> {

@@ -1,7 +1,7 @@
 /** Models as tasks borrow them: known by what they say of themselves, in memory for the time of their use. */
 import type { Model } from '../../shared/api/models.ts';
 import { present } from '../../shared/lookup.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { Served } from './servedModel.ts';
 
 export interface Lender {
   /** Every model that a target may need. */
@@ -11,11 +11,11 @@ export interface Lender {
    * could wait for ever, where the two do not fit together.
    * @throws FailureError when it cannot be had; whatever `work` throws
    */
-  readonly use: <T>(wanted: Model, work: (model: ServedModel) => Promise<T>) => Promise<T>;
+  readonly use: <T>(wanted: Model, work: (model: Served) => Promise<T>) => Promise<T>;
 }
 
 /** Models that are in memory anyway. */
-export const lendLoaded = (models: readonly ServedModel[]): Lender => ({
+export const lendLoaded = (models: readonly Served[]): Lender => ({
   descriptions: models.map(({ description }) => description),
   use: (wanted, work) => {
     const model = models.find(({ description }) => description === wanted);

@@ -1,7 +1,7 @@
 /** A picture through its tokenizer and back. */
 import { itemAt, present } from '../../shared/lookup.ts';
 import type { Picture } from '../image/inspect.ts';
-import type { LoadedModelSet } from '../session/types.ts';
+import type { LoadedInputs } from '../session/types.ts';
 import { inThread, type ThreadOptions } from '../threads/inThread.ts';
 import { decodeMany } from './decodeTokens.ts';
 import { encode, feedContext } from './encodeValues.ts';
@@ -16,7 +16,7 @@ import { tokenizerOf } from './tokenizerOf.ts';
 export async function roundTripError(
   picture: Picture,
   modality: string,
-  loaded: LoadedModelSet,
+  loaded: LoadedInputs,
   at: string,
   options: ThreadOptions = {},
 ): Promise<number | undefined> {

@@ -9,7 +9,7 @@ import { textPresentation } from '../presentations/texts.ts';
 import type { Notation } from '../text/wordpiece.ts';
 import { checkGapCount, checkGaps } from './gaps.ts';
 import type { Reading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { InputModel } from './servedModel.ts';
 import { textContext } from './textContext.ts';
 import { checkForm } from './textForm.ts';
 import { warnOfUnknown } from './unknownWords.ts';
@@ -17,13 +17,13 @@ import { warnOfUnknown } from './unknownWords.ts';
 /** What a sequence modality's text is read with. */
 interface Sequence {
   readonly modality: string;
-  readonly model: ServedModel;
+  readonly model: InputModel;
   readonly presentation: TextPresentation;
   /** A person types captions; the texts of the other modalities follow a format. */
   readonly notation: Notation;
 }
 
-function sequenceOf(modality: string, model: ServedModel): Sequence {
+function sequenceOf(modality: string, model: InputModel): Sequence {
   const { presentation } = fieldOf(model.loaded.fm.modalities, modality, 'the model');
   return {
     modality,
@@ -97,7 +97,7 @@ async function inText(
 export async function textTokens(
   text: string,
   modality: string,
-  model: ServedModel,
+  model: InputModel,
   at: string,
   reading: Reading,
 ): Promise<VisibleTokens> {
@@ -141,7 +141,7 @@ const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 export async function valueTokens(
   value: unknown,
   modality: string,
-  model: ServedModel,
+  model: InputModel,
   at: string,
   reading: Reading,
 ): Promise<VisibleTokens> {

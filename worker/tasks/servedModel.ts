@@ -1,17 +1,30 @@
 /** A loaded model set with its text tokenizer, and what it says of itself to callers. */
 import type { Modality, Model } from '../../shared/api/models.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { fieldOf, itemAt } from '../../shared/lookup.ts';
-import type { TokenizerManifest } from '../../shared/model/manifest.ts';
+import type {
+  FmVitManifest,
+  TokenizerManifest,
+  TrunkManifest,
+} from '../../shared/model/manifest.ts';
 import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
+import { type BackboneScheduler, backboneScheduler } from '../batching/backbone.ts';
 import { createScheduler, type Scheduler } from '../batching/scheduler.ts';
-import type { LoadedModelSet } from '../session/types.ts';
+import type { LoadedBackbone, LoadedInputs, LoadedModelSet } from '../session/types.ts';
 import { loadTextTokenizer, type TextTokenizer } from '../text/wordpiece.ts';
+import { NO_TEXT } from './noText.ts';
 
-export interface ServedModel {
-  readonly loaded: LoadedModelSet;
+/** What the reading of inputs needs of a model: one that generates, or a backbone. */
+export interface InputModel {
+  readonly loaded: LoadedInputs;
   readonly text: TextTokenizer;
   readonly description: Model;
+}
+
+export interface ServedModel extends InputModel {
+  readonly kind?: 'generator';
+  readonly loaded: LoadedModelSet;
   /** Answers the forward requests of generations. */
   readonly scheduler: Pick<Scheduler, 'join'>;
   /** Frees its memory. Runs that wait fail; one under way is finished first. */
@@ -25,9 +38,33 @@ export const servedBy = ({ id, digest, licence, precision }: Model) => ({
   licence,
   precision,
 });
+/** A backbone: it has features and perhaps classes, and generates nothing. */
+export interface ServedBackbone extends InputModel {
+  readonly kind: 'backbone';
+  readonly loaded: LoadedBackbone;
+  /** Answers what its encoder makes of states. */
+  readonly scheduler: BackboneScheduler;
+  /** Frees its memory. Runs that wait fail; one under way is finished first. */
+  readonly close: () => Promise<void>;
+}
+
+export type Served = ServedModel | ServedBackbone;
+
+/** What has features of an encoder. */
+export interface FeatureModel extends InputModel {
+  readonly scheduler: BackboneScheduler;
+}
+
+/** @throws FailureError `unknown_target` for a backbone */
+export function asGenerator(model: Served): ServedModel {
+  if (model.kind !== 'backbone') return model;
+  const detail = `${model.description.id} is a backbone: it has features and classes, and generates nothing`;
+  throw refusal('unknown_target', detail);
+}
 
 /** What a set says of itself, loaded or not. */
-export interface DescribedSet extends Pick<LoadedModelSet, 'fm' | 'set'> {
+export interface DescribedSet extends Pick<LoadedModelSet, 'set'> {
+  readonly fm: TrunkManifest;
   readonly tokenizers: Readonly<Record<string, { readonly manifest: TokenizerManifest }>>;
 }
 
@@ -53,11 +90,14 @@ function groups(names: readonly string[], infos: LoadedModelSet['fm']['modalitie
 
 function accepts(
   members: readonly string[],
-  loaded: Pick<DescribedSet, 'fm' | 'tokenizers'>,
+  loaded: Pick<DescribedSet, 'fm' | 'tokenizers' | 'set'>,
 ): Modality['accepts'] {
   const forms = new Set<Modality['accepts'][number]>();
+  const hasWords = loaded.fm.kind !== 'fmvit' || loaded.set.text_tokenizer !== undefined;
   for (const name of members) {
     const info = fieldOf(loaded.fm.modalities, name, 'the model');
+    // Even the ids of a text are read by what the text tokenizer says of them.
+    if (info.type === 'seq' && !hasWords) continue;
     if (!loaded.fm.config.domains_in.includes(name)) continue;
     if (info.type === 'seq_emb') {
       forms.add('file');
@@ -80,7 +120,8 @@ const hasTokenizer = (tokenizers: DescribedSet['tokenizers'], info: ModalityInfo
 /** What `GET /v1/models` shows of a set, from its own configs. */
 export function describeModel(loaded: DescribedSet): Model {
   const { fm, set, tokenizers } = loaded;
-  const names = [...new Set([...fm.config.domains_in, ...fm.config.domains_out])];
+  const outputs = fm.kind === 'fmvit' ? [] : fm.config.domains_out;
+  const names = [...new Set([...fm.config.domains_in, ...outputs])];
   const modalities = groups(names, fm.modalities).map(({ name, members }): Modality => {
     const infoOf = (member: string) => fieldOf(fm.modalities, member, 'the model');
     const tokenized = members.find((member) => !infoOf(member).pixels);
@@ -97,7 +138,7 @@ export function describeModel(loaded: DescribedSet): Model {
       type: info.type,
       presentation: info.presentation,
       input: forms.length > 0,
-      output: members.some((member) => fm.config.domains_out.includes(member)),
+      output: members.some((member) => outputs.includes(member)),
       vocabulary: info.vocab_size ?? null,
       tokens: info.max_tokens,
       ...(patches !== info.max_tokens && { patches }),
@@ -113,20 +154,32 @@ export function describeModel(loaded: DescribedSet): Model {
     fm.parameters,
   );
   const { id, digest, licence } = set;
-  const { precision, knows } = fm;
-  const width = fm.config.dim;
+  const { precision } = fm;
   const stems = Object.keys(tokenizers);
-  const said = knows && { knows };
   return {
-    id,
-    digest,
-    licence,
-    precision,
-    parameters,
-    width,
-    tokenizers: stems,
+    ...{ id, digest, licence, precision, parameters, width: fm.config.dim, tokenizers: stems },
     modalities,
-    ...said,
+    ...(fm.kind === 'fmvit' ? describeBackbone(fm) : fm.knows && { knows: fm.knows }),
+  };
+}
+
+const describeBackbone = ({ config: { classes }, labels }: FmVitManifest) => ({
+  kind: 'backbone' as const,
+  ...(classes !== null && {
+    head: { labels: labels ?? Array.from({ length: classes }, (_, index) => String(index)) },
+  }),
+});
+
+/** Adds the text tokenizer and the description to a loaded backbone. */
+export async function serveBackbone(loaded: LoadedBackbone): Promise<ServedBackbone> {
+  const { textTokenizerFile: file } = loaded;
+  return {
+    kind: 'backbone',
+    loaded,
+    text: file === undefined ? NO_TEXT : await loadTextTokenizer(file),
+    description: describeModel(loaded),
+    scheduler: backboneScheduler(loaded.fm, loaded.encoder),
+    close: loaded.close,
   };
 }
 

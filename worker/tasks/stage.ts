@@ -23,7 +23,7 @@ import {
 import { readInput } from './inputs.ts';
 import type { Reporter } from './progress.ts';
 import type { Reading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { InputModel, ServedModel } from './servedModel.ts';
 
 /** Ids by the model's own names, in order of position. */
 export type Ids = ReadonlyMap<string, readonly number[]>;
@@ -60,7 +60,7 @@ export interface StageResult {
 export async function readStage(
   inputs: readonly PlannedInput[],
   request: Pick<GenerateRequest, 'inputs'>,
-  model: ServedModel,
+  model: InputModel,
   reading: Reading,
   at = '',
 ): Promise<TokenState> {

@@ -6,7 +6,7 @@ import { PICTURE } from '../values/instances.ts';
 import { decodeMany } from './decodeTokens.ts';
 import { encodeMask, encodeVector } from './encodeValues.ts';
 import { laneOf } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { InputModel } from './servedModel.ts';
 import { tokenizerOf } from './tokenizerOf.ts';
 
 /** Ids within texts are of tokenizers that start from no noise. */
@@ -14,7 +14,7 @@ const SEED = 0;
 
 export function textContext(
   modality: string,
-  { loaded }: ServedModel,
+  { loaded }: InputModel,
   signal?: AbortSignal,
 ): TextContext {
   const options = { seed: SEED, ...(signal && { signal }) };

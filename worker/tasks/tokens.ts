@@ -16,7 +16,7 @@ import type { TokenState } from '../engine/tokenState.ts';
 import { readInput } from './inputs.ts';
 import { makeOutput } from './outputs.ts';
 import { startReading } from './reading.ts';
-import { type ServedModel, servedBy } from './servedModel.ts';
+import { type InputModel, type ServedModel, servedBy } from './servedModel.ts';
 
 type Tokenized = TokenizeResponse['inputs'][string];
 
@@ -63,7 +63,7 @@ export function inputTokens(
  */
 export async function runTokenize(
   request: TokenizeRequest,
-  model: ServedModel,
+  model: InputModel,
   signal?: AbortSignal,
 ): Promise<TokenizeResponse> {
   const inputs: Record<string, Tokenized> = {};

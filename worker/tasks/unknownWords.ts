@@ -1,7 +1,7 @@
 /** Words that the vocabulary lacks: the model reads all of them as the same unknown token. */
 import { quoted } from '../text/words.ts';
 import type { Reading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import type { InputModel } from './servedModel.ts';
 
 /** Words that a warning names at most. */
 const NAMED = 5;
@@ -13,7 +13,7 @@ const NAMED = 5;
 export function warnOfUnknown(
   unknown: readonly string[],
   modality: string,
-  { description }: ServedModel,
+  { description }: InputModel,
   at: string,
   reading: Reading,
 ): void {

@@ -14,7 +14,7 @@ import { decodeVectors } from './decodeVectors.ts';
 import { itemFeatures } from './features.ts';
 import type { Lender } from './lender.ts';
 import { predictEmbeddings } from './predictEmbeddings.ts';
-import type { ServedModel } from './servedModel.ts';
+import { asGenerator, type InputModel, type Served } from './servedModel.ts';
 import { runTokenize } from './tokens.ts';
 
 type Path = readonly PropertyKey[];
@@ -58,7 +58,7 @@ function modelOf({ embedding, name }: Description, lender: Lender): Model {
 async function made(
   items: readonly { readonly inputs: Record<string, InputValue>; readonly at: string }[],
   { embedding }: Description,
-  model: ServedModel,
+  model: Served,
   { signal, tenant }: Vectorising,
 ): Promise<Vectorised[]> {
   const options = { signal, turn: { tenant } };
@@ -69,7 +69,7 @@ async function made(
   const { target = '', steps, samples, guidance_scale } = embedding;
   const settings = { steps, samples, guidance_scale };
   const seeded = items.map((item) => ({ ...item, seed: 0 }));
-  const predicted = await predictEmbeddings(seeded, target, settings, model, options);
+  const predicted = await predictEmbeddings(seeded, target, settings, asGenerator(model), options);
   return predicted.map(({ vector, samples: tokens }) => ({ vector, tokens: tokens[0] }));
 }
 
@@ -77,7 +77,7 @@ async function made(
 async function throughTokenizer(
   numbers: ArrayLike<number>,
   { embedding: { target = '' } }: Description,
-  model: ServedModel,
+  model: InputModel,
   signal: AbortSignal,
 ): Promise<Float32Array> {
   const inputs = { [target]: { value: Array.from(numbers) } };

@@ -3,10 +3,11 @@
  * plain values and typed arrays, and large results should be typed arrays, which are handed over instead.
  */
 
+import { HEAD_TASKS } from '../heads/threadTasks.ts';
 import { parseJob } from '../jobs/parseJob.ts';
 import { PRESENTATION_TASKS } from '../presentations/threadTasks.ts';
 import { nearest } from '../values/nearest.ts';
 
-export const THREAD_TASKS = { parseJob, nearest, ...PRESENTATION_TASKS } as const;
+export const THREAD_TASKS = { parseJob, nearest, ...HEAD_TASKS, ...PRESENTATION_TASKS } as const;
 
 export type ThreadTasks = typeof THREAD_TASKS;

@@ -5,11 +5,12 @@
 import { fmVitConfigSchema } from '../../../shared/model/config.ts';
 import type { FmVitManifest } from '../../../shared/model/manifest.ts';
 import type { Checkpoint } from '../../safetensors/checkpoint.ts';
+import { parseLabels } from '../../safetensors/labels.ts';
 import { ExportError } from '../errors.ts';
 import { type CheckpointExtras, parseWith, type RawConfig } from './checkpointConfig.ts';
 import { describeModalities } from './fm.ts';
 
-export type DescribedFmVit = Pick<FmVitManifest, 'kind' | 'config' | 'modalities'> & {
+export type DescribedFmVit = Pick<FmVitManifest, 'kind' | 'config' | 'modalities' | 'labels'> & {
   /** An FM's own tensors that its encoder does without. */
   readonly unused: readonly string[];
 };
@@ -43,7 +44,8 @@ export async function describeFmVit(
   });
   const modalities = await describeModalities(checkpoint, config, config.domains_in, extras);
   const unused = [...checkpoint.tensors.keys()].filter((name) => DECODER_PARTS.test(name));
-  return { kind: 'fmvit', config, modalities, unused };
+  const labels = headLabels(headFile ?? checkpoint, config.classes);
+  return { kind: 'fmvit', config, modalities, ...(labels && { labels }), unused };
 }
 
 /** Modalities whose embeddings the file holds, in the config's order where that names them. */
@@ -63,6 +65,15 @@ function embeddedDomains(checkpoint: Checkpoint, raw: RawConfig): string[] {
   const listed = Array.isArray(raw.domains_in) ? raw.domains_in : [];
   const ordered = listed.filter((name): name is string => held.has(String(name)));
   return [...new Set([...ordered, ...held])];
+}
+
+/** Names of the classes, where the metadata of the head's file has a list `labels`. */
+function headLabels({ file, metadata }: Checkpoint, classes: number | null): string[] | undefined {
+  if (classes === null || metadata.labels === undefined) return undefined;
+  const labels = parseLabels(metadata.labels);
+  if (labels?.length === classes) return labels;
+  const found = labels ? `${labels.length} names` : 'no list of names';
+  throw new ExportError('config', `${file}: labels: ${found} for ${classes} classes`);
 }
 
 /**

@@ -1,0 +1,104 @@
+/** The task of classifying: which head is meant, what a worker is asked, and what it would cost. */
+import {
+  type ClassifyDryRun,
+  type ClassifyRequest,
+  type ClassifyResponse,
+  classifyRequestSchema,
+  classifyResponseSchema,
+} from '../../shared/api/classify.ts';
+import type { Head } from '../../shared/api/heads.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
+import { assertHead, assertWidth, costOfInputs, itemsOf } from '../../shared/plan/classify.ts';
+import { classifyKey } from '../../shared/results/headKeys.ts';
+import { negotiate } from '../accept.ts';
+import type { Files } from '../body/files.ts';
+import { readRequest } from '../body/read.ts';
+import { readCacheControl } from '../cacheControl.ts';
+import type { Task, Wish } from '../compute/task.ts';
+import { CLASSIFY } from '../dispatch/tasks.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { TENANT } from '../tenant.ts';
+import { pixelsOfItems, settleItems } from './items.ts';
+
+interface ClassifyWish extends Wish {
+  readonly model: Model;
+  readonly request: ClassifyRequest;
+  readonly files: Files;
+  /** Absent for the head that the model was exported with. */
+  readonly head: Head | undefined;
+}
+
+/** @throws FailureError for everything that is wrong with the request */
+async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
+  const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.classify.request);
+  const parsed = parseBody(classifyRequestSchema, value);
+  const { head: name, version } = parsed;
+  const found =
+    name === undefined
+      ? undefined
+      : await services.heads.find(
+          name,
+          version,
+          pointerTo(version === undefined ? 'head' : 'version'),
+        );
+  const head = found?.head;
+  // A head looks at the features of one model.
+  const { model } = await chooseModel(c, services, parsed.model ?? head?.model);
+  assertHead(parsed, model);
+  if (head) assertWidth(head, model, pointerTo('head'));
+  const inputs = await settleItems(itemsOf(parsed), model, services, files);
+  const request = parsed.items
+    ? { ...parsed, items: inputs.map((own) => ({ inputs: own })) }
+    : { ...parsed, inputs: inputs[0] };
+  const id = await classifyKey(model, request, head, await files.digests());
+  const isDryRun = request.dry_run === true;
+  return {
+    ...{ key: { id }, models: [model], model, request, files, head, isDryRun },
+    deadlineMs: request.deadline_ms,
+    wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
+    cache: readCacheControl(c.req.header('cache-control')),
+  };
+}
+
+function dryRun({ key, model, request, files, head }: ClassifyWish): ClassifyDryRun {
+  const items = itemsOf(request);
+  const cost = costOfInputs(items, model, {
+    features: head?.features,
+    pixels: pixelsOfItems(items, files),
+  });
+  return {
+    dry_run: true,
+    id: key.id,
+    model: model.id,
+    usage: {
+      encoder_passes: cost.encoderPasses,
+      decoder_passes: cost.decoderPasses,
+      units: cost.units,
+    },
+  };
+}
+
+export const classifyTask = (services: Services): Task<ClassifyWish, ClassifyResponse> => ({
+  schema: classifyResponseSchema,
+  read: (c) => read(c, services),
+  dryRun: async (wish) => dryRun(wish),
+  async run({ key, model, request, files, head }, { requestId, traceparent }, { signal, emit }) {
+    // Each caller has a deadline of his own, which the edge keeps.
+    const { deadline_ms: _, ...shared } = request;
+    const result = await services.dispatcher.run(
+      CLASSIFY,
+      {
+        ...{ request_id: requestId, tenant: TENANT, id: key.id, model: model.id, request: shared },
+        ...(head && { head: { name: head.name, version: head.version } }),
+      },
+      { traceparent, signal, onProgress: emit, files },
+    );
+    return { result };
+  },
+  madeBy: ({ model }) => [model],
+});

@@ -1,0 +1,101 @@
+/** The task of fitting a head: what a worker is asked, what it would cost, and that what it makes is kept. */
+import {
+  type FitHeadDryRun,
+  type FitHeadRequest,
+  fitHeadRequestSchema,
+  type Head,
+  headSchema,
+} from '../../shared/api/heads.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { parseBody } from '../../shared/api/parse.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { FailureError } from '../../shared/api/problem.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
+import { fromBase64 } from '../../shared/base64.ts';
+import { checkExamples, costOfInputs, exampleItems, widthOf } from '../../shared/plan/classify.ts';
+import { fitHeadKey } from '../../shared/results/headKeys.ts';
+import { negotiate } from '../accept.ts';
+import type { Files } from '../body/files.ts';
+import { readRequest } from '../body/read.ts';
+import { readCacheControl } from '../cacheControl.ts';
+import type { Task, Wish } from '../compute/task.ts';
+import { FIT_HEAD } from '../dispatch/tasks.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { TENANT } from '../tenant.ts';
+import { pixelsOfItems, settleItems } from './items.ts';
+
+interface FitWish extends Wish {
+  readonly model: Model;
+  readonly request: FitHeadRequest;
+  readonly files: Files;
+}
+
+/** @throws FailureError for everything that can be told to be wrong before an example is looked at */
+async function read(c: EdgeContext, services: Services): Promise<FitWish> {
+  const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.fitHead.request);
+  const parsed = parseBody(fitHeadRequestSchema, value);
+  const { model } = await chooseModel(c, services, parsed.model);
+  checkExamples(parsed, widthOf(parsed.features, model, pointerTo('features')));
+  const inputs = await settleItems(exampleItems(parsed), model, services, files);
+  const examples = parsed.examples.map((example, i) => ({
+    ...example,
+    inputs: inputs[i] ?? example.inputs,
+  }));
+  const request = { ...parsed, examples };
+  const id = await fitHeadKey(model, request, await files.digests());
+  const isDryRun = request.dry_run === true;
+  return {
+    ...{ key: { id }, models: [model], model, request, files, isDryRun },
+    deadlineMs: request.deadline_ms,
+    wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
+    cache: readCacheControl(c.req.header('cache-control')),
+  };
+}
+
+function dryRun({ key, model, request, files }: FitWish): FitHeadDryRun {
+  const items = exampleItems(request);
+  const pixels = pixelsOfItems(items, files);
+  const cost = costOfInputs(items, model, { features: request.features, pixels });
+  return {
+    dry_run: true,
+    id: key.id,
+    model: model.id,
+    usage: {
+      encoder_passes: cost.encoderPasses,
+      decoder_passes: cost.decoderPasses,
+      units: cost.units,
+    },
+  };
+}
+
+export function fitHeadTask(services: Services): Task<FitWish, Head> {
+  const { dispatcher, heads } = services;
+  return {
+    schema: headSchema,
+    read: (c) => read(c, services),
+    dryRun: async (wish) => dryRun(wish),
+    async run({ model, request, files }, { requestId, traceparent }, { signal, emit }) {
+      // Each caller has a deadline of his own, which the edge keeps.
+      const { deadline_ms: _, ...shared } = request;
+      const made = await dispatcher.run(
+        FIT_HEAD,
+        { request_id: requestId, tenant: TENANT, model: model.id, request: shared },
+        { traceparent, signal, onProgress: emit, files },
+      );
+      return { result: await heads.keep(made.head, fromBase64(made.file)) };
+    },
+    madeBy: ({ model, model_digest }) => [{ id: model, digest: model_digest }],
+    // A head that was deleted since is fitted again.
+    isWhole: async (_, { name, version }) => {
+      try {
+        await heads.find(name, version);
+        return true;
+      } catch (error) {
+        if (error instanceof FailureError && error.failure.code === 'unknown_head') return false;
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,41 @@
+/** Items of a request, each with inputs of its own: references -> tokens, files -> bytes. */
+import { eachOf, failureAt } from '../../shared/api/failures.ts';
+import type { GenerateRequest } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
+import type { PlacedItem } from '../../shared/plan/classify.ts';
+import { planInputs } from '../../shared/plan/plan.ts';
+import { resolveInputs } from '../../shared/results/references.ts';
+import type { Files } from '../body/files.ts';
+import { normaliseInputs, pixelsOf } from '../inputs.ts';
+import type { Services } from '../services.ts';
+
+type Inputs = GenerateRequest['inputs'];
+
+/**
+ * The inputs of each item, checked against the model and as a worker takes them.
+ * @throws FailureError with the fields of every item that does not fit
+ */
+export async function settleItems(
+  items: readonly PlacedItem[],
+  model: Model,
+  { tokens }: Pick<Services, 'tokens'>,
+  files: Files,
+): Promise<Inputs[]> {
+  const resolved = await Promise.allSettled(
+    items.map(({ inputs }) => resolveInputs(inputs, model, tokens)),
+  );
+  return eachOf(items, ({ at }, index): Inputs => {
+    try {
+      const own = resolved[index];
+      if (own?.status !== 'fulfilled') throw own?.reason;
+      planInputs({ inputs: own.value }, model);
+      return normaliseInputs(own.value, model, files);
+    } catch (error) {
+      throw failureAt(error, at);
+    }
+  });
+}
+
+/** Pixels of all pictures and masks of the items. */
+export const pixelsOfItems = (items: readonly PlacedItem[], files: Files): number =>
+  items.reduce((sum, { inputs }) => sum + pixelsOf(inputs, files), 0);

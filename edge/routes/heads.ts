@@ -1,0 +1,104 @@
+/** `/v1/heads`: heads that are kept: listed, told, given as files, taken as files, and deleted. */
+import {
+  type Head,
+  type HeadResponse,
+  type HeadsResponse,
+  headNameSchema,
+  headVersionSchema,
+} from '../../shared/api/heads.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import { shorten } from '../../shared/api/shorten.ts';
+import { fromBase64 } from '../../shared/base64.ts';
+import { acceptedTypes } from '../accept.ts';
+import { createFiles } from '../body/files.ts';
+import { READ_HEAD } from '../dispatch/tasks.ts';
+import { chooseModel } from '../models.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+
+const SAFETENSORS = 'application/octet-stream';
+const PNG = 'image/png';
+
+/** The head of the address. @throws FailureError `invalid_request` for what can be no name */
+function nameOf(c: EdgeContext): string {
+  const name = c.req.param('name') ?? '';
+  if (headNameSchema.safeParse(name).success) return name;
+  const detail =
+    'a name has 1 to 64 letters, digits, dots, dashes or underscores, and begins with a letter or a digit';
+  throw refusal('invalid_request', detail, pointerTo('name'));
+}
+
+/** The version that the query names. @throws FailureError `invalid_request` */
+function versionOf(c: EdgeContext): string | undefined {
+  const version = c.req.query('version');
+  if (version === undefined || headVersionSchema.safeParse(version).success) return version;
+  const detail = 'a version is sha256: and 64 hexadecimal digits';
+  throw refusal('invalid_request', detail, pointerTo('version'));
+}
+
+/** The first type that is accepted and that a head can be answered as. @throws FailureError `not_acceptable` */
+function wantedType(c: EdgeContext, hasReport: boolean): string {
+  const offered = ['application/json', SAFETENSORS, ...(hasReport ? [PNG] : [])];
+  for (const type of acceptedTypes(c.req.header('accept'))) {
+    const found = offered.find(
+      (own) =>
+        own === type ||
+        (type.endsWith('/*') && own.startsWith(type.slice(0, -1))) ||
+        type === '*/*',
+    );
+    if (found) return found;
+  }
+  throw refusal('not_acceptable', `this head is there as ${offered.join(', ')}`);
+}
+
+export function createHeadRoutes({ heads, ...services }: Services) {
+  const { dispatcher } = services;
+
+  async function head(c: EdgeContext): Promise<Response> {
+    const { head, versions } = await heads.find(nameOf(c), versionOf(c), pointerTo('name'));
+    const { report } = head;
+    const type = wantedType(c, report !== undefined);
+    c.header('vary', 'accept');
+    if (type === SAFETENSORS) {
+      const body = await heads.file(head.name, head.version);
+      const name = `attachment; filename="${head.name}.safetensors"`;
+      return c.body(body, { headers: { 'content-type': type, 'content-disposition': name } });
+    }
+    if (type === PNG && report) {
+      const { image } = report.confusion;
+      const body = fromBase64(image.slice(image.indexOf(',') + 1));
+      return c.body(body, { headers: { 'content-type': type } });
+    }
+    return c.json({ ...head, versions: [...versions] } satisfies HeadResponse);
+  }
+
+  /** @throws FailureError `unsupported_media_type`, `empty_request`, and what the worker says of the file */
+  async function putHead(c: EdgeContext): Promise<Response> {
+    const name = nameOf(c);
+    const type = (c.req.header('content-type') ?? SAFETENSORS).split(';')[0]?.trim().toLowerCase();
+    if (type !== SAFETENSORS) {
+      const detail = `the content type must be ${SAFETENSORS}, not ${shorten(type ?? '')}`;
+      throw refusal('unsupported_media_type', detail);
+    }
+    const { model } = await chooseModel(c, { heads, ...services }, c.req.query('model'));
+    const file = await c.get('body').bytes(c.req.raw);
+    if (file.length === 0) throw refusal('empty_request', 'the request has no body');
+    const files = createFiles();
+    const made = await dispatcher.run(
+      READ_HEAD,
+      { request_id: c.get('requestId'), model: model.id, name, file: files.add(file) },
+      { traceparent: c.get('traceparent'), signal: c.req.raw.signal, files },
+    );
+    return c.json((await heads.keep(made.head, file)) satisfies Head);
+  }
+
+  return {
+    head,
+    putHead,
+    heads: async (c: EdgeContext): Promise<Response> =>
+      c.json({ heads: await heads.list() } satisfies HeadsResponse),
+    deleteHead: async (c: EdgeContext): Promise<Response> =>
+      c.json({ deleted: await heads.remove(nameOf(c), versionOf(c)) }),
+  };
+}

@@ -1,0 +1,273 @@
+/** Classification through the edge and a real worker: an exported backbone's own head, and heads of the store. */
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import sharp from 'sharp';
+import { parseConfig } from '../../edge/config.ts';
+import { type RunningEdge, startEdge } from '../../edge/node.ts';
+import { type Example, examples, FIRST_HELD_OUT_SEED } from '../../infra/demo/scene/scenes.ts';
+import type { ClassifyResponse } from '../../shared/api/classify.ts';
+import type { Progress } from '../../shared/api/generate.ts';
+import type { Head } from '../../shared/api/heads.ts';
+import type { ModelsResponse } from '../../shared/api/models.ts';
+import type { Problem } from '../../shared/api/problem.ts';
+import { createClient } from '../../shared/client/index.ts';
+import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
+import { OWN_CASES } from '../support/cases.ts';
+import { type DemoSet, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
+import { sharedPath } from '../support/shared.ts';
+import { SECRET, startWorkerProcess, type WorkerProcess } from '../support/workerProcess.ts';
+
+const weights = sharedPath('reference/fm_swiglu_nobias/weights.safetensors');
+const head = sharedPath('reference/fmvit/head.safetensors');
+const skip = weights && head ? false : 'the published vectors are not here';
+
+interface Expected {
+  readonly pictures: readonly { readonly file: string; readonly logits: readonly number[] }[];
+}
+
+const CASE = join(OWN_CASES, 'heads');
+const TOLERANCE = 1e-4;
+
+describe('a served backbone', { skip }, () => {
+  let folder: string;
+  let worker: WorkerProcess;
+  let edge: RunningEdge;
+  let url: string;
+  let pictures: { url: string; logits: readonly number[] }[];
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), '4m-classify-'));
+    const options = { id: 'fmvit', head: head ?? '' };
+    await exportCheckpoint(weights ?? '', join(folder, 'models/fmvit'), options);
+    const store = { FOURM_STORE: 'disk', FOURM_STORE_DIR: join(folder, 'store') };
+    worker = await startWorkerProcess(join(folder, 'models'), {
+      ...store,
+      FOURM_SLOTS: '4',
+      FOURM_QUEUE_TOKENS: '100000',
+    });
+    edge = await startEdge(
+      parseConfig({
+        PORT: '0',
+        FOURM_WORKERS: worker.url,
+        FOURM_WORKER_SECRET: SECRET,
+        ...store,
+      }),
+    );
+    url = `http://127.0.0.1:${edge.port}`;
+    const expected = JSON.parse(await readFile(join(CASE, 'fmvit.json'), 'utf8')) as Expected;
+    pictures = await Promise.all(
+      expected.pictures.map(async ({ file, logits }) => ({
+        url: `data:image/png;base64,${await readFile(join(CASE, file), 'base64')}`,
+        logits,
+      })),
+    );
+  });
+  after(async () => {
+    await edge?.close();
+    worker?.child.kill('SIGTERM');
+    await worker?.ended;
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const post = async <T>(path: string, body: unknown): Promise<T> => {
+    const answer = await fetch(url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const text = await answer.text();
+    assert.equal(answer.status, 200, text.slice(0, 500));
+    return JSON.parse(text) as T;
+  };
+
+  const agrees = (found: readonly number[] | undefined, expected: readonly number[]): void => {
+    assert.equal(found?.length, expected.length);
+    const scale = Math.max(...expected.map(Math.abs));
+    for (const [k, logit] of expected.entries())
+      assert.ok(Math.abs(found[k]! - logit) <= TOLERANCE * scale, `${k}: ${found[k]}, ${logit}`);
+  };
+
+  test('says that it is one, and what its head tells apart', async () => {
+    const { models } = (await (await fetch(`${url}/v1/models`)).json()) as ModelsResponse;
+    const [model] = models;
+    assert.equal(model?.kind, 'backbone');
+    assert.equal(model.width, 64);
+    assert.equal(model.head?.labels.length, 10);
+    assert.ok(model.modalities.every(({ output }) => !output));
+  });
+
+  test('answers the logits that the formulas of the PyTorch code give', async () => {
+    const items = pictures.map(({ url: rgb }) => ({ inputs: { rgb } }));
+    const answer = await post<ClassifyResponse>('/v1/classify', { items, logits: true, top_k: 2 });
+    for (const [i, { logits }] of pictures.entries()) {
+      agrees(answer.items[i]?.logits, logits);
+      const exponents = logits.map(Math.exp);
+      const sum = exponents.reduce((a, b) => a + b, 0);
+      const best = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!);
+      const { classes } = answer.items[i]!;
+      assert.equal(classes.length, 2);
+      for (const [place, { label, probability }] of classes.entries()) {
+        assert.equal(label, String(best[place]));
+        assert.ok(Math.abs(probability - exponents[best[place]!]! / sum) < 1e-3);
+      }
+    }
+  });
+
+  test('takes the same head as a file, and gives the same file back', async () => {
+    const file = await readFile(head ?? '');
+    const put = await fetch(`${url}/v1/heads/uploaded`, { method: 'PUT', body: file });
+    const kept = (await put.json()) as Head;
+    assert.equal(put.status, 200, JSON.stringify(kept));
+    assert.deepEqual([kept.source, kept.width, kept.labels.length], ['upload', 64, 10]);
+    const { url: rgb, logits } = pictures[0]!;
+    const request = { inputs: { rgb }, head: 'uploaded', logits: true };
+    const answer = await post<ClassifyResponse>('/v1/classify', request);
+    agrees(answer.items[0]?.logits, logits);
+    assert.deepEqual(answer.head, { name: 'uploaded', version: kept.version });
+    const given = await fetch(`${url}/v1/heads/uploaded`, {
+      headers: { accept: 'application/octet-stream' },
+    });
+    assert.deepEqual(Buffer.from(await given.arrayBuffer()), file);
+  });
+});
+
+describe('a fit on the demo model', { skip: skipWithoutDemo() }, () => {
+  let folder: string;
+  let set: DemoSet;
+  let worker: WorkerProcess;
+  let edge: RunningEdge;
+  let url: string;
+  const scenes = [...examples(FIRST_HELD_OUT_SEED, 24)];
+  const isSingle = ({ scene }: Example): string => (scene.solids.length === 1 ? 'one' : 'several');
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), '4m-fit-'));
+    set = await exportDemo();
+    const store = { FOURM_STORE: 'disk', FOURM_STORE_DIR: join(folder, 'store') };
+    const more = { FOURM_SLOTS: '4', FOURM_QUEUE_TOKENS: '100000' };
+    worker = await startWorkerProcess(set.modelsFolder, { ...store, ...more });
+    const env = { PORT: '0', FOURM_WORKERS: worker.url, FOURM_WORKER_SECRET: SECRET, ...store };
+    edge = await startEdge(parseConfig(env));
+    url = `http://127.0.0.1:${edge.port}`;
+  });
+  after(async () => {
+    await edge?.close();
+    worker?.child.kill('SIGTERM');
+    await worker?.ended;
+    await set?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const labelled = () =>
+    scenes.map((scene) => ({
+      inputs: { caption: scene.description.caption },
+      label: isSingle(scene),
+    }));
+
+  test('learns to tell captions apart, is kept, and answers what its own report says', async () => {
+    const client = createClient({ baseUrl: url });
+    const told: Progress[] = [];
+    const head = await client.fitHead(
+      { name: 'single', examples: labelled() },
+      { onProgress: (progress) => told.push(progress) },
+    );
+    const { report } = head;
+    assert.ok(report);
+    assert.deepEqual(head.labels, ['one', 'several']);
+    assert.equal(report.held_out.accuracy, 1);
+    assert.equal(report.separable, true);
+    assert.deepEqual(
+      report.confusion.matrix.map((row) => row.reduce((a, b) => a + b)),
+      head.labels.map((label) => scenes.filter((scene) => isSingle(scene) === label).length),
+    );
+    const stages = [...new Set(told.map(({ target }) => target))];
+    assert.deepEqual(stages, ['features', 'separability', 'folds', 'fit']);
+    assert.equal(told.find(({ target }) => target === 'separability')?.separable, true);
+
+    // The same examples are the same head, without being looked at again.
+    const again = await client.fitHead({ name: 'single', examples: labelled() });
+    assert.deepEqual(again, head);
+    const { items } = await client.classify({
+      head: 'single',
+      items: [
+        { inputs: { caption: 'a large red cone' } },
+        { inputs: { caption: 'a blue box left of a red cone' } },
+      ],
+    });
+    assert.deepEqual(
+      items.map(({ classes }) => classes[0]?.label),
+      ['one', 'several'],
+    );
+    assert.ok(
+      items.every(
+        ({ classes }) => Math.abs(classes[0]!.probability + classes[1]!.probability - 1) < 1e-9,
+      ),
+    );
+    const { heads } = await client.heads();
+    assert.deepEqual(
+      heads.map(({ name, version, versions }) => [name, version, versions]),
+      [['single', head.version, 1]],
+    );
+    const picture = await fetch(`${url}/v1/heads/single`, { headers: { accept: 'image/png' } });
+    const { format } = await sharp(Buffer.from(await picture.arrayBuffer())).metadata();
+    assert.equal(format, 'png');
+
+    // Its file, uploaded under another name, says the same.
+    const given = await fetch(`${url}/v1/heads/single`, {
+      headers: { accept: 'application/octet-stream' },
+    });
+    const kept = await client.putHead('copy', await given.arrayBuffer());
+    assert.deepEqual([kept.labels, kept.version], [head.labels, head.version]);
+    const inputs = { caption: 'a small cyan box' };
+    const [one, other] = await Promise.all(
+      ['single', 'copy'].map((name) => client.classify({ head: name, inputs, logits: true })),
+    );
+    assert.deepEqual(one!.items, other!.items);
+
+    assert.deepEqual(await client.deleteHead('copy'), { deleted: 1 });
+    await assert.rejects(client.classify({ head: 'copy', inputs }), /unknown|no head/);
+  });
+
+  test('says what is wrong with examples before it looks at them', async () => {
+    const inputs = { caption: 'a red cone' };
+    const refused = async (body: object): Promise<Problem> => {
+      const answer = await fetch(`${url}/v1/heads`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ name: 'bad', ...body }),
+      });
+      const problem = (await answer.json()) as Problem;
+      assert.equal(answer.status, 400, JSON.stringify(problem));
+      return problem;
+    };
+    const pointers = ({ errors = [] }: Problem) => errors.map(({ pointer }) => pointer);
+    const pair = (label: string) => [
+      { inputs, label },
+      { inputs: { caption: 'a box' }, label },
+    ];
+    const one = await refused({ examples: pair('same') });
+    assert.deepEqual([one.code, pointers(one)], ['invalid_examples', ['/examples']]);
+    const few = await refused({ examples: [...pair('a'), { inputs, label: 'b' }] });
+    assert.deepEqual([few.code, pointers(few)], ['invalid_examples', ['/examples/2/label']]);
+    const none = await refused({ examples: [] });
+    assert.deepEqual([none.code, pointers(none)], ['invalid_request', ['/examples']]);
+    const long = await refused({ examples: [...pair('a'), ...pair('x'.repeat(201))] });
+    assert.deepEqual(pointers(long), ['/examples/2/label', '/examples/3/label']);
+    const wrong = await refused({
+      examples: [...pair('a'), ...pair('b').map((own) => ({ ...own, inputs: { smell: 'x' } }))],
+    });
+    assert.deepEqual(pointers(wrong), ['/examples/2/inputs/smell', '/examples/3/inputs/smell']);
+    // Two captions apart from two others: a hyperplane parts them, so that no penalty means no optimum.
+    const endless = await refused({
+      l2: 0,
+      examples: [
+        ...pair('a'),
+        ...pair('b').map(() => ({ inputs: { caption: 'two spheres' }, label: 'b' })),
+      ],
+    });
+    assert.deepEqual([endless.code, pointers(endless)], ['invalid_examples', ['/l2']]);
+    const { heads } = await createClient({ baseUrl: url }).heads();
+    assert.ok(!heads.some(({ name }) => name === 'bad'));
+  });
+});
