@@ -2,10 +2,13 @@
 import { Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { secureHeaders } from 'hono/secure-headers';
+import { ADDRESSES } from '../shared/api/addresses.ts';
 import type { Route } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
 import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
+import { createEmbeddingsRoute } from './compatible/embeddings.ts';
+import { openAiErrors } from './compatible/openAiErrors.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
 import { requestIdentity } from './requestIdentity.ts';
 import { createClassifyRoutes } from './routes/classify.ts';
@@ -32,6 +35,7 @@ type Handler = (c: EdgeContext) => Response | Promise<Response>;
 const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => ({
   generate: createGenerateRoute(services),
   embed: createEmbedRoute(services),
+  embeddings: createEmbeddingsRoute(services),
   tokenize: createTokenizeRoute(services),
   detokenize: createDetokenizeRoute(services),
   tokens: createTokensRoute(services),
@@ -67,6 +71,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   const origins = config.FOURM_CORS_ORIGIN;
 
   app.use(requestIdentity);
+  app.use(ADDRESSES.embeddings.path, openAiErrors);
   app.use(
     boundBodies(
       createBodyBudget({

@@ -5,7 +5,13 @@ import type { Body } from './body/body.ts';
 import type { Services } from './services.ts';
 
 export interface EdgeEnv {
-  Variables: { requestId: string; traceparent: string; body: Body };
+  Variables: {
+    requestId: string;
+    traceparent: string;
+    body: Body;
+    /** What a problem of this address carries besides, for clients that read another shape. */
+    beside?: (failure: Failure) => object;
+  };
 }
 export type EdgeContext = Context<EdgeEnv>;
 
@@ -22,7 +28,7 @@ export function problemResponse(
   if (PROBLEMS[failure.code].status === 503) {
     all.set('retry-after', String(Math.ceil(failure.retryAfterSeconds ?? 5)));
   }
-  return c.body(JSON.stringify(problem), {
+  return c.body(JSON.stringify({ ...problem, ...c.get('beside')?.(failure) }), {
     status: problem.status as 400,
     headers: Object.fromEntries(all),
   });

@@ -58,12 +58,17 @@ function withFiles(request: EmbedRequest, model: Model, files: Files): EmbedRequ
   return withItems(request, normal);
 }
 
-/** What a parsed request for vectors wants. @throws FailureError for everything that is wrong with it */
+/**
+ * What a parsed request for vectors wants.
+ * @param streams whether events can be answered
+ * @throws FailureError for everything that is wrong with it
+ */
 export async function embedWish(
   c: EdgeContext,
   services: Services,
   parsed: EmbedRequest,
   files: Files,
+  streams = true,
 ): Promise<EmbedWish> {
   const { model } = await chooseModel(c, services, parsed.model);
   const resolved = await withTokens(parsed, model, services);
@@ -81,7 +86,7 @@ export async function embedWish(
     plan,
     isDryRun,
     deadlineMs: request.deadline_ms,
-    wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
+    wanted: negotiate(c.req.header('accept'), undefined, streams && !isDryRun),
     cache: readCacheControl(c.req.header('cache-control')),
   };
 }

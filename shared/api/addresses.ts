@@ -7,6 +7,7 @@
 export const ADDRESSES = {
   generate: { method: 'POST', path: '/v1/generate' },
   embed: { method: 'POST', path: '/v1/embed' },
+  embeddings: { method: 'POST', path: '/v1/embeddings' },
   tokenize: { method: 'POST', path: '/v1/tokenize' },
   detokenize: { method: 'POST', path: '/v1/detokenize' },
   tokens: { method: 'GET', path: '/v1/tokens/{ref}' },

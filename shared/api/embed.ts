@@ -172,7 +172,11 @@ export const embedResponseSchema = z
     model: servedBySchema,
     ...kindFields,
     items: z.array(embeddedItemSchema).describe('In the order of the request'),
-    usage: usageSchema,
+    usage: usageSchema
+      .extend({
+        input_tokens: count.optional().describe('Tokens that the model read of the items'),
+      })
+      .meta({ id: 'EmbedUsage', description: 'What a request for vectors cost' }),
     warnings: warningsSchema,
   })
   .meta({ id: 'EmbedResponse', description: 'Vectors of the items' });

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { ADDRESSES } from './addresses.ts';
 import { ITEMS_BOUNDS } from './bounds.ts';
 import { embedDryRunSchema, embedRequestSchema, embedResponseSchema, MOST_ITEMS } from './embed.ts';
+import { embeddingsRequestSchema, embeddingsResponseSchema } from './embeddings.ts';
 import { describeForm, formOf } from './form.ts';
 import { progressSchema } from './generate.ts';
 import { problemSchema } from './problemSchema.ts';
@@ -45,6 +46,27 @@ export const EMBED_ROUTES = {
       'input_only',
       'invalid_target',
       'deadline_exceeded',
+      'not_cached',
+    ],
+  },
+  embeddings: {
+    id: 'embeddings',
+    ...ADDRESSES.embeddings,
+    tag: 'embed',
+    summary: "Vectors of texts, for clients of OpenAI's API",
+    description:
+      'Texts are captions, from which a global embedding is predicted in one pass, as `/v1/embed` does. Problems ' +
+      "also have `error`, which OpenAI's clients read.",
+    request: { json: embeddingsRequestSchema, bounds: ITEMS_BOUNDS },
+    response: { 'application/json': embeddingsResponseSchema },
+    problems: [
+      ...BODY_PROBLEMS,
+      ...INPUT_PROBLEMS,
+      ...WORKER_PROBLEMS,
+      'not_acceptable',
+      'unknown_target',
+      'input_only',
+      'invalid_target',
       'not_cached',
     ],
   },

@@ -4,7 +4,7 @@ import * as z from 'zod';
 /** Characters of a file's base64 at most: 21 MB. */
 const BASE64_LENGTH = 28_000_000;
 /** Characters of a text at most; the modality's own bound, which is often smaller, is checked with it. */
-const TEXT_LENGTH = 100_000;
+export const TEXT_LENGTH = 100_000;
 
 const base64 = z.string().max(BASE64_LENGTH);
 

@@ -7,6 +7,7 @@ import { bodyTests } from './bodies.ts';
 import { cachingTests } from './caching.ts';
 import { collectionTests } from './collections.ts';
 import { embedTests } from './embed.ts';
+import { embeddingsTests } from './embeddings.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { planTests } from './plan.ts';
@@ -83,6 +84,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     waitingTests(fixture, tellsLeaving);
     cachingTests(fixture);
     embedTests(fixture, tellsLeaving);
+    embeddingsTests(fixture);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

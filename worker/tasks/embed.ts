@@ -97,8 +97,11 @@ export async function runEmbed(
   const reading = startReading(signal);
   const target = plan.kind === 'target' ? plan.entry.name : 'features';
   const steps = plan.items.length;
-  const onItem = (step: number): void =>
+  let read = 0;
+  const onItem = (step: number, tokens: number): void => {
+    read += tokens;
     onProgress?.({ target, step, steps, fraction: step / steps });
+  };
   const items = await embedItems(plan, task, model, { signal, turn, reading, passes, onItem });
   const tokens = plan.kind === 'target' ? plan.entry.tokens : 0;
   return {
@@ -113,6 +116,7 @@ export async function runEmbed(
       encoder_passes: passes.encoder,
       decoder_passes: passes.decoder,
       units: costOfEmbed(plan, model.description, reading.pixels()).units,
+      input_tokens: read,
       generated_tokens: tokens * steps * (request.samples ?? 1),
       milliseconds: Math.round(performance.now() - started),
     },

@@ -45,8 +45,8 @@ export interface FeatureOptions {
   readonly turn?: LaneOptions | undefined;
   /** Takes the warnings and counts the pixels; one of its own when left out. */
   readonly reading?: Reading;
-  /** Called after each item. */
-  readonly onItem?: (done: number) => void;
+  /** Called after each item, with the tokens that the encoder read of it. */
+  readonly onItem?: (done: number, tokens: number) => void;
 }
 
 interface ReadItem {
@@ -60,6 +60,10 @@ async function readItem(item: Item, model: FeatureModel, reading: Reading): Prom
   const state = await readStage(planned, item, model, reading, item.at);
   return { state, names: new Map(planned.map(({ modality, name }) => [modality, name])) };
 }
+
+/** Tokens that are visible in a state. */
+export const tokensOf = (state: TokenState): number =>
+  [...state.values()].reduce((sum, { positions }) => sum + positions.length, 0);
 
 /** Splits what the encoder gave of a state by modality; register tokens are left out. */
 function partsOf(features: Float32Array, { state, names }: ReadItem, model: FeatureModel): Encoded {
@@ -91,7 +95,7 @@ export async function featuresOf<T>(
   let done = 0;
   const encode = async (read: ReadItem): Promise<T> => {
     const features = itemAt(await lane.features([read.state], signal), 0, 'features');
-    onItem?.(++done);
+    onItem?.(++done, tokensOf(read.state));
     return take(partsOf(features, read, model));
   };
   try {

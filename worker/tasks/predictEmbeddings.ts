@@ -15,7 +15,7 @@ import type { Stage } from '../../shared/plan/plan.ts';
 import type { PassCount } from '../batching/passes.ts';
 import type { TokenState } from '../engine/tokenState.ts';
 import { decodeVectors } from './decodeVectors.ts';
-import type { FeatureOptions, Item } from './features.ts';
+import { type FeatureOptions, type Item, tokensOf } from './features.ts';
 import { type Reading, startReading } from './reading.ts';
 import type { ServedModel } from './servedModel.ts';
 import { readStage, runTargets } from './stage.ts';
@@ -82,7 +82,7 @@ export async function predictEmbeddings(
     const { samples } = await runTargets(stage, model, state, how, lane.run);
     passes.encoder += own.encoder;
     passes.decoder += own.decoder;
-    onItem?.(++done);
+    onItem?.(++done, tokensOf(state));
     return samples.map((ids) => [...valueAt(ids, modality, 'targets')]);
   }
 

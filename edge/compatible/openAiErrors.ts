@@ -1,0 +1,40 @@
+/** Problems in the shape that OpenAI's clients read, beside the one that every address answers. */
+import type { MiddlewareHandler } from 'hono';
+import { pointerSteps } from '../../shared/api/pointer.ts';
+import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
+import type { EdgeEnv } from '../problems.ts';
+
+/** https://platform.openai.com/docs/guides/error-codes */
+export interface OpenAiError {
+  readonly message: string;
+  readonly type: 'invalid_request_error' | 'server_error';
+  /** The field, such as `input[3]`. */
+  readonly param: string | null;
+  readonly code: string;
+}
+
+const paramOf = (pointer: string): string =>
+  pointerSteps(pointer).reduce(
+    (path, step) =>
+      /^\d+$/.test(step) ? `${path}[${step}]` : path === '' ? step : `${path}.${step}`,
+    '',
+  );
+
+export function openAiError({ code, detail, errors = [] }: Failure): { error: OpenAiError } {
+  const [first] = errors;
+  return {
+    error: {
+      message: detail,
+      type: PROBLEMS[code].status < 500 ? 'invalid_request_error' : 'server_error',
+      param: first ? paramOf(first.pointer) : null,
+      // Clients know a model that is not there by this name.
+      code: code === 'model_not_loaded' ? 'model_not_found' : code,
+    },
+  };
+}
+
+/** Every problem of the address also has `error`. */
+export const openAiErrors: MiddlewareHandler<EdgeEnv> = async (c, next) => {
+  c.set('beside', openAiError);
+  await next();
+};
