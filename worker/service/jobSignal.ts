@@ -1,4 +1,5 @@
 /** Everything that can end a job before it is done, as one signal. */
+import { setMaxListeners } from 'node:events';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 
@@ -18,6 +19,8 @@ export function jobSignal(
   deadline?: { readonly milliseconds: number; readonly arrived: number },
 ): JobSignal {
   const controller = new AbortController();
+  // Each item of a job listens: many items are no leak.
+  setMaxListeners(0, controller.signal);
   const listeners = sources.map((source) => {
     const pass = (): void => controller.abort(source.reason);
     if (source.aborted) pass();
