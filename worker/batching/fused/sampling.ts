@@ -7,7 +7,9 @@ import {
   vocabularyOf,
 } from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
+import { NO_FILTERS } from '../../../shared/plan/filters.ts';
 import type { SamplingSettings } from '../../engine/forward.ts';
+import { isGreedy } from '../../engine/sampling.ts';
 import type { Tensor } from '../../session/types.ts';
 import { bool, float32, int64 } from './feeds.ts';
 
@@ -25,11 +27,18 @@ export interface Prediction {
  */
 const VOCABULARY_STEP = 512;
 
-/** @param predictions by modality, in the order of `domains_out` */
+/** The likeliest token is kept by every filter: to look for what others are taken away is in vain. */
+const effective = (prediction: Prediction): Prediction =>
+  isGreedy(prediction.sampling.temperature)
+    ? { ...prediction, sampling: { ...prediction.sampling, ...NO_FILTERS } }
+    : prediction;
+
+/** @param given by modality, in the order of `domains_out` */
 export function predictionFeeds(
   { config, modalities }: FmManifest,
-  predictions: readonly Prediction[],
+  given: readonly Prediction[],
 ): Record<string, Tensor> {
+  const predictions = given.map(effective);
   const count = predictions.length;
   const most = Math.max(1, ...predictions.map(({ parts }) => parts.length));
   const index = new Int32Array(count * most);
