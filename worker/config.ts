@@ -46,6 +46,8 @@ export const workerConfigSchema = z.object({
       context.addIssue({ code: 'custom', message: `has to be ${DEVICE_FORM}` });
       return z.NEVER;
     }),
+  /** Which parts of models are loaded: all, or encoder, for a worker that answers features and classes alone. */
+  FOURM_MODEL_PARTS: z.enum(['all', 'encoder']).default('all'),
   /** Memory of all models at most, such as 12GB; models take turns in it. No bound when left out. */
   FOURM_MEMORY_BUDGET: z
     .string()
@@ -87,6 +89,7 @@ export interface WorkerConfig {
   /** Undefined: the runtime's own choice. */
   readonly threads: number | undefined;
   readonly device: Device;
+  readonly modelParts: 'all' | 'encoder';
   /** Bytes; undefined for no bound. */
   readonly memoryBudget: number | undefined;
   readonly modelWaitSeconds: number;
@@ -131,6 +134,7 @@ export function parseWorkerConfig(
     secret: data.FOURM_WORKER_SECRET,
     threads: data.FOURM_THREADS || undefined,
     device: data.FOURM_DEVICE,
+    modelParts: data.FOURM_MODEL_PARTS,
     memoryBudget: data.FOURM_MEMORY_BUDGET,
     modelWaitSeconds: data.FOURM_MODEL_WAIT_SECONDS,
     modelsPollSeconds: data.FOURM_MODELS_POLL_SECONDS,

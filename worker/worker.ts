@@ -37,12 +37,13 @@ const FLUSH_MILLISECONDS = 2_000;
 /** Every place that models come from. */
 async function openSources(config: WorkerConfig, log: Log): Promise<OfferSource> {
   const { threads, device, modelsFolder, modelStore, modelsHub, modelCache: cache } = config;
+  const how = { threads, device, parts: config.modelParts };
   const sources: OfferSource[] = [];
-  if (modelsFolder !== undefined) sources.push(folderSource(modelsFolder, { threads, device }));
-  if (modelStore) sources.push(storedSource(await modelStore(log), { threads, device, cache }));
+  if (modelsFolder !== undefined) sources.push(folderSource(modelsFolder, how));
+  if (modelStore) sources.push(storedSource(await modelStore(log), { ...how, cache }));
   if (modelsHub.length > 0) {
     const environment = config.hubEnvironment;
-    sources.push(hubSource(modelsHub, { threads, device, cache, log, environment }));
+    sources.push(hubSource(modelsHub, { ...how, cache, log, environment }));
   }
   return combined(sources);
 }

@@ -31,6 +31,8 @@ export interface DispatchOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** What the request names in `data` and `mask`. */
   readonly files?: Files;
+  /** Whether a worker that has only the encoder of its models is as good as any. */
+  readonly encoderWillDo?: boolean;
   /** Further models that the worker must have. */
   readonly models?: readonly string[];
 }
@@ -105,10 +107,18 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
    * Live workers that have all these models: those first that have them in memory, and of these, each request
    * beginning with another one.
    */
-  async function candidates(needed: readonly string[]): Promise<Listing[]> {
-    const having = (await listings.live()).filter(({ models }) =>
+  async function candidates(
+    needed: readonly string[],
+    encoderWillDo: boolean | undefined,
+  ): Promise<Listing[]> {
+    const all = (await listings.live()).filter(({ models }) =>
       needed.every((wanted) => models.some(({ id }) => id === wanted)),
     );
+    // Where no worker has a model whole, one that has its encoder says best what it cannot do.
+    const whole = all.filter(
+      ({ models }) => !models.some(({ id, kind }) => needed.includes(id) && kind === 'encoder'),
+    );
+    const having = encoderWillDo || whole.length === 0 ? all : whole;
     const start = having.length === 0 ? 0 : turn++ % having.length;
     const wait = ({ models }: Listing): number =>
       Math.max(...models.map(({ id, state }) => (needed.includes(id) ? rankOf(state) : 0)));
@@ -122,7 +132,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   ): Promise<T> {
     // Work without a model is any worker's.
     const needed = [...(request.model === undefined ? [] : [request.model]), ...(how.models ?? [])];
-    const having = await candidates(needed);
+    const having = await candidates(needed, how.encoderWillDo);
     how.signal.throwIfAborted();
     const body = await (how.files ?? createFiles()).fillIn(JSON.stringify(request));
     const together = [...new Set(needed)].join(' and ');

@@ -54,12 +54,16 @@ interface Question {
   readonly answer: Promise<readonly Listing[]>;
 }
 
-/** Each model once, in the state that is nearest to answering. */
+/**
+ * Each model once, in the state that is nearest to answering. Where one worker has a model whole and another its
+ * encoder alone, it is described as it is whole.
+ */
 function distinct(listings: readonly Listing[]): Model[] {
   const byId = new Map<string, Model>();
   for (const model of listings.flatMap(({ models }) => models)) {
     const known = byId.get(model.id);
-    if (!known) byId.set(model.id, model);
+    if (!known || (known.kind === 'encoder' && model.kind !== 'encoder')) byId.set(model.id, model);
+    else if (known.kind !== model.kind) continue;
     else if (rankOf(model.state) < rankOf(known.state))
       byId.set(model.id, { ...known, state: model.state });
   }

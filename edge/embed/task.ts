@@ -43,7 +43,7 @@ export const embedTask = (
     const result = await services.dispatcher.run(
       EMBED,
       { request_id: requestId, id, model: model.id, seeds: [...seeds], request: shared },
-      { traceparent, signal, onProgress: emit, files },
+      { traceparent, signal, onProgress: emit, files, encoderWillDo: !!request.features },
     );
     return { result };
   },

@@ -52,9 +52,12 @@ export const modelSchema = z
     parameters: count.describe('Number of weights'),
     width: count.optional().describe("Numbers of one of its encoder's features"),
     kind: z
-      .literal('backbone')
+      .enum(['backbone', 'encoder'])
       .optional()
-      .describe('backbone: it has features and classes, and generates nothing; absent otherwise'),
+      .describe(
+        'backbone: it has features and classes, and generates nothing; encoder: so does a model of which ' +
+          'only the encoder is loaded; absent otherwise',
+      ),
     head: z
       .object({ labels: z.array(z.string()).describe('Its classes, in the order of the logits') })
       .optional()

@@ -91,6 +91,10 @@ export function embeddingTarget(
     const detail = `${name} is not a global embedding of ${model.id}; ${those}`;
     throw refusal('invalid_target', detail, at);
   }
+  if (model.kind === 'encoder') {
+    const detail = `only the encoder of ${model.id} is loaded, which gives features and predicts nothing`;
+    throw refusal('unknown_target', detail, at);
+  }
   if (!entry.output || targetModality(entry, name) === undefined)
     throw refusal('input_only', `${name} can be given but not predicted`, at);
   const { dimensions } = entry;

@@ -51,6 +51,10 @@ const generates = (model: Model, name: string): Modality | undefined => {
 
 function missingTarget(name: string, model: Model, models: readonly Model[], at: string): Error {
   const entry = findModality(model, name);
+  if (entry && model.kind === 'encoder') {
+    const detail = `only the encoder of ${model.id} is loaded, which gives features and generates nothing`;
+    return refusal('unknown_target', detail, at);
+  }
   if (entry) return refusal('input_only', `${name} can be given but not generated`, at);
   const own = `${name} is not a target of ${model.id}; its targets are ${namesOf(model, 'output')}`;
   const published = Object.keys(PUBLISHED_MODALITIES).some(

@@ -16,6 +16,7 @@ test('defaults', () => {
     modelsHub: [],
     hubEnvironment: {},
     modelCache: '.data/model-cache',
+    modelParts: 'all',
     memoryBudget: undefined,
     modelWaitSeconds: 120,
     modelsPollSeconds: 5,

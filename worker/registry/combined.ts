@@ -1,10 +1,10 @@
 /**
- * Several places that models come from, as one: the models of the first come first. Backbones come behind those
+ * Several places that models come from, as one: the models of the first come first. What has features alone comes behind those
  * that generate, since a request which names no model means the first.
  */
 import type { Offer, OfferSource } from './offer.ts';
 
-const generates = ({ description }: Offer): boolean => description.kind !== 'backbone';
+const generates = ({ description }: Offer): boolean => description.kind === undefined;
 
 export const combined = (sources: readonly OfferSource[]): OfferSource => ({
   emptiness: sources.map(({ emptiness }) => emptiness).join('; '),

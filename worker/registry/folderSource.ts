@@ -2,19 +2,31 @@
 import { createHash } from 'node:crypto';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { Model } from '../../shared/api/models.ts';
 import type { Device } from '../session/devices.ts';
 import { loadBackbone } from '../session/loadBackbone.ts';
+import { loadEncoder } from '../session/loadEncoder.ts';
 import { loadModelSet } from '../session/loadModels.ts';
 import { membersOf, readSetFolder, type SetFolder, setFiles } from '../session/setFolder.ts';
-import { describeModel, type Served, serveBackbone, serveModel } from '../tasks/servedModel.ts';
+import {
+  type DescribedSet,
+  describeEncoder,
+  describeModel,
+  type Served,
+  serveBackbone,
+  serveEncoder,
+  serveModel,
+} from '../tasks/servedModel.ts';
 import { assertContents } from './contents.ts';
-import { memoryOf, sizedMembers } from './memory.ts';
+import { memoryOf, type Parts, sizedMembers } from './memory.ts';
 import type { Fault, Offer, OfferSource } from './offer.ts';
 
 export interface OpenOptions {
   /** CPU threads of a model; the runtime's own choice when left out. */
   readonly threads?: number | undefined;
   readonly device: Device;
+  /** Of models that generate: all, or the encoder alone. */
+  readonly parts?: Parts | undefined;
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -38,15 +50,16 @@ async function versionOf(set: SetFolder, files: readonly string[]): Promise<stri
   return hash([...texts, await stampOf(files)].join('\n'));
 }
 
-const describe = ({ set, fm, tokenizers }: SetFolder) =>
-  describeModel({ set, fm: fm.manifest, tokenizers });
+/** What a set says of itself, with the parts of it that are loaded. */
+export const describedParts = (set: DescribedSet, parts: Parts | undefined): Model =>
+  parts === 'encoder' && set.fm.kind === 'fm' ? describeEncoder(set) : describeModel(set);
 
 /** @throws SessionError naming what is wrong with the folder */
 export async function folderOffer(folder: string, options: OpenOptions): Promise<Offer> {
   const read = await readSetFolder(folder);
   return {
-    description: describe(read),
-    bytes: memoryOf(await sizedMembers(read), options.device),
+    description: describedParts({ ...read, fm: read.fm.manifest }, options.parts),
+    bytes: memoryOf(await sizedMembers(read), options.device, options.parts),
     origin: folder,
     version: await versionOf(read, await setFiles(read)),
     open: (signal) => openFolder(folder, options, signal),
@@ -56,13 +69,14 @@ export async function folderOffer(folder: string, options: OpenOptions): Promise
 /** @throws SessionError where the files are not those of the export, or cannot be loaded */
 export async function openFolder(
   folder: string,
-  { device, threads }: OpenOptions,
+  { device, threads, parts }: OpenOptions,
   signal: AbortSignal,
 ): Promise<Served> {
   const set = await readSetFolder(folder);
   await assertContents(set, signal);
   const how = { device, signal, ...(threads !== undefined && { threads }) };
   if (set.fm.manifest.kind === 'fmvit') return await serveBackbone(await loadBackbone(folder, how));
+  if (parts === 'encoder') return await serveEncoder(await loadEncoder(folder, how));
   return await serveModel(await loadModelSet(folder, how));
 }
 

@@ -30,9 +30,37 @@ function weightBytes({ manifest, fileBytes }: SizedMember, device: Device): numb
   return kind === 'fm' ? fileBytes : 2 * fileBytes;
 }
 
+/** Which parts of models that generate are loaded. */
+export type Parts = 'all' | 'encoder';
+
+/**
+ * Share of an FM's parameters that its encoder has, at most: without the decoder's blocks and heads. Of tokenizers all
+ * is counted, as their files do not tell.
+ */
+function encoderShare(manifest: Manifest): number {
+  if (manifest.kind !== 'fm') return 1;
+  const { config, modalities, parameters } = manifest;
+  const { dim, decoder_depth, domains_out } = config;
+  const hidden = Math.floor((config.gated_mlp ? 2 / 3 : 1) * config.mlp_ratio * dim);
+  // Two attentions of four products each, and the MLP.
+  const block = 8 * dim ** 2 + (config.gated_mlp ? 3 : 2) * dim * hidden;
+  const heads = domains_out.reduce(
+    (sum, name) => sum + dim * (modalities[name]?.vocab_size ?? 0),
+    0,
+  );
+  return Math.max(0.1, 1 - (decoder_depth * block + heads) / parameters);
+}
+
 /** Bytes that a set takes. */
-export function memoryOf(members: readonly SizedMember[], device: Device): number {
-  const weights = members.reduce((sum, member) => sum + weightBytes(member, device), 0);
+export function memoryOf(
+  members: readonly SizedMember[],
+  device: Device,
+  parts: Parts = 'all',
+): number {
+  const weights = members.reduce((sum, member) => {
+    const share = parts === 'encoder' ? encoderShare(member.manifest) : 1;
+    return sum + share * weightBytes(member, device);
+  }, 0);
   return Math.ceil(FIXED + MARGIN * weights);
 }
 

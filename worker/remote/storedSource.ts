@@ -7,10 +7,9 @@ import { fieldOf } from '../../shared/lookup.ts';
 import type { Manifest } from '../../shared/model/manifest.ts';
 import { sha256 } from '../../shared/results/content.ts';
 import type { Store } from '../../shared/store/store.ts';
-import { type OpenOptions, openFolder } from '../registry/folderSource.ts';
+import { describedParts, type OpenOptions, openFolder } from '../registry/folderSource.ts';
 import { memoryOf, type SizedMember } from '../registry/memory.ts';
 import type { Fault, Offer, OfferSource, Offers } from '../registry/offer.ts';
-import { describeModel } from '../tasks/servedModel.ts';
 import { RemoteModelError } from './errors.ts';
 import { fetchSet } from './fetch.ts';
 import { INDEX_PREFIX, indexKey, type StoredSet, storedSetSchema } from './storedSet.ts';
@@ -38,7 +37,7 @@ function sizedMembers({ fm, tokenizers, set, files }: StoredSet): SizedMember[] 
 }
 
 export function storedSource(store: Store, options: StoredOptions): OfferSource {
-  const { cache, device, milliseconds = EVERY_MILLISECONDS } = options;
+  const { cache, device, parts, milliseconds = EVERY_MILLISECONDS } = options;
   const known = new Map<string, Offer>();
   let last: { readonly at: number; readonly offers: Offers } | undefined;
 
@@ -46,8 +45,8 @@ export function storedSource(store: Store, options: StoredOptions): OfferSource 
     const { set, fm, tokenizers } = stored;
     const manifests = Object.entries(tokenizers).map(([stem, manifest]) => [stem, { manifest }]);
     return {
-      description: describeModel({ set, fm, tokenizers: Object.fromEntries(manifests) }),
-      bytes: memoryOf(sizedMembers(stored), device),
+      description: describedParts({ set, fm, tokenizers: Object.fromEntries(manifests) }, parts),
+      bytes: memoryOf(sizedMembers(stored), device, parts),
       origin: `the ${store.kind} store, ${indexKey(set.id)}`,
       version,
       open: async (signal) =>

@@ -7,6 +7,7 @@ import type {
   FmManifest,
   FmVitManifest,
   ModelSet,
+  TokenizerManifest,
   TrunkManifest,
   VqManifest,
 } from '../../shared/model/manifest.ts';
@@ -107,6 +108,12 @@ export type LoadedTokenizer =
       readonly encoder: GraphSession;
       readonly codebook: GraphSession;
       readonly denoiser: GraphSession;
+    }
+  /** What decodes was left out, since nothing is generated. */
+  | {
+      readonly kind: 'encoder';
+      readonly manifest: TokenizerManifest;
+      readonly encoder: GraphSession;
     };
 
 /** What the reading of inputs needs of a loaded set. */
@@ -127,6 +134,22 @@ export interface LoadedBackbone {
   /** Absolute path of the Hugging Face `tokenizer.json`, where the set has one. */
   readonly textTokenizerFile: string | undefined;
   /** Resolves with the cause when the set's thread ends that should not have: nothing runs any more. */
+  readonly died: Promise<ThreadEndedError>;
+  close(): Promise<void>;
+}
+
+/** The encoder of an FM, and the encoders of its tokenizers: what features take, and nothing else. */
+export interface LoadedEncoder {
+  readonly set: ModelSet;
+  readonly device: Device;
+  readonly fm: FmManifest;
+  /** By the stem that `ModalityInfo.tokenizer` names. */
+  readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;
+  /** See `encoderSignature`. */
+  readonly encoder: GraphSession;
+  /** Absolute path of the Hugging Face `tokenizer.json`. */
+  readonly textTokenizerFile: string;
+  /** Resolves with the cause when a thread of the set ends that should not have: nothing runs any more. */
   readonly died: Promise<ThreadEndedError>;
   close(): Promise<void>;
 }

@@ -39,7 +39,7 @@ export async function decodeMany(
   options: Omit<DecodeOptions, 'sample'>,
 ): Promise<DecodedValues[] | undefined> {
   const tokenizer = tokenizerOf(modality, loaded);
-  if (!tokenizer) return undefined;
+  if (!tokenizer || tokenizer.kind === 'encoder') return undefined;
   const decoded: DecodedValues[] = [];
   for (let start = 0; start < samples.length; start += ROWS) {
     options.signal?.throwIfAborted();
@@ -63,7 +63,7 @@ export async function decodeTokens(
 async function decodeRows(
   rows: readonly SampleIds[],
   modality: string,
-  tokenizer: LoadedTokenizer,
+  tokenizer: Exclude<LoadedTokenizer, { kind: 'encoder' }>,
   options: Omit<DecodeOptions, 'sample'>,
 ): Promise<DecodedValues[]> {
   const count = itemAt(rows, 0, 'the samples').ids.length;

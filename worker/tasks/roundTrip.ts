@@ -21,8 +21,7 @@ export async function roundTripError(
   options: ThreadOptions = {},
 ): Promise<number | undefined> {
   const tokenizer = tokenizerOf(modality, loaded);
-  if (!tokenizer || tokenizer.kind === 'divae' || tokenizer.manifest.config.undo_std)
-    return undefined;
+  if (tokenizer?.kind !== 'vqvae' || tokenizer.manifest.config.undo_std) return undefined;
   const context = feedContext(tokenizer, modality, loaded, at);
   const feed = await inThread('pictureFeed', { picture, context }, options);
   const { pixels } = feed;

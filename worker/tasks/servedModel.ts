@@ -11,7 +11,12 @@ import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts'
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { type BackboneScheduler, backboneScheduler } from '../batching/backbone.ts';
 import { createScheduler, type Scheduler } from '../batching/scheduler.ts';
-import type { LoadedBackbone, LoadedInputs, LoadedModelSet } from '../session/types.ts';
+import type {
+  LoadedBackbone,
+  LoadedEncoder,
+  LoadedInputs,
+  LoadedModelSet,
+} from '../session/types.ts';
 import { loadTextTokenizer, type TextTokenizer } from '../text/wordpiece.ts';
 import { NO_TEXT } from './noText.ts';
 
@@ -48,17 +53,28 @@ export interface ServedBackbone extends InputModel {
   readonly close: () => Promise<void>;
 }
 
-export type Served = ServedModel | ServedBackbone;
+/** The encoder of a model that was loaded without what generates. */
+export interface ServedEncoder extends InputModel {
+  readonly kind: 'encoder';
+  readonly loaded: LoadedEncoder;
+  readonly scheduler: BackboneScheduler;
+  /** Frees its memory. Runs that wait fail; one under way is finished first. */
+  readonly close: () => Promise<void>;
+}
+
+export type Served = ServedModel | ServedBackbone | ServedEncoder;
 
 /** What has features of an encoder. */
 export interface FeatureModel extends InputModel {
   readonly scheduler: BackboneScheduler;
 }
 
-/** @throws FailureError `unknown_target` for a backbone */
+/** @throws FailureError `unknown_target` for what generates nothing */
 export function asGenerator(model: Served): ServedModel {
-  if (model.kind !== 'backbone') return model;
-  const detail = `${model.description.id} is a backbone: it has features and classes, and generates nothing`;
+  if (model.kind !== 'backbone' && model.kind !== 'encoder') return model;
+  const { id } = model.description;
+  const what = model.kind === 'backbone' ? 'is a backbone' : 'has only its encoder loaded here';
+  const detail = `${id} ${what}: it has features and classes, and generates nothing`;
   throw refusal('unknown_target', detail);
 }
 
@@ -169,6 +185,28 @@ const describeBackbone = ({ config: { classes }, labels }: FmVitManifest) => ({
     head: { labels: labels ?? Array.from({ length: classes }, (_, index) => String(index)) },
   }),
 });
+
+/** What a model says of itself where only its encoder is loaded: as it is, but for what it would generate. */
+export const describeEncoder = (loaded: DescribedSet): Model => {
+  const description = describeModel(loaded);
+  return {
+    ...description,
+    kind: 'encoder',
+    modalities: description.modalities.map((entry) => ({ ...entry, output: false })),
+  };
+};
+
+/** Adds the text tokenizer and the description to a loaded encoder. */
+export async function serveEncoder(loaded: LoadedEncoder): Promise<ServedEncoder> {
+  return {
+    kind: 'encoder',
+    loaded,
+    text: await loadTextTokenizer(loaded.textTokenizerFile),
+    description: describeEncoder(loaded),
+    scheduler: createScheduler(loaded.fm, loaded.encoder, { device: loaded.device }),
+    close: loaded.close,
+  };
+}
 
 /** Adds the text tokenizer and the description to a loaded backbone. */
 export async function serveBackbone(loaded: LoadedBackbone): Promise<ServedBackbone> {
