@@ -9,6 +9,7 @@ import { bench as exportBench } from './export.ts';
 import { bench as generate } from './generate.ts';
 import { bench as gpu } from './gpu.ts';
 import { bench as load } from './load.ts';
+import { bench as retrieve } from './retrieve.ts';
 
 export interface BenchRow {
   readonly name: string;
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   generate,
   load,
   gpu,
+  retrieve,
 };
 
 const names = Object.keys(BENCHES).join(', ');

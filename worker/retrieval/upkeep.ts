@@ -163,7 +163,7 @@ export function createUpkeep(tables: Tables, log: Log): Upkeep {
   }
 
   function start(key: string, own: Watched): void {
-    const work = sleep(SOON_MILLISECONDS, undefined, { signal: closed.signal, ref: false })
+    const work = sleep(SOON_MILLISECONDS, undefined, { signal: closed.signal })
       .then(() => look(key, own))
       .catch((error: unknown) => {
         watched.delete(key);
