@@ -131,9 +131,14 @@ test('many items are indexed, with settings that were measured, and found as by 
 test('a table is looked after when it has grown, is in pieces, or has much beside its index', () => {
   const calm = { items: 5000, trained: undefined, unindexed: 0, files: 3, idle: false };
   assert.equal(needOf(calm), undefined);
-  assert.equal(needOf({ ...calm, items: 10_001 }), 'index');
-  assert.equal(needOf({ ...calm, items: 20_000, trained: 15_000 }), undefined);
-  assert.equal(needOf({ ...calm, items: 45_000, trained: 15_000 }), 'index');
+  const idle = { ...calm, idle: true };
+  assert.equal(needOf({ ...idle, items: 10_000 }), undefined);
+  assert.equal(needOf({ ...idle, items: 10_001 }), 'index');
+  assert.equal(needOf({ ...calm, items: 10_001 }), undefined);
+  assert.equal(needOf({ ...calm, items: 100_001 }), 'index');
+  assert.equal(needOf({ ...idle, items: 45_000, trained: 15_000 }), undefined);
+  assert.equal(needOf({ ...idle, items: 45_001, trained: 15_000 }), 'index');
+  assert.equal(needOf({ ...calm, items: 45_001, trained: 15_000 }), undefined);
   assert.equal(needOf({ ...calm, files: 33 }), 'optimize');
   assert.equal(needOf({ ...calm, files: 5, idle: true }), 'optimize');
   const large = { ...calm, items: 1_000_000, trained: 900_000 };

@@ -15,7 +15,9 @@ import { measureTuning } from './tuning.ts';
 /** Items for each partition of the index. */
 const PARTITION_ITEMS = 1000;
 /** An index is built anew when there are so many times the items it was built on. */
-const GROWTH = 3;
+const IDLE_GROWTH = 3;
+/** The same while somebody writes: a large import builds it now and then, and not over and over. */
+const BUSY_GROWTH = 10;
 /** Files that are put together, and items that wait for the index, before somebody looks after them. */
 const MOST_FILES = 32;
 const MOST_UNINDEXED = 5000;
@@ -43,11 +45,13 @@ export interface State {
 
 /** What a collection needs now. */
 export function needOf({ items, trained, unindexed, files, idle }: State): Need {
-  if (items > EXACT_ITEMS && (trained === undefined || items >= GROWTH * trained)) return 'index';
+  const growth = idle ? IDLE_GROWTH : BUSY_GROWTH;
+  const bound = trained === undefined && idle ? EXACT_ITEMS : growth * (trained ?? EXACT_ITEMS);
+  if (items > bound) return 'index';
   if (files > (idle ? IDLE_FILES : MOST_FILES)) return 'optimize';
   if (trained === undefined) return undefined;
-  const bound = idle ? IDLE_UNINDEXED : Math.max(MOST_UNINDEXED, items * UNINDEXED_SHARE);
-  return unindexed > bound ? 'optimize' : undefined;
+  const most = idle ? IDLE_UNINDEXED : Math.max(MOST_UNINDEXED, items * UNINDEXED_SHARE);
+  return unindexed > most ? 'optimize' : undefined;
 }
 
 async function stateOf({ table, tuning }: Opened, idle: boolean): Promise<State> {
@@ -95,7 +99,11 @@ async function index({ table, description }: Opened, signal: AbortSignal): Promi
   const partitions = Math.max(4, Math.round(items / PARTITION_ITEMS));
   const config = lancedb.Index.ivfRq({ numPartitions: partitions, distanceType: 'cosine' });
   await retried(() => table.createIndex('vector', { config, waitTimeoutSeconds: 0 }));
+  // What was added meanwhile is taken in, and what is added from now on is left out of what is measured.
+  await optimize(table);
+  await table.checkout(await table.version());
   const tuning = await measureTuning(table, partitions, signal);
+  await table.checkoutLatest();
   await retried(() => writeTuning(table, tuning));
 }
 
