@@ -20,6 +20,7 @@ import { createEmbedRoute } from './routes/embed.ts';
 import { createGenerateRoute } from './routes/generate.ts';
 import { createHeadRoutes } from './routes/heads.ts';
 import { createReadyRoute, healthz } from './routes/health.ts';
+import { createImportRoute } from './routes/import.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
 import { openapi } from './routes/openapi.ts';
@@ -41,6 +42,7 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   tokens: createTokensRoute(services),
   ...createCollectionRoutes(services),
   ...createItemRoutes(services),
+  importItems: createImportRoute(services),
   search: createSearchRoute(services),
   ...createClassifyRoutes(services),
   ...createHeadRoutes(services),

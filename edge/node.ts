@@ -9,6 +9,9 @@ import { createServices } from './services.ts';
 /** Longer than a worker gives its own running requests, so that its last answers are passed on. */
 const DRAIN_MS = 15_000;
 
+/** Time of the longest import. */
+const IMPORT_MS = 6 * 3600 * 1000;
+
 export interface RunningEdge {
   readonly port: number;
   /** Stops listening and lets running requests finish, within a bound. */
@@ -22,9 +25,9 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
     const options = { fetch: app.fetch, port: config.PORT, hostname: config.HOST };
     const server = serve(options, ({ port }) => {
       server.off('error', reject);
-      // Node's own bound on a whole request, for bodies that no route reads.
-      if ('requestTimeout' in server)
-        server.requestTimeout = (config.FOURM_BODY_SECONDS + 10) * 1000;
+      // Node's own bound on a whole request: files of items may take long, and other bodies are bounded where
+      // they are read or dropped.
+      if ('requestTimeout' in server) server.requestTimeout = IMPORT_MS;
       resolve({
         port,
         close: () =>

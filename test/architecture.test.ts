@@ -58,6 +58,7 @@ const LAWS: Readonly<Record<string, Law>> = {
     exceptions: {
       'worker/session/': ['onnxruntime-node'],
       'worker/hub/': ['@huggingface/hub'],
+      'worker/values/parquet.ts': ['hyparquet', 'hyparquet-compressors'],
       'worker/retrieval/': ['@lancedb/lancedb', 'apache-arrow'],
     },
   },

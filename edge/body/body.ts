@@ -2,4 +2,9 @@
 export interface Body {
   /** All bytes. @throws FailureError as `readBytes` of `stream.ts` */
   bytes(request: Request): Promise<Uint8Array<ArrayBuffer>>;
+  /**
+   * The bytes as they come; they are held only by whoever takes them.
+   * @throws FailureError `too_slow` when nothing comes for a while, `overloaded`
+   */
+  stream(request: Request): AsyncGenerator<Uint8Array>;
 }

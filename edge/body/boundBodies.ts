@@ -3,7 +3,7 @@ import { createMiddleware } from 'hono/factory';
 import type { Body } from './body.ts';
 import type { BodyBudget } from './budget.ts';
 import { createDroppedBodies } from './refused.ts';
-import { type BodyReader, readBytes } from './stream.ts';
+import { type BodyReader, readBytes, streamBytes } from './stream.ts';
 
 /** Bytes that a request announces; undefined when it does not, or not in numbers. */
 function announcedBytes(headers: Headers): number | undefined {
@@ -25,6 +25,12 @@ export function boundBodies(budget: BodyBudget) {
         const bytes = await readBytes(reader, announced, budget.limits, lease);
         isRead = true;
         return bytes;
+      },
+      async *stream({ body }) {
+        if (!body) return;
+        reader = body.getReader();
+        yield* streamBytes(reader, budget.limits, lease);
+        isRead = true;
       },
     });
     let held = 0;

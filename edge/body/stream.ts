@@ -40,3 +40,27 @@ export async function readBytes(
     await pause();
   }
 }
+
+/** What a body that is read as it comes may hold: a piece that is sent, and the one behind it. */
+const STREAM_BYTES = 6_000_000;
+/** A client may take as long as this share of a whole body's time for the next bytes. */
+const NEXT_SHARE = 1 / 4;
+
+/**
+ * The bytes as they come.
+ * @throws FailureError `too_slow` when nothing comes for a while, `overloaded`
+ */
+export async function* streamBytes(
+  reader: BodyReader,
+  { seconds }: BodyLimits,
+  lease: BodyLease,
+): AsyncGenerator<Uint8Array> {
+  lease.hold(STREAM_BYTES);
+  const wait = seconds * NEXT_SHARE;
+  for (;;) {
+    const next = await createPatience().await(reader.read(), wait * 1000);
+    if (!next) throw refusal('too_slow', `nothing of the body came for ${wait} seconds`);
+    if (next.done) return;
+    yield next.value;
+  }
+}

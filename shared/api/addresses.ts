@@ -19,6 +19,7 @@ export const ADDRESSES = {
   items: { method: 'GET', path: '/v1/collections/{name}/items' },
   item: { method: 'GET', path: '/v1/collections/{name}/items/{id}' },
   deleteItem: { method: 'DELETE', path: '/v1/collections/{name}/items/{id}' },
+  importItems: { method: 'POST', path: '/v1/collections/{name}/import' },
   search: { method: 'POST', path: '/v1/collections/{name}/search' },
   classify: { method: 'POST', path: '/v1/classify' },
   fitHead: { method: 'POST', path: '/v1/heads' },

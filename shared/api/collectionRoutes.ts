@@ -16,6 +16,7 @@ import {
   pageSizeSchema,
 } from './collections.ts';
 import { describeForm, formOf } from './form.ts';
+import { IMPORT_TYPES, importResponseSchema } from './import.ts';
 import type { Route } from './route.ts';
 import { BODY_PROBLEMS, INPUT_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
 import { searchRequestSchema, searchResponseSchema } from './search.ts';
@@ -132,6 +133,36 @@ export const COLLECTION_ROUTES = {
     parameters: [NAME, ID],
     response: { 'application/json': deletedSchema },
     problems: ['unknown_item', ...COLLECTION_PROBLEMS],
+  },
+  importItems: {
+    id: 'importItems',
+    ...ADDRESSES.importItems,
+    tag: 'collections',
+    summary: 'Add many items from a file',
+    description:
+      'The file is read as it comes, however large it is. Each line stands alone: one that does not fit is told ' +
+      'and holds up no other. The same file can be sent again after an interruption, since items with the same ' +
+      'ids are replaced.',
+    parameters: [NAME],
+    query: [
+      {
+        name: 'prefix',
+        description: 'What the ids of an array without ids begin with',
+        schema: z.string().max(200).optional(),
+      },
+    ],
+    request: { bytes: IMPORT_TYPES },
+    response: { 'application/json': importResponseSchema },
+    problems: [
+      'invalid_request',
+      'invalid_multipart',
+      'empty_request',
+      'unsupported_media_type',
+      'too_large',
+      'too_slow',
+      'unknown_collection',
+      ...PLACE_PROBLEMS,
+    ],
   },
   search: {
     id: 'search',

@@ -36,6 +36,18 @@ export const collectionOperationSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('items'), name, ...page }),
   z.object({ do: z.literal('item'), name, id: itemIdSchema }),
   z.object({ do: z.literal('remove'), name, id: itemIdSchema }),
+  z.object({
+    do: z.literal('import'),
+    name,
+    uid,
+    format: z.enum(['jsonl', 'npy', 'parquet']),
+    /** A piece of the file in base64. */
+    data: z.string(),
+    /** An id for each row of an array. */
+    ids: z.array(z.string().max(1024)).max(100_000).optional(),
+    /** The piece's first line in the file. */
+    line: z.number().int().min(0),
+  }),
   z.object({ do: z.literal('search'), name, uid, request: searchRequestSchema }),
 ]);
 /** A collection to make, with everything settled. */

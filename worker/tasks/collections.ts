@@ -16,6 +16,7 @@ import type { SearchResponse } from '../../shared/api/search.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import type { Collections } from '../retrieval/collections.ts';
 import { assertMetadata, type Row } from '../retrieval/rows.ts';
+import { type Imported, importItems } from './importItems.ts';
 import { answerQuestion } from './questions.ts';
 import { type Vectorising, vectorsOf } from './vectorise.ts';
 
@@ -83,6 +84,7 @@ export async function runCollectionWork(
   | ItemsResponse
   | Item
   | SearchResponse
+  | Imported
 > {
   const { tenant } = context;
   if (!context.collections) {
@@ -116,6 +118,8 @@ export async function runCollectionWork(
     case 'remove':
       await collections.remove({ tenant, name: operation.name }, operation.id);
       return { deleted: true };
+    case 'import':
+      return await importItems(operation, collections, context);
     case 'search': {
       const { name, uid, request } = operation;
       return await answerQuestion({ tenant, name, uid }, request, collections, context);

@@ -6,8 +6,15 @@
 import { HEAD_TASKS } from '../heads/threadTasks.ts';
 import { parseJob } from '../jobs/parseJob.ts';
 import { PRESENTATION_TASKS } from '../presentations/threadTasks.ts';
+import { importRows } from '../values/importRows.ts';
 import { nearest } from '../values/nearest.ts';
 
-export const THREAD_TASKS = { parseJob, nearest, ...HEAD_TASKS, ...PRESENTATION_TASKS } as const;
+export const THREAD_TASKS = {
+  parseJob,
+  nearest,
+  importRows,
+  ...HEAD_TASKS,
+  ...PRESENTATION_TASKS,
+} as const;
 
 export type ThreadTasks = typeof THREAD_TASKS;

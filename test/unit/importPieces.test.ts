@@ -1,0 +1,95 @@
+/** A file in any chunks -> pieces with whole lines or rows, which together are the file. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { byteSource } from '../../edge/import/bytes.ts';
+import { readIds } from '../../edge/import/multipart.ts';
+import { linePieces, npyPieces, PIECE_BYTES, type Piece } from '../../edge/import/pieces.ts';
+import { FailureError } from '../../shared/api/problem.ts';
+import { readNpy, writeNpy } from '../../worker/values/npy.ts';
+
+async function* chunked(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
+  for (let [at, i] = [0, 0]; at < bytes.length; i++) {
+    const size = sizes[i % sizes.length] ?? 1;
+    yield bytes.subarray(at, at + size);
+    at += size;
+  }
+}
+const source = (bytes: Uint8Array, sizes: readonly number[] = [1000]) =>
+  byteSource(chunked(bytes, sizes));
+const all = async (pieces: AsyncIterable<Piece>): Promise<Piece[]> => {
+  const list: Piece[] = [];
+  for await (const piece of pieces) list.push(piece);
+  return list;
+};
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const sizes = fc.array(fc.integer({ min: 1, max: 700_000 }), { minLength: 1, maxLength: 6 });
+
+test('lines stay whole, in order, and know their numbers', async () => {
+  const lengths = fc.array(fc.integer({ min: 0, max: 900_000 }), { maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(lengths, sizes, fc.boolean(), async (given, cuts, ends) => {
+      const lines = given.map((length, i) => `${i}:${'ü'.repeat(length / 2)}`);
+      const text = lines.join('\n') + (ends && lines.length > 0 ? '\n' : '');
+      const pieces = await all(linePieces(source(bytes(text), cuts)));
+      let line = 1;
+      for (const piece of pieces) {
+        assert.equal(piece.line, line);
+        assert.ok(piece.data.length <= Math.max(PIECE_BYTES, 2 * 900_010));
+        const own = new TextDecoder().decode(piece.data);
+        assert.ok(own.startsWith(`${line - 1}:`));
+        line += own.split('\n').length - 1;
+      }
+      assert.equal(pieces.map(({ data }) => new TextDecoder().decode(data)).join(''), text);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('rows of an array become arrays that a reader of .npy takes', async () => {
+  const columns = 300;
+  const rows = 4000;
+  const values = Float32Array.from({ length: rows * columns }, (_, i) => i);
+  const file = writeNpy(values, [rows, columns]);
+  const ids = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, i) => `${from + i}`);
+  const pieces = await all(npyPieces(source(file, [7, 100_000]), ids));
+  assert.ok(pieces.length > 1);
+  let row = 0;
+  for (const piece of pieces) {
+    assert.equal(piece.line, row + 1);
+    const { dims, data } = readNpy(Buffer.from(piece.data));
+    assert.deepEqual(dims, [piece.ids?.length, columns]);
+    assert.equal(data[0], row * columns);
+    assert.equal(piece.ids?.[0], String(row));
+    row += dims[0]!;
+  }
+  assert.equal(row, rows);
+  await assert.rejects(all(npyPieces(source(file.subarray(0, -1)), ids)), /ends within row/);
+  await assert.rejects(all(npyPieces(source(bytes('{"id":1}')), ids)), FailureError);
+  await assert.rejects(all(npyPieces(source(writeNpy(values, [rows * columns])), ids)), /\(N, D\)/);
+});
+
+test('ids of a form come before its vectors', async () => {
+  const vectors = writeNpy(new Float32Array(6), [3, 2]);
+  const body = async (names: readonly string[]) => {
+    const form = new FormData();
+    for (const name of names)
+      form.append(
+        name,
+        new Blob([name === 'ids' ? 'a\nü b\r\nc\n' : new Uint8Array(vectors)]),
+        name,
+      );
+    const request = new Request('http://x', { method: 'POST', body: form });
+    const type = request.headers.get('content-type') ?? '';
+    return { type, given: source(new Uint8Array(await request.arrayBuffer()), [5, 90]) };
+  };
+  const { type, given } = await body(['ids', 'vectors']);
+  assert.deepEqual(await readIds(given, type), ['a', 'ü b', 'c']);
+  const [piece] = await all(npyPieces(given, () => ['a', 'ü b', 'c']));
+  assert.deepEqual(readNpy(Buffer.from(piece!.data)).dims, [3, 2]);
+  for (const names of [['vectors', 'ids'], ['ids'], []]) {
+    const wrong = await body(names);
+    await assert.rejects(readIds(wrong.given, wrong.type), FailureError, names.join());
+  }
+});
