@@ -3,6 +3,7 @@ import type { GenerateRequestBody, GenerateResponse } from '../../shared/api/gen
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { itemAt } from '../../shared/lookup.ts';
+import { openClassify } from './classify.ts';
 import { showCommand } from './command.ts';
 import { curlCommand } from './curl.ts';
 import { byId, element } from './dom.ts';
@@ -194,8 +195,21 @@ async function start(): Promise<void> {
       if (event.key === 'Escape') running?.abort();
     });
     cancelButton.addEventListener('click', () => running?.abort());
+    const classifyPlace = byId('view-classify', HTMLElement);
     startTabs(byId('tabs', HTMLElement), [
       { name: 'generate', title: 'Generate', place: byId('view-generate', HTMLElement) },
+      {
+        name: 'classify',
+        title: 'Classify',
+        place: classifyPlace,
+        open: () =>
+          openClassify({
+            client,
+            place: classifyPlace,
+            model: served,
+            pictures: EXAMPLE_PICTURES,
+          }),
+      },
     ]);
     document.documentElement.dataset.ready = 'true';
   } catch (failure) {

@@ -1,6 +1,7 @@
 /** One picture input: drop zone, file picker, paste, and example pictures where there are some. */
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { button, element } from './dom.ts';
+import { readAsDataUrl, refusalOf } from './pictureFiles.ts';
 
 export interface Picture {
   readonly name: string;
@@ -18,26 +19,6 @@ export interface PictureField {
   take(file: File): Promise<void>;
   setError(message: string): void;
 }
-
-/** The API takes bodies of 20 MB by default, and base64 is a third longer than the file. */
-const MAX_FILE_BYTES = 14_000_000;
-
-const readAsDataUrl = (file: File): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.addEventListener('load', () => resolve(String(reader.result)));
-    reader.addEventListener('error', () => reject(reader.error));
-    reader.readAsDataURL(file);
-  });
-
-const refusal = (file: File): string => {
-  if (file.size === 0) return `${file.name} is empty.`;
-  if (file.size > MAX_FILE_BYTES) return `${file.name} is larger than 14 MB.`;
-  // A file without a known type is left to the server, which looks at its bytes.
-  return file.type !== '' && !file.type.startsWith('image/')
-    ? `${file.name} is not a picture (it is ${file.type}). PNG, JPEG and WebP work.`
-    : '';
-};
 
 /** @param onChange called after every change of the picture */
 export function pictureField(
@@ -95,7 +76,7 @@ export function pictureField(
     onChange();
   };
   const take = async (file: File): Promise<void> => {
-    const message = refusal(file);
+    const message = refusalOf(file);
     if (message === '') set({ name: file.name, url: await readAsDataUrl(file) });
     else setError(message);
   };

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { createClient } from '../../shared/client/index.ts';
 import { startStack } from '../stack.ts';
 import { evaluate, table } from './evaluate/evaluate.ts';
+import { evaluateHeads, headTable } from './evaluate/heads.ts';
 import { examples, FIRST_HELD_OUT_SEED } from './scene/scenes.ts';
 
 const { values } = parseArgs({
@@ -43,8 +44,15 @@ try {
   });
   if (process.stderr.isTTY) process.stderr.write('\n');
   console.log(table(rows));
+  const heads = await evaluateHeads(client, count);
+  console.log(`\n${headTable(heads)}`);
   if (values.json) {
-    console.log(JSON.stringify(Object.fromEntries(rows.map((row) => [row.name, row.value]))));
+    const named = rows.map((row): [string, unknown] => [row.name, row.value]);
+    const judged = heads.map(({ name, task: _, ...own }): [string, unknown] => [
+      `head_${name}`,
+      own,
+    ]);
+    console.log(JSON.stringify(Object.fromEntries([...named, ...judged])));
   }
 } finally {
   await stack.close();

@@ -37,10 +37,12 @@ const stageOf = (target: keyof typeof STAGES, step: number, steps: number): Prog
   fraction: STAGES[target] + ((ENDS[target] - STAGES[target]) * step) / steps,
 });
 
-interface Problem {
+/** What a head is fitted to. */
+export interface Problem {
   readonly examples: Examples;
+  /** Names of the classes, in the order of their indices. */
   readonly labels: readonly string[];
-  readonly request: FitHeadRequest;
+  readonly request: Pick<FitHeadRequest, 'l2' | 'folds' | 'seed'>;
 }
 
 type Told = Pick<FitOptions, 'signal' | 'onProgress'>;
@@ -117,9 +119,10 @@ function cooled({ linear, ...weights }: HeadWeights, temperature: number): HeadW
   return { ...weights, linear: linear.map((value) => value / temperature) };
 }
 
-async function solve(
+/** The head of a problem, and what held-out predictions say of it. @throws as `runFitHead` */
+export async function solve(
   problem: Problem,
-  told: Told,
+  told: Told = {},
 ): Promise<{ weights: HeadWeights; report: FitReport }> {
   const { examples, labels, request } = problem;
   const { signal, onProgress } = told;
