@@ -157,7 +157,7 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
     section(
       'Fit',
       labelled('Name of the head', name),
-      element('div', { class: 'run' }, fit, cancel),
+      element('div', { class: 'examples' }, fit, cancel),
     ),
     testing,
   );

@@ -1,0 +1,120 @@
+/** The classify view of the playground in a real browser: label pictures, fit a head, test it on others. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { rgbUrl } from '../../infra/demo/evaluate/ask.ts';
+import { exampleOf, FIRST_HELD_OUT_SEED } from '../../infra/demo/scene/scenes.ts';
+import { createClient } from '../../shared/client/index.ts';
+import { browserMissing, launchBrowser } from '../support/browser.ts';
+import { type Product, startProduct } from '../support/product.ts';
+
+const missing = browserMissing();
+const options = missing ? { skip: missing } : {};
+
+let folder: string;
+let product: Product;
+let browser: Browser;
+before(async () => {
+  if (missing) return;
+  folder = await mkdtemp(join(tmpdir(), 'playground-classify-'));
+  product = await startProduct(join(folder, 'data'));
+  browser = await launchBrowser();
+});
+after(async () => {
+  await browser?.close();
+  await product?.stop();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+/** Pictures of single solids of a shape. */
+async function pictures(shape: string, count: number): Promise<Buffer[]> {
+  const found: Buffer[] = [];
+  for (let seed = FIRST_HELD_OUT_SEED; found.length < count; seed++) {
+    const example = exampleOf(seed);
+    const [solid, ...others] = example?.scene.solids ?? [];
+    if (!example || others.length > 0 || solid?.shape !== shape) continue;
+    const url = await rgbUrl(example.rendering.rgb);
+    found.push(Buffer.from(url.slice(url.indexOf(',') + 1), 'base64'));
+  }
+  return found;
+}
+
+const choose = (page: Page, id: string, name: string, files: readonly Buffer[]): Promise<void> =>
+  page
+    .locator(id)
+    .setInputFiles(
+      files.map((buffer, i) => ({ name: `${name}-${i}.png`, mimeType: 'image/png', buffer })),
+    );
+
+test('a visitor labels pictures, fits a head, and has others classified', options, async () => {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.setDefaultTimeout(20_000);
+  const complaints: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  await page.goto(`${product.url}/#classify`);
+  await page.waitForSelector('html[data-ready]');
+  const fit = page.getByRole('button', { name: 'Fit', exact: true });
+  assert.equal(await fit.isDisabled(), true);
+  const [cones, boxes] = [await pictures('cone', 7), await pictures('box', 7)];
+  await page.getByLabel('Class of what is added next').fill('cone');
+  await choose(page, '#examples-files', 'cone', cones.slice(0, 5));
+  await page.getByText('Add pictures of two classes at least').waitFor();
+  await page.getByLabel('Class of what is added next').fill('box');
+  await choose(page, '#examples-files', 'box', boxes.slice(0, 5));
+  assert.equal(await page.locator('.labelled li').count(), 10);
+  await page.getByLabel('Name of the head').fill('shapes');
+  await fit.click();
+  await page.getByText('Fitted to 10 examples of 2 classes.').waitFor({ timeout: 120_000 });
+  const card = page.locator('[data-head=shapes]');
+  assert.match((await card.textContent()) ?? '', /right on examples that a fit had not seen \(10/);
+  const drawn = await card.locator('img').evaluate(async (node) => {
+    const image = node as HTMLImageElement;
+    await image.decode();
+    return image.naturalWidth;
+  });
+  assert.ok(drawn > 0);
+
+  await choose(page, '#test-files', 'other-cone', cones.slice(5));
+  await page.getByText('Classified 2 by shapes.').waitFor({ timeout: 60_000 });
+  await choose(page, '#test-files', 'other-box', boxes.slice(5));
+  await page.locator('[data-test="other-box-1.png"]').waitFor({ timeout: 60_000 });
+  const shown = async (name: string): Promise<string | null> =>
+    await page
+      .locator(`[data-test="${name}"] h3`)
+      .evaluate((node) => node.firstChild?.textContent ?? '');
+  const client = createClient({ baseUrl: product.url });
+  for (const [name, bytes] of [
+    ['other-cone-0.png', cones[5]!],
+    ['other-box-1.png', boxes[6]!],
+  ] as const) {
+    const rgb = `data:image/png;base64,${bytes.toString('base64')}`;
+    const answer = await client.classify({ head: 'shapes', inputs: { rgb } });
+    assert.equal(await shown(name), answer.items[0]?.classes[0]?.label);
+  }
+  assert.deepEqual(
+    [await shown('other-cone-0.png'), await shown('other-box-0.png')],
+    ['cone', 'box'],
+  );
+
+  // What the server refuses is told at the picture that it is about.
+  await choose(page, '#examples-files', 'notes', [Buffer.from('milk, eggs')]);
+  await fit.click();
+  await page
+    .locator('.labelled li .field-error')
+    .filter({ hasText: /picture/ })
+    .waitFor();
+  await page.screenshot({ path: join(tmpdir(), 'classify-view.png'), fullPage: true });
+  assert.deepEqual(
+    complaints.filter((text) => !/400/.test(text)),
+    [],
+  );
+  await page.setViewportSize({ width: 360, height: 800 });
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+  await page.close();
+});
