@@ -23,6 +23,7 @@ import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { TENANT } from '../tenant.ts';
+import { ANEW, collectionModel } from './collection.ts';
 import { pixelsOfItems, settleItems } from './items.ts';
 
 interface ClassifyWish extends Wish {
@@ -48,8 +49,12 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
         );
   const head = found?.head;
   // A head looks at the features of one model.
-  const { model } = await chooseModel(c, services, parsed.model ?? head?.model);
-  assertHead(parsed, model);
+  const { neighbours } = parsed;
+  const nearest =
+    neighbours &&
+    (await collectionModel(c, services, neighbours.name, pointerTo('neighbours', 'name')));
+  const { model } = await chooseModel(c, services, nearest ?? parsed.model ?? head?.model);
+  if (!neighbours) assertHead(parsed, model);
   if (head) assertWidth(head, model, pointerTo('head'));
   const inputs = await settleItems(itemsOf(parsed), model, services, files);
   const request = parsed.items
@@ -61,7 +66,7 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
     ...{ key: { id }, models: [model], model, request, files, head, isDryRun },
     deadlineMs: request.deadline_ms,
     wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
-    cache: readCacheControl(c.req.header('cache-control')),
+    cache: neighbours ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
 }
 

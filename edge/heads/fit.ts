@@ -24,6 +24,7 @@ import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { TENANT } from '../tenant.ts';
+import { ANEW, collectionModel } from './collection.ts';
 import { pixelsOfItems, settleItems } from './items.ts';
 
 interface FitWish extends Wish {
@@ -32,25 +33,36 @@ interface FitWish extends Wish {
   readonly files: Files;
 }
 
+/** The request with its examples as a worker takes them. */
+async function settle(
+  request: FitHeadRequest,
+  model: Model,
+  services: Services,
+  files: Files,
+): Promise<FitHeadRequest> {
+  const { examples, features = 'encoder' } = request;
+  if (!examples) return request;
+  checkExamples(examples, widthOf(features, model, pointerTo('features')));
+  const inputs = await settleItems(exampleItems(request), model, services, files);
+  const settled = examples.map((example, i) => ({ ...example, inputs: inputs[i] ?? {} }));
+  return { ...request, examples: settled };
+}
+
 /** @throws FailureError for everything that can be told to be wrong before an example is looked at */
 async function read(c: EdgeContext, services: Services): Promise<FitWish> {
   const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.fitHead.request);
   const parsed = parseBody(fitHeadRequestSchema, value);
-  const { model } = await chooseModel(c, services, parsed.model);
-  checkExamples(parsed, widthOf(parsed.features, model, pointerTo('features')));
-  const inputs = await settleItems(exampleItems(parsed), model, services, files);
-  const examples = parsed.examples.map((example, i) => ({
-    ...example,
-    inputs: inputs[i] ?? example.inputs,
-  }));
-  const request = { ...parsed, examples };
+  const { collection } = parsed;
+  const named = collection ? await collectionModel(c, services, collection.name) : parsed.model;
+  const { model } = await chooseModel(c, services, named);
+  const request = await settle(parsed, model, services, files);
   const id = await fitHeadKey(model, request, await files.digests());
   const isDryRun = request.dry_run === true;
   return {
     ...{ key: { id }, models: [model], model, request, files, isDryRun },
     deadlineMs: request.deadline_ms,
     wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
-    cache: readCacheControl(c.req.header('cache-control')),
+    cache: collection ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
 }
 

@@ -3,7 +3,7 @@ import type { FitHeadRequestBody } from '../../shared/api/heads.ts';
 import { button, element } from './dom.ts';
 import type { Picture } from './pictureField.ts';
 
-type Example = FitHeadRequestBody['examples'][number];
+type Example = NonNullable<FitHeadRequestBody['examples']>[number];
 
 export interface Examples {
   readonly node: HTMLElement;

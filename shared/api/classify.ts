@@ -1,7 +1,12 @@
 /** `POST /v1/classify`: inputs and a head -> classes with their probabilities. */
 import * as z from 'zod';
 import { LEAST_DEADLINE_MS, modelNameSchema } from './generate.ts';
-import { encodingUsageSchema, headNameSchema, headVersionSchema } from './heads.ts';
+import {
+  encodingUsageSchema,
+  headNameSchema,
+  headVersionSchema,
+  labelledCollectionSchema,
+} from './heads.ts';
 import { inputsSchema } from './inputs.ts';
 import { servedBySchema } from './outputs.ts';
 import { warningsSchema } from './warning.ts';
@@ -10,6 +15,13 @@ import { warningsSchema } from './warning.ts';
 const MOST_ITEMS = 256;
 
 const count = z.number().int();
+
+export const neighboursSchema = labelledCollectionSchema
+  .extend({
+    k: count.min(1).max(1000).default(20).describe('Neighbours that are asked; 20 when absent'),
+  })
+  .meta({ id: 'Neighbours', description: 'Items whose classes are asked' });
+export type Neighbours = z.output<typeof neighboursSchema>;
 
 export const classifyRequestSchema = z
   .strictObject({
@@ -25,6 +37,9 @@ export const classifyRequestSchema = z
       .optional()
       .describe('A head of /v1/heads; absent: the one that the model was exported with'),
     version: headVersionSchema.optional().describe('A version of the head; the newest when absent'),
+    neighbours: neighboursSchema
+      .optional()
+      .describe('In place of a head: the items of a collection that are nearest, without any fit'),
     top_k: count.min(1).max(1000).default(5).describe('Classes to answer, the likeliest first'),
     logits: z.boolean().optional().describe('Whether the logits of all classes are answered'),
     dry_run: z.boolean().optional().describe('Answers what it costs, and runs nothing'),
@@ -42,6 +57,9 @@ export const classifyRequestSchema = z
       refuse('must be given, or inputs for a single item', 'items');
     if (request.version !== undefined && request.head === undefined)
       refuse('names a version of a head, which has to be given as well', 'version');
+    if (!request.neighbours) return;
+    for (const field of ['head', 'model', 'logits'] as const)
+      if (request[field] !== undefined) refuse('must not be given beside neighbours', field);
   })
   .meta({ id: 'ClassifyRequest', description: 'Inputs to classify, and the head to do it with' });
 export type ClassifyRequestBody = z.input<typeof classifyRequestSchema>;
@@ -73,7 +91,7 @@ export const classifyResponseSchema = z
     head: z
       .object({ name: headNameSchema, version: headVersionSchema })
       .optional()
-      .describe("The head that was used; absent for the model's own"),
+      .describe("The head that was used; absent for the model's own, and for neighbours"),
     items: z
       .array(classifiedItemSchema)
       .describe('One for each item, in their order; a single one for inputs'),

@@ -1,5 +1,7 @@
 /** `/v1/heads`: heads that turn a model's features into the probabilities of classes. */
 import * as z from 'zod';
+import { collectionNameSchema } from './collections.ts';
+import { fieldNameSchema, filterSchema } from './filters.ts';
 import { LEAST_DEADLINE_MS, modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
 
@@ -43,9 +45,8 @@ export const featuresSchema = z
   .string()
   .min(1)
   .max(64)
-  .default('encoder')
   .describe(
-    "encoder: the mean of the encoder's features over all tokens; or the name of a global embedding, which is " +
+    "encoder, which is the default: the mean of the encoder's features over all tokens; or the name of a global embedding, which is " +
       'then predicted from the inputs',
   );
 
@@ -54,16 +55,33 @@ export const exampleSchema = z
   .meta({ id: 'Example', description: 'Inputs whose class is known' });
 export type HeadExample = z.output<typeof exampleSchema>;
 
+/** Items of a collection whose class stands in a field of their metadata. */
+export const labelledCollectionSchema = z
+  .strictObject({
+    name: collectionNameSchema,
+    label_field: fieldNameSchema.describe('The field of the metadata that holds the class'),
+    filter: filterSchema.optional(),
+  })
+  .meta({ id: 'LabelledCollection', description: 'Items of a collection, each with its class' });
+export type LabelledCollection = z.output<typeof labelledCollectionSchema>;
+
+/** Items of a collection that a head is fitted to at most. */
+export const MOST_FITTED_ITEMS = 5000;
+
 export const fitHeadRequestSchema = z
   .strictObject({
     name: headNameSchema.describe('Name of the head; one that exists gets a further version'),
     model: modelNameSchema,
-    features: featuresSchema,
+    features: featuresSchema.optional(),
     examples: z
       .array(exampleSchema)
       .min(2)
       .max(MOST_EXAMPLES)
+      .optional()
       .describe('Inputs of any modalities, each with its class'),
+    collection: labelledCollectionSchema
+      .optional()
+      .describe('In place of examples: the vectors of a collection, which are not made again'),
     l2: z
       .number()
       .min(0)
@@ -80,6 +98,17 @@ export const fitHeadRequestSchema = z
       .max(3_600_000)
       .optional()
       .describe('The request fails when it has not ended after so many milliseconds'),
+  })
+  .superRefine((request, context) => {
+    const refuse = (message: string, field: string): void =>
+      context.addIssue({ code: 'custom', message, path: [field] });
+    if (request.examples && request.collection)
+      refuse('must not be given beside examples', 'collection');
+    if (!request.examples && !request.collection)
+      refuse('must be given, or a collection in their place', 'examples');
+    if (!request.collection) return;
+    for (const field of ['model', 'features'] as const)
+      if (request[field] !== undefined) refuse('is that of the collection', field);
   })
   .meta({ id: 'FitHeadRequest', description: 'Labelled examples to fit a head to' });
 export type FitHeadRequestBody = z.input<typeof fitHeadRequestSchema>;
@@ -148,11 +177,17 @@ export const headSchema = z
     name: headNameSchema,
     version: headVersionSchema,
     created_at: z.string().describe('When the version was made: RFC 3339'),
-    source: z.enum(['upload', 'examples']).describe('Whether it came as a file, or was fitted'),
+    source: z
+      .enum(['upload', 'examples', 'collection'])
+      .describe('Whether it came as a file, or was fitted'),
     model: z.string().describe('The model whose features it looks at'),
     model_digest: z.string().describe("Hash of the model's weights and settings"),
     features: z.string().describe('encoder, or the global embedding that is predicted'),
     width: count.describe('Numbers that it looks at'),
+    normalised: z
+      .boolean()
+      .optional()
+      .describe('Whether it looks at them at length 1, as collections have them'),
     labels: z.array(z.string()).describe('Its classes, in the order of the logits'),
     report: fitReportSchema.optional().describe('Of a fitted head'),
   })

@@ -36,7 +36,8 @@ export const itemsOf = ({ items, inputs }: ClassifyRequest): PlacedItem[] =>
   items?.map((item, index) => ({ ...item, at: pointerTo('items', index) })) ??
   (inputs ? [{ inputs, at: '' }] : []);
 
-export const exampleItems = ({ examples }: FitHeadRequest): PlacedItem[] =>
+/** None where the vectors are those of a collection. */
+export const exampleItems = ({ examples = [] }: Pick<FitHeadRequest, 'examples'>): PlacedItem[] =>
   examples.map(({ inputs }, index) => ({ inputs, at: pointerTo('examples', index) }));
 
 export interface CostOptions {
@@ -77,51 +78,65 @@ function visibleOf(item: PlacedItem, model: Model): number {
 /** Examples x features x classes that a fit may have: it takes about a minute. */
 const MOST_WORK = 20_000_000;
 
-const refuseExamples = (detail: string, ...at: (string | number)[]) =>
-  refusal('invalid_examples', detail, pointerTo(...at));
-
-/**
- * Whether a head can be fitted to the examples, before any of them is looked at.
- * @param width numbers that the head looks at; undefined where it is not known here
- * @throws FailureError `invalid_examples` naming the field that does not fit
- */
-export function checkExamples({ examples }: FitHeadRequest, width: number | undefined): void {
-  const { labels, truth } = classesOf(examples);
-  const [first = ''] = labels;
-  if (labels.length === 1)
-    throw refuseExamples(
-      `all examples are ${first}; a head needs two classes at least`,
-      'examples',
-    );
-  if (labels.length > MOST_FITTED_CLASSES)
-    throw refuseExamples(
-      `the examples have ${labels.length} classes, and a fit at most ${MOST_FITTED_CLASSES}`,
-      'examples',
-    );
-  for (const [place, label] of labels.entries()) {
-    const own = [...truth.keys()].filter((index) => truth[index] === place);
-    if (own.length > 1) continue;
-    const detail = `${label} has one example; each class needs two at least, one to learn from and one to be judged by`;
-    throw refuseExamples(detail, 'examples', own[0] ?? 0, 'label');
-  }
-  const work = examples.length * (width ?? 0) * labels.length;
-  if (work > MOST_WORK)
-    throw refuseExamples(
-      `${examples.length} examples of ${labels.length} classes with ${width} features are ${work} numbers to fit, ` +
-        `and at most ${MOST_WORK} are taken`,
-      'examples',
-    );
-}
-
-/** Classes of the examples, in the order of their names, and the index of each example's. */
-export function classesOf(examples: FitHeadRequest['examples']): {
+/** Classes in the order of their names, and the index of each label's. */
+export function classesOf(given: readonly string[]): {
   readonly labels: readonly string[];
   readonly truth: readonly number[];
 } {
-  const labels = [...new Set(examples.map(({ label }) => label))].sort();
+  const labels = [...new Set(given)].sort();
   const places = new Map(labels.map((label, place) => [label, place]));
-  return { labels, truth: examples.map(({ label }) => places.get(label) ?? 0) };
+  return { labels, truth: given.map((label) => places.get(label) ?? 0) };
 }
+
+/**
+ * Whether a head can be fitted to examples with these labels, before any of them is looked at.
+ * @param width numbers that the head looks at
+ * @param at pointer of all of them, and of the label of one
+ * @throws FailureError `invalid_examples` naming the field that does not fit
+ */
+export function checkLabels(
+  given: readonly string[],
+  width: number,
+  at: { readonly all: string; readonly one: (index: number) => string },
+): void {
+  const refuse = (detail: string, pointer: string) => refusal('invalid_examples', detail, pointer);
+  const { labels, truth } = classesOf(given);
+  if (labels.length < 2) {
+    const detail = `the class of all ${given.length} examples is ${labels[0] ?? 'missing'}; a head needs two classes at least`;
+    throw refuse(detail, at.all);
+  }
+  if (labels.length > MOST_FITTED_CLASSES) {
+    const detail = `the examples have ${labels.length} classes, and a fit at most ${MOST_FITTED_CLASSES}`;
+    throw refuse(detail, at.all);
+  }
+  const counts = new Array<number>(labels.length).fill(0);
+  for (const own of truth) counts[own] = (counts[own] ?? 0) + 1;
+  const single = truth.findIndex((own) => counts[own] === 1);
+  if (single >= 0) {
+    const detail = `${given[single]} has one example; each class needs two at least, one to learn from and one to be judged by`;
+    throw refuse(detail, at.one(single));
+  }
+  const work = given.length * width * labels.length;
+  if (work <= MOST_WORK) return;
+  const detail =
+    `${given.length} examples of ${labels.length} classes with ${width} features are ${work} numbers to fit, ` +
+    `and at most ${MOST_WORK} are taken`;
+  throw refuse(detail, at.all);
+}
+
+/** As `checkLabels`, of the examples of a request. */
+export const checkExamples = (
+  examples: NonNullable<FitHeadRequest['examples']>,
+  width: number,
+): void =>
+  checkLabels(
+    examples.map(({ label }) => label),
+    width,
+    {
+      all: pointerTo('examples'),
+      one: (index) => pointerTo('examples', index, 'label'),
+    },
+  );
 
 /** @throws FailureError `head_mismatch` where the head looks at more or fewer numbers than the model gives */
 export function assertWidth(

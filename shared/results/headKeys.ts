@@ -19,13 +19,14 @@ export async function classifyKey(
   head: Pick<Head, 'name' | 'version'> | undefined,
   digests?: Digests,
 ): Promise<string> {
-  const { top_k, logits = false } = request;
+  const { top_k, logits = false, neighbours } = request;
   const items = await Promise.all(
     itemsOf(request).map(({ inputs }) => describeInputs(inputs, digests)),
   );
   const content = {
     ...{ version: HEADS_VERSION, task: 'classify', model: named(model), items, top_k, logits },
     head: head && { name: head.name, version: head.version },
+    neighbours,
   };
   return await sha256(canonicalJson(content));
 }
@@ -33,7 +34,7 @@ export async function classifyKey(
 /** @returns sha256 in hex. @throws DOMException when `data` is not base64 */
 export async function fitHeadKey(
   model: KeyedModel,
-  { name, features, examples, l2, folds, seed }: FitHeadRequest,
+  { name, features, examples = [], collection, l2, folds, seed }: FitHeadRequest,
   digests?: Digests,
 ): Promise<string> {
   const described = await Promise.all(
@@ -44,7 +45,7 @@ export async function fitHeadKey(
   );
   const content = {
     ...{ version: HEADS_VERSION, task: 'fit head', model: named(model) },
-    ...{ name, features, examples: described, l2, folds, seed },
+    ...{ name, features, examples: described, collection, l2, folds, seed },
   };
   return await sha256(canonicalJson(content));
 }

@@ -145,7 +145,11 @@ describe('a fit on the demo model', { skip: skipWithoutDemo() }, () => {
     folder = await mkdtemp(join(tmpdir(), '4m-fit-'));
     set = await exportDemo();
     const store = { FOURM_STORE: 'disk', FOURM_STORE_DIR: join(folder, 'store') };
-    const more = { FOURM_SLOTS: '4', FOURM_QUEUE_TOKENS: '100000' };
+    const more = {
+      FOURM_SLOTS: '4',
+      FOURM_QUEUE_TOKENS: '100000',
+      FOURM_COLLECTIONS: join(folder, 'collections'),
+    };
     worker = await startWorkerProcess(set.modelsFolder, { ...store, ...more });
     const env = { PORT: '0', FOURM_WORKERS: worker.url, FOURM_WORKER_SECRET: SECRET, ...store };
     edge = await startEdge(parseConfig(env));
@@ -227,6 +231,55 @@ describe('a fit on the demo model', { skip: skipWithoutDemo() }, () => {
 
     assert.deepEqual(await client.deleteHead('copy'), { deleted: 1 });
     await assert.rejects(client.classify({ head: 'copy', inputs }), /unknown|no head/);
+  });
+
+  test('asks the nearest of a collection, and learns from its vectors', async () => {
+    const client = createClient({ baseUrl: url });
+    await client.createCollection({
+      name: 'captions',
+      embedding: { kind: 'features' },
+      metadata: { kind: { type: 'string' } },
+    });
+    const items = labelled().map(({ inputs, label }, i) => ({
+      ...{ id: String(i), inputs },
+      metadata: { kind: label },
+    }));
+    await client.addItems('captions', items);
+    const asked = [
+      { inputs: { caption: 'a large red cone' } },
+      { inputs: { caption: 'a blue box left of a red cone' } },
+    ];
+    const neighbours = { name: 'captions', label_field: 'kind', k: 3 };
+    const nearest = await client.classify({ items: asked, neighbours });
+    // What a search answers, counted here.
+    for (const [i, { inputs }] of asked.entries()) {
+      const { results } = await client.search('captions', { inputs, k: 3 });
+      const votes = new Map<string, number>();
+      for (const { metadata, score } of results) {
+        const label = String(metadata.kind);
+        votes.set(label, (votes.get(label) ?? 0) + Math.exp(score / 0.07));
+      }
+      const all = [...votes.values()].reduce((a, b) => a + b);
+      for (const { label, probability } of nearest.items[i]!.classes)
+        assert.ok(Math.abs(probability - votes.get(label)! / all) < 1e-4);
+    }
+    const head = await client.fitHead({
+      name: 'from-collection',
+      collection: { name: 'captions', label_field: 'kind' },
+    });
+    assert.deepEqual(
+      [head.source, head.normalised, head.report?.examples],
+      ['collection', true, scenes.length],
+    );
+    const answer = await client.classify({ head: 'from-collection', items: asked });
+    assert.deepEqual(
+      answer.items.map(({ classes }) => classes[0]?.label),
+      ['one', 'several'],
+    );
+    const unknown = { name: 'captions', label_field: 'nothing' };
+    await assert.rejects(client.classify({ items: asked, neighbours: unknown }), /nothing/);
+    const none = { name: 'no-such', label_field: 'kind' };
+    await assert.rejects(client.fitHead({ name: 'x', collection: none }), /no-such/);
   });
 
   test('says what is wrong with examples before it looks at them', async () => {

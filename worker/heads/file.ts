@@ -18,6 +18,8 @@ export interface HeadFile {
   readonly labels: readonly string[] | undefined;
   /** What the head looks at; see `featuresSchema`. */
   readonly features: string;
+  /** Whether it looks at vectors of length 1. */
+  readonly normalised: boolean;
 }
 
 /** Classes of an uploaded head at most: those of ImageNet-21k, and some. */
@@ -99,7 +101,8 @@ function parseHead(bytes: Uint8Array): HeadFile {
     throw invalid('labels of the metadata is no list of names');
   if (labels) checkLabels(labels, classes);
   const weights = { norm: { weight, bias }, linear, classes, width };
-  return { weights, labels, features: metadata.features ?? 'encoder' };
+  const features = metadata.features ?? 'encoder';
+  return { weights, labels, features, normalised: metadata.normalised === 'true' };
 }
 
 /** @param metadata beside the labels */

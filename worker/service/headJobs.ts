@@ -11,7 +11,8 @@ const READ = { tokens: 1, priority: 'interactive', tenant: '' } as const;
 const classify: JobType<'classify'> = {
   run: async ({ id, request, head, tenant = '', priority }, model, { lender, ...options }) => {
     const task = { id, request, head: head && { ...head, tenant } };
-    return await runClassify(task, model, lender, { ...options, turn: { tenant, priority } });
+    const turn = { tenant, priority };
+    return await runClassify(task, model, lender, { ...options, tenant, turn });
   },
   load: ({ request, priority = 'interactive', tenant = '' }, model) => {
     const tokens = costOfInputs(itemsOf(request), model).tokenSteps;
@@ -23,13 +24,13 @@ const classify: JobType<'classify'> = {
 };
 
 const fitHead: JobType<'fitHead'> = {
-  run: async ({ request, tenant, priority }, model, { lender, signal, onProgress }) =>
-    await runFitHead(request, model, lender, { signal, turn: { tenant, priority }, onProgress }),
+  run: async ({ request, tenant = '', priority }, model, options) =>
+    await runFitHead(request, model, { ...options, tenant, turn: { tenant, priority } }),
   load: ({ request, priority = 'interactive', tenant = '' }, model) => {
-    const tokens = costOfInputs(exampleItems(request), model).tokenSteps;
+    const tokens = Math.max(1, costOfInputs(exampleItems(request), model).tokenSteps);
     return { tokens, priority, tenant };
   },
-  entry: ({ request }) => ({ examples: request.examples.length }),
+  entry: ({ request }) => ({ examples: request.examples?.length }),
   usage: ({ head: { report } }) => ({ l2: report?.l2, accuracy: report?.held_out.accuracy }),
   deadline: ({ request }) => request.deadline_ms,
 };

@@ -22,9 +22,11 @@ import { headLogits, rowsOf } from '../heads/head.ts';
 import { softmax } from '../heads/objective.ts';
 import { type HeadFeatureOptions, headFeatures, ownLogits } from './headFeatures.ts';
 import type { HeadAddress, HeadSource } from './headSource.ts';
+import { byNeighbours, type CollectionAccess } from './labelledItems.ts';
 import type { Lender } from './lender.ts';
 import { startReading } from './reading.ts';
 import { type Served, servedBy } from './servedModel.ts';
+import { normalised } from './vectors.ts';
 
 export interface ClassifyTask {
   readonly id: string;
@@ -33,9 +35,9 @@ export interface ClassifyTask {
   readonly head?: HeadAddress | undefined;
 }
 
-export interface ClassifyOptions {
+export interface ClassifyOptions extends Pick<CollectionAccess, 'collections' | 'tenant'> {
   readonly heads: HeadSource;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal: AbortSignal;
   readonly turn?: LaneOptions | undefined;
   /** Called after each item. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
@@ -78,7 +80,7 @@ async function byOwnHead(model: Served, { items, request, options }: Classifying
 }
 
 async function byHead(
-  { weights, labels: named, features }: HeadFile,
+  { weights, labels: named, features, normalised: isUnit }: HeadFile,
   model: Served,
   { items, request, options }: Classifying,
 ): Promise<ClassifiedItem[]> {
@@ -87,7 +89,8 @@ async function byHead(
   const vectors = await headFeatures(items, features, model, options);
   const answers: ClassifiedItem[] = [];
   for (const vector of vectors) {
-    const logits = headLogits(weights, rowsOf([vector], weights.width));
+    const seen = isUnit ? normalised(vector) : vector;
+    const logits = headLogits(weights, rowsOf([seen], weights.width));
     answers.push(classified(logits, labels, request));
     // A head may have millions of weights: others get their turn between two items.
     await nextTurn();
@@ -100,7 +103,7 @@ export async function runClassify(
   { id, request, head: address }: ClassifyTask,
   model: Model,
   lender: Lender,
-  { heads, signal, turn, onProgress }: ClassifyOptions,
+  { heads, signal, turn, onProgress, ...access }: ClassifyOptions,
 ): Promise<ClassifyResponse> {
   const started = performance.now();
   const reading = startReading(signal);
@@ -112,9 +115,10 @@ export async function runClassify(
     });
   const work = { items, request, options: { reading, signal, turn, onItem } };
   const head = address && (await heads.load(address, signal));
-  const answers = await lender.use(model, (own) =>
-    head ? byHead(head, own, work) : byOwnHead(own, work),
-  );
+  const { neighbours, top_k } = request;
+  const answers = neighbours
+    ? await byNeighbours(items, neighbours, top_k, { ...access, lender, signal })
+    : await lender.use(model, (own) => (head ? byHead(head, own, work) : byOwnHead(own, work)));
   const cost = costOfInputs(items, model, { features: head?.features, pixels: reading.pixels() });
   return {
     id,

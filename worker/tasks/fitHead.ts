@@ -4,13 +4,19 @@
  * done in threads, a fold each.
  */
 import type { Progress } from '../../shared/api/generate.ts';
-import type { FitHeadRequest, FitReport } from '../../shared/api/heads.ts';
+import type { FitHeadRequest, FitReport, LabelledCollection } from '../../shared/api/heads.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { MadeHead } from '../../shared/api/worker.ts';
 import { itemAt } from '../../shared/lookup.ts';
-import { checkExamples, classesOf, exampleItems, widthOf } from '../../shared/plan/classify.ts';
+import {
+  checkExamples,
+  checkLabels,
+  classesOf,
+  exampleItems,
+  widthOf,
+} from '../../shared/plan/classify.ts';
 import type { LaneOptions } from '../batching/scheduler.ts';
 import { writeHead } from '../heads/file.ts';
 import { dealFolds, splitOf } from '../heads/folds.ts';
@@ -19,11 +25,10 @@ import type { Examples } from '../heads/objective.ts';
 import { STRENGTHS } from '../heads/regression.ts';
 import { inThread } from '../threads/inThread.ts';
 import { headFeatures } from './headFeatures.ts';
-import type { Lender } from './lender.ts';
+import { type CollectionAccess, labelledVectors } from './labelledItems.ts';
 import { startReading } from './reading.ts';
 
-export interface FitOptions {
-  readonly signal?: AbortSignal | undefined;
+export interface FitOptions extends CollectionAccess {
   readonly turn?: LaneOptions | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
@@ -45,7 +50,7 @@ export interface Problem {
   readonly request: Pick<FitHeadRequest, 'l2' | 'folds' | 'seed'>;
 }
 
-type Told = Pick<FitOptions, 'signal' | 'onProgress'>;
+type Told = Partial<Pick<FitOptions, 'signal' | 'onProgress'>>;
 
 /** @throws FailureError `invalid_examples` for examples whose features are no numbers */
 function assertFinite(features: readonly Float32Array[]): void {
@@ -159,38 +164,82 @@ export async function solve(
   };
 }
 
-/** @throws FailureError for what is wrong with the request or its examples; the signal's reason */
-export async function runFitHead(
-  request: FitHeadRequest,
+/** What a head is to be fitted to. */
+interface Learnt {
+  readonly vectors: readonly Float32Array[];
+  readonly labels: readonly string[];
+  readonly features: string;
+  readonly source: 'examples' | 'collection';
+}
+
+async function fromExamples(
+  examples: NonNullable<FitHeadRequest['examples']>,
+  features: string,
   model: Model,
-  lender: Lender,
-  { signal, turn, onProgress }: FitOptions,
-): Promise<MadeHead> {
-  const { features } = request;
-  const width = widthOf(features, model, pointerTo('features'));
-  checkExamples(request, width);
-  const items = exampleItems(request);
+  { lender, signal, turn, onProgress }: FitOptions,
+): Promise<Learnt> {
+  checkExamples(examples, widthOf(features, model, pointerTo('features')));
+  const items = exampleItems({ examples });
   const onItem = (done: number): void => onProgress?.(stageOf('features', done, items.length));
   const vectors = await lender.use(model, (own) =>
     headFeatures(items, features, own, { reading: startReading(signal), signal, turn, onItem }),
   );
   assertFinite(vectors);
-  const { labels, truth } = classesOf(request.examples);
-  const examples = { rows: rowsOf(vectors, width), classes: truth };
-  const { weights, report } = await solve({ examples, labels, request }, { signal, onProgress });
-  const file = writeHead(weights, labels, { features, model: model.id });
+  return { vectors, labels: examples.map(({ label }) => label), features, source: 'examples' };
+}
+
+/** Vectors of a collection that a head can look at again: not ready ones, nor those made in other ways. */
+async function fromCollection(
+  collection: LabelledCollection,
+  model: Model,
+  options: FitOptions,
+): Promise<Learnt> {
+  const { vectors, labels, description } = await labelledVectors(collection, options);
+  const { name, dimensions, embedding } = description;
+  const { kind, target, steps = 1, samples = 1, guidance_scale = 1 } = embedding;
+  const at = pointerTo('collection', 'name');
+  if (kind === 'vector' || embedding.model !== model.id || embedding.digest !== model.digest) {
+    const detail = `the vectors of ${name} are not those of ${model.id} as it is loaded, so that a head of them could look at no inputs`;
+    throw refusal('head_mismatch', detail, at);
+  }
+  if (steps > 1 || samples > 1 || guidance_scale !== 1) {
+    const detail = `the vectors of ${name} are predicted in several steps or samples, and a head looks at those of one pass`;
+    throw refusal('head_mismatch', detail, at);
+  }
+  const label = pointerTo('collection', 'label_field');
+  checkLabels(labels, dimensions, { all: label, one: () => label });
+  options.onProgress?.(stageOf('features', 1, 1));
+  const features = kind === 'target' ? (target ?? '') : 'encoder';
+  return { vectors, labels, features, source: 'collection' };
+}
+
+/** @throws FailureError for what is wrong with the request or its examples; the signal's reason */
+export async function runFitHead(
+  request: FitHeadRequest,
+  model: Model,
+  options: FitOptions,
+): Promise<MadeHead> {
+  const { examples = [], collection, name, features: asked = 'encoder' } = request;
+  const learnt = collection
+    ? await fromCollection(collection, model, options)
+    : await fromExamples(examples, asked, model, options);
+  const { vectors, features, source } = learnt;
+  const width = widthOf(features, model, pointerTo('features'));
+  const { labels, truth } = classesOf(learnt.labels);
+  const rows = rowsOf(vectors, width);
+  const { weights, report } = await solve(
+    { examples: { rows, classes: truth }, labels, request },
+    options,
+  );
+  const isUnit = source === 'collection';
+  const metadata = { features, model: model.id, ...(isUnit && { normalised: 'true' }) };
+  const file = writeHead(weights, labels, metadata);
   return {
     head: {
-      name: request.name,
-      source: 'examples',
-      ...{
-        model: model.id,
-        model_digest: model.digest,
-        features,
-        width,
-        labels: [...labels],
-        report,
-      },
+      ...{ name, source, model: model.id, model_digest: model.digest, features, width },
+      ...(isUnit && { normalised: true }),
+      labels: [...labels],
+      report,
     },
     file: Buffer.from(file).toString('base64'),
   };

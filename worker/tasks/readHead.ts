@@ -15,7 +15,7 @@ export async function runReadHead(
 ): Promise<MadeHead> {
   const bytes = new Uint8Array(Buffer.from(file, 'base64'));
   const head = await inThread('readHead', bytes, { signal, transfer: [bytes.buffer] });
-  const { weights, features } = head;
+  const { weights, features, normalised } = head;
   assertWidth({ features, width: weights.width }, model, '');
   const labels = head.labels ?? Array.from({ length: weights.classes }, (_, k) => String(k));
   const { width } = weights;
@@ -25,6 +25,7 @@ export async function runReadHead(
       source: 'upload',
       model: model.id,
       model_digest: model.digest,
+      ...(normalised && { normalised }),
       features,
       width,
       labels: [...labels],
