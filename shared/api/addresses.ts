@@ -41,6 +41,7 @@ export const WORKER_ADDRESSES = {
   live: { method: 'GET', path: '/v2/health/live' },
   ready: { method: 'GET', path: '/v2/health/ready' },
   models: { method: 'GET', path: '/internal/models' },
+  status: { method: 'GET', path: '/internal/status' },
   generate: { method: 'POST', path: '/internal/generate' },
   embed: { method: 'POST', path: '/internal/embed' },
   tokenize: { method: 'POST', path: '/internal/tokenize' },

@@ -2,6 +2,7 @@
  * The internal API between edge and worker, at the addresses of `addresses.ts`:
  *   live, ready   as the KServe Open Inference Protocol has them; not authenticated
  *   models        -> ModelsResponse
+ *   status        -> WorkerStatus
  *   generate      WorkerGenerateRequest -> WorkerGenerateResponse, or with `Accept: text/event-stream`:
  *                 events `progress` (Progress), then `result` (WorkerGenerateResponse) or `problem` (Failure)
  *   embed         WorkerEmbedRequest -> EmbedResponse, with events as generate
@@ -19,6 +20,7 @@ import { classifyRequestSchema } from './classify.ts';
 import { embedRequestSchema, MOST_ITEMS } from './embed.ts';
 import { generateRequestSchema, generateResponseSchema, seedSchema } from './generate.ts';
 import { fitHeadRequestSchema, headNameSchema, headSchema, headVersionSchema } from './heads.ts';
+import { MODEL_STATES } from './models.ts';
 import { detokenizeRequestSchema, tokenizedSchema, tokenizeRequestSchema } from './tokens.ts';
 
 export const reusedTargetSchema = z.object({
@@ -113,3 +115,38 @@ export const madeHeadSchema = z.object({
   file: z.string(),
 });
 export type MadeHead = z.infer<typeof madeHeadSchema>;
+
+const count = z.number().min(0);
+const counts = z.record(z.string(), count);
+
+const schedulingSchema = z.object({
+  /** By kind of run: how many, the requests and rows that took part, and milliseconds, all added up. */
+  runs: z.record(z.string(), counts),
+  /** Requests of generations that wait or are in a run, and those that came so far, by priority. */
+  waiting: counts,
+  asked: counts,
+  bounds: z.object({
+    /** Tokens of a text that one run writes. */
+    tokens_a_piece: count,
+    /** What a run of several takes at most, by kind: whoever comes waits for one run and for those before. */
+    longest_milliseconds: counts,
+  }),
+});
+
+export const workerStatusSchema = z.object({
+  /** Requests at work and waiting for a slot, and the token-steps of both. */
+  jobs: z.object({ running: count, waiting: count, tokens: count }),
+  loads: count,
+  evictions: count,
+  models: z.array(
+    z.object({
+      id: z.string(),
+      state: z.enum(MODEL_STATES),
+      bytes: count,
+      uses: count,
+      waiting: count,
+      scheduling: schedulingSchema.optional(),
+    }),
+  ),
+});
+export type WorkerStatus = z.infer<typeof workerStatusSchema>;

@@ -45,7 +45,7 @@ export const targetName = (modality: string, { type }: Pick<ModalityInfo, 'type'
   type === 'seq' ? `target.${modality}.selected` : `target.${modality}.positions`;
 
 /**
- * Keys and values of the tokens before a run of `generate`, as inputs (`cache`), and with those of the run, as
+ * Keys and values of the tokens before a run of `generate`, as inputs (`cache`), and of those that it writes, as
  * outputs (`next`); and those of the context, which one run gives and later ones take.
  */
 export const cacheNames = (

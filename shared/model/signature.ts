@@ -205,7 +205,7 @@ export function generateSignature(
       float('confidence', 'j', 'P'),
       float('likelihood', 'j', 'P'),
       float('states', 'q', dim),
-      ...caches('next', 'u', 'l_next'),
+      ...caches('next', 'u', 'l_written'),
       ...caches('context_next', 'B', 'n'),
     ],
   };

@@ -9,6 +9,7 @@ import { detokenizeResponseSchema, tokenizeResponseSchema } from '../../shared/a
 import {
   type WorkerGenerateRequest,
   workerGenerateResponseSchema,
+  workerStatusSchema,
 } from '../../shared/api/worker.ts';
 import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
 import {
@@ -119,6 +120,24 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
     assert.deepEqual(
       [depth?.input, depth?.output, depth?.accepts],
       [true, true, ['image', 'tokens']],
+    );
+  });
+
+  test('says what it does and has done, and how long a run may be', async () => {
+    const { jobs, loads, models } = workerStatusSchema.parse(
+      await (await call('/internal/status')).json(),
+    );
+    assert.deepEqual([jobs.running, loads, models.length], [0, 1, 1]);
+    const { runs, waiting, bounds } = models[0]!.scheduling!;
+    assert.ok(runs.predict!.runs! > 0 && runs.predict!.longest_milliseconds! > 0);
+    assert.deepEqual(waiting, { interactive: 0, batch: 0 });
+    assert.equal(bounds.tokens_a_piece, 16);
+    const kinds = Object.keys(bounds.longest_milliseconds);
+    assert.deepEqual(kinds.sort(), ['encode', 'features', 'predict', 'write']);
+    const loaded = await worker.logged(({ event }) => event === 'loaded');
+    assert.deepEqual(
+      [loaded.tokens_a_piece, loaded.longest_milliseconds],
+      [bounds.tokens_a_piece, bounds.longest_milliseconds],
     );
   });
 

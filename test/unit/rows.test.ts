@@ -11,15 +11,15 @@ const [HEADS, SIZE] = SHAPE;
 const number = (row: number, token: number, head: number, i: number): number =>
   1000 * row + 10 * token + 3 * head + i + 1;
 
-/** An output of these rows: tokens `from` to `to` of each, behind so many that are skipped. */
-function output(rows: readonly number[], from: number, to: number, skip: number): FloatTensor {
-  const length = skip + to - from;
+/** An output of these rows: tokens `from` to `to` of each. */
+function output(rows: readonly number[], from: number, to: number): FloatTensor {
+  const length = to - from;
   const data = new Float32Array(rows.length * HEADS * length * SIZE);
   let at = 0;
   for (const row of rows)
     for (let head = 0; head < HEADS; head++)
-      for (let token = from - skip; token < to; token++)
-        for (let i = 0; i < SIZE; i++) data[at++] = token < from ? -1 : number(row, token, head, i);
+      for (let token = from; token < to; token++)
+        for (let i = 0; i < SIZE; i++) data[at++] = number(row, token, head, i);
   return { type: 'float32', dims: [rows.length, HEADS, length, SIZE], data };
 }
 
@@ -45,13 +45,13 @@ function assertFed({ dims, data }: FloatTensor, rows: readonly { id: number; tok
 describe('a store of rows', () => {
   test('feeds what it has kept, of other lengths beside each other', () => {
     const store = createRowStore();
-    const keep = (ids: readonly number[], from: number, to: number, skip = 0) =>
+    const keep = (ids: readonly number[], from: number, to: number) =>
       store.keep(
-        { names: ['next'], skip, rows: ids.map((id) => ({ id, from })) },
-        { next: output(ids, from, to, skip) },
+        { names: ['next'], rows: ids.map((id) => ({ id, from })) },
+        { next: output(ids, from, to) },
       );
     keep([1, 2], 0, 4);
-    keep([1, 2], 4, 20, 16);
+    keep([1, 2], 4, 20);
     keep([3], 0, 4);
     const rows = [
       { id: 3, tokens: 4 },
@@ -73,9 +73,7 @@ describe('a store of rows', () => {
     const run = (tokens: number) => {
       const { key } = store.feeds(feed(rows(tokens)));
       const kept = rows(tokens).map(({ id, tokens: from }) => ({ id, from }));
-      const skip = key!.dims[2] ?? 0;
-      const next = output(ids, tokens, tokens + 4, skip);
-      store.keep({ names: ['next'], skip, rows: kept }, { next });
+      store.keep({ names: ['next'], rows: kept }, { next: output(ids, tokens, tokens + 4) });
       return key as FloatTensor;
     };
     const fed = [0, 4, 8, 12, 16, 20].map(run);

@@ -261,7 +261,7 @@ export function createScheduler(
     statistics: () =>
       statistics.now(
         [...waiting.keys()].map(({ asker }) => asker.priority),
-        piece,
+        { tokensAPiece: piece, longestMilliseconds: bounds.longest },
       ),
   };
 }

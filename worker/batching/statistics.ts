@@ -1,4 +1,5 @@
 /** What a scheduler has done so far, for whoever watches it. */
+import type { Bounds } from './bounds.ts';
 import type { Choice } from './choose.ts';
 import { PRIORITIES, type Priority } from './turns.ts';
 
@@ -19,8 +20,15 @@ export interface Statistics {
   readonly waiting: Readonly<Record<Priority, number>>;
   /** Requests that came so far. */
   readonly asked: Readonly<Record<Priority, number>>;
+  readonly bounds: RunBounds;
+}
+
+/** What bounds the wait for one's turn: whoever comes waits for the run that is under way, and for those before. */
+export interface RunBounds {
   /** Tokens of a sequence that one run writes. */
   readonly tokensAPiece: number;
+  /** Milliseconds that a run of several takes at most, as far as earlier ones tell. */
+  readonly longestMilliseconds: Bounds['longest'];
 }
 
 const NONE: RunStatistics = {
@@ -58,11 +66,11 @@ export function createStatistics() {
         longestMilliseconds: Math.max(before.longestMilliseconds, run.milliseconds),
       };
     },
-    now(waitingPriorities: readonly Priority[], tokensAPiece: number): Statistics {
+    now(waitingPriorities: readonly Priority[], bounds: RunBounds): Statistics {
       const waiting = zeros();
       for (const priority of PRIORITIES)
         waiting[priority] = waitingPriorities.filter((own) => own === priority).length;
-      return { runs: { ...runs }, waiting, asked: { ...asked }, tokensAPiece };
+      return { runs: { ...runs }, waiting, asked: { ...asked }, bounds };
     },
   };
 }

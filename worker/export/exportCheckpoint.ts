@@ -30,7 +30,7 @@ import { openWeights } from './weights.ts';
 import { writeSet } from './writeSet.ts';
 import { writeWeights } from './writeWeights.ts';
 
-export const EXPORTER = '4m-edge 0.6.0';
+export const EXPORTER = '4m-edge 0.7.0';
 
 export type ExportStage = 'weights' | 'digest' | 'check' | 'agreement';
 

@@ -9,6 +9,7 @@ import { asFailure } from '../service/runJob.ts';
 import { assertServing, type JobServices } from '../service/services.ts';
 import { sendFailure, sendJson } from './answers.ts';
 import { readBody } from './io.ts';
+import { workerStatus } from './status.ts';
 import { answerJob, callerSignal } from './work.ts';
 
 export interface RouteServices extends JobServices {
@@ -87,9 +88,11 @@ export async function route(
     }
     const [name = ''] = Object.entries(WORKER_ADDRESSES).find(([, own]) => own.path === path) ?? [];
     const kind = isJobKind(name) ? name : undefined;
-    if (name !== 'models' && !kind) throw refusal('not_found', `there is nothing at ${path}`);
+    if (name !== 'models' && name !== 'status' && !kind)
+      throw refusal('not_found', `there is nothing at ${path}`);
     const signed = await authenticate(request, path, services.secret);
     allow(response, path, method, kind ? 'POST' : 'GET');
+    if (name === 'status') return sendJson(response, 200, workerStatus(services));
     assertServing(services);
     if (!kind) {
       return sendJson(response, 200, { models: services.registry.listing() });

@@ -5,9 +5,10 @@
  */
 import type { Model, ModelState } from '../../shared/api/models.ts';
 import { selectModel } from '../../shared/plan/names.ts';
+import type { Statistics } from '../batching/statistics.ts';
 import type { Log } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
-import type { Served } from '../tasks/servedModel.ts';
+import { type Served, statisticsOf } from '../tasks/servedModel.ts';
 import { begun, createAllocation } from './allocation.ts';
 import { notLoadable, replaced, stillLoading, stopping } from './failures.ts';
 import { createHoldings } from './holdings.ts';
@@ -36,6 +37,8 @@ export interface ModelStatus {
   /** Requests at work on it, and waiting for it. */
   readonly uses: number;
   readonly waiting: number;
+  /** What its scheduler has done; undefined while it is not in memory, and where it generates nothing. */
+  readonly scheduling: Statistics | undefined;
 }
 
 export interface Registry {
@@ -186,6 +189,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         bytes: place.offer.bytes,
         uses: place.loaded?.uses ?? 0,
         waiting: place.waiters.count(),
+        scheduling: place.loaded && statisticsOf(place.loaded.model),
       })),
     }),
     async close() {

@@ -94,7 +94,7 @@ export function createRowStore(): RowStore {
       );
     },
 
-    keep({ names, skip, rows }, outputs) {
+    keep({ names, rows }, outputs) {
       const tensors = names.map((name) => {
         const tensor = fieldOf(outputs, name, 'outputs');
         if (tensor.type !== 'float32' && tensor.type !== 'float16')
@@ -102,8 +102,7 @@ export function createRowStore(): RowStore {
         return tensor;
       });
       const { type, dims } = itemAt(tensors, 0, 'outputs to keep');
-      const [, heads = 0, length = 0, size = 0] = dims;
-      const tokens = length - skip;
+      const [, heads = 0, tokens = 0, size = 0] = dims;
       const least = rounded(Math.max(0, ...rows.map(({ from }) => from)) + tokens);
       const kept = rows.map(({ id, from }) => ({ id, tokens: from }));
       const block =
@@ -115,7 +114,7 @@ export function createRowStore(): RowStore {
         const array = itemAt(block.tensors, i, 'the arrays of a block');
         for (const [row, { from }] of rows.entries())
           for (let head = 0; head < heads; head++) {
-            const start = ((row * heads + head) * length + skip) * size;
+            const start = (row * heads + head) * tokens * size;
             const at = ((row * heads + head) * block.capacity + from) * size;
             array.set(data.subarray(start, start + tokens * size), at);
           }

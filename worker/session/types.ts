@@ -54,8 +54,6 @@ export interface RowFeeds {
 /** Outputs (rows, H, tokens, hd) that stay where graphs run. */
 export interface KeepRows {
   readonly names: readonly string[];
-  /** Tokens at the beginning of each output that are not kept. */
-  readonly skip: number;
   /** The row's number, and how many tokens it has already: the new ones follow them. */
   readonly rows: readonly { readonly id: number; readonly from: number }[];
 }

@@ -11,6 +11,7 @@ import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts'
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { type BackboneScheduler, backboneScheduler } from '../batching/backbone.ts';
 import { createScheduler, type Scheduler } from '../batching/scheduler.ts';
+import type { Statistics } from '../batching/statistics.ts';
 import type {
   LoadedBackbone,
   LoadedEncoder,
@@ -31,7 +32,7 @@ export interface ServedModel extends InputModel {
   readonly kind?: 'generator';
   readonly loaded: LoadedModelSet;
   /** Answers the forward requests of generations. */
-  readonly scheduler: Pick<Scheduler, 'join'>;
+  readonly scheduler: Pick<Scheduler, 'join'> & Partial<Pick<Scheduler, 'statistics'>>;
   /** Frees its memory. Runs that wait fail; one under way is finished first. */
   readonly close: () => Promise<void>;
 }
@@ -63,6 +64,10 @@ export interface ServedEncoder extends InputModel {
 }
 
 export type Served = ServedModel | ServedBackbone | ServedEncoder;
+
+/** What the scheduler of a model has done so far, where it has one. */
+export const statisticsOf = (model: Served): Statistics | undefined =>
+  'statistics' in model.scheduler ? model.scheduler.statistics?.() : undefined;
 
 /** What has features of an encoder. */
 export interface FeatureModel extends InputModel {

@@ -163,14 +163,11 @@ export const noPast = (
 /** Keeps keys and values of a run's contexts. */
 export const keptContexts = (manifest: FmManifest, rows: KeepRows['rows']): KeepRows => ({
   names: cacheNamesOf(manifest, 'context_next'),
-  skip: 0,
   rows,
 });
 
 /** Keeps keys and values of the tokens that a run writes. */
 export const keptTokens = (manifest: FmManifest, rows: RowFeeds['rows']): KeepRows => ({
   names: cacheNamesOf(manifest, 'next'),
-  // The output begins with what was fed.
-  skip: widthFor(rows),
   rows: rows.map(({ id, tokens }) => ({ id, from: tokens })),
 });

@@ -76,7 +76,6 @@ export function generateGraph(
     graph.output(name, cast(`${name}/half`, own, 'float16'));
   }
   const given = (name: string) => valueAt(givenCaches, name, 'caches before the run');
-  const nextCaches = namesOf('next');
   const predictions = graph.input('temperature');
   const going = root.node(
     'nobody_done',
@@ -176,11 +175,9 @@ export function generateGraph(
   );
   const [, , states, ...rest] = outputs;
   graph.output('states', present(states, 'the states of the loop'));
-  for (const [i, name] of caches.entries()) {
-    const next = itemAt(nextCaches, i, 'names of caches');
+  for (const [i, next] of namesOf('next').entries()) {
     const written = cast(`${next}/half`, itemAt(rest, i, 'caches of the loop'), 'float16');
-    const parts = [graph.input(name), written];
-    graph.output(next, root.node(`${next}/all`, 'Concat', parts, { axis: 2 }));
+    graph.output(next, written);
   }
   for (const [i, name] of ['generated', 'confidence', 'likelihood'].entries())
     graph.output(name, itemAt(rest, caches.length + i, 'outputs of the loop'));
