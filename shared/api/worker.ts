@@ -133,20 +133,24 @@ const schedulingSchema = z.object({
   }),
 });
 
+export type Scheduling = z.infer<typeof schedulingSchema>;
+
 export const workerStatusSchema = z.object({
   /** Requests at work and waiting for a slot, and the token-steps of both. */
   jobs: z.object({ running: count, waiting: count, tokens: count }),
   loads: count,
   evictions: count,
-  models: z.array(
-    z.object({
-      id: z.string(),
-      state: z.enum(MODEL_STATES),
-      bytes: count,
-      uses: count,
-      waiting: count,
-      scheduling: schedulingSchema.optional(),
-    }),
-  ),
+  models: z
+    .array(
+      z.object({
+        id: z.string(),
+        state: z.enum(MODEL_STATES),
+        bytes: count,
+        uses: count,
+        waiting: count,
+        scheduling: schedulingSchema.optional(),
+      }),
+    )
+    .readonly(),
 });
 export type WorkerStatus = z.infer<typeof workerStatusSchema>;

@@ -1,4 +1,5 @@
 /** What a scheduler has done so far, for whoever watches it. */
+import type { Scheduling } from '../../shared/api/worker.ts';
 import type { Bounds } from './bounds.ts';
 import type { Choice } from './choose.ts';
 import { PRIORITIES, type Priority } from './turns.ts';
@@ -74,3 +75,19 @@ export function createStatistics() {
     },
   };
 }
+
+/** The same as the worker tells it. */
+export const schedulingOf = ({ runs, waiting, asked, bounds }: Statistics): Scheduling => ({
+  runs: Object.fromEntries(
+    Object.entries(runs).map(([kind, { longestMilliseconds, ...counts }]) => [
+      kind,
+      { ...counts, longest_milliseconds: longestMilliseconds },
+    ]),
+  ),
+  waiting,
+  asked,
+  bounds: {
+    tokens_a_piece: bounds.tokensAPiece,
+    longest_milliseconds: bounds.longestMilliseconds,
+  },
+});

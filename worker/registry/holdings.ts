@@ -1,6 +1,6 @@
 /** Models in memory: loaded, proved to run, and freed, with the bytes that each step holds. */
 import type { Log } from '../log.ts';
-import { type Served, statisticsOf } from '../tasks/servedModel.ts';
+import type { Served } from '../tasks/servedModel.ts';
 import type { Loaded, Place } from './place.ts';
 
 export interface HoldingsOptions {
@@ -24,17 +24,6 @@ export interface Holdings {
   /** Takes a model out of its place and frees it. @returns when its bytes are free */
   readonly release: (place: Place) => Promise<void>;
   readonly evict: (place: Place, why: string) => Promise<void>;
-}
-
-/** How long others may wait for a run of the model, for the log. */
-function boundsOf(model: Served) {
-  const bounds = statisticsOf(model)?.bounds;
-  return (
-    bounds && {
-      tokens_a_piece: bounds.tokensAPiece,
-      longest_milliseconds: bounds.longestMilliseconds,
-    }
-  );
 }
 
 export function createHoldings({ budget, warmUp, log, now }: HoldingsOptions): Holdings {
@@ -85,7 +74,9 @@ export function createHoldings({ budget, warmUp, log, now }: HoldingsOptions): H
         place.loaded = { model, loadedAt, uses: 0, usedAt: loadedAt };
         const milliseconds = Math.round(place.loadMilliseconds);
         const { id, digest } = description;
-        log({ event: 'loaded', model: id, digest, bytes, milliseconds, ...boundsOf(model) });
+        // How long others may wait for a run of it.
+        const bounds = model.scheduling?.().bounds;
+        log({ event: 'loaded', model: id, digest, bytes, milliseconds, ...bounds });
         return place.loaded;
       } catch (error) {
         held -= bytes;

@@ -4,11 +4,11 @@
  * its thread dies it is loaded again, and when its files change their new version takes its place.
  */
 import type { Model, ModelState } from '../../shared/api/models.ts';
+import type { Scheduling } from '../../shared/api/worker.ts';
 import { selectModel } from '../../shared/plan/names.ts';
-import type { Statistics } from '../batching/statistics.ts';
 import type { Log } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
-import { type Served, statisticsOf } from '../tasks/servedModel.ts';
+import type { Served } from '../tasks/servedModel.ts';
 import { begun, createAllocation } from './allocation.ts';
 import { notLoadable, replaced, stillLoading, stopping } from './failures.ts';
 import { createHoldings } from './holdings.ts';
@@ -38,7 +38,7 @@ export interface ModelStatus {
   readonly uses: number;
   readonly waiting: number;
   /** What its scheduler has done; undefined while it is not in memory, and where it generates nothing. */
-  readonly scheduling: Statistics | undefined;
+  readonly scheduling: Scheduling | undefined;
 }
 
 export interface Registry {
@@ -189,7 +189,7 @@ export function createRegistry(options: RegistryOptions): Registry {
         bytes: place.offer.bytes,
         uses: place.loaded?.uses ?? 0,
         waiting: place.waiters.count(),
-        scheduling: place.loaded && statisticsOf(place.loaded.model),
+        scheduling: place.loaded?.model.scheduling?.(),
       })),
     }),
     async close() {

@@ -1,6 +1,7 @@
 /** A loaded model set with its text tokenizer, and what it says of itself to callers. */
 import type { Modality, Model } from '../../shared/api/models.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import type { Scheduling } from '../../shared/api/worker.ts';
 import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import type {
   FmVitManifest,
@@ -11,7 +12,7 @@ import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts'
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { type BackboneScheduler, backboneScheduler } from '../batching/backbone.ts';
 import { createScheduler, type Scheduler } from '../batching/scheduler.ts';
-import type { Statistics } from '../batching/statistics.ts';
+import { schedulingOf } from '../batching/statistics.ts';
 import type {
   LoadedBackbone,
   LoadedEncoder,
@@ -32,7 +33,9 @@ export interface ServedModel extends InputModel {
   readonly kind?: 'generator';
   readonly loaded: LoadedModelSet;
   /** Answers the forward requests of generations. */
-  readonly scheduler: Pick<Scheduler, 'join'> & Partial<Pick<Scheduler, 'statistics'>>;
+  readonly scheduler: Pick<Scheduler, 'join'>;
+  /** What the scheduler does and has done. */
+  readonly scheduling?: () => Scheduling;
   /** Frees its memory. Runs that wait fail; one under way is finished first. */
   readonly close: () => Promise<void>;
 }
@@ -47,6 +50,7 @@ export const servedBy = ({ id, digest, licence, precision }: Model) => ({
 /** A backbone: it has features and perhaps classes, and generates nothing. */
 export interface ServedBackbone extends InputModel {
   readonly kind: 'backbone';
+  readonly scheduling?: never;
   readonly loaded: LoadedBackbone;
   /** Answers what its encoder makes of states. */
   readonly scheduler: BackboneScheduler;
@@ -57,6 +61,7 @@ export interface ServedBackbone extends InputModel {
 /** The encoder of a model that was loaded without what generates. */
 export interface ServedEncoder extends InputModel {
   readonly kind: 'encoder';
+  readonly scheduling?: () => Scheduling;
   readonly loaded: LoadedEncoder;
   readonly scheduler: BackboneScheduler;
   /** Frees its memory. Runs that wait fail; one under way is finished first. */
@@ -64,10 +69,6 @@ export interface ServedEncoder extends InputModel {
 }
 
 export type Served = ServedModel | ServedBackbone | ServedEncoder;
-
-/** What the scheduler of a model has done so far, where it has one. */
-export const statisticsOf = (model: Served): Statistics | undefined =>
-  'statistics' in model.scheduler ? model.scheduler.statistics?.() : undefined;
 
 /** What has features of an encoder. */
 export interface FeatureModel extends InputModel {
@@ -203,12 +204,14 @@ export const describeEncoder = (loaded: DescribedSet): Model => {
 
 /** Adds the text tokenizer and the description to a loaded encoder. */
 export async function serveEncoder(loaded: LoadedEncoder): Promise<ServedEncoder> {
+  const scheduler = createScheduler(loaded.fm, loaded.encoder, { device: loaded.device });
   return {
     kind: 'encoder',
     loaded,
     text: await loadTextTokenizer(loaded.textTokenizerFile),
     description: describeEncoder(loaded),
-    scheduler: createScheduler(loaded.fm, loaded.encoder, { device: loaded.device }),
+    scheduler,
+    scheduling: () => schedulingOf(scheduler.statistics()),
     close: loaded.close,
   };
 }
@@ -229,13 +232,15 @@ export async function serveBackbone(loaded: LoadedBackbone): Promise<ServedBackb
 /** Adds the text tokenizer and the description to a loaded set. */
 export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
   const text = await loadTextTokenizer(loaded.textTokenizerFile);
+  const scheduler = createScheduler(loaded.fm, loaded.generate, {
+    ...(loaded.device && { device: loaded.device }),
+  });
   return {
     loaded,
     text,
     description: describeModel(loaded),
-    scheduler: createScheduler(loaded.fm, loaded.generate, {
-      ...(loaded.device && { device: loaded.device }),
-    }),
+    scheduler,
+    scheduling: () => schedulingOf(scheduler.statistics()),
     close: loaded.close,
   };
 }
