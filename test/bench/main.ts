@@ -4,6 +4,7 @@
  */
 import { bench as abuse } from './abuse.ts';
 import { bench as cost } from './cost.ts';
+import { bench as embed } from './embed.ts';
 import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
 import { bench as generate } from './generate.ts';
@@ -22,6 +23,7 @@ export interface BenchRow {
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   abuse,
   cost,
+  embed,
   engine,
   export: exportBench,
   generate,

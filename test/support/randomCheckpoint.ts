@@ -12,6 +12,9 @@ import {
 import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
 import { UNET_PRESETS } from '../../worker/export/describe/denoiserPresets.ts';
 import type { Described } from '../../worker/export/describe/describe.ts';
+
+export type { Described as DescribedModel } from '../../worker/export/describe/describe.ts';
+
 import { buildGraphs } from '../../worker/export/graphs.ts';
 import type { Weights } from '../../worker/export/weights.ts';
 import type { FmSize } from './sparseFm.ts';
@@ -85,7 +88,8 @@ function positionShape(described: Described, name: string): readonly number[] {
     const info = described.modalities[modality];
     return [1, info?.type === 'img' ? info.max_tokens : 512, described.config.dim];
   }
-  if (described.kind !== 'divae') throw new Error(`no shape is known for ${name}`);
+  if (described.kind !== 'divae' && described.kind !== 'vqvae')
+    throw new Error(`no shape is known for ${name}`);
   const side = described.config.image_size / described.config.patch_size;
   return [1, 768, side, side];
 }

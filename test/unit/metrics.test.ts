@@ -1,6 +1,7 @@
 /** The evaluation's metrics on cases worked out by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { changeOf } from '../../infra/demo/evaluate/changed.ts';
 import {
   absoluteRelativeError,
   bestIous,
@@ -11,6 +12,7 @@ import {
   meanAngle,
   namedObjects,
   orderedObjects,
+  orderedShapes,
 } from '../../infra/demo/evaluate/metrics.ts';
 import { coloursFound, countsOf } from '../../infra/demo/evaluate/numbers.ts';
 import { f1 } from '../../infra/demo/evaluate/row.ts';
@@ -20,6 +22,7 @@ import {
   ORDERED_PHRASINGS,
   phrasingsOf,
 } from '../../infra/demo/scene/phrasings.ts';
+import { examples, FIRST_HELD_OUT_SEED } from '../../infra/demo/scene/scenes.ts';
 import { sampleScene } from '../../infra/demo/scene/world.ts';
 
 test('depth error ignores scale, shift and invalid pixels', () => {
@@ -119,5 +122,22 @@ test('phrasings of a scene keep its solids, and the first ones their order', () 
       assert.equal(namedObjects(phrasing), namedObjects(caption));
       if (i < ORDERED_PHRASINGS) assert.equal(orderedObjects(phrasing), orderedObjects(caption));
     }
+  }
+});
+
+test('shapes are told from left to right, without their colours', () => {
+  assert.equal(orderedShapes('a red cone left of a blue box'), 'cone box');
+  assert.equal(orderedShapes('a red cone right of a blue box'), 'box cone');
+  assert.equal(orderedShapes('a large cyan cone'), 'cone');
+});
+
+test('a change names the solid before and after, and its scene has the new colour', () => {
+  for (const [index, example] of [...examples(FIRST_HELD_OUT_SEED, 6)].entries()) {
+    const { caption, before, after, rgb } = changeOf(example, index);
+    const [old, own] = [orderedObjects(example.description.caption), orderedObjects(caption)];
+    assert.notEqual(own, old);
+    assert.ok(old.includes(orderedObjects(before)) && own.includes(orderedObjects(after)));
+    assert.equal(orderedShapes(caption), orderedShapes(example.description.caption));
+    assert.notDeepEqual(rgb, example.rendering.rgb);
   }
 });

@@ -24,17 +24,21 @@ type Outputs = GenerateResponse['outputs'];
 const TRIES = 6;
 const PAUSE_MS = 5000;
 
+/** What a request is answered, asked again where it may succeed later. */
+export async function repeated<T>(ask: () => Promise<T>, left = TRIES): Promise<T> {
+  try {
+    return await ask();
+  } catch (failure) {
+    const mayRepeat = failure instanceof ProblemError && failure.problem.retryable;
+    if (!mayRepeat || left <= 1) throw failure;
+    await sleep(PAUSE_MS);
+    return await repeated(ask, left - 1);
+  }
+}
+
 export const createAsk = (client: Client): Ask => {
-  const generate = async (request: GenerateRequestBody, left = TRIES): Promise<Outputs> => {
-    try {
-      return (await client.generate(request)).outputs;
-    } catch (failure) {
-      const mayRepeat = failure instanceof ProblemError && failure.problem.retryable;
-      if (!mayRepeat || left <= 1) throw failure;
-      await sleep(PAUSE_MS);
-      return await generate(request, left - 1);
-    }
-  };
+  const generate = async (request: GenerateRequestBody): Promise<Outputs> =>
+    (await repeated(() => client.generate(request))).outputs;
   return async (inputs, targets, further = {}) => {
     const outputs = await generate({ inputs, targets, ...further });
     return (target) => {
@@ -60,7 +64,6 @@ export const imageOf = (output: Output): string => text.parse(output.image);
 export const dataOf = (output: Output): string => text.parse(output.data);
 /** Empty where the model ended at once. */
 export const textOf = (output: Output): string => output.text ?? '';
-export const vectorOf = (output: Output): number[] => z.array(z.number()).parse(output.value);
 export const boxesOf = (output: Output): LabelledBox[] =>
   z
     .array(box)

@@ -2,10 +2,10 @@
 import type { Client } from '../../../shared/client/index.ts';
 import { itemAt, valueAt } from '../../../shared/lookup.ts';
 import type { Example } from '../scene/scenes.ts';
-import { type Ask, createAsk, vectorOf } from './ask.ts';
-import { inTopK, namedObjects } from './metrics.ts';
+import { type Ask, createAsk } from './ask.ts';
 import { paint, paintedRows } from './painted.ts';
-import { percent, type Row, share } from './row.ts';
+import { retrievalRows } from './retrieval.ts';
+import type { Row } from './row.ts';
 import { see, seenRows } from './seen.ts';
 
 /** Requests under way at once: enough to keep the worker busy. */
@@ -29,32 +29,15 @@ async function forAll<T>(
   return examples.map((_, index) => valueAt(results, index, 'the results'));
 }
 
-/** Vectors predicted from captions find the pictures that show what these say. */
-function retrievalRows(
-  queries: readonly (readonly number[])[],
-  pictures: readonly (readonly number[])[],
-  examples: readonly Example[],
-): Row[] {
-  const shown = examples.map(({ description }) => namedObjects(description.caption));
-  const found = (k: number): number =>
-    share(
-      queries.map((query, i) => inTopK(query, pictures, k, (index) => shown[index] === shown[i])),
-    );
-  const row = (k: number, goal: string): Row => ({
-    name: `caption_retrieval_top${k}`,
-    task: 'caption -> scene_global -> nearest of all pictures',
-    measure: k === 1 ? 'the nearest shows what is said' : `one of the ${k} nearest does`,
-    goal,
-    value: found(k),
-    show: percent,
-    scenes: queries.length,
-  });
-  return [row(1, '> 80 %'), row(10, '> 99 %')];
-}
+/** Groups of rows that can be measured by themselves. */
+export const GROUPS = ['seen', 'retrieval', 'painted'] as const;
+export type Group = (typeof GROUPS)[number];
 
 export interface EvaluationOptions {
   /** Scenes that are also painted, which takes most of the time: the first so many. */
   readonly painted: number;
+  /** All of them when left out. */
+  readonly groups?: readonly Group[];
   readonly onProgress?: (done: number, of: number) => void;
 }
 
@@ -62,29 +45,21 @@ export interface EvaluationOptions {
 export async function evaluate(
   client: Client,
   examples: readonly Example[],
-  { painted: paintings, onProgress = () => {} }: EvaluationOptions,
+  { painted: paintings, groups = GROUPS, onProgress = () => {} }: EvaluationOptions,
 ): Promise<Row[]> {
   const ask: Ask = createAsk(client);
-  const toPaint = examples.slice(0, paintings);
-  const total = 2 * examples.length + toPaint.length;
+  const toSee = groups.includes('seen') ? examples : [];
+  const toPaint = groups.includes('painted') ? examples.slice(0, paintings) : [];
+  const total = toSee.length + toPaint.length;
   let done = 0;
   const onDone = (): void => onProgress(++done, total);
-  const seen = await forAll(examples, (example) => see(ask, example), onDone);
-  const queries = await forAll(
-    examples,
-    async ({ description: { caption } }) =>
-      vectorOf((await ask({ caption }, ['scene_global']))('scene_global')),
-    onDone,
-  );
+  const seen = await forAll(toSee, (example) => see(ask, example), onDone);
+  const retrieved = groups.includes('retrieval') ? await retrievalRows(client, examples) : [];
   const painted = await forAll(toPaint, (example, i) => paint(ask, example, i), onDone);
   return [
-    ...seenRows(seen, examples),
-    ...retrievalRows(
-      queries,
-      seen.map(({ vector }) => vector),
-      examples,
-    ),
-    ...paintedRows(painted, toPaint),
+    ...(toSee.length > 0 ? seenRows(seen, examples) : []),
+    ...retrieved,
+    ...(toPaint.length > 0 ? paintedRows(painted, toPaint) : []),
   ];
 }
 

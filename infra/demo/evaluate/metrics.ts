@@ -166,6 +166,12 @@ export function orderedObjects(caption: string): string {
   return (/\bright of\b/.test(caption) ? pairs.reverse() : pairs).join(', ');
 }
 
+/** The shapes from left to right, whatever their colours and sizes. */
+export const orderedShapes = (caption: string): string =>
+  (orderedObjects(caption).match(/[a-z]+/g) ?? [])
+    .filter((word) => SHAPES.includes(word))
+    .join(' ');
+
 /** Cosine of two vectors. */
 export function cosine(a: readonly number[], b: readonly number[]): number {
   let dot = 0;

@@ -1,7 +1,7 @@
 /** What the model says of a picture that it is shown. */
 import type { Example } from '../scene/scenes.ts';
 import { CLASSES } from '../scene/world.ts';
-import { type Ask, boxesOf, dataOf, imageOf, rgbUrl, textOf, vectorOf } from './ask.ts';
+import { type Ask, boxesOf, dataOf, imageOf, rgbUrl, textOf } from './ask.ts';
 import {
   absoluteRelativeError,
   bestIous,
@@ -24,8 +24,6 @@ export interface Seen {
   /** For each solid, whether its colour is in the palette. */
   readonly coloursFound: readonly boolean[];
   readonly countsRight: boolean;
-  /** Global embedding. */
-  readonly vector: readonly number[];
 }
 
 const TARGETS = [
@@ -37,7 +35,6 @@ const TARGETS = [
   'det',
   'color_palette',
   'metadata',
-  'scene_global',
 ];
 
 export async function see(ask: Ask, { rendering, description }: Example): Promise<Seen> {
@@ -57,7 +54,6 @@ export async function see(ask: Ask, { rendering, description }: Example): Promis
     ious: bestIous(boxesOf(of('det')), description.boxes),
     coloursFound: coloursFound(textOf(of('color_palette')), rendering),
     countsRight: countsOf(textOf(of('metadata'))) === countsOf(description.metadata),
-    vector: vectorOf(of('scene_global')),
   };
 }
 
