@@ -13,6 +13,7 @@ import { chosenModel, modelSelector } from './models.ts';
 import type { Picture } from './pictureField.ts';
 import { showProblem } from './problems.ts';
 import { createResults } from './results.ts';
+import { openRetrieve } from './retrieve.ts';
 import { isShown, startTabs } from './tabs.ts';
 import { createSettings, createTargets, type Settings, type Targets } from './targets.ts';
 
@@ -209,6 +210,15 @@ async function start(): Promise<void> {
             model: served,
             pictures: EXAMPLE_PICTURES,
           }),
+      },
+      {
+        name: 'retrieve',
+        title: 'Retrieve',
+        place: byId('view-retrieve', HTMLElement),
+        open: () => {
+          const place = byId('view-retrieve', HTMLElement);
+          openRetrieve({ place, client, model: served, examples: EXAMPLE_PICTURES });
+        },
       },
     ]);
     document.documentElement.dataset.ready = 'true';

@@ -1,0 +1,133 @@
+/** The view for retrieval: pictures go into a collection, and are found by text, pictures, or a mix of them. */
+import type { Collection } from '../../shared/api/collections.ts';
+import type { Model } from '../../shared/api/models.ts';
+import type { SearchRequestBody } from '../../shared/api/search.ts';
+import type { Client } from '../../shared/client/index.ts';
+import { showCommand } from './command.ts';
+import { element } from './dom.ts';
+import type { Picture } from './pictureField.ts';
+import { showProblem } from './problems.ts';
+import { createAdding } from './retrieveAdd.ts';
+import { createChoice } from './retrieveCollections.ts';
+import { createFound } from './retrieveFound.ts';
+import { createQuestion } from './retrieveQuestion.ts';
+
+export interface RetrieveOptions {
+  readonly place: HTMLElement;
+  readonly client: Client;
+  readonly model: Model;
+  readonly examples: readonly Picture[];
+}
+
+/** Results of a search, and items that are listed where nothing is searched for. */
+const SHOWN = 24;
+
+const searchCommand = (name: string, request: SearchRequestBody): string => {
+  // Pictures would fill the screen; whoever copies the command gives their own.
+  const short = JSON.stringify(request, (_, value: unknown) =>
+    typeof value === 'string' && value.startsWith('data:') ? 'data:image/png;base64,...' : value,
+  );
+  return [
+    `curl -sS --fail-with-body '${location.origin}/v1/collections/${name}/search' \\`,
+    "  -H 'Content-Type: application/json' \\",
+    `  -d '${short.replaceAll("'", "'\\''")}'`,
+  ].join('\n');
+};
+
+/** Builds the view; call it when it is first shown. */
+export function openRetrieve({ place, client, model, examples }: RetrieveOptions): void {
+  const problem = element('div', { role: 'alert', id: 'retrieve-problem' });
+  const status = element('p', { class: 'status', role: 'status', id: 'retrieve-status' });
+  const command = element('div');
+  const tell = (text: string): void => {
+    status.textContent = text;
+  };
+  const guard = async (work: () => Promise<void>): Promise<void> => {
+    problem.replaceChildren();
+    try {
+      await work();
+    } catch (failure) {
+      tell('');
+      showProblem(problem, failure, undefined);
+    }
+  };
+
+  let current: Collection | undefined;
+  const found = createFound({
+    onLike: (id, weight) => question.addItem(id, weight),
+    onDelete: (id) =>
+      void guard(async () => {
+        if (!current) return;
+        await client.deleteItem(current.name, id);
+        await refresh();
+      }),
+  });
+  const question = createQuestion(model, examples, (request) => void search(request));
+  const adding = createAdding(client, examples, {
+    tell,
+    guard,
+    onDone: () => void guard(refresh),
+  });
+  const choice = createChoice(client, model, { guard, onChoose: (one) => void choose(one) });
+
+  /** Shows what is in the collection, as its count may have changed. */
+  async function refresh(): Promise<void> {
+    if (!current) return;
+    current = await client.collection(current.name);
+    choice.update(current);
+    const { items } = await client.items(current.name, { limit: SHOWN });
+    found.show(items);
+    const count = current.count === 1 ? '1 item' : `${current.count} items`;
+    tell(current.count > items.length ? `${count}; the first ${items.length} are shown` : count);
+  }
+
+  async function choose(collection: Collection | undefined): Promise<void> {
+    current = collection;
+    adding.use(collection);
+    question.use(collection);
+    command.replaceChildren();
+    found.show([]);
+    tell(collection ? '' : 'Make a collection first.');
+    if (collection) await guard(refresh);
+  }
+
+  async function search(request: SearchRequestBody | undefined): Promise<void> {
+    const { name } = current ?? {};
+    if (name === undefined) return;
+    if (!request) return await guard(refresh);
+    await guard(async () => {
+      tell('Searching …');
+      const began = performance.now();
+      const { results, explain } = await client.search(name, {
+        ...request,
+        k: SHOWN,
+        explain: true,
+      });
+      const milliseconds = Math.round(performance.now() - began);
+      found.show(results);
+      const how = explain?.method === 'index' ? 'through the index' : 'by comparison with all';
+      tell(
+        `${results.length} nearest of ${explain?.items ?? 0} items, ${how}, in ${milliseconds} ms`,
+      );
+      showCommand(command, searchCommand(name, request));
+    });
+  }
+
+  const panel = element(
+    'div',
+    { class: 'panel' },
+    element('section', {}, element('h2', {}, 'Collection'), choice.node),
+    element('section', {}, element('h2', {}, 'Add pictures'), adding.node),
+    element('section', {}, element('h2', {}, 'Search'), question.node),
+  );
+  const results = element(
+    'section',
+    { class: 'results', 'aria-label': 'Found', tabindex: -1 },
+    problem,
+    status,
+    found.node,
+    command,
+  );
+  place.replaceChildren(panel, results);
+  void choose(undefined).then(() => guard(choice.load));
+}

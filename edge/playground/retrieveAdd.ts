@@ -1,0 +1,137 @@
+/** Pictures that are dropped or chosen go into the collection, a few at a time, each with a small copy of itself. */
+import type { Collection } from '../../shared/api/collections.ts';
+import type { Client } from '../../shared/client/index.ts';
+import { button, element } from './dom.ts';
+import type { Picture } from './pictureField.ts';
+import { readAsDataUrl, refusalOf } from './pictureFiles.ts';
+import { METADATA } from './retrieveCollections.ts';
+
+export interface Adding {
+  readonly node: HTMLElement;
+  use(collection: Collection | undefined): void;
+}
+
+interface AddingEvents {
+  readonly tell: (text: string) => void;
+  readonly guard: (work: () => Promise<void>) => Promise<void>;
+  readonly onDone: () => void;
+}
+
+/** Pictures under way at a time: the server puts them into shared runs. */
+const TOGETHER = 4;
+/** Pixels of a side of the small copy. */
+const THUMBNAIL = 96;
+const ID_LENGTH = 200;
+
+async function thumbnailOf(url: string): Promise<string> {
+  const image = new Image();
+  image.src = url;
+  await image.decode();
+  const scale = Math.min(1, THUMBNAIL / Math.max(image.width, image.height));
+  const canvas = element('canvas', {
+    width: Math.max(1, Math.round(image.width * scale)),
+    height: Math.max(1, Math.round(image.height * scale)),
+  });
+  canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas.toDataURL('image/jpeg', 0.8);
+}
+
+/** The file's name, as far as an id may have it. */
+const idOf = (name: string): string =>
+  name.replaceAll(/[\p{Cc}\p{Cs}]/gu, '').slice(0, ID_LENGTH) || 'picture';
+
+export function createAdding(
+  client: Client,
+  examples: readonly Picture[],
+  { tell, guard, onDone }: AddingEvents,
+): Adding {
+  let current: Collection | undefined;
+  const input = element('input', {
+    type: 'file',
+    id: 'add-pictures',
+    accept: 'image/*',
+    multiple: true,
+    class: 'unseen',
+  });
+  const zone = element(
+    'label',
+    { class: 'drop', for: input.id },
+    input,
+    element(
+      'span',
+      { class: 'prompt' },
+      element('strong', {}, 'Pictures'),
+      element('span', {}, 'Drop or choose files'),
+    ),
+  );
+  const scenes = button(`Add the ${examples.length} examples`, () => void add([...examples]));
+  scenes.hidden = examples.length === 0;
+
+  async function addOne({ name, url }: Picture, collection: Collection): Promise<void> {
+    const id = idOf(name);
+    const thumbnail = await thumbnailOf(url).catch(() => undefined);
+    const own = { name: id, ...(thumbnail !== undefined && { thumbnail }) };
+    // A collection that was made elsewhere may have other metadata, or none.
+    const metadata = Object.fromEntries(
+      Object.entries(own).filter(
+        ([field]) => Object.hasOwn(collection.metadata, field) && Object.hasOwn(METADATA, field),
+      ),
+    );
+    await client.addItems(collection.name, [{ id, inputs: { rgb: url }, metadata }]);
+  }
+
+  async function add(pictures: readonly Picture[]): Promise<void> {
+    const collection = current;
+    if (!collection || pictures.length === 0) return;
+    await guard(async () => {
+      let done = 0;
+      const left = [...pictures];
+      const say = (): void => tell(`Added ${done} of ${pictures.length} pictures …`);
+      say();
+      const work = async (): Promise<void> => {
+        for (let next = left.shift(); next; next = left.shift()) {
+          await addOne(next, collection);
+          done++;
+          say();
+        }
+      };
+      try {
+        await Promise.all(Array.from({ length: TOGETHER }, work));
+      } finally {
+        left.length = 0;
+      }
+      onDone();
+    });
+  }
+
+  async function take(files: FileList | null | undefined): Promise<void> {
+    const given = [...(files ?? [])];
+    const refused = given.map(refusalOf).filter((message) => message !== '');
+    error.textContent = refused.join(' ');
+    const good = given.filter((file) => refusalOf(file) === '');
+    const pictures = await Promise.all(
+      good.map(async (file) => ({ name: file.name, url: await readAsDataUrl(file) })),
+    );
+    input.value = '';
+    await add(pictures);
+  }
+  const error = element('p', { class: 'field-error', role: 'alert' });
+  input.addEventListener('change', () => void take(input.files));
+  for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop'] as const) {
+    zone.addEventListener(kind, (event) => {
+      event.preventDefault();
+      zone.classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
+    });
+  }
+  zone.addEventListener('drop', (event) => void take(event.dataTransfer?.files));
+
+  return {
+    node: element('div', { class: 'field' }, zone, error, scenes),
+    use(collection) {
+      current = collection;
+      const takes = collection !== undefined && collection.embedding.kind !== 'vector';
+      input.disabled = !takes;
+      scenes.disabled = !takes;
+    },
+  };
+}
