@@ -2,8 +2,8 @@
 import type { Collection } from '../../shared/api/collections.ts';
 import type { Client } from '../../shared/client/index.ts';
 import { button, element } from './dom.ts';
+import { pictureDrop } from './pictureDrop.ts';
 import type { Picture } from './pictureField.ts';
-import { readAsDataUrl, refusalOf } from './pictureFiles.ts';
 import { METADATA } from './retrieveCollections.ts';
 
 export interface Adding {
@@ -46,24 +46,7 @@ export function createAdding(
   { tell, guard, onDone }: AddingEvents,
 ): Adding {
   let current: Collection | undefined;
-  const input = element('input', {
-    type: 'file',
-    id: 'add-pictures',
-    accept: 'image/*',
-    multiple: true,
-    class: 'unseen',
-  });
-  const zone = element(
-    'label',
-    { class: 'drop', for: input.id },
-    input,
-    element(
-      'span',
-      { class: 'prompt' },
-      element('strong', {}, 'Pictures'),
-      element('span', {}, 'Drop or choose files'),
-    ),
-  );
+  const drop = pictureDrop('add-pictures', 'Pictures', (pictures) => void add(pictures));
   const scenes = button(`Add the ${examples.length} examples`, () => void add([...examples]));
   scenes.hidden = examples.length === 0;
 
@@ -104,33 +87,12 @@ export function createAdding(
     });
   }
 
-  async function take(files: FileList | null | undefined): Promise<void> {
-    const given = [...(files ?? [])];
-    const refused = given.map(refusalOf).filter((message) => message !== '');
-    error.textContent = refused.join(' ');
-    const good = given.filter((file) => refusalOf(file) === '');
-    const pictures = await Promise.all(
-      good.map(async (file) => ({ name: file.name, url: await readAsDataUrl(file) })),
-    );
-    input.value = '';
-    await add(pictures);
-  }
-  const error = element('p', { class: 'field-error', role: 'alert' });
-  input.addEventListener('change', () => void take(input.files));
-  for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop'] as const) {
-    zone.addEventListener(kind, (event) => {
-      event.preventDefault();
-      zone.classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
-    });
-  }
-  zone.addEventListener('drop', (event) => void take(event.dataTransfer?.files));
-
   return {
-    node: element('div', { class: 'field' }, zone, error, scenes),
+    node: element('div', {}, drop.node, scenes),
     use(collection) {
       current = collection;
       const takes = collection !== undefined && collection.embedding.kind !== 'vector';
-      input.disabled = !takes;
+      drop.node.hidden = !takes;
       scenes.disabled = !takes;
     },
   };
