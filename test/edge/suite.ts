@@ -10,6 +10,7 @@ import { embedTests } from './embed.ts';
 import { embeddingsTests } from './embeddings.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
+import { headTests } from './heads.ts';
 import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
 import { tokenTests } from './tokens.ts';
@@ -79,6 +80,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     bodyTests(fixture);
     securityTests(fixture);
     tokenTests(fixture);
+    headTests(fixture);
     collectionTests(fixture);
     planTests(fixture);
     waitingTests(fixture, tellsLeaving);

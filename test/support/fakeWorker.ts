@@ -12,10 +12,12 @@ import {
 } from '../../shared/api/collectionWork.ts';
 import type { Output } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
-import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
+import { type Failure, FailureError, PROBLEMS } from '../../shared/api/problem.ts';
 import { isSignedBody, verifyInternal } from '../../shared/api/signing.ts';
 import {
+  type WorkerClassifyRequest,
   type WorkerEmbedRequest,
+  type WorkerFitHeadRequest,
   type WorkerGenerateRequest,
   type WorkerGenerateResponse,
   type WorkerTokenizeRequest,
@@ -23,6 +25,7 @@ import {
   workerGenerateRequestSchema,
   workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
+import { classifiedBy, fittedBy, readBy } from './fakeHeads.ts';
 import { embedded, FAKE_DIMENSIONS } from './fakeVectors.ts';
 
 export const SECRET = 'a-secret-of-tests';
@@ -93,6 +96,8 @@ export interface FakeWorker {
   readonly asked: WorkerGenerateRequest[];
   /** Requests that reached /internal/embed. */
   readonly embedAsked: WorkerEmbedRequest[];
+  /** Requests to classify and to fit heads, as sent. */
+  readonly headAsked: (WorkerClassifyRequest | WorkerFitHeadRequest)[];
   /** Requests to tokenize and detokenize, as sent. */
   readonly tokenAsked: unknown[];
   /** Operations on collections, as sent. */
@@ -226,6 +231,24 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       fake.embedAsked.push(given);
       return await work(given.request_id, response, sse, () => embedded(given, fake.model));
     }
+    if (path === WORKER_ADDRESSES.classify.path) {
+      const given = JSON.parse(body) as WorkerClassifyRequest;
+      fake.headAsked.push(given);
+      return await work(given.request_id, response, sse, () => classifiedBy(given, fake.model));
+    }
+    if (path === WORKER_ADDRESSES.fitHead.path) {
+      const given = JSON.parse(body) as WorkerFitHeadRequest;
+      fake.headAsked.push(given);
+      return await work(given.request_id, response, sse, () => fittedBy(given, fake.model));
+    }
+    if (path === WORKER_ADDRESSES.readHead.path) {
+      try {
+        return json(response, 200, readBy(JSON.parse(body), fake.model));
+      } catch (error) {
+        if (!(error instanceof FailureError)) throw error;
+        return json(response, PROBLEMS[error.failure.code].status, error.failure);
+      }
+    }
     if (path === WORKER_ADDRESSES.tokenize.path) {
       const { request } = workerTokenizeRequestSchema.parse(JSON.parse(body));
       fake.tokenAsked.push(JSON.parse(body));
@@ -262,6 +285,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked: [],
     embedAsked: [],
+    headAsked: [],
     gone: [],
     tokenAsked: [],
     collectionAsked: [],

@@ -6,7 +6,7 @@ import { type Examples, logisticLoss, parameterCount, separates } from './object
 export const STRENGTHS: readonly number[] = [1, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 3e-4, 1e-4];
 
 /** Gradients below these count as none: of fits that are compared, and of the one that is kept. */
-export const TOLERANCE = { compared: 1e-5, kept: 1e-8 } as const;
+export const TOLERANCE = { compared: 1e-4, kept: 1e-8 } as const;
 const ITERATIONS = { compared: 200, kept: 2_000 } as const;
 
 export interface Fit {
