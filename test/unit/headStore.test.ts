@@ -131,9 +131,16 @@ describe('files of heads', () => {
     assert.match(problemOf(withHeader({ ...norm, ...linear([3, 2], 32) }, 0)), /lie outside/);
     const vast = { ...norm, ...linear([2 ** 40, 2 ** 40], 32) };
     assert.match(problemOf(withHeader(vast, 32)), /takes .* bytes/);
-    assert.match(problemOf(withHeader({ ...norm, ...linear([2, 3], 32) }, 32)), /1\.weight is \[2\]/);
+    assert.match(
+      problemOf(withHeader({ ...norm, ...linear([2, 3], 32) }, 32)),
+      /1\.weight is \[2\]/,
+    );
     assert.match(problemOf(withHeader({ other: norm['1.weight'] }, 8)), /tensor other/);
-    const nan = writeHead({ ...flatHead(2, 1), linear: new Float64Array(6).fill(Number.NaN) }, ['a', 'b'], {});
+    const nan = writeHead(
+      { ...flatHead(2, 1), linear: new Float64Array(6).fill(Number.NaN) },
+      ['a', 'b'],
+      {},
+    );
     assert.match(problemOf(nan), /not finite/);
     assert.match(problemOf(writeHead(flatHead(2, 1), ['a'], {})), /2 classes, and 1 labels/);
     assert.match(problemOf(writeHead(flatHead(2, 1), ['a', 'a'], {})), /occurs twice/);

@@ -17,6 +17,8 @@ import { type Examples, logisticLoss, logitsOf, separates } from '../../worker/h
 import { findsSeparation, fit, STRENGTHS } from '../../worker/heads/regression.ts';
 import { confusionOf } from '../../worker/heads/report.ts';
 import { HEAD_TASKS } from '../../worker/heads/threadTasks.ts';
+import { solve } from '../../worker/tasks/fitHead.ts';
+import { closeThreads } from '../../worker/threads/inThread.ts';
 import { OWN_CASES } from '../support/cases.ts';
 
 interface Optima {
@@ -205,6 +207,29 @@ describe('a fit in parts', () => {
       headLogits(weights, alone),
       headLogits(weights, examples.rows).slice(0, problem!.classes),
     );
+  });
+
+  test('that nobody waits for any more stops', async () => {
+    const [count, width, classes] = [300, 200, 8];
+    const rows = { data: mixed(count * width), count, width };
+    const truth = Array.from({ length: count }, (_, i) => i % classes);
+    const labels = [...new Set(truth)].map(String);
+    const abort = new AbortController();
+    const reason = new Error('the caller has gone');
+    const told: string[] = [];
+    const work = solve(
+      { examples: { rows, classes: truth }, labels, request: { folds: 5, seed: 0 } },
+      {
+        signal: abort.signal,
+        onProgress: ({ target }) => {
+          told.push(target);
+          abort.abort(reason);
+        },
+      },
+    );
+    await assert.rejects(work, reason);
+    assert.deepEqual(told, ['separability']);
+    await closeThreads();
   });
 
   test('a fold is judged by what it has not seen', () => {

@@ -10,7 +10,7 @@ import type { Rows } from '../../../worker/heads/objective.ts';
 import { confusionOf } from '../../../worker/heads/report.ts';
 import { solve } from '../../../worker/tasks/fitHead.ts';
 import { type Example, exampleOf, FIRST_HELD_OUT_SEED } from '../scene/scenes.ts';
-import { COLOURS, SHAPES } from '../scene/world.ts';
+import { COLOURS, type Scene, SHAPES, sampleScene } from '../scene/world.ts';
 import { rgbUrl } from './ask.ts';
 import { percent, share } from './row.ts';
 
@@ -18,6 +18,8 @@ import { percent, share } from './row.ts';
 const FITTED = 200;
 /** Seeds of examples to fit lie this far behind those of the scenes that everything is measured on. */
 const FITTED_SEED = FIRST_HELD_OUT_SEED + 500_000;
+/** Examples that a head is judged on, at most. */
+const JUDGED = 200;
 /** Folds of a fit. */
 const FOLDS = 5;
 /** Items of a request. */
@@ -28,13 +30,13 @@ interface Question {
   readonly name: string;
   readonly task: string;
   /** Whether the question can be asked of it. */
-  readonly fits: (example: Example) => boolean;
+  readonly fits: (scene: Scene) => boolean;
   readonly labelOf: (example: Example, index: number) => string;
   /** What is said of the picture, where words are given as well. */
   readonly captionOf?: (example: Example, index: number) => string;
 }
 
-const isSingle = ({ scene }: Example): boolean => scene.solids.length === 1;
+const isSingle = ({ solids }: Scene): boolean => solids.length === 1;
 const onlySolid = ({ scene }: Example) => itemAt(scene.solids, 0, 'the solids');
 
 /** Every other caption has one word changed, of a colour or a shape in turn. */
@@ -81,8 +83,9 @@ export const QUESTIONS: readonly Question[] = [
 function examplesFor({ fits }: Question, firstSeed: number, count: number): Example[] {
   const found: Example[] = [];
   for (let seed = firstSeed; found.length < count; seed++) {
-    const example = exampleOf(seed);
-    if (example && fits(example)) found.push(example);
+    // Rendering takes longest, so it is done last.
+    const example = fits(sampleScene(seed)) ? exampleOf(seed) : undefined;
+    if (example) found.push(example);
   }
   return found;
 }
@@ -172,13 +175,13 @@ const EMBEDDING = 'scene_global';
 
 /**
  * One row for each question.
- * @param count examples that each head is judged on
+ * @param count examples that each head is judged on, at most
  */
 export async function evaluateHeads(client: Client, count: number): Promise<HeadRow[]> {
   const rows: HeadRow[] = [];
   for (const question of QUESTIONS) {
     const fitted = examplesFor(question, FITTED_SEED, FITTED);
-    const judged = examplesFor(question, FIRST_HELD_OUT_SEED, count);
+    const judged = examplesFor(question, FIRST_HELD_OUT_SEED, Math.min(count, JUDGED));
     const labelled = await Promise.all(
       fitted.map(async (example, i) => ({
         inputs: await inputsOf(question, example, i),
