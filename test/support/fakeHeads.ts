@@ -1,4 +1,5 @@
 /** What the worker that computes nothing answers of heads: files are read by the worker's own code. */
+import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import type { ClassifyResponse } from '../../shared/api/classify.ts';
 import type { Model } from '../../shared/api/models.ts';
 import {
@@ -22,7 +23,7 @@ export const flatHead = (width: number, value: number): HeadWeights => ({
   width,
 });
 
-export function classifiedBy(asked: WorkerClassifyRequest, model: Model): ClassifyResponse {
+function classifiedBy(asked: WorkerClassifyRequest, model: Model): ClassifyResponse {
   const { request, head, id } = workerClassifyRequestSchema.parse(asked);
   const { digest, licence, precision } = model;
   return {
@@ -34,7 +35,7 @@ export function classifiedBy(asked: WorkerClassifyRequest, model: Model): Classi
   };
 }
 
-export function fittedBy(asked: WorkerFitHeadRequest, model: Model): MadeHead {
+function fittedBy(asked: WorkerFitHeadRequest, model: Model): MadeHead {
   const { request } = workerFitHeadRequestSchema.parse(asked);
   const labels = [...new Set(request.examples?.map(({ label }) => label))].sort();
   const width = model.width ?? 0;
@@ -49,7 +50,7 @@ export function fittedBy(asked: WorkerFitHeadRequest, model: Model): MadeHead {
 }
 
 /** @throws FailureError `invalid_head` */
-export function readBy(asked: WorkerReadHeadRequest, model: Model): MadeHead {
+function readBy(asked: WorkerReadHeadRequest, model: Model): MadeHead {
   const { name, file } = workerReadHeadRequestSchema.parse(asked);
   const { weights, labels = [], features } = readHead(new Uint8Array(Buffer.from(file, 'base64')));
   return {
@@ -59,4 +60,21 @@ export function readBy(asked: WorkerReadHeadRequest, model: Model): MadeHead {
     },
     file,
   };
+}
+
+/** A request about heads, as a worker is sent it. */
+export interface HeadWork {
+  readonly request_id: string;
+  readonly tenant?: string;
+}
+
+/** What answers requests at an address; undefined for addresses that are not about heads. */
+export function answersOf(path: string): ((asked: HeadWork, model: Model) => object) | undefined {
+  const answers: Readonly<Record<string, (asked: never, model: Model) => object>> = {
+    [WORKER_ADDRESSES.classify.path]: classifiedBy,
+    [WORKER_ADDRESSES.fitHead.path]: fittedBy,
+    [WORKER_ADDRESSES.readHead.path]: readBy,
+  };
+  const answer = answers[path];
+  return answer && ((asked, model) => answer(asked as never, model));
 }

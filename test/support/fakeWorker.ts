@@ -15,9 +15,7 @@ import type { Modality, Model } from '../../shared/api/models.ts';
 import { type Failure, FailureError, PROBLEMS } from '../../shared/api/problem.ts';
 import { isSignedBody, verifyInternal } from '../../shared/api/signing.ts';
 import {
-  type WorkerClassifyRequest,
   type WorkerEmbedRequest,
-  type WorkerFitHeadRequest,
   type WorkerGenerateRequest,
   type WorkerGenerateResponse,
   type WorkerTokenizeRequest,
@@ -25,7 +23,7 @@ import {
   workerGenerateRequestSchema,
   workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
-import { classifiedBy, fittedBy, readBy } from './fakeHeads.ts';
+import { answersOf, type HeadWork } from './fakeHeads.ts';
 import { embedded, FAKE_DIMENSIONS } from './fakeVectors.ts';
 
 export const SECRET = 'a-secret-of-tests';
@@ -97,7 +95,7 @@ export interface FakeWorker {
   /** Requests that reached /internal/embed. */
   readonly embedAsked: WorkerEmbedRequest[];
   /** Requests to classify and to fit heads, as sent. */
-  readonly headAsked: (WorkerClassifyRequest | WorkerFitHeadRequest)[];
+  readonly headAsked: HeadWork[];
   /** Requests to tokenize and detokenize, as sent. */
   readonly tokenAsked: unknown[];
   /** Operations on collections, as sent. */
@@ -231,23 +229,11 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       fake.embedAsked.push(given);
       return await work(given.request_id, response, sse, () => embedded(given, fake.model));
     }
-    if (path === WORKER_ADDRESSES.classify.path) {
-      const given = JSON.parse(body) as WorkerClassifyRequest;
-      fake.headAsked.push(given);
-      return await work(given.request_id, response, sse, () => classifiedBy(given, fake.model));
-    }
-    if (path === WORKER_ADDRESSES.fitHead.path) {
-      const given = JSON.parse(body) as WorkerFitHeadRequest;
-      fake.headAsked.push(given);
-      return await work(given.request_id, response, sse, () => fittedBy(given, fake.model));
-    }
-    if (path === WORKER_ADDRESSES.readHead.path) {
-      try {
-        return json(response, 200, readBy(JSON.parse(body), fake.model));
-      } catch (error) {
-        if (!(error instanceof FailureError)) throw error;
-        return json(response, PROBLEMS[error.failure.code].status, error.failure);
-      }
+    const about = answersOf(path);
+    if (about) {
+      const given = JSON.parse(body) as HeadWork;
+      if (path !== WORKER_ADDRESSES.readHead.path) fake.headAsked.push(given);
+      return await work(given.request_id, response, sse, () => about(given, fake.model));
     }
     if (path === WORKER_ADDRESSES.tokenize.path) {
       const { request } = workerTokenizeRequestSchema.parse(JSON.parse(body));
@@ -277,6 +263,8 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
 
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
+      if (error instanceof FailureError)
+        return json(response, PROBLEMS[error.failure.code].status, error.failure);
       json(response, 500, { code: 'internal', detail: String(error) });
     });
   });
