@@ -125,10 +125,19 @@ class Reference:
         )
         return int(made[target]["tensor"].shape[1])
 
+    def features(self, source: str) -> int:
+        """The encoder's outputs for a source, and their mean. @returns its number of tokens"""
+        known = {name: self.model.encoder_embeddings[name](given) for name, given in self.known(source).items()}
+        tokens, places, mask, _ = self.sampler.forward_mask_encoder_generation(known)
+        return int(self.model.forward_encoder(tokens + places, mask).mean(dim=1).shape[1])
+
     @torch.no_grad()
     def answer(self, row, seed: int) -> dict:
         started, processor = time.perf_counter(), time.process_time()
-        tokens = sum(self.target(row, target, seed) for target in row.targets)
+        if row.scheme == "encoder":
+            tokens = self.features(row.source)
+        else:
+            tokens = sum(self.target(row, target, seed) for target in row.targets)
         seconds, processor = time.perf_counter() - started, time.process_time() - processor
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return {"seconds": seconds, "processor": processor, "tokens": tokens, "megabytes": peak}

@@ -14,8 +14,9 @@ class Row:
     title: str
     # "rgb" or "caption"
     source: str
-    # Modalities of the model, such as "tok_depth@224"; each is made from the source alone.
+    # Modalities of the model, such as "tok_depth@224"; each is made from the source alone. None: features are wanted.
     targets: tuple
+    # "roar", "maskgit", "autoregressive", or "encoder"
     scheme: str
     steps: int = 1
     guidance: float = 1.0
@@ -27,6 +28,7 @@ class Row:
 DEPTH = ("tok_depth@224",)
 
 ROWS = (
+    Row("encoder", "features of a picture (encoder alone)", "rgb", (), "encoder"),
     Row("depth", "rgb -> depth", "rgb", DEPTH, "roar"),
     Row("depth_guided", "the same, guided", "rgb", DEPTH, "roar", guidance=2.0),
     Row(

@@ -36,9 +36,12 @@ def export(source: Path, models: Path, precision: str) -> None:
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-def data_url() -> str:
+def data_url(number: int) -> str:
+    """The picture, with one of its pixels as the number says: features have no seed, and would be answered from the store."""
     file = io.BytesIO()
-    Image.fromarray(picture_pixels()).save(file, "PNG")
+    pixels = picture_pixels()
+    pixels[0, 0] = [number % 256, number // 256 % 256, number // 65536 % 256]
+    Image.fromarray(pixels).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
@@ -68,7 +71,6 @@ class Server:
             FOURM_STORE="disk",
             FOURM_STORE_DIR=str(data / "store"),
         )
-        self.picture = data_url()
         self.seed = int(time.time())
         self.wait_until_ready()
 
@@ -86,6 +88,9 @@ class Server:
 
     def answer(self, row: Row, precision: str) -> dict:
         self.seed += 1
+        inputs = {"rgb": data_url(self.seed)} if row.source == "rgb" else {"caption": CAPTION}
+        if row.scheme == "encoder":
+            return self.timed("/v1/embed", {"model": precision, "inputs": inputs, "features": "mean"})
         settings = {"scheme": row.scheme}
         if row.tokens:
             settings |= {"max_tokens": row.tokens, "temperature": 0}
@@ -100,12 +105,15 @@ class Server:
             }
         body = {
             "model": precision,
-            "inputs": {"rgb": self.picture} if row.source == "rgb" else {"caption": CAPTION},
+            "inputs": inputs,
             "targets": [{"modality": NAMES.get(name, name), **settings} for name in row.targets],
             "chained": False,
             "outputs": "tokens",
             "seed": self.seed,
         }
+        return self.timed("/v1/generate", body)
+
+    def timed(self, path: str, body: dict) -> dict:
         request = urllib.request.Request(
             f"{self.url}/v1/generate", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
@@ -116,7 +124,7 @@ class Server:
         except urllib.error.HTTPError as problem:
             raise SystemExit(f"{row.name}: {problem.read().decode()}") from problem
         seconds, processor = time.perf_counter() - started, self.processor_seconds() - processor
-        return {"seconds": seconds, "processor": processor, "tokens": answer["usage"]["generated_tokens"]}
+        return {"seconds": seconds, "processor": processor, "tokens": answer["usage"].get("generated_tokens", 0)}
 
     def processor_seconds(self) -> float:
         """Processor time that the worker has used, in all its threads; 0 where the system does not say."""

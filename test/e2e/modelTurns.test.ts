@@ -16,7 +16,7 @@ import {
 
 const GENERATE = '/internal/generate';
 /** Enough for one of the two models, not for both. */
-const ONE = '130MB';
+const ONE = '200MB';
 const short = {
   inputs: { caption: 'a small red cube' },
   targets: [{ modality: 'depth', steps: 1 }],

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Manifest } from '../../shared/model/manifest.ts';
 import type { Precision } from '../../shared/model/precisions.ts';
+import { boundsOf } from '../../worker/batching/bounds.ts';
 import { formatSize, parseSize } from '../../worker/byteSize.ts';
 import { memoryOf } from '../../worker/registry/memory.ts';
 import { CPU, parseDevice } from '../../worker/session/devices.ts';
@@ -17,9 +18,24 @@ const member = (
   manifest: { kind, precision, parameters } as Manifest,
   fileBytes: bytes,
 });
-/** In units of the weights: without what every set takes, and the margin. */
+/** What shared runs take, of members that all have so many parameters. */
+const runs = (members: Parameters<typeof memoryOf>[0], device = CPU): number =>
+  Math.max(
+    0,
+    ...members.map(({ manifest }) =>
+      manifest.kind === 'fm' ? boundsOf(device).bytes(manifest) : 0,
+    ),
+  );
+/** In units of the weights: without what every set takes, what shared runs take, and the margin. */
 const weights = (...[members, device]: Parameters<typeof memoryOf>): number =>
-  Math.round((memoryOf(members, device) - memoryOf([], device)) / 1.25);
+  Math.round((memoryOf(members, device) - memoryOf([], device) - runs(members, device)) / 1.25);
+
+test('runs that several share count once, small for small models and 1 GiB at most on a CPU', () => {
+  const bytes = (parameters: number) => boundsOf(CPU).bytes({ parameters });
+  assert.deepEqual([1e6, 2e8, 1e10].map(bytes), [2 ** 26, 4e8, 2 ** 30]);
+  const fm = member('fm', 'int8', 2e8, 2e8);
+  assert.equal(memoryOf([fm], CPU) - memoryOf([], CPU), 1.25 * 2e8 + 4e8);
+});
 
 test('weights count as the device holds them', () => {
   const fm = (precision: Precision, bytes: number) => [member('fm', precision, 1e9, bytes)];

@@ -8,10 +8,13 @@ export interface Bounds {
    * its end. A single request may take longer. Sequences gain most from company, and may take longer together.
    */
   readonly longest: Readonly<Record<'encode' | 'features' | 'predict' | 'write', number>>;
-  /** Tokens in one run, seen and predicted: the memory of a run grows with them. */
+  /** Tokens in one run, seen and predicted. */
   readonly tokens: number;
-  /** Bytes of keys and values that the sequences of one run look at. */
-  readonly bytes: number;
+  /**
+   * Bytes of working memory in a run that several share: of the keys and values that its sequences look at, or of
+   * what sampling holds of its logits. A single request may take more.
+   */
+  readonly bytes: (manifest: Pick<FmManifest, 'parameters'>) => number;
   /** Sequences written side by side, conditions counted. */
   readonly rows: number;
   /** Tokens of a sequence that one run writes. */
@@ -55,10 +58,20 @@ function pieceByBlocks({ config }: FmManifest): number {
   return Math.min(MOST_ON_CARD, Math.max(FEWEST_ON_CARD, fitting));
 }
 
+const FEWEST_BYTES = 2 ** 26;
+const MOST_BYTES = 2 ** 30;
+
+/** Half of what the weights take in fp32, so that small models stay small. */
+const bytesByWeights: Bounds['bytes'] = ({ parameters }) =>
+  Math.min(MOST_BYTES, Math.max(FEWEST_BYTES, 2 * parameters));
+
 const BOUNDS: Readonly<Record<Device['kind'], Bounds>> = {
-  cpu: { longest: LONGEST, tokens: 4096, bytes: 2 ** 30, rows: 64, piece: pieceByWeights },
+  cpu: { longest: LONGEST, tokens: 4096, bytes: bytesByWeights, rows: 64, piece: pieceByWeights },
   // Pictures a second still grow from 8 to 32 in a run, which are 12,544 tokens.
-  cuda: { longest: LONGEST, tokens: 16_384, bytes: 2 ** 30, rows: 64, piece: pieceByBlocks },
+  cuda: { longest: LONGEST, tokens: 16_384, bytes: () => 2 ** 32, rows: 64, piece: pieceByBlocks },
 };
 
 export const boundsOf = (device: Device): Bounds => BOUNDS[device.kind];
+
+/** Bytes that the logit of one token takes while tokens are drawn: itself, and four arrays made of it. */
+export const LOGIT_BYTES = 5 * 4;

@@ -4,7 +4,7 @@
  */
 import { itemAt } from '../../shared/lookup.ts';
 import { stateKey, type TokenState } from '../engine/tokenState.ts';
-import type { Bounds } from './bounds.ts';
+import { type Bounds, LOGIT_BYTES } from './bounds.ts';
 import type { SeenContext } from './fused/states.ts';
 import type { Pace } from './pace.ts';
 import type { FeaturesWork, OpenGroup, PredictWork, Work, WriteWork } from './work.ts';
@@ -17,7 +17,11 @@ export interface Model {
   readonly pace: Pace;
   /** Bytes of the keys and values of a token, in all layers. */
   readonly tokenBytes: number;
+  /** Ids of a target. */
+  readonly vocabularyOf: (modality: string) => number;
   readonly bounds: Bounds;
+  /** Of `bounds`, for this model. */
+  readonly mostBytes: number;
 }
 
 /** States to be encoded for sequences. */
@@ -136,7 +140,7 @@ function chooseSequences(lead: WriteWork, all: readonly Work[], model: Model): W
     const own = (seen + states.length * tokens) * model.tokenBytes;
     const isFull =
       rows + states.length > model.bounds.rows ||
-      bytes + own > model.bounds.bytes ||
+      bytes + own > model.mostBytes ||
       works.length >= Math.min(work.most, lead.most) ||
       isTooLong(model, rows + states.length);
     if (works.length > 0 && isFull) break;
@@ -150,6 +154,12 @@ function chooseSequences(lead: WriteWork, all: readonly Work[], model: Model): W
 /** Groups that may share a run: as many targets, seen from as many tokens. */
 const bucketOf = ({ state, positions }: OpenGroup, model: Model): string =>
   `${model.tokensOf(state)} ${positions.length}`;
+
+/** What drawing the tokens of groups takes: the logits of a run are all as wide as the largest vocabulary in it. */
+const logitBytes = (groups: readonly OpenGroup[], { vocabularyOf }: Model): number =>
+  groups.reduce((sum, { positions }) => sum + positions.length, 0) *
+  Math.max(...groups.map(({ modality }) => vocabularyOf(modality))) *
+  LOGIT_BYTES;
 
 function choosePredictions(
   lead: PredictWork,
@@ -171,13 +181,19 @@ function choosePredictions(
   const count = byState.get(stateKey(first.state))?.size ?? 0;
   const tokens = model.tokensOf(first.state) + count * first.positions.length;
   const states: { state: TokenState; groups: OpenGroup[] }[] = [];
+  let bytes = 0;
   for (const groups of byState.values()) {
     if (groups.size !== count) continue;
     const size = (states.length + 1) * tokens;
-    const isFull =
-      size > model.bounds.tokens || isLong(model, 'predict', size) || states.length >= lead.most;
-    if (states.length > 0 && isFull) break;
     const list = [...groups.values()];
+    const own = logitBytes(list, model);
+    const isFull =
+      size > model.bounds.tokens ||
+      bytes + own > model.mostBytes ||
+      isLong(model, 'predict', size) ||
+      states.length >= lead.most;
+    if (states.length > 0 && isFull) break;
+    bytes += own;
     states.push({ state: itemAt(list, 0, 'groups of a state').state, groups: list });
   }
   const keys = new Set(states.flatMap(({ groups }) => groups.map(({ key }) => key)));

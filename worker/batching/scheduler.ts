@@ -7,7 +7,7 @@
  */
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { present } from '../../shared/lookup.ts';
-import { cacheType } from '../../shared/model/graphNames.ts';
+import { cacheType, vocabularyOf } from '../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import type { ForwardResult, RunRequests } from '../engine/forward.ts';
 import type { TokenState } from '../engine/tokenState.ts';
@@ -96,7 +96,9 @@ export function createScheduler(
     compositionOf: (state: TokenState) => compositionOf(state, manifest),
     seen: contexts.seen,
     pace,
+    vocabularyOf: (modality: string) => vocabularyOf(modality, manifest.modalities),
     bounds,
+    mostBytes: bounds.bytes(manifest),
     tokenBytes: 2 * config.decoder_depth * config.dim * BYTES[cacheType(manifest.precision)],
   };
   let running = false;

@@ -8,10 +8,11 @@ import { join } from 'node:path';
 import type { Manifest } from '../../shared/model/manifest.ts';
 import { DEVICES, type Device } from '../session/devices.ts';
 import { membersOf, type SetFolder } from '../session/setFolder.ts';
+import { workingBytes } from '../tasks/workingMemory.ts';
 
 /** Two threads with their runtimes, sessions and arenas, whatever is loaded in them. */
 const FIXED = 64 * 2 ** 20;
-/** Weights that are rearranged for their products, and the working memory of runs. */
+/** Weights that are rearranged for their products, and the working memory of single requests. */
 const MARGIN = 1.25;
 
 /** A member, with the size of its files of weights. */
@@ -61,7 +62,10 @@ export function memoryOf(
     const share = parts === 'encoder' ? encoderShare(member.manifest) : 1;
     return sum + share * weightBytes(member, device);
   }, 0);
-  return Math.ceil(FIXED + MARGIN * weights);
+  const runs = members.map(({ manifest }) =>
+    manifest.kind === 'fm' ? workingBytes(manifest, device) : 0,
+  );
+  return Math.ceil(FIXED + MARGIN * weights + Math.max(0, ...runs));
 }
 
 /** The members of a folder. @throws Error where a file of weights is missing */
