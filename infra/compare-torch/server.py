@@ -122,7 +122,7 @@ class Server:
             with urllib.request.urlopen(request) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as problem:
-            raise SystemExit(f"{row.name}: {problem.read().decode()}") from problem
+            raise SystemExit(f"{path}: {problem.read().decode()}") from problem
         seconds, processor = time.perf_counter() - started, self.processor_seconds() - processor
         return {"seconds": seconds, "processor": processor, "tokens": answer["usage"].get("generated_tokens", 0)}
 
