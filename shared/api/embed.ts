@@ -111,9 +111,22 @@ export const embedRequestSchema = z
 export type EmbedRequestBody = z.input<typeof embedRequestSchema>;
 export type EmbedRequest = z.output<typeof embedRequestSchema>;
 
-const valuesSchema = z
-  .union([z.array(z.number()), z.string()])
-  .describe('Its numbers, or base64 of their bytes, as asked for');
+const isNumber = (value: unknown): boolean => typeof value === 'number';
+
+/**
+ * Numbers, or base64. Looked at as a whole: a schema of each number would hold the event loop for a second where an
+ * answer has as many as it may.
+ */
+export const valuesSchema = z
+  .any()
+  .superRefine((value: unknown, context) => {
+    if (typeof value === 'string' || (Array.isArray(value) && value.every(isNumber))) return;
+    context.addIssue({ code: 'custom', message: 'must be a list of numbers, or base64' });
+  })
+  .meta({
+    description: 'Its numbers, or base64 of their bytes, as asked for',
+    anyOf: [{ type: 'array', items: { type: 'number' } }, { type: 'string' }],
+  }) as unknown as z.ZodType<number[] | string, number[] | string>;
 const scaleSchema = z
   .number()
   .optional()

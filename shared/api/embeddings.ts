@@ -1,6 +1,6 @@
 /** `POST /v1/embeddings`, as clients of OpenAI's API ask for vectors of texts and read them. */
 import * as z from 'zod';
-import { MOST_ITEMS } from './embed.ts';
+import { MOST_ITEMS, valuesSchema } from './embed.ts';
 import { TEXT_LENGTH } from './inputs.ts';
 
 const count = z.number().int();
@@ -45,9 +45,7 @@ export const embeddingsResponseSchema = z
         z.object({
           object: z.literal('embedding').describe('What this is'),
           index: count.describe('Place of its text in the request'),
-          embedding: z
-            .union([z.array(z.number()), z.string()])
-            .describe('The vector, of length 1, as asked for'),
+          embedding: valuesSchema,
         }),
       )
       .describe('A vector for each text'),

@@ -19,6 +19,8 @@ type Vector = readonly number[];
 
 /** Items of one call. */
 const ITEMS = 64;
+/** Steps of a prediction, in place of one. */
+const STEPS = 8;
 /** Predictions that are averaged where much is left open: depth says nothing of colours. */
 const SAMPLES = 8;
 /**
@@ -151,6 +153,11 @@ export async function retrievalRows(client: Client, examples: readonly Example[]
     client,
     captions.map((caption) => ({ caption })),
   );
+  const stepwise = await embedAll(
+    client,
+    captions.map((caption) => ({ caption })),
+    { steps: STEPS },
+  );
   const pictures = await embedAll(
     client,
     await Promise.all(examples.map(async ({ rendering: { rgb } }) => ({ rgb: await png(rgb) }))),
@@ -174,6 +181,15 @@ export async function retrievalRows(client: Client, examples: readonly Example[]
       measure: 'shows what is said',
       goals: ['> 80 %', '> 99 %'],
       queries: words,
+      candidates: pictures,
+      isRight: showsSame,
+    }),
+    ...rowsOf({
+      name: 'caption_to_rgb_in_steps',
+      task: `the same, predicted in ${STEPS} steps`,
+      measure: 'shows what is said',
+      goals: NO_GOAL,
+      queries: stepwise,
       candidates: pictures,
       isRight: showsSame,
     }),
