@@ -159,6 +159,11 @@ describe('calibration', () => {
     assert.ok(Math.abs(calibrationError(predictions) - expected.uncalibrated_error) < 1e-9);
   });
 
+  test('predictions that are all right say nothing of a temperature', () => {
+    const right = { logits: Float64Array.from([2, 1, 0, 3]), classes: 2, truth: [0, 1] };
+    assert.equal(bestTemperature(right), 1);
+  });
+
   test('the report counts what was taken for what', () => {
     // Three predictions: right, a taken for b, right.
     const few = { logits: Float64Array.from([2, 1, 0, 1, 0, 3]), classes: 2, truth: [0, 0, 1] };

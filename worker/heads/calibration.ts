@@ -33,11 +33,24 @@ const [LEAST, MOST] = [0.05, 20];
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 const PRECISION = 1e-4;
 
+/** The class with the largest logit, and its probability. */
+export function likeliest(predictions: Predictions, row: number, temperature = 1) {
+  const probabilities = rowOf(predictions, row).map((logit) => logit / temperature);
+  softmax(probabilities);
+  let best = 0;
+  for (const [k, probability] of probabilities.entries())
+    if (probability > itemAt(probabilities, best, 'probabilities')) best = k;
+  return { best, probability: itemAt(probabilities, best, 'probabilities') };
+}
+
 /**
  * The temperature with the least loss (section 4.2 of the paper), by golden section over its logarithm: the loss is
- * convex in 1 / T, so it has one minimum.
+ * convex in 1 / T, so it has one minimum. Where all predictions are right it has none, and nothing is known of how
+ * often such probabilities would be wrong: then they stay as the fit made them.
  */
 export function bestTemperature(predictions: Predictions): number {
+  const isRight = (own: number, row: number): boolean => likeliest(predictions, row).best === own;
+  if (predictions.truth.every(isRight)) return 1;
   const loss = (logarithm: number): number => likelihoodLoss(predictions, Math.exp(logarithm));
   let [low, high] = [Math.log(LEAST), Math.log(MOST)];
   let [left, right] = [high - GOLDEN * (high - low), low + GOLDEN * (high - low)];
@@ -54,16 +67,6 @@ export function bestTemperature(predictions: Predictions): number {
     }
   }
   return Math.exp((low + high) / 2);
-}
-
-/** The class with the largest logit, and its probability. */
-export function likeliest(predictions: Predictions, row: number, temperature = 1) {
-  const probabilities = rowOf(predictions, row).map((logit) => logit / temperature);
-  softmax(probabilities);
-  let best = 0;
-  for (const [k, probability] of probabilities.entries())
-    if (probability > itemAt(probabilities, best, 'probabilities')) best = k;
-  return { best, probability: itemAt(probabilities, best, 'probabilities') };
 }
 
 /** Bins of the paper's experiments. */

@@ -11,6 +11,7 @@ import { confusionOf } from '../../../worker/heads/report.ts';
 import { solve } from '../../../worker/tasks/fitHead.ts';
 import { type Example, exampleOf, FIRST_HELD_OUT_SEED } from '../scene/scenes.ts';
 import { COLOURS, type Scene, SHAPES, sampleScene } from '../scene/world.ts';
+import { agreementAccuracy, type Pair } from './agreement.ts';
 import { rgbUrl } from './ask.ts';
 import { percent, share } from './row.ts';
 
@@ -166,6 +167,8 @@ export interface HeadRow {
   readonly features: number;
   readonly embedding: number;
   readonly pixels: number;
+  /** Without a head, by the cosine of the embeddings of picture and caption, where there are words. */
+  readonly agreement?: number;
   /** Examples that it was judged on. */
   readonly judged: number;
 }
@@ -192,7 +195,23 @@ export async function evaluateHeads(client: Client, count: number): Promise<Head
       const { name } = await client.fitHead({ name: question.name, features, examples: labelled });
       return await accuracyOf(client, name, question, judged);
     };
+    const pairs = (examples: readonly Example[]): Promise<Pair[]> =>
+      Promise.all(
+        examples.map(async (example, i) => ({
+          rgb: await rgbUrl(example.rendering.rgb),
+          caption: question.captionOf?.(example, i) ?? '',
+          isTrue: isTrue(i),
+        })),
+      );
     rows.push({
+      ...(question.captionOf && {
+        agreement: await agreementAccuracy(
+          client,
+          EMBEDDING,
+          await pairs(fitted),
+          await pairs(judged),
+        ),
+      }),
       name: question.name,
       task: question.task,
       classes: new Set(labelled.map(({ label }) => label)).size,
@@ -216,5 +235,12 @@ export function headTable(rows: readonly HeadRow[]): string {
     `| right on ${first?.judged} others, fitted to ${FITTED} | encoder features | predicted ${EMBEDDING} | raw pixels |`,
     '|---|---|---|---|',
     ...lines,
+    ...rows.flatMap(({ agreement }) =>
+      agreement === undefined
+        ? []
+        : [
+            `| the same by the cosine of the two predicted embeddings, no head | | ${percent(agreement)} | |`,
+          ],
+    ),
   ].join('\n');
 }
