@@ -12,7 +12,7 @@ export interface CollectionsPlace {
 }
 
 export interface S3Access {
-  readonly endpoint: string | undefined;
+  readonly endpoint?: string | undefined;
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
