@@ -30,6 +30,11 @@ export const tuningSchema = z.object({
 });
 export type Tuning = z.output<typeof tuningSchema>;
 
+/**
+ * Makes commits that add the same id at the same time conflict, so that one of them is done again. It is said when
+ * the table is made, so that no table is ever without it.
+ */
+const KEY = new Map([['lance-schema:unenforced-primary-key', 'true']]);
 const DESCRIPTION = 'fourm.collection';
 const TUNING = 'fourm.tuning';
 
@@ -54,7 +59,7 @@ export function tableSchema(description: Description): Schema {
   } as const;
   const number = new arrow.Field('item', new arrow.Float32(), true);
   const fields = [
-    new arrow.Field('id', new arrow.Utf8(), false),
+    new arrow.Field('id', new arrow.Utf8(), false, KEY),
     new arrow.Field('vector', new arrow.FixedSizeList(description.dimensions, number), false),
     ...columnsOf(description).map(
       ({ column, type }) => new arrow.Field(column, types[type](), true),

@@ -49,12 +49,7 @@ export function createTables(databases: Databases): Tables {
       });
       try {
         const table = await database.createEmptyTable(name, tableSchema(description));
-        try {
-          // Makes commits that add the same id at the same time conflict, so that one of them is done again.
-          await table.setUnenforcedPrimaryKey('id');
-        } finally {
-          table.close();
-        }
+        table.close();
         return description;
       } catch (error) {
         if (!isPresent(error)) throw asRefusal(error, name);
