@@ -21,6 +21,7 @@ import { createGenerateRoute } from './routes/generate.ts';
 import { createHeadRoutes } from './routes/heads.ts';
 import { createReadyRoute, healthz } from './routes/health.ts';
 import { createImportRoute } from './routes/import.ts';
+import { createJobRoutes } from './routes/jobs.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
 import { openapi } from './routes/openapi.ts';
@@ -46,6 +47,7 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   search: createSearchRoute(services),
   ...createClassifyRoutes(services),
   ...createHeadRoutes(services),
+  ...createJobRoutes(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,
@@ -91,7 +93,10 @@ export function createApp(services: Services): Hono<EdgeEnv> {
       cors({
         origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
         allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
-        exposeHeaders: ['age', 'cache-status', 'etag', 'retry-after', 'x-request-id', 'x-4m-seed'],
+        exposeHeaders: [
+          ...['age', 'cache-status', 'etag', 'location', 'preference-applied', 'retry-after'],
+          ...['x-request-id', 'x-4m-seed'],
+        ],
         maxAge: 86_400,
       }),
     );

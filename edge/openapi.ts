@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document, made from the route table and the zod schemas. */
 import * as z from 'zod';
 import { type Form, INPUTS, REQUEST_FIELD } from '../shared/api/form.ts';
+import { jobSchema } from '../shared/api/jobs.ts';
 import { PROBLEMS } from '../shared/api/problem.ts';
 import { problemSchema } from '../shared/api/problemSchema.ts';
 import {
@@ -17,7 +18,7 @@ export type Json = { readonly [key: string]: unknown };
 
 interface DocumentParameter {
   readonly name: string;
-  readonly in: 'query' | 'path';
+  readonly in: 'query' | 'path' | 'header';
   readonly description: string;
   readonly required?: true;
   readonly schema: Json;
@@ -163,7 +164,13 @@ function responses(route: Route, components: Components): Operation['responses']
       content: { 'application/problem+json': { schema: problem } },
     },
   ]);
-  return { 200: { description: route.summary, content }, ...Object.fromEntries(problems) };
+  const job = route.canBeJob && {
+    202: {
+      description: 'The job that the work became; `Location` is its address',
+      content: { 'application/json': { schema: schemaOf(jobSchema, 'output', components) } },
+    },
+  };
+  return { 200: { description: route.summary, content }, ...job, ...Object.fromEntries(problems) };
 }
 
 function requestContent(request: NonNullable<Route['request']>, components: Components): Json {
@@ -181,6 +188,14 @@ function requestContent(request: NonNullable<Route['request']>, components: Comp
   };
 }
 
+const PREFER: Parameter = {
+  name: 'Prefer',
+  description:
+    '`respond-async` asks for a job at once, `wait=N` for one when the work is not done within so many seconds, ' +
+    '1 to 60 (RFC 7240); without either the work is answered directly',
+  schema: z.string(),
+};
+
 function operation(route: Route, components: Components): Operation {
   const { request } = route;
   const parameter = ({ name, description, schema }: Parameter) => ({
@@ -193,6 +208,7 @@ function operation(route: Route, components: Components): Operation {
       (own) => ({ ...parameter(own), in: 'path', required: true }) as const,
     ),
     ...(route.query ?? []).map((own) => ({ ...parameter(own), in: 'query' }) as const),
+    ...(route.canBeJob ? [{ ...parameter(PREFER), in: 'header' } as const] : []),
   ];
   return {
     operationId: route.id,

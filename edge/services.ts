@@ -10,6 +10,7 @@ import type { Store } from '../shared/store/store.ts';
 import type { Config } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createModelMemory } from './dispatch/modelMemory.ts';
+import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { TENANT } from './tenant.ts';
 
 export interface Services {
@@ -19,6 +20,7 @@ export interface Services {
   readonly tokens: TokenStore;
   readonly chains: Chains;
   readonly heads: HeadStore;
+  readonly jobs: Jobs;
   /** One line for the operator; never a secret, never a caller's data. */
   readonly log: (line: string) => void;
 }
@@ -70,5 +72,6 @@ export function createServices(config: Config, platform: Platform = {}): Service
     tokens: createTokenStore(store, log),
     chains: createChains(store, log),
     heads: createHeadStore(store, TENANT, log),
+    jobs: createJobs(store, config, log),
   };
 }

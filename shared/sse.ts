@@ -7,6 +7,8 @@ export interface ServerSentEvent {
   /** `message` when the server named none. */
   readonly event: string;
   readonly data: string;
+  /** The last one that the server gave, with this event or before it; absent when it gave none. */
+  readonly id?: string;
 }
 
 /** Longest event held in memory, in characters: a server that never ends one must not fill it. */
@@ -23,13 +25,16 @@ export function createEventParser(): { push(text: string): ServerSentEvent[] } {
   // A CR that ended the last push may be the first half of a CRLF.
   let afterCarriageReturn = false;
   let event = '';
+  let id: string | undefined;
   let data: string[] = [];
   let dataLength = 0;
 
   const takeLine = (line: string): ServerSentEvent | undefined => {
     if (line === '') {
       const done =
-        data.length > 0 ? { event: event || 'message', data: data.join('\n') } : undefined;
+        data.length > 0
+          ? { event: event || 'message', data: data.join('\n'), ...(id !== undefined && { id }) }
+          : undefined;
       event = '';
       data = [];
       dataLength = 0;
@@ -39,6 +44,7 @@ export function createEventParser(): { push(text: string): ServerSentEvent[] } {
     const field = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') event = value;
+    if (field === 'id' && !value.includes('\0')) id = value;
     if (field === 'data') {
       data.push(value);
       dataLength += value.length;

@@ -7,11 +7,11 @@ import type { CollectionsPlace } from './retrieval/place.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
 import {
   absentOf,
-  headStoreOf,
   modelStoreOf,
   type OpenStore,
   optional,
   s3Setting,
+  sharedStoreOf,
   storeFields,
 } from './storeConfig.ts';
 
@@ -65,6 +65,8 @@ export const workerConfigSchema = z.object({
   FOURM_MODELS_POLL_SECONDS: whole(5, 0, 3600),
   /** Requests worked on at the same time. */
   FOURM_SLOTS: whole(32, 1, 1024),
+  /** Jobs worked on at the same time, within these; half of them when left out. */
+  FOURM_JOB_SLOTS: z.coerce.number().int().min(1).max(1024).optional(),
   /** Tokens of the work that is taken on: that its passes read or predict. More is refused at once. */
   FOURM_QUEUE_TOKENS: whole(1_000_000, 1, 1_000_000_000),
   /** Seconds a stopping worker gives its running requests. */
@@ -79,8 +81,8 @@ export interface WorkerConfig {
   readonly modelStore: OpenStore | undefined;
   /** Undefined where the worker keeps no collections. */
   readonly collections: CollectionsPlace | undefined;
-  /** Where heads lie; undefined for nowhere. */
-  readonly headStore: OpenStore | undefined;
+  /** What edges write to as well, heads and jobs; undefined for nowhere. */
+  readonly sharedStore: OpenStore | undefined;
   readonly modelsHub: readonly HubModel[];
   /** What the process that pulls them is given: nothing of the worker's secrets. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
@@ -95,6 +97,7 @@ export interface WorkerConfig {
   readonly modelWaitSeconds: number;
   readonly modelsPollSeconds: number;
   readonly slots: number;
+  readonly jobSlots: number;
   readonly queueTokens: number;
   readonly drainSeconds: number;
 }
@@ -127,7 +130,7 @@ export function parseWorkerConfig(
     modelsFolder: data.FOURM_MODELS_DIR,
     modelStore: modelStoreOf(data),
     collections: placeOf(data),
-    headStore: headStoreOf(data),
+    sharedStore: sharedStoreOf(data),
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,
@@ -139,6 +142,7 @@ export function parseWorkerConfig(
     modelWaitSeconds: data.FOURM_MODEL_WAIT_SECONDS,
     modelsPollSeconds: data.FOURM_MODELS_POLL_SECONDS,
     slots: data.FOURM_SLOTS,
+    jobSlots: data.FOURM_JOB_SLOTS ?? Math.max(1, Math.floor(data.FOURM_SLOTS / 2)),
     queueTokens: data.FOURM_QUEUE_TOKENS,
     drainSeconds: data.FOURM_DRAIN_SECONDS,
   };

@@ -1,4 +1,4 @@
-/** Settings of the object store, of models and of heads: the same names as the edge's, for the same store. */
+/** Settings of the object store, of models and of what edges share: the same names as the edge's, for the same store. */
 import * as z from 'zod';
 import { present } from '../shared/lookup.ts';
 import { createDiskStore } from '../shared/store/disk.ts';
@@ -14,7 +14,7 @@ export const optional = z.preprocess(
 export const storeFields = {
   /** Where models lie beside those of FOURM_MODELS_DIR: none, disk (FOURM_STORE_DIR) or s3 (S3_...). */
   FOURM_MODELS_STORE: z.enum(['none', 'disk', 's3']).default('none'),
-  /** Where heads lie, as the edge has it; a worker without one classifies by its models' own heads alone. */
+  /** Where heads and jobs lie, as the edge has it; without one there are no jobs, and only the models' own heads. */
   FOURM_STORE: z.enum(['none', 'memory', 'disk', 's3']).default('none'),
   /** Folder of the disk store. */
   FOURM_STORE_DIR: z.string().default('.data/store'),
@@ -47,8 +47,8 @@ export function absentOf(settings: z.output<typeof storeSchema>): string[] {
 export const modelStoreOf = (settings: z.output<typeof storeSchema>): OpenStore | undefined =>
   storeOf(settings.FOURM_MODELS_STORE, settings);
 
-/** The store of heads; undefined where there is none that an edge could write to as well. */
-export const headStoreOf = (settings: z.output<typeof storeSchema>): OpenStore | undefined =>
+/** The store of heads and jobs; undefined where there is none that an edge could write to as well. */
+export const sharedStoreOf = (settings: z.output<typeof storeSchema>): OpenStore | undefined =>
   settings.FOURM_STORE === 'memory' ? undefined : storeOf(settings.FOURM_STORE, settings);
 
 function storeOf(

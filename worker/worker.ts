@@ -1,8 +1,11 @@
 /** A worker from start to end: listen, load the models, serve, drain. */
+import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal } from '../shared/api/problem.ts';
 import type { WorkerConfig } from './config.ts';
+import { openConsumer } from './consumer/open.ts';
 import { startServer } from './http/server.ts';
 import type { Log } from './log.ts';
 import { combined } from './registry/combined.ts';
@@ -68,23 +71,31 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   let opened: Collections | undefined;
   const { collections: place } = config;
   const collections = place && ((): Collections => (opened ??= openCollections(place, log)));
+  const store = await config.sharedStore?.(log);
   const services = {
     secret: config.secret,
     gate: createGate(config.slots, config.queueTokens),
     log,
     registry,
     collections,
-    heads: config.headStore && createHeadSource(await config.headStore(log)),
+    heads: store && createHeadSource(store),
     isStopping: () => stopping,
     stopped: stopped.signal,
   };
-  const server = await startServer(services, config.host, config.port);
+  const consumer =
+    store &&
+    openConsumer(store, services, {
+      worker: config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`,
+      slots: config.jobSlots,
+    });
+  const server = await startServer({ ...services, consumer }, config.host, config.port);
   const url = `http://${config.host}:${server.port}`;
 
   const load = async (): Promise<void> => {
     await registry.load(stopped.signal);
     const message = `the worker is ready at ${url}`;
     log({ event: 'ready', message, url, models: registry.descriptions().map(({ id }) => id) });
+    if (!stopping) consumer?.start();
   };
   const ready = load();
   ready.catch(() => {});
@@ -103,7 +114,8 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     const { drainSeconds } = config;
     const message = `the worker stops; ${running + waiting} requests have ${drainSeconds} s to end`;
     log({ event: 'stopping', message, running, waiting });
-    const closed = server.stop();
+    // Jobs that do not end in time go back to the store.
+    const closed = Promise.all([server.stop(), consumer?.stop()]);
     const time = sleep(drainSeconds * 1000, undefined, { signal: hurried.signal, ref: false });
     await Promise.race([closed, time.catch(() => undefined)]);
     const detail = 'the worker is stopping, and the time that it gives to running requests is over';

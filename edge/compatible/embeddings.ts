@@ -110,8 +110,8 @@ function answered({ model, target, items, usage }: EmbedResponse): EmbeddingsRes
   };
 }
 
-export const createEmbeddingsRoute = (services: Services) =>
-  createTaskRoute(services, {
-    ...embedTask(services, (c) => readWish(c, services)),
-    view: (_, result) => answered(result),
-  });
+export function createEmbeddingsRoute(services: Services) {
+  // OpenAI's clients know no jobs.
+  const { job: _, ...task } = embedTask(services, (c) => readWish(c, services));
+  return createTaskRoute(services, { ...task, view: (_wish, result) => answered(result) });
+}

@@ -1,6 +1,8 @@
 /** The route of a task: read what is wanted, find or compute it, answer it. */
 import { refusal } from '../../shared/api/problem.ts';
 import { startDeadline } from '../deadline.ts';
+import { readPrefer } from '../jobs/prefer.ts';
+import { answerAccepted, submit, waitFor } from '../jobs/submit.ts';
 import { keepAlive } from '../keepAlive.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -50,6 +52,30 @@ export function createTaskRoute<W extends Wish, R extends object>(
     });
   }
 
+  /** Undefined where the caller wants to wait as long as it takes, or the work cannot be a job. */
+  async function asJob(c: EdgeContext, wish: W, stored?: Answer<R>): Promise<Response | undefined> {
+    const preference = readPrefer(c.req.header('prefer'));
+    if (!preference || !task.job) return undefined;
+    const isAsync = preference.waitSeconds === 0;
+    // A stream tells by itself how far the work is; and where no job can be, what is waited for is the work itself.
+    const canWait = wish.wanted.kind !== 'events' && wish.cache.mayStore && !stored;
+    if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
+    const asker: Asker = { requestId: c.get('requestId'), traceparent: c.get('traceparent') };
+    const asked = { wish, job: task.job, asker, preference, isStored: stored !== undefined };
+    const job = await submit(services, asked);
+    if (isAsync) return await answerAccepted(c, services, job, preference);
+    const done = await waitFor(services, job, preference, c.req.raw.signal);
+    const any = { ...wish.cache, mayReuse: true, maxAgeSeconds: Number.POSITIVE_INFINITY };
+    const found = done && (await computation.find({ ...wish, cache: any }));
+    if (!found) {
+      const now = (await services.jobs.find(job)) ?? job;
+      return await answerAccepted(c, services, now, preference);
+    }
+    c.header('preference-applied', preference.applied);
+    const answer = { result: found.result, cacheStatus: '4m-edge; fwd=miss; stored' };
+    return await answerWhole(c, wish, seenBy(wish, answer));
+  }
+
   return async (c: EdgeContext): Promise<Response> => {
     const wish = await task.read(c);
     if (wish.isDryRun) {
@@ -59,6 +85,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const unchanged = await revalidate(c, wish);
     if (unchanged) return unchanged;
     const stored = await computation.find(wish);
+    const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored);
+    if (accepted) return accepted;
     if (stored) {
       const answer = seenBy(wish, stored);
       return wish.wanted.kind === 'events'

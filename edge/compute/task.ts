@@ -4,8 +4,10 @@
  */
 import type * as z from 'zod';
 import type { Output, Progress } from '../../shared/api/generate.ts';
+import type { JobDescription, JobTask } from '../../shared/jobs/job.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
 import type { Wanted } from '../accept.ts';
+import type { Files } from '../body/files.ts';
 import type { CacheWishes } from '../cacheControl.ts';
 import type { WorkContext } from '../dispatch/coalesce.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -37,6 +39,17 @@ export interface Ran<R> {
   readonly keep?: () => Promise<void>;
 }
 
+/** What a worker is asked for a job, and what is kept beside its result. */
+export interface JobWork {
+  readonly task: JobTask;
+  /** As it is asked of a worker directly, with names for files. */
+  readonly request: object;
+  readonly files: Files;
+  readonly keep?: JobDescription['keep'];
+  /** What the caller sees beside the stored result. */
+  readonly view?: Readonly<Record<string, unknown>>;
+}
+
 export interface Task<W extends Wish, R extends object> {
   /** What a result is: anything else in its place of the store does not count. */
   readonly schema: z.ZodType<R>;
@@ -46,6 +59,8 @@ export interface Task<W extends Wish, R extends object> {
   readonly dryRun: (wish: W) => Promise<object>;
   /** Has a worker compute it. @throws FailureError as the dispatcher; the signal's reason */
   readonly run: (wish: W, asker: Asker, context: WorkContext<Progress>) => Promise<Ran<R>>;
+  /** The work as a job; absent where it cannot be one. */
+  readonly job?: (wish: W, asker: Asker) => JobWork;
   /** The models that made a result: one that was replaced meanwhile is not the one that the key names. */
   readonly madeBy: (result: R) => readonly KeyedModel[];
   /** False where what a stored result stands on is gone, so that it is made again. */

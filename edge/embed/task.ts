@@ -4,6 +4,7 @@ import {
   type EmbedResponse,
   embedResponseSchema,
 } from '../../shared/api/embed.ts';
+import type { WorkerEmbedRequest } from '../../shared/api/worker.ts';
 import { costOfEmbed } from '../../shared/plan/embed.ts';
 import type { Task } from '../compute/task.ts';
 import { EMBED } from '../dispatch/tasks.ts';
@@ -28,6 +29,12 @@ function dryRun({ key, model, request, plan, files }: EmbedWish): EmbedDryRun {
   };
 }
 
+/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+function asked({ key, seeds, model, request }: EmbedWish, requestId: string): WorkerEmbedRequest {
+  const { deadline_ms: _, ...shared } = request;
+  return { request_id: requestId, id: key.id, model: model.id, seeds: [...seeds], request: shared };
+}
+
 /** @param read what is wanted, where it does not come as a request of `/v1/embed` */
 export const embedTask = (
   services: Services,
@@ -36,16 +43,16 @@ export const embedTask = (
   schema: embedResponseSchema,
   read,
   dryRun: async (wish) => dryRun(wish),
-  async run({ key, seeds, model, request, files }, { requestId, traceparent }, { signal, emit }) {
-    // Each caller has a deadline of his own, which the edge keeps.
-    const { deadline_ms: _, ...shared } = request;
-    const { id } = key;
-    const result = await services.dispatcher.run(
-      EMBED,
-      { request_id: requestId, id, model: model.id, seeds: [...seeds], request: shared },
-      { traceparent, signal, onProgress: emit, files, encoderWillDo: !!request.features },
-    );
-    return { result };
+  async run(wish, { requestId, traceparent }, { signal, emit }) {
+    const { files, request } = wish;
+    const encoderWillDo = !!request.features;
+    const how = { traceparent, signal, onProgress: emit, files, encoderWillDo };
+    return { result: await services.dispatcher.run(EMBED, asked(wish, requestId), how) };
   },
+  job: (wish, { requestId }) => ({
+    task: 'embed',
+    request: asked(wish, requestId),
+    files: wish.files,
+  }),
   madeBy: ({ model }) => [model],
 });

@@ -1,6 +1,6 @@
 /** The task of generating: what a worker is asked, which targets of a chain are there already, what is kept. */
 import { type GenerateResponse, generateResponseSchema } from '../../shared/api/generate.ts';
-import type { ReusedTarget } from '../../shared/api/worker.ts';
+import type { ReusedTarget, WorkerGenerateRequest } from '../../shared/api/worker.ts';
 import { dryRunResponse } from '../../shared/plan/dryRun.ts';
 import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
 import type { Task } from '../compute/task.ts';
@@ -8,6 +8,13 @@ import { GENERATE } from '../dispatch/tasks.ts';
 import { pixelsOf } from '../inputs.ts';
 import type { Services } from '../services.ts';
 import { type GenerateWish, readWish, withVia } from './read.ts';
+
+/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+function asked({ key, model, request }: GenerateWish, requestId: string): WorkerGenerateRequest {
+  const { deadline_ms: _, ...shared } = request;
+  const { id, seed } = key;
+  return { request_id: requestId, id, model: model.id, seed, request: shared };
+}
 
 export function generateTask(services: Services): Task<GenerateWish, GenerateResponse> {
   const { dispatcher, chains, tokens } = services;
@@ -26,20 +33,11 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
       return withVia(dryRunResponse(plan, { ...key, model: model.id, reused, pixels }), wish);
     },
     async run(wish, { requestId, traceparent }, { signal, emit }) {
-      const { key, model, request, files, plan, chain } = wish;
+      const { model, request, files, plan, chain } = wish;
       const reusable = await findChain(wish);
-      // Each caller has a deadline of his own, which the edge keeps.
-      const { deadline_ms: _, ...shared } = request;
       const computed = await dispatcher.run(
         GENERATE,
-        {
-          request_id: requestId,
-          id: key.id,
-          model: model.id,
-          seed: key.seed,
-          request: shared,
-          ...(reusable.length > 0 && { reused: reusable }),
-        },
+        { ...asked(wish, requestId), ...(reusable.length > 0 && { reused: reusable }) },
         {
           traceparent,
           signal,
@@ -57,6 +55,13 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
         }),
       };
     },
+    job: (wish, { requestId }) => ({
+      task: 'generate',
+      request: asked(wish, requestId),
+      files: wish.files,
+      keep: { tokens: wish.request.keep === true, chain: [...wish.chain] },
+      view: withVia({}, wish),
+    }),
     madeBy: ({ model, further_models = [] }) => [model, ...further_models],
     // A result whose kept tokens are gone is made again, which keeps them again.
     isWhole: async ({ request, chain }, result) =>

@@ -11,6 +11,7 @@ import type { Model } from '../../shared/api/models.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
+import type { WorkerClassifyRequest } from '../../shared/api/worker.ts';
 import { assertHead, assertWidth, costOfInputs, itemsOf } from '../../shared/plan/classify.ts';
 import { classifyKey } from '../../shared/results/headKeys.ts';
 import { negotiate } from '../accept.ts';
@@ -88,22 +89,30 @@ function dryRun({ key, model, request, files, head }: ClassifyWish): ClassifyDry
   };
 }
 
+/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+function asked(
+  { key, model, request, head }: ClassifyWish,
+  requestId: string,
+): WorkerClassifyRequest {
+  const { deadline_ms: _, ...shared } = request;
+  return {
+    ...{ request_id: requestId, tenant: TENANT, id: key.id, model: model.id, request: shared },
+    ...(head && { head: { name: head.name, version: head.version } }),
+  };
+}
+
 export const classifyTask = (services: Services): Task<ClassifyWish, ClassifyResponse> => ({
   schema: classifyResponseSchema,
   read: (c) => read(c, services),
   dryRun: async (wish) => dryRun(wish),
-  async run({ key, model, request, files, head }, { requestId, traceparent }, { signal, emit }) {
-    // Each caller has a deadline of his own, which the edge keeps.
-    const { deadline_ms: _, ...shared } = request;
-    const result = await services.dispatcher.run(
-      CLASSIFY,
-      {
-        ...{ request_id: requestId, tenant: TENANT, id: key.id, model: model.id, request: shared },
-        ...(head && { head: { name: head.name, version: head.version } }),
-      },
-      { traceparent, signal, onProgress: emit, files },
-    );
-    return { result };
+  async run(wish, { requestId, traceparent }, { signal, emit }) {
+    const how = { traceparent, signal, onProgress: emit, files: wish.files };
+    return { result: await services.dispatcher.run(CLASSIFY, asked(wish, requestId), how) };
   },
+  job: (wish, { requestId }) => ({
+    task: 'classify',
+    request: asked(wish, requestId),
+    files: wish.files,
+  }),
   madeBy: ({ model }) => [model],
 });

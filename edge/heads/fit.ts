@@ -11,6 +11,7 @@ import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
+import type { WorkerFitHeadRequest } from '../../shared/api/worker.ts';
 import { fromBase64 } from '../../shared/base64.ts';
 import { checkExamples, costOfInputs, exampleItems, widthOf } from '../../shared/plan/classify.ts';
 import { fitHeadKey } from '../../shared/results/headKeys.ts';
@@ -82,22 +83,28 @@ function dryRun({ key, model, request, files }: FitWish): FitHeadDryRun {
   };
 }
 
+/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+function asked({ model, request }: FitWish, requestId: string): WorkerFitHeadRequest {
+  const { deadline_ms: _, ...shared } = request;
+  return { request_id: requestId, tenant: TENANT, model: model.id, request: shared };
+}
+
 export function fitHeadTask(services: Services): Task<FitWish, Head> {
   const { dispatcher, heads } = services;
   return {
     schema: headSchema,
     read: (c) => read(c, services),
     dryRun: async (wish) => dryRun(wish),
-    async run({ model, request, files }, { requestId, traceparent }, { signal, emit }) {
-      // Each caller has a deadline of his own, which the edge keeps.
-      const { deadline_ms: _, ...shared } = request;
-      const made = await dispatcher.run(
-        FIT_HEAD,
-        { request_id: requestId, tenant: TENANT, model: model.id, request: shared },
-        { traceparent, signal, onProgress: emit, files },
-      );
+    async run(wish, { requestId, traceparent }, { signal, emit }) {
+      const how = { traceparent, signal, onProgress: emit, files: wish.files };
+      const made = await dispatcher.run(FIT_HEAD, asked(wish, requestId), how);
       return { result: await heads.keep(made.head, fromBase64(made.file)) };
     },
+    job: (wish, { requestId }) => ({
+      task: 'fitHead',
+      request: asked(wish, requestId),
+      files: wish.files,
+    }),
     madeBy: ({ model, model_digest }) => [{ id: model, digest: model_digest }],
     // A head that was deleted since is fitted again.
     isWhole: async (_, { name, version }) => {

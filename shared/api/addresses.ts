@@ -27,6 +27,10 @@ export const ADDRESSES = {
   head: { method: 'GET', path: '/v1/heads/{name}' },
   putHead: { method: 'PUT', path: '/v1/heads/{name}' },
   deleteHead: { method: 'DELETE', path: '/v1/heads/{name}' },
+  jobs: { method: 'GET', path: '/v1/jobs' },
+  job: { method: 'GET', path: '/v1/jobs/{id}' },
+  cancelJob: { method: 'DELETE', path: '/v1/jobs/{id}' },
+  jobEvents: { method: 'GET', path: '/v1/jobs/{id}/events' },
   models: { method: 'GET', path: '/v1/models' },
   modalities: { method: 'GET', path: '/v1/modalities' },
   healthz: { method: 'GET', path: '/healthz' },
@@ -50,6 +54,7 @@ export const WORKER_ADDRESSES = {
   classify: { method: 'POST', path: '/internal/classify' },
   fitHead: { method: 'POST', path: '/internal/fit-head' },
   readHead: { method: 'POST', path: '/internal/read-head' },
+  jobs: { method: 'POST', path: '/internal/jobs' },
 } as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;
 
 /** `/v1/tokens/{ref}` with its steps filled in and escaped. @throws Error when one is not given */

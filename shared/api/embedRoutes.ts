@@ -8,7 +8,7 @@ import { describeForm, formOf } from './form.ts';
 import { progressSchema } from './generate.ts';
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
-import { BODY_PROBLEMS, INPUT_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+import { BODY_PROBLEMS, INPUT_PROBLEMS, JOB_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
 
 const embedForm = formOf(embedRequestSchema);
 
@@ -25,6 +25,7 @@ export const EMBED_ROUTES = {
       'it is sent with. Problems name every item that does not fit. `dry_run`, `Accept: text/event-stream` and ' +
       '`Cache-Control` are those of `generate`, with one progress event an item.',
     request: { json: embedRequestSchema, form: embedForm, bounds: ITEMS_BOUNDS },
+    canBeJob: true,
     response: {
       'application/json': z.union([embedResponseSchema, embedDryRunSchema]),
       'text/event-stream': {
@@ -41,6 +42,7 @@ export const EMBED_ROUTES = {
       ...BODY_PROBLEMS,
       ...INPUT_PROBLEMS,
       ...WORKER_PROBLEMS,
+      ...JOB_PROBLEMS,
       'not_acceptable',
       'unknown_target',
       'input_only',

@@ -18,7 +18,7 @@ import {
 
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
-import { BODY_PROBLEMS, INPUT_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+import { BODY_PROBLEMS, INPUT_PROBLEMS, JOB_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
 
 const NAME = [{ name: 'name', description: 'Name of the head', schema: headNameSchema }];
 const VERSION = {
@@ -42,6 +42,7 @@ export const HEAD_ROUTES = {
       'into probabilities of its classes. Several items share a request. `dry_run` answers the cost and runs ' +
       'nothing. Equal requests are answered from the store, as those to generate are.',
     request: { json: classifyRequestSchema, form: classifyForm, bounds: ITEMS_BOUNDS },
+    canBeJob: true,
     response: {
       'application/json': z.union([classifyResponseSchema, classifyDryRunSchema]),
       'text/event-stream': {
@@ -58,6 +59,7 @@ export const HEAD_ROUTES = {
       ...BODY_PROBLEMS,
       ...INPUT_PROBLEMS,
       ...WORKER_PROBLEMS,
+      ...JOB_PROBLEMS,
       'not_acceptable',
       'unknown_head',
       'head_mismatch',
@@ -77,6 +79,7 @@ export const HEAD_ROUTES = {
       'which the report is about as well. `Accept: text/event-stream` answers the events `progress`, then ' +
       '`result` or `problem`. A head that exists gets a further version; the same examples make the same one.',
     request: { json: fitHeadRequestSchema, bounds: EXAMPLES_BOUNDS },
+    canBeJob: true,
     response: {
       'application/json': z.union([headSchema, fitHeadDryRunSchema]),
       'text/event-stream': {
@@ -89,6 +92,7 @@ export const HEAD_ROUTES = {
       ...BODY_PROBLEMS,
       ...INPUT_PROBLEMS,
       ...WORKER_PROBLEMS,
+      ...JOB_PROBLEMS,
       'not_acceptable',
       'invalid_examples',
       'head_mismatch',

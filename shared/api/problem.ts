@@ -102,6 +102,13 @@ export const PROBLEMS = {
   invalid_head: { status: 400, title: 'The file is no head', retryable: false },
   head_mismatch: { status: 400, title: 'The head does not fit the model', retryable: false },
   unknown_head: { status: 404, title: 'There is no such head', retryable: false },
+  unknown_job: { status: 404, title: 'There is no such job', retryable: false },
+  no_jobs: { status: 501, title: 'This server keeps no jobs', retryable: false },
+  attempts_exhausted: {
+    status: 500,
+    title: 'The job was begun too often without coming to an end',
+    retryable: false,
+  },
   model_not_loaded: { status: 404, title: 'No such model is loaded', retryable: false },
   not_found: { status: 404, title: 'There is nothing at this address', retryable: false },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },

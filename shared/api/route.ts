@@ -32,6 +32,7 @@ export const TAGS = {
     description: 'Vectors that are kept and searched',
   },
   heads: { name: 'heads', description: 'Heads that tell classes by the features of a model' },
+  jobs: { name: 'jobs', description: 'Work that goes on whether or not its caller waits' },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;
@@ -55,6 +56,8 @@ export interface Route {
         readonly bounds?: Bounds;
       }
     | { readonly bytes: Readonly<Record<string, string>> };
+  /** Whether the work can become a job, which is answered 202. */
+  readonly canBeJob?: boolean;
   /** Media type of a 200 answer -> what it holds. */
   readonly response: Readonly<Record<string, z.ZodType | Representation>>;
   /** Codes this route can answer besides `ANY_PROBLEMS`. */

@@ -22,6 +22,8 @@ export const INPUT_PROBLEMS = [
   'image_too_large',
   'invalid_input',
 ] as const satisfies ProblemCode[];
+/** What may be wrong where work can become a job. */
+export const JOB_PROBLEMS = ['no_jobs', 'attempts_exhausted'] as const satisfies ProblemCode[];
 export const WORKER_PROBLEMS = [
   'model_not_loaded',
   'overloaded',

@@ -6,6 +6,7 @@ import type { ADDRESSES } from './addresses.ts';
 import { COLLECTION_ROUTES } from './collectionRoutes.ts';
 import { EMBED_ROUTES } from './embedRoutes.ts';
 import { HEAD_ROUTES } from './headRoutes.ts';
+import { JOB_ROUTES } from './jobRoutes.ts';
 import { MODEL_ROUTES } from './modelRoutes.ts';
 import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';
@@ -16,6 +17,7 @@ export const ROUTES = {
   ...EMBED_ROUTES,
   ...COLLECTION_ROUTES,
   ...HEAD_ROUTES,
+  ...JOB_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

@@ -11,7 +11,13 @@ import {
 import { refSchema } from './inputs.ts';
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
-import { BODY_PROBLEMS, INPUT_PROBLEMS, STORE_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+import {
+  BODY_PROBLEMS,
+  INPUT_PROBLEMS,
+  JOB_PROBLEMS,
+  STORE_PROBLEMS,
+  WORKER_PROBLEMS,
+} from './routeProblems.ts';
 import {
   detokenizeRequestSchema,
   detokenizeResponseSchema,
@@ -48,6 +54,7 @@ export const VALUE_ROUTES = {
       'and named by `ref`, and a later chain with the same seed and the same beginning continues ' +
       'what is there (`reused_targets`).',
     request: { json: generateRequestSchema, form: generateForm },
+    canBeJob: true,
     response: {
       'application/json': z.union([generateResponseSchema, dryRunResponseSchema]),
       'text/event-stream': {
@@ -65,6 +72,7 @@ export const VALUE_ROUTES = {
       ...BODY_PROBLEMS,
       ...INPUT_PROBLEMS,
       ...WORKER_PROBLEMS,
+      ...JOB_PROBLEMS,
       'not_acceptable',
       'unknown_target',
       'input_only',

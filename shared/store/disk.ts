@@ -131,12 +131,12 @@ export function createDiskStore(folder: string, log: Log = () => {}): Store {
       const file = fileOf(key);
       await alone(file, () => rm(file, { force: true }));
     },
-    async list(prefix, cursor) {
+    async list(prefix, cursor, after) {
       // Only the folders that the prefix names in full can be skipped to.
       const whole = prefix.slice(0, prefix.lastIndexOf('/') + 1);
       const start = whole === '' ? '' : `${path(whole.slice(0, -1))}+`;
       const files = await filesUnder(objects, start);
-      return pageOf(files.map(keyOf), prefix, cursor);
+      return pageOf(files.map(keyOf), prefix, cursor ?? after);
     },
   };
   return createStore(place, log);

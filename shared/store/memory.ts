@@ -25,7 +25,7 @@ export function createMemoryStore(log?: Log, objects = new Map<string, PlacedObj
     async delete(key) {
       objects.delete(key);
     },
-    list: async (prefix, cursor) => pageOf(objects.keys(), prefix, cursor),
+    list: async (prefix, cursor, after) => pageOf(objects.keys(), prefix, cursor ?? after),
   };
   return createStore(place, log);
 }

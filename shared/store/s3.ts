@@ -105,13 +105,14 @@ export function createS3Store(settings: S3Settings, log?: Log): Store {
         throw failed(`delete ${Key}`, cause);
       }
     },
-    async list(Prefix, cursor) {
+    async list(Prefix, cursor, after) {
       try {
         const page = await client.send(
           new ListObjectsV2Command({
             Bucket,
             Prefix,
             ...(cursor !== undefined && { ContinuationToken: cursor }),
+            ...(after !== undefined && { StartAfter: after }),
           }),
         );
         const keys = (page.Contents ?? []).map(({ Key }) => present(Key, 'a listed key'));

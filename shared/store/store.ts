@@ -56,8 +56,11 @@ export interface Store {
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<PutResult>;
   /** Deleting what is not there is no error. */
   delete(key: string): Promise<void>;
-  /** Keys in ascending order; damaged objects are among them. */
-  list(prefix: string, cursor?: string): Promise<ListPage>;
+  /**
+   * Keys in ascending order; damaged objects are among them.
+   * @param after a key, there or not, behind which the first page begins
+   */
+  list(prefix: string, cursor?: string, after?: string): Promise<ListPage>;
   /** Resolves when the store can be read and written; throws with the reason otherwise. */
   check(): Promise<void>;
 }

@@ -34,7 +34,7 @@ export interface Place {
   read(key: string): Promise<PlacedObject | undefined>;
   write(key: string, body: Uint8Array<ArrayBuffer>, writing: Writing): Promise<PutResult>;
   delete(key: string): Promise<void>;
-  list(prefix: string, cursor?: string): Promise<ListPage>;
+  list(prefix: string, cursor?: string, after?: string): Promise<ListPage>;
 }
 
 export type Log = (line: string) => void;
@@ -101,7 +101,7 @@ export function createStore(place: Place, log: Log = () => {}): Store {
       assertKey(key);
       await place.delete(key);
     },
-    list: (prefix, cursor) => place.list(prefix, cursor),
+    list: (prefix, cursor, after) => place.list(prefix, cursor, after),
     async check() {
       await store.put('health/check', new Uint8Array([1]));
     },

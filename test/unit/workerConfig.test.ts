@@ -12,7 +12,7 @@ test('defaults', () => {
     modelsFolder: '/models',
     modelStore: undefined,
     collections: undefined,
-    headStore: undefined,
+    sharedStore: undefined,
     modelsHub: [],
     hubEnvironment: {},
     modelCache: '.data/model-cache',

@@ -3,21 +3,28 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
+import type { Consumer } from '../consumer/consumer.ts';
 import { isJobKind, type JobKind } from '../jobs/job.ts';
 import { describeError } from '../log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { assertServing, type JobServices } from '../service/services.ts';
 import { sendFailure, sendJson } from './answers.ts';
 import { readBody } from './io.ts';
+import { answerJobs } from './jobs.ts';
 import { workerStatus } from './status.ts';
 import { answerJob, callerSignal } from './work.ts';
 
 export interface RouteServices extends JobServices {
   /** Shared with the edge; signs every internal request. */
   readonly secret: string;
+  /** Absent where the worker has no store that it shares with an edge. */
+  readonly consumer?: Consumer | undefined;
 }
 
 const MEBIBYTE = 1024 * 1024;
+
+/** Of what an edge tells of a job, which is no more than its name. */
+const JOB_NAME_BYTES = 4096;
 
 /** Bytes of a body at most: files come in base64, tokens as numbers. */
 const BODY_BYTES: Readonly<Record<JobKind, number>> = {
@@ -88,12 +95,18 @@ export async function route(
     }
     const [name = ''] = Object.entries(WORKER_ADDRESSES).find(([, own]) => own.path === path) ?? [];
     const kind = isJobKind(name) ? name : undefined;
-    if (name !== 'models' && name !== 'status' && !kind)
+    const isOfJobs = name === 'jobs';
+    if (name !== 'models' && name !== 'status' && !kind && !isOfJobs)
       throw refusal('not_found', `there is nothing at ${path}`);
     const signed = await authenticate(request, path, services.secret);
-    allow(response, path, method, kind ? 'POST' : 'GET');
+    allow(response, path, method, kind || isOfJobs ? 'POST' : 'GET');
     if (name === 'status') return sendJson(response, 200, workerStatus(services));
     assertServing(services);
+    if (isOfJobs) {
+      const gone = callerSignal(response);
+      const body = await readSigned(request, signed, JOB_NAME_BYTES);
+      return await answerJobs(services.consumer, response, body, gone);
+    }
     if (!kind) {
       return sendJson(response, 200, { models: services.registry.listing() });
     }

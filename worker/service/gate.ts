@@ -76,10 +76,12 @@ export function createGate(slots: number, most: number): Gate {
   const enter: Gate['enter'] = async (signal, load = ONE) => {
     signal.throwIfAborted();
     const own = counted(load);
-    const beyond = tokens + own - most;
+    // Direct callers find room, however many jobs there are that nobody waits for.
+    const room = load.priority === 'batch' ? Math.ceil(most / 2) : most;
+    const beyond = tokens + own - room;
     if (tokens > 0 && beyond > 0) {
       const retryAfterSeconds = Math.max(1, Math.ceil(beyond / (rate ?? beyond)));
-      const taking = `${tokens} of the ${most} tokens that are taken on are at work or wait`;
+      const taking = `${tokens} of the ${room} tokens that are taken on are at work or wait`;
       const detail = `${taking}; this request has ${own}`;
       throw refusal('overloaded', detail, undefined, { retryAfterSeconds });
     }

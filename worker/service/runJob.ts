@@ -28,6 +28,8 @@ export interface RunJobOptions<K extends JobKind = JobKind> {
   readonly arrived?: number;
   /** Called after each decoding step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Awaited when there is room for the job, before it begins. */
+  readonly onAdmitted?: () => Promise<void>;
   /** Told of a result before its outcome is: whoever computes for others stores it here. */
   readonly onResult?: (result: JobResults[K]) => Promise<void>;
 }
@@ -107,6 +109,10 @@ export async function runJob<K extends JobKind>(
     const load = type.load(job.request, model, services.registry.descriptions());
     const leave = await services.gate.enter(signal, load);
     const waited = elapsed();
+    await options.onAdmitted?.().catch((error: unknown) => {
+      leave();
+      throw error;
+    });
     const work = attemptTwice({ services, job, signal, onProgress });
     // The slot is free when the work has ended, which may be a moment after its caller was answered.
     void work.then(leave, leave);

@@ -1,0 +1,143 @@
+/** Jobs as the edge's routes use them: asked for, followed, canceled. The store is the truth; workers are told. */
+import { type Progress, progressSchema } from '../../shared/api/generate.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import {
+  cancel,
+  createDoneJob,
+  createJob,
+  isFinal,
+  type JobDescription,
+  type JobDocument,
+  type JobName,
+} from '../../shared/jobs/job.ts';
+import { createJobStore, type JobPage, type PageWish } from '../../shared/jobs/jobStore.ts';
+import { readEvents } from '../../shared/sse.ts';
+import type { Store } from '../../shared/store/store.ts';
+import type { Config } from '../config.ts';
+import { createJobWorkers } from './workers.ts';
+
+export interface JobEvent {
+  readonly id: string;
+  readonly progress: Progress;
+}
+
+/** Every function throws FailureError `store_unavailable` where the store is out of order. */
+export interface Jobs {
+  /**
+   * Makes a job. It is in the store when this resolves, and goes on whatever becomes of this process.
+   * @param inputs what a worker is asked; absent for a job whose result is there
+   * @param deadline milliseconds that its caller gives it
+   * @throws FailureError `no_jobs` where the workers do not share this store
+   */
+  submit(
+    description: JobDescription,
+    inputs: Uint8Array<ArrayBuffer> | undefined,
+    deadline: number | undefined,
+  ): Promise<JobDocument>;
+  find(name: JobName): Promise<JobDocument | undefined>;
+  page(tenant: string, wish: PageWish): Promise<JobPage>;
+  /** The job after its end, which this makes where it has none yet; undefined where there is no job. */
+  cancel(name: JobName): Promise<JobDocument | undefined>;
+  /**
+   * Its progress behind an event's id, and what comes; ends with the job.
+   * @returns (of the generator) the document; undefined where there is none, or when the signal has aborted
+   */
+  follow(
+    name: JobName,
+    after: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<JobEvent, JobDocument | undefined, undefined>;
+}
+
+/** Between two looks at a job that no worker has yet: soon at first, since most do not wait. */
+const LOOK_MILLISECONDS = { first: 50, most: 1000 };
+/** Tries at a change that others make as well. */
+const TRIES = 5;
+
+const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done, { once: true });
+  });
+
+export function createJobs(store: Store, config: Config, log: (line: string) => void): Jobs {
+  const jobs = createJobStore(store);
+  const workers = createJobWorkers(config, log);
+
+  async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
+    if (store.kind === 'memory') {
+      const detail =
+        'jobs need a store that edge and workers share: start both with FOURM_STORE=disk or s3';
+      throw refusal('no_jobs', detail);
+    }
+    try {
+      return await work();
+    } catch (cause) {
+      if (cause instanceof Error && cause.name === 'FailureError') throw cause;
+      log(`jobs cannot be ${action}: ${cause instanceof Error ? cause.message : cause}`);
+      const detail = `the store is out of order, so jobs cannot be ${action} now`;
+      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
+    }
+  }
+
+  const find: Jobs['find'] = (name) => guarded('read', () => jobs.read(name));
+
+  async function end(name: JobName): Promise<JobDocument | undefined> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const job = await jobs.read(name);
+      const next = job && cancel(job, Date.now());
+      if (!next) return job;
+      if (!(await jobs.write(next))) continue;
+      await Promise.all([workers.cancel(name), jobs.clear(name)]);
+      return next;
+    }
+    throw new Error(`others change the job ${name.id} again and again`);
+  }
+
+  return {
+    find,
+    submit: (description, inputs, deadline) =>
+      guarded('kept', async () => {
+        const now = Date.now();
+        if (!inputs) return await jobs.create(createDoneJob(description, now));
+        const job = await jobs.create(createJob(description, now, deadline), inputs);
+        if ((await workers.take(job)) === 'told') return job;
+        await end(job);
+        const detail =
+          'the workers do not have the store of this edge, so they cannot do jobs: start them with its FOURM_STORE';
+        throw refusal('no_jobs', detail);
+      }),
+    page: (tenant, wish) => guarded('listed', () => jobs.page(tenant, wish)),
+    cancel: (name) => guarded('canceled', () => end(name)),
+    async *follow(name, after, signal) {
+      let last = after;
+      let wait = LOOK_MILLISECONDS.first;
+      while (!signal.aborted) {
+        // Asked before the document is read: what ends in between is found by both.
+        const stream = await workers.events(name, last, signal);
+        if (stream) {
+          try {
+            for await (const { id = '', data } of readEvents(stream)) {
+              last = id;
+              wait = LOOK_MILLISECONDS.first;
+              yield { id, progress: progressSchema.parse(JSON.parse(data)) };
+            }
+          } catch (error) {
+            // A worker that has died: the job goes on with the next one.
+            if (!signal.aborted) log(`the events of ${name.id} broke off: ${error}`);
+          }
+        }
+        const job = await find(name);
+        if (!job || isFinal(job)) return job;
+        await sleep(wait, signal);
+        wait = Math.min(LOOK_MILLISECONDS.most, wait * 1.5);
+      }
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** What is to be done with a job that the queue has given: nothing of it is done here. */
+import {
+  fail,
+  isBegun,
+  isFinal,
+  type JobDocument,
+  type JobName,
+  MOST_ATTEMPTS,
+  succeed,
+} from '../../shared/jobs/job.ts';
+import {
+  type ActiveRun,
+  type ActiveRuns,
+  type ConsumerServices,
+  jitter,
+  overdue,
+} from './services.ts';
+
+export type Verdict =
+  /** It has ended, or was never there. */
+  | { readonly do: 'forget'; readonly isEnded: boolean }
+  /** It ends without a run. */
+  | { readonly do: 'end'; readonly next: JobDocument | undefined }
+  | { readonly do: 'wait'; readonly seconds: number }
+  /** An equal one runs here, whose result will be this one's. */
+  | { readonly do: 'follow'; readonly run: ActiveRun; readonly job: JobDocument }
+  | { readonly do: 'run'; readonly job: JobDocument };
+
+/** Time before a job is looked at again whose models this worker does not have. */
+const MODEL_SECONDS = 5;
+
+/** Undefined when this worker has the very models that the job was asked of. */
+function withoutModels(
+  job: JobDocument,
+  { models, now }: Pick<ConsumerServices, 'models' | 'now'>,
+): Verdict | undefined {
+  const offered = models();
+  for (const { id, digest } of job.result.models) {
+    const own = offered.find((model) => model.id === id);
+    // Another worker may have it, and this one may get it.
+    if (!own) return { do: 'wait', seconds: jitter(MODEL_SECONDS) };
+    if (own.digest === digest) continue;
+    const detail = `the model ${id} was replaced since the job was asked for; ask for it again`;
+    return { do: 'end', next: fail(job, { code: 'model_not_loaded', detail }, now()) };
+  }
+  return undefined;
+}
+
+/** @throws what the store throws */
+export async function judge(
+  services: ConsumerServices,
+  active: ActiveRuns,
+  name: JobName,
+): Promise<Verdict> {
+  const { jobs, worker, now, outcomes } = services;
+  const job = await jobs.read(name);
+  if (!job || isFinal(job)) return { do: 'forget', isEnded: job !== undefined };
+  if (now() >= job.expires) return { do: 'end', next: fail(job, overdue(job), now()) };
+  const lease = await jobs.lease(name);
+  if (lease && lease.worker !== worker && lease.until > now())
+    return { do: 'wait', seconds: (lease.until - now()) / 1000 + 1 };
+  if (isBegun(job) && job.attempts >= MOST_ATTEMPTS) {
+    const detail = `the job was begun ${job.attempts} times, and its worker ended under it each time`;
+    return { do: 'end', next: fail(job, { code: 'attempts_exhausted', detail }, now()) };
+  }
+  if (!job.result.replace && (await outcomes[job.task].find(job)))
+    return { do: 'end', next: succeed(job, now()) };
+  const run = active.get(job.result.id);
+  if (run) return { do: 'follow', run, job };
+  return withoutModels(job, services) ?? { do: 'run', job };
+}

@@ -1,0 +1,60 @@
+/** What the consumer of jobs works with. */
+import type { Failure } from '../../shared/api/problem.ts';
+import type { JobDocument, JobName } from '../../shared/jobs/job.ts';
+import type { Queue } from '../../shared/queue/queue.ts';
+import type { Log } from '../log.ts';
+import type { EventLog } from './eventLog.ts';
+import type { WorkServices } from './work.ts';
+
+export interface Times {
+  /** Between two signs of life. */
+  readonly heartbeatMilliseconds: number;
+  /** How long a worker is believed to live after its last one. */
+  readonly leaseMilliseconds: number;
+  /** Before a job that found no room here is looked at again. */
+  readonly roomSeconds: number;
+  /** Before the second attempt; each further one waits four times as long. */
+  readonly backoffSeconds: number;
+  /** Between two looks for jobs that are not in the queue. */
+  readonly sweepMilliseconds: number;
+}
+
+export const TIMES: Times = {
+  heartbeatMilliseconds: 5_000,
+  leaseMilliseconds: 20_000,
+  roomSeconds: 1,
+  backoffSeconds: 4,
+  sweepMilliseconds: 60_000,
+};
+
+export interface ConsumerServices extends WorkServices {
+  readonly queue: Queue;
+  /** This worker, by a name that it has again when it is started anew in its place. */
+  readonly worker: string;
+  readonly times: Times;
+  readonly log: Log;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** A job that runs here. */
+export interface ActiveRun {
+  readonly name: JobName;
+  readonly events: EventLog;
+  /** Resolves when it has ended, for whatever reason. */
+  readonly ended: Promise<void>;
+  /** Stops it within a decoding step, since its document was changed by another. */
+  readonly giveUp: () => void;
+}
+
+/** What runs here, by the result that it makes: equal jobs are one run. */
+export type ActiveRuns = Map<string, ActiveRun>;
+
+/** What a job fails with that has not ended in its time. */
+export const overdue = ({ created, expires }: JobDocument): Failure => ({
+  code: 'deadline_exceeded',
+  detail: `the job was not done within its ${expires - created} ms`,
+});
+
+/** Spreads what would come back at once. */
+export const jitter = (seconds: number): number => seconds * (0.75 + Math.random() / 2);

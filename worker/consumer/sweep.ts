@@ -1,0 +1,24 @@
+/** Finds jobs that have not ended, whatever became of the queue and of the workers that had them. */
+import { isFinal, type JobName } from '../../shared/jobs/job.ts';
+import { timeOfJobId } from '../../shared/jobs/jobId.ts';
+import type { ConsumerServices } from './services.ts';
+
+/** What was written of a job whose edge ended before it wrote the job itself is removed after this time. */
+const ORPHAN_MILLISECONDS = 600_000;
+
+/**
+ * @param found called for each job that waits or was lost
+ * @throws what the store throws
+ */
+export async function sweepJobs(
+  { jobs, now }: Pick<ConsumerServices, 'jobs' | 'now'>,
+  found: (name: JobName) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const name of jobs.open()) {
+    if (signal.aborted) return;
+    const job = await jobs.read(name);
+    if (job && !isFinal(job)) await found(name);
+    else if (job || now() - timeOfJobId(name.id) > ORPHAN_MILLISECONDS) await jobs.clear(name);
+  }
+}
