@@ -2,12 +2,12 @@
 import { refusal } from '../../shared/api/problem.ts';
 import { startDeadline } from '../deadline.ts';
 import { readPrefer } from '../jobs/prefer.ts';
-import { answerAccepted, submit, waitFor } from '../jobs/submit.ts';
 import { keepAlive } from '../keepAlive.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
 import { type Answer, createComputation } from './compute.ts';
+import { answerAccepted, submit, waitFor } from './submit.ts';
 import type { Asker, Task, Wish } from './task.ts';
 
 export function createTaskRoute<W extends Wish, R extends object>(

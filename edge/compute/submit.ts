@@ -1,14 +1,15 @@
 /** Work that becomes a job, since its caller does not want to wait for it, or not so long. */
+
+import { createJobId } from '../../shared/api/jobId.ts';
 import { FailureError, refusal } from '../../shared/api/problem.ts';
 import { failureOfJob, type JobDescription, type JobDocument } from '../../shared/jobs/job.ts';
-import { createJobId } from '../../shared/jobs/jobId.ts';
 import { writeJson } from '../../shared/json.ts';
-import type { Asker, Task, Wish } from '../compute/task.ts';
+import type { Preference } from '../jobs/prefer.ts';
+import { jobPath, jobView } from '../jobs/view.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { TENANT } from '../tenant.ts';
-import type { Preference } from './prefer.ts';
-import { jobPath, jobView } from './view.ts';
+import type { Asker, Task, Wish } from './task.ts';
 
 export interface Submission<W extends Wish> {
   readonly wish: W;

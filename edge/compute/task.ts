@@ -4,7 +4,8 @@
  */
 import type * as z from 'zod';
 import type { Output, Progress } from '../../shared/api/generate.ts';
-import type { JobDescription, JobTask } from '../../shared/jobs/job.ts';
+import type { JobTask } from '../../shared/api/jobs.ts';
+import type { JobDescription } from '../../shared/jobs/job.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
 import type { Wanted } from '../accept.ts';
 import type { Files } from '../body/files.ts';

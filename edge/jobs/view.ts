@@ -3,9 +3,9 @@ import { classifyResponseSchema } from '../../shared/api/classify.ts';
 import { embedResponseSchema } from '../../shared/api/embed.ts';
 import { generateResponseSchema } from '../../shared/api/generate.ts';
 import { headSchema } from '../../shared/api/heads.ts';
-import type { Job, ListedJob } from '../../shared/api/jobs.ts';
+import type { Job, JobTask, ListedJob } from '../../shared/api/jobs.ts';
 import { toProblem } from '../../shared/api/problem.ts';
-import { failureOfJob, type JobDocument, type JobTask } from '../../shared/jobs/job.ts';
+import { failureOfJob, type JobDocument } from '../../shared/jobs/job.ts';
 import { createResultCache } from '../../shared/results/results.ts';
 import type { Store } from '../../shared/store/store.ts';
 

@@ -1,16 +1,16 @@
 /** `/v1/jobs`: jobs that were asked for: listed, told, followed, canceled. */
 import { stream } from 'hono/streaming';
-import { type JobsResponse, jobStatusSchema, jobsPageSchema } from '../../shared/api/jobs.ts';
+import { isJobId } from '../../shared/api/jobId.ts';
+import {
+  JOB_STATUSES,
+  type JobsResponse,
+  jobStatusSchema,
+  jobsPageSchema,
+} from '../../shared/api/jobs.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal, toProblem } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
-import {
-  failureOfJob,
-  JOB_STATUSES,
-  type JobDocument,
-  type JobName,
-} from '../../shared/jobs/job.ts';
-import { isJobId } from '../../shared/jobs/jobId.ts';
+import { failureOfJob, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import type { PageWish } from '../../shared/jobs/jobStore.ts';
 import { writeJson } from '../../shared/json.ts';
 import { jobView, listedJob, resultOf } from '../jobs/view.ts';

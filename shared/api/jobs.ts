@@ -1,12 +1,25 @@
 /** Jobs as callers see them: `GET /v1/jobs/{id}`, listings, and what a computation answers that became one. */
 import * as z from 'zod';
-import { JOB_STATUSES, JOB_TASKS } from '../jobs/job.ts';
-import { isJobId } from '../jobs/jobId.ts';
 import { classifyResponseSchema } from './classify.ts';
 import { embedResponseSchema } from './embed.ts';
 import { generateResponseSchema } from './generate.ts';
 import { headSchema } from './heads.ts';
+import { isJobId } from './jobId.ts';
 import { problemSchema } from './problemSchema.ts';
+
+export const JOB_STATUSES = [
+  'queued',
+  'starting',
+  'processing',
+  'succeeded',
+  'failed',
+  'canceled',
+] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** Tasks that can be jobs, by the kind of the work that a worker is asked. */
+export const JOB_TASKS = ['generate', 'embed', 'classify', 'fitHead'] as const;
+export type JobTask = (typeof JOB_TASKS)[number];
 
 export const jobIdSchema = z
   .string()

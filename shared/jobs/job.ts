@@ -8,22 +8,9 @@
  * A job goes back to `queued` when its worker has to give it up. It may end from every state that is no end.
  */
 import * as z from 'zod';
+import { JOB_STATUSES, JOB_TASKS } from '../api/jobs.ts';
 import { type Failure, PROBLEMS, type ProblemCode } from '../api/problem.ts';
 import { prioritySchema } from '../api/worker.ts';
-
-export const JOB_STATUSES = [
-  'queued',
-  'starting',
-  'processing',
-  'succeeded',
-  'failed',
-  'canceled',
-] as const;
-export type JobStatus = (typeof JOB_STATUSES)[number];
-
-/** Tasks that can be jobs, by the kind of the work that a worker is asked. */
-export const JOB_TASKS = ['generate', 'embed', 'classify', 'fitHead'] as const;
-export type JobTask = (typeof JOB_TASKS)[number];
 
 /** Times that a job is begun at most: one that brings its workers down does not do so for ever. */
 export const MOST_ATTEMPTS = 3;

@@ -7,11 +7,12 @@
  *   job-leases/<tenant>/<id>.json          which worker is at it, and until when it is believed to live
  */
 import * as z from 'zod';
+import { isJobId } from '../api/jobId.ts';
+import type { JobStatus } from '../api/jobs.ts';
 import { sha256 } from '../results/content.ts';
 import { readStored, writeStored } from '../results/stored.ts';
 import type { Store } from '../store/store.ts';
-import { type JobDocument, type JobName, type JobStatus, jobDocumentSchema } from './job.ts';
-import { isJobId } from './jobId.ts';
+import { type JobDocument, type JobName, jobDocumentSchema } from './job.ts';
 
 const leaseSchema = z.object({
   worker: z.string(),

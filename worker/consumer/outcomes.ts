@@ -3,11 +3,12 @@ import { type ClassifyResponse, classifyResponseSchema } from '../../shared/api/
 import { type EmbedResponse, embedResponseSchema } from '../../shared/api/embed.ts';
 import { type GenerateResponse, generateResponseSchema } from '../../shared/api/generate.ts';
 import { type Head, headSchema } from '../../shared/api/heads.ts';
+import type { JobTask } from '../../shared/api/jobs.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { fromBase64 } from '../../shared/base64.ts';
 import { createHeadStore } from '../../shared/heads/headStore.ts';
-import type { JobDocument, JobTask } from '../../shared/jobs/job.ts';
+import type { JobDocument } from '../../shared/jobs/job.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { createChains } from '../../shared/results/chains.ts';

@@ -1,6 +1,7 @@
 /** Finds jobs that have not ended, whatever became of the queue and of the workers that had them. */
+
+import { timeOfJobId } from '../../shared/api/jobId.ts';
 import { isFinal, type JobName } from '../../shared/jobs/job.ts';
-import { timeOfJobId } from '../../shared/jobs/jobId.ts';
 import type { ConsumerServices } from './services.ts';
 
 /** What was written of a job whose edge ended before it wrote the job itself is removed after this time. */

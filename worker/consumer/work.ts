@@ -1,8 +1,9 @@
 /** One attempt at a job: what it is asked is read, run, and its result kept. It changes no document. */
 import type { Progress } from '../../shared/api/generate.ts';
+import type { JobTask } from '../../shared/api/jobs.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Outcome, refusal } from '../../shared/api/problem.ts';
-import type { JobDocument, JobTask } from '../../shared/jobs/job.ts';
+import type { JobDocument } from '../../shared/jobs/job.ts';
 import type { JobStore } from '../../shared/jobs/jobStore.ts';
 import type { Job } from '../jobs/job.ts';
 import type { JobResults } from '../service/jobType.ts';
