@@ -1,17 +1,15 @@
 /** Routes of the route table about jobs. */
 
-import * as z from 'zod';
 import { ADDRESSES } from './addresses.ts';
-import { classifyResponseSchema } from './classify.ts';
-import { embedResponseSchema } from './embed.ts';
-import { generateResponseSchema, progressSchema } from './generate.ts';
-import { headSchema } from './heads.ts';
+import { progressSchema } from './generate.ts';
 import {
   jobIdSchema,
+  jobResultSchema,
   jobSchema,
   jobStatusSchema,
   jobsPageSchema,
   jobsResponseSchema,
+  listedJobSchema,
 } from './jobs.ts';
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
@@ -80,14 +78,9 @@ export const JOB_ROUTES = {
         text: true,
         events: {
           progress: progressSchema,
-          result: z.union([
-            generateResponseSchema,
-            embedResponseSchema,
-            classifyResponseSchema,
-            headSchema,
-          ]),
+          result: jobResultSchema,
           problem: problemSchema,
-          canceled: jobSchema,
+          canceled: listedJobSchema,
         },
       },
     },

@@ -48,10 +48,13 @@ export const listedJobSchema = z
   .meta({ id: 'ListedJob', description: 'A job without its result' });
 export type ListedJob = z.infer<typeof listedJobSchema>;
 
+export const jobResultSchema = z
+  .union([generateResponseSchema, embedResponseSchema, classifyResponseSchema, headSchema])
+  .meta({ id: 'JobResult', description: 'What the request would have been answered' });
+
 export const jobSchema = listedJobSchema
   .extend({
-    result: z
-      .union([generateResponseSchema, embedResponseSchema, classifyResponseSchema, headSchema])
+    result: jobResultSchema
       .optional()
       .describe('What the request would have been answered; there once the job has succeeded'),
   })

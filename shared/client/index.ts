@@ -19,13 +19,15 @@ import type {
   TokenizeResponse,
 } from '../api/tokens.ts';
 import { readEvents } from '../sse.ts';
-import type { Address, Call, CallOptions } from './call.ts';
+import type { Address, Call, CallOptions, Open } from './call.ts';
 import { type CollectionMethods, collectionMethods } from './collections.ts';
 import { type HeadMethods, headMethods } from './heads.ts';
+import { type JobMethods, jobMethods } from './jobs.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
 export type { CallOptions } from './call.ts';
+export type { JobEvent, JobHandle, JobMethods, JobTasks } from './jobs.ts';
 export { ProblemError } from './problem.ts';
 
 export interface ClientOptions {
@@ -58,6 +60,8 @@ export interface Client extends CollectionMethods, HeadMethods {
   detokenize(request: DetokenizeRequestBody, options?: CallOptions): Promise<DetokenizeResponse>;
   /** `GET /v1/tokens/{ref}`. @throws as `generate` */
   tokens(ref: string, options?: CallOptions): Promise<KeptTokens>;
+  /** Jobs: work that goes on whether or not anybody waits for it. */
+  readonly jobs: JobMethods;
   /** `GET /v1/models`. @throws as `generate` */
   models(options?: CallOptions): Promise<ModelsResponse>;
   /** `GET /v1/modalities`. @throws as `generate` */
@@ -102,11 +106,7 @@ export function createClient(options: ClientOptions): Client {
   // Wrapped, because browsers refuse a `fetch` that is called as a method of another object.
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
 
-  const call: Call = async <T>(
-    { method, path }: Address,
-    { signal }: CallOptions = {},
-    body?: unknown,
-  ): Promise<T> => {
+  const open: Open = async ({ method, path }, { signal, headers, body } = {}) => {
     // A file goes as it is.
     const isFile = body instanceof Blob || body instanceof ArrayBuffer;
     const type = isFile ? 'application/octet-stream' : 'application/json';
@@ -115,13 +115,17 @@ export function createClient(options: ClientOptions): Client {
       headers: {
         accept: 'application/json',
         ...(body !== undefined && { 'content-type': type }),
+        ...headers,
       },
       ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
       ...(signal && { signal }),
     });
     await throwIfProblem(response);
-    return (await response.json()) as T;
+    return response;
   };
+
+  const call: Call = async <T>(address: Address, options: CallOptions = {}, body?: unknown) =>
+    (await (await open(address, { ...options, body })).json()) as T;
 
   /** What a computation comes to, with its progress where that is asked for. */
   const compute = async <T>(
@@ -160,5 +164,6 @@ export function createClient(options: ClientOptions): Client {
     modalities: (options) => call(ADDRESSES.modalities, options),
     ...collectionMethods(call),
     ...headMethods(call, compute),
+    jobs: jobMethods(call, open),
   };
 }

@@ -60,6 +60,8 @@ export const jobDocumentSchema = z.object({
   expires: milliseconds,
   /** Times that it was begun. */
   attempts: z.number().int().min(0),
+  /** Who began it last, and until when it is believed to be at it without a sign of life. */
+  holder: z.object({ worker: z.string(), until: milliseconds }).optional(),
   priority: prioritySchema,
   request_id: z.string(),
   /** Where the result lies, and what has to make it. */
@@ -93,6 +95,7 @@ export type JobDescription = Omit<
   | 'completed'
   | 'expires'
   | 'attempts'
+  | 'holder'
   | 'failure'
 >;
 
@@ -143,10 +146,14 @@ export const createDoneJob = (description: JobDescription, now: number): JobDocu
 });
 
 /** A worker begins it; also one that another has begun and lost. */
-export const start = (job: JobDocument, now: number): JobDocument | undefined =>
+export const start = (
+  job: JobDocument,
+  holder: NonNullable<JobDocument['holder']>,
+  now: number,
+): JobDocument | undefined =>
   isFinal(job) || job.attempts >= MOST_ATTEMPTS
     ? undefined
-    : changed(job, { status: 'starting', attempts: job.attempts + 1, started: now }, now);
+    : changed(job, { status: 'starting', attempts: job.attempts + 1, started: now, holder }, now);
 
 /** Its first step is done. */
 export const advance = (job: JobDocument, now: number): JobDocument | undefined =>

@@ -169,7 +169,10 @@ export function storeContract({ name, skip, open, place }: StoreCase): void {
       // Behind a key, there or not; further pages follow by their cursor.
       const last = [...keys].sort().slice(-3);
       assert.deepEqual((await store.list(at('list/'), undefined, last[0])).keys, last.slice(1));
-      assert.deepEqual((await store.list(at('list/'), undefined, `${last[0]}x`)).keys, last.slice(1));
+      assert.deepEqual(
+        (await store.list(at('list/'), undefined, `${last[0]}x`)).keys,
+        last.slice(1),
+      );
       const behind = await store.list(at('list/'), undefined, [...keys].sort()[0]);
       assert.equal(behind.keys.length, 1000);
       assert.deepEqual((await store.list(at('list/'), behind.cursor)).keys, last.slice(1));

@@ -67,7 +67,7 @@ test('events are read as the standard says: fields, comments, several data lines
   );
   assert.deepEqual(events, [
     { event: 'one', data: 'a\nb\n' },
-    { event: 'message', data: ' two spaces' },
+    { event: 'message', data: ' two spaces', id: '3' },
   ]);
 });
 

@@ -36,7 +36,9 @@ interface Real {
 const apply = (change: Change, job: changes.JobDocument, now: number) =>
   change === 'retry' || change === 'fail'
     ? changes[change](job, FAILURE, now)
-    : changes[change](job, now);
+    : change === 'start'
+      ? changes.start(job, { worker: 'w1', until: now + 1 }, now)
+      : changes[change](job, now);
 
 class ChangeCommand implements fc.Command<Model, Real> {
   readonly change: Change;

@@ -188,6 +188,9 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       const offered = services.models();
       const isOffered = job.result.models.every(({ id }) => offered.some((own) => own.id === id));
       if (!isOffered) return { known: false, reason: 'no_model' };
+      // An equal one runs: its progress is this one's, whenever its turn comes.
+      const run = active.get(job.result.id);
+      if (run) remember(name, run.events);
       if (!isFinal(job)) await queue.send(messageOf(name));
       return { known: true };
     },

@@ -65,18 +65,19 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
     job: await change(next),
   });
 
-  const hold = async (): Promise<void> =>
-    await jobs.hold(job, { worker, until: now() + times.leaseMilliseconds });
+  const holder = () => ({ worker, until: now() + times.leaseMilliseconds });
   /** A cancel is told to the worker at once; where that was lost, the document says it. */
   async function beat(): Promise<void> {
-    await hold();
+    if (!isBegun(current)) return;
+    await jobs.hold(job, holder());
     const { revision } = current;
     const found = await jobs.read(job);
     // A change of our own may be under way.
     if (found?.status === 'canceled' && revision === current.revision) supersede();
   }
+  let lastBeat: Promise<void> = Promise.resolve();
   const heartbeat = setInterval(() => {
-    beat().catch((error: unknown) => {
+    lastBeat = beat().catch((error: unknown) => {
       const message = 'the job gives no sign of life';
       log({ event: 'job', id: job.id, message, error: describeError(error) });
     });
@@ -92,7 +93,8 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
       return { is: 'waiting', seconds: jitter(times.roomSeconds) };
     }
     // A job that cannot even begin uses its attempts up as well.
-    if (!isBegun(current) && isWorthRetrying(failure)) await change(start(current, now()));
+    if (!isBegun(current) && isWorthRetrying(failure))
+      await change(start(current, holder(), now()));
     const again = isWorthRetrying(failure) ? retry(current, failure, now()) : undefined;
     if (!again) return await end(fail(current, failure, now()));
     await change(again);
@@ -102,10 +104,9 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
   async function run(): Promise<Left> {
     let firstStep: Promise<unknown> = Promise.resolve();
     try {
-      await hold();
       const outcome = await attempt(services, job, {
         signal: controller.signal,
-        onAdmitted: async () => void (await change(start(current, now()))),
+        onAdmitted: async () => void (await change(start(current, holder(), now()))),
         onProgress: (progress) => {
           events.add(progress);
           if (current.status !== 'starting') return;
@@ -135,10 +136,12 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
       if (error instanceof SupersededError) return { is: 'waiting', seconds: 0 };
       throw error;
     })
-    .finally(() => {
+    .finally(async () => {
       clearTimeout(deadline);
       clearInterval(heartbeat);
       events.end();
+      // Whoever clears the job's lease must not have it written again.
+      await lastBeat;
     });
   return {
     name: job,

@@ -29,6 +29,9 @@ export type Verdict =
 /** Time before a job is looked at again whose models this worker does not have. */
 const MODEL_SECONDS = 5;
 
+/** Beyond the end of a lease, for its holder to write a change that is under way. */
+const SLACK_SECONDS = 0.5;
+
 /** Undefined when this worker has the very models that the job was asked of. */
 function withoutModels(
   job: JobDocument,
@@ -46,6 +49,16 @@ function withoutModels(
   return undefined;
 }
 
+/** Until when the worker that has a job is believed to live, in unix milliseconds. */
+async function heldUntil(
+  { jobs }: Pick<ConsumerServices, 'jobs'>,
+  job: JobDocument,
+): Promise<number> {
+  const lease = await jobs.lease(job);
+  const renewed = lease?.worker === job.holder?.worker ? lease?.until : undefined;
+  return Math.max(job.holder?.until ?? 0, renewed ?? 0);
+}
+
 /** @throws what the store throws */
 export async function judge(
   services: ConsumerServices,
@@ -56,9 +69,10 @@ export async function judge(
   const job = await jobs.read(name);
   if (!job || isFinal(job)) return { do: 'forget', isEnded: job !== undefined };
   if (now() >= job.expires) return { do: 'end', next: fail(job, overdue(job), now()) };
-  const lease = await jobs.lease(name);
-  if (lease && lease.worker !== worker && lease.until > now())
-    return { do: 'wait', seconds: (lease.until - now()) / 1000 + 1 };
+  if (isBegun(job) && job.holder && job.holder.worker !== worker) {
+    const until = await heldUntil(services, job);
+    if (until > now()) return { do: 'wait', seconds: (until - now()) / 1000 + SLACK_SECONDS };
+  }
   if (isBegun(job) && job.attempts >= MOST_ATTEMPTS) {
     const detail = `the job was begun ${job.attempts} times, and its worker ended under it each time`;
     return { do: 'end', next: fail(job, { code: 'attempts_exhausted', detail }, now()) };
