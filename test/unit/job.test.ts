@@ -1,11 +1,25 @@
-/** The states of a job, held against a reference machine that is a table, by random sequences of changes. */
+/** The states of a job, held against a reference machine that is a table, by random sequences of  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createJobId, isJobId, timeOfJobId } from '../../shared/api/jobId.ts';
 import { JOB_STATUSES, type JobStatus } from '../../shared/api/jobs.ts';
 import type { Failure } from '../../shared/api/problem.ts';
-import * as changes from '../../shared/jobs/job.ts';
+import {
+  advance,
+  cancel,
+  createDoneJob,
+  createJob,
+  fail,
+  isFinal,
+  type JobDocument,
+  jobDocumentSchema,
+  MOST_ATTEMPTS,
+  postpone,
+  retry,
+  start,
+  succeed,
+} from '../../shared/jobs/job.ts';
 import { describedJob } from '../support/describedJob.ts';
 
 type Change = 'start' | 'advance' | 'postpone' | 'retry' | 'succeed' | 'fail' | 'cancel';
@@ -29,16 +43,20 @@ interface Model {
   failed: boolean;
 }
 interface Real {
-  job: changes.JobDocument;
+  job: JobDocument;
   now: number;
 }
 
-const apply = (change: Change, job: changes.JobDocument, now: number) =>
-  change === 'retry' || change === 'fail'
-    ? changes[change](job, FAILURE, now)
-    : change === 'start'
-      ? changes.start(job, { worker: 'w1', until: now + 1 }, now)
-      : changes[change](job, now);
+const APPLY: Readonly<Record<Change, (job: JobDocument, now: number) => JobDocument | undefined>> =
+  {
+    start: (job, now) => start(job, { worker: 'w1', until: now + 1 }, now),
+    advance,
+    postpone,
+    retry: (job, now) => retry(job, FAILURE, now),
+    succeed,
+    fail: (job, now) => fail(job, FAILURE, now),
+    cancel,
+  };
 
 class ChangeCommand implements fc.Command<Model, Real> {
   readonly change: Change;
@@ -49,10 +67,10 @@ class ChangeCommand implements fc.Command<Model, Real> {
   toString = (): string => this.change;
   run(model: Model, real: Real): void {
     const before = JSON.stringify(real.job);
-    const next = apply(this.change, real.job, ++real.now);
+    const next = APPLY[this.change](real.job, ++real.now);
     assert.equal(JSON.stringify(real.job), before, 'a change leaves what it is given alone');
     let expected = TABLE[this.change][model.status];
-    const isUsedUp = model.attempts >= changes.MOST_ATTEMPTS;
+    const isUsedUp = model.attempts >= MOST_ATTEMPTS;
     if ((this.change === 'start' || this.change === 'retry') && isUsedUp) expected = undefined;
     assert.equal(next?.status, expected);
     if (!next || expected === undefined) return;
@@ -62,16 +80,16 @@ class ChangeCommand implements fc.Command<Model, Real> {
     if (this.change === 'postpone') model.attempts--;
     if (this.change === 'retry' || this.change === 'fail') model.failed = true;
     if (this.change === 'succeed' || this.change === 'cancel') model.failed = false;
-    real.job = changes.jobDocumentSchema.parse(JSON.parse(JSON.stringify(next)));
+    real.job = jobDocumentSchema.parse(JSON.parse(JSON.stringify(next)));
     assert.deepEqual(real.job, next, 'a document is what it is after it was stored');
     const isEnd = ['succeeded', 'failed', 'canceled'].includes(expected);
-    assert.equal(changes.isFinal(next), isEnd);
+    assert.equal(isFinal(next), isEnd);
     assert.equal(next.completed, isEnd ? real.now : undefined);
     assert.equal(next.updated, real.now);
     assert.equal(next.revision, 1 + model.writes, 'each change is the next revision');
     assert.equal(next.attempts, model.attempts);
     assert.equal(next.failure !== undefined, model.failed);
-    assert.ok(next.attempts >= 0 && next.attempts <= changes.MOST_ATTEMPTS);
+    assert.ok(next.attempts >= 0 && next.attempts <= MOST_ATTEMPTS);
   }
 }
 
@@ -81,7 +99,7 @@ test('every sequence of changes does what the table says, and nothing leaves an 
   );
   fc.assert(
     fc.property(fc.commands(commands, { maxCommands: 40 }), (run) => {
-      const job = changes.createJob(describedJob(), 1000);
+      const job = createJob(describedJob(), 1000);
       fc.modelRun(
         () => ({
           model: { status: job.status, attempts: 0, writes: 0, failed: false },
@@ -95,9 +113,9 @@ test('every sequence of changes does what the table says, and nothing leaves an 
 });
 
 test('a job has its deadline from its beginning, or a day', () => {
-  assert.equal(changes.createJob(describedJob(), 1000, 500).expires, 1500);
-  assert.equal(changes.createJob(describedJob(), 1000).expires, 1000 + 24 * 3_600_000);
-  const done = changes.createDoneJob(describedJob(), 1000);
+  assert.equal(createJob(describedJob(), 1000, 500).expires, 1500);
+  assert.equal(createJob(describedJob(), 1000).expires, 1000 + 24 * 3_600_000);
+  const done = createDoneJob(describedJob(), 1000);
   assert.deepEqual([done.status, done.completed, done.revision], ['succeeded', 1000, 1]);
   assert.ok(JOB_STATUSES.includes(done.status));
 });

@@ -24,6 +24,7 @@ test('defaults', () => {
     threads: undefined,
     device: { kind: 'cpu' },
     slots: 32,
+    jobSlots: 16,
     queueTokens: 1_000_000,
     drainSeconds: 10,
   });
