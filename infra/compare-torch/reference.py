@@ -63,7 +63,11 @@ DEFAULTS = {"image_size": 224, "patch_size": 16, "norm_bias": False, "share_moda
 def load(code: Path, checkpoint: Path):
     FM, generate = import_reference(code)
     with safe_open(checkpoint, "pt") as file:
-        config = {**DEFAULTS, **config_of(file.metadata() or {})}
+        metadata = file.metadata() or {}
+        beside = checkpoint.parent / "config.json"
+        # A checkpoint of the hub has its config beside it.
+        config = config_of(metadata) if "domains_in" in metadata else json.loads(beside.read_text())
+        config = {**DEFAULTS, **config.get("config", config)}
         weights = {name: file.get_tensor(name) for name in file.keys()}
     known = FM.__mro__[1].__init__.__code__.co_varnames
     wanted = ("domains_in", "domains_out", "image_size", "patch_size", "norm_bias", *known)
@@ -129,7 +133,9 @@ class Reference:
         """The encoder's outputs for a source, and their mean. @returns its number of tokens"""
         known = {name: self.model.encoder_embeddings[name](given) for name, given in self.known(source).items()}
         tokens, places, mask, _ = self.sampler.forward_mask_encoder_generation(known)
-        return int(self.model.forward_encoder(tokens + places, mask).mean(dim=1).shape[1])
+        features = self.model.forward_encoder(tokens + places, mask)
+        features.mean(dim=1)
+        return int(features.shape[1])
 
     @torch.no_grad()
     def answer(self, row, seed: int) -> dict:

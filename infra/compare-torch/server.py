@@ -115,7 +115,7 @@ class Server:
 
     def timed(self, path: str, body: dict) -> dict:
         request = urllib.request.Request(
-            f"{self.url}/v1/generate", json.dumps(body).encode(), {"Content-Type": "application/json"}
+            f"{self.url}{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         started, processor = time.perf_counter(), self.processor_seconds()
         try:
