@@ -1,6 +1,6 @@
 /** A request for vectors -> what is wanted: the plan of each item, the result's key, the form of the answer. */
 import { type EmbedRequest, embedRequestSchema } from '../../shared/api/embed.ts';
-import { eachAtOnce, eachOf, failureAt } from '../../shared/api/failures.ts';
+import { eachAtOnce, eachInSlices, failureAt } from '../../shared/api/failures.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
@@ -47,8 +47,8 @@ async function withTokens(
 }
 
 /** @throws FailureError with the pointers of all items whose files do not fit */
-function withFiles(request: EmbedRequest, model: Model, files: Files): EmbedRequest {
-  const normal = eachOf(itemsOf(request), ({ inputs, at }) => {
+async function withFiles(request: EmbedRequest, model: Model, files: Files): Promise<EmbedRequest> {
+  const normal = await eachInSlices(itemsOf(request), ({ inputs, at }) => {
     try {
       return normaliseInputs(inputs, model, files);
     } catch (error) {
@@ -72,8 +72,8 @@ export async function embedWish(
 ): Promise<EmbedWish> {
   const { model } = await chooseModel(c, services, parsed.model);
   const resolved = await withTokens(parsed, model, services);
-  const plan = planEmbed(resolved, model);
-  const request = withFiles(resolved, model, files);
+  const plan = await planEmbed(resolved, model);
+  const request = await withFiles(resolved, model, files);
   const { id, seeds } = await embedKey(model, request, await files.digests());
   const isDryRun = request.dry_run === true;
   return {

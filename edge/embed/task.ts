@@ -14,7 +14,7 @@ import { type EmbedWish, readEmbedWish } from './read.ts';
 
 function dryRun({ key, model, request, plan, files }: EmbedWish): EmbedDryRun {
   const pixels = plan.items.reduce((sum, { item }) => sum + pixelsOf(item.inputs, files), 0);
-  const { encoderPasses, decoderPasses, units, exact } = costOfEmbed(plan, model, pixels);
+  const { encoderPasses, decoderPasses, units, exact } = costOfEmbed(plan, pixels);
   return {
     dry_run: true,
     id: key.id,

@@ -1,6 +1,6 @@
 /** A request for vectors -> what is run for each of its items, and what it costs, before anything runs. */
 import { type EmbedRequest, type FeatureKind, MOST_NUMBERS } from '../api/embed.ts';
-import { eachOf, failureAt } from '../api/failures.ts';
+import { eachInSlices, failureAt } from '../api/failures.ts';
 import type { GenerateRequest } from '../api/generate.ts';
 import type { Modality, Model } from '../api/models.ts';
 import { pointerTo } from '../api/pointer.ts';
@@ -21,6 +21,11 @@ export type Prediction = Pick<
   EmbedRequest,
   'steps' | 'scheme' | 'samples' | 'temperature' | 'guidance_scale'
 >;
+
+/** What one item costs. */
+interface Costed {
+  readonly cost: EmbedCost;
+}
 
 export interface PlannedPrediction {
   readonly item: EmbedItem;
@@ -47,12 +52,12 @@ export type EmbedPlan = { readonly dimensions: number } & (
   | {
       readonly kind: 'target';
       readonly entry: Modality;
-      readonly items: readonly PlannedPrediction[];
+      readonly items: readonly (PlannedPrediction & Costed)[];
     }
   | {
       readonly kind: 'features';
       readonly features: FeatureKind;
-      readonly items: readonly PlannedFeatures[];
+      readonly items: readonly (PlannedFeatures & Costed)[];
     }
 );
 
@@ -184,8 +189,27 @@ function assertAnswerable(numbers: number, field: string): void {
   throw refusal('too_large', detail, pointerTo(field));
 }
 
-/** @throws FailureError for everything that is wrong with the request, with the pointers of all bad items */
-export function planEmbed(request: EmbedRequest, model: Model): EmbedPlan {
+function predictionCost({ plan }: PlannedPrediction): EmbedCost {
+  const { encoderPasses, decoderPasses, tokenSteps, units } = costOf(plan);
+  return { encoderPasses, decoderPasses, tokenSteps, units, exact: isExactCost(plan) };
+}
+
+function featuresCost(planned: PlannedFeatures, model: Model): EmbedCost {
+  const tokenSteps = visible(planned);
+  return {
+    encoderPasses: 1,
+    decoderPasses: 0,
+    tokenSteps,
+    units: unitsOf(tokenSteps, model),
+    exact: planned.inputs.every(({ exact }) => exact),
+  };
+}
+
+/**
+ * Plans the items in slices, since there may be many.
+ * @throws FailureError for everything that is wrong with the request, with the pointers of all bad items
+ */
+export async function planEmbed(request: EmbedRequest, model: Model): Promise<EmbedPlan> {
   const items = itemsOf(request);
   const { target, features } = request;
   if (features) {
@@ -194,7 +218,10 @@ export function planEmbed(request: EmbedRequest, model: Model): EmbedPlan {
       const detail = `the worker of ${model.id} is of an earlier version, which gives no features`;
       throw refusal('invalid_target', detail, pointerTo('features'));
     }
-    const planned = eachOf(items, (item) => planFeatures(item, model));
+    const planned = await eachInSlices(items, (item) => {
+      const own = planFeatures(item, model);
+      return { ...own, cost: featuresCost(own, model) };
+    });
     const numbers = planned.map((own) => numbersOf(own, features, width));
     assertAnswerable(
       numbers.reduce((sum, own) => sum + own, 0),
@@ -203,24 +230,18 @@ export function planEmbed(request: EmbedRequest, model: Model): EmbedPlan {
     return { kind: 'features', dimensions: width, features, items: planned };
   }
   const entry = embeddingTarget(target ?? '', model);
-  const planned = eachOf(items, (item) => planPrediction(item, target ?? '', request, model));
+  const planned = await eachInSlices(items, (item) => {
+    const own = planPrediction(item, target ?? '', request, model);
+    return { ...own, cost: predictionCost(own) };
+  });
   assertAnswerable(items.length * entry.dimensions, 'items');
   return { kind: 'target', dimensions: entry.dimensions, entry, items: planned };
 }
 
 /** @param pixels of all pictures and masks that are given */
-export function costOfEmbed(plan: EmbedPlan, model: Model, pixels = 0): EmbedCost {
-  const costs =
-    plan.kind === 'target'
-      ? plan.items.map((item) => ({ ...costOf(item.plan), exact: isExactCost(item.plan) }))
-      : plan.items.map((item) => ({
-          encoderPasses: 1,
-          decoderPasses: 0,
-          tokenSteps: visible(item),
-          units: unitsOf(visible(item), model),
-          exact: item.inputs.every(({ exact }) => exact),
-        }));
-  const sum = (of: (cost: (typeof costs)[number]) => number): number =>
+export function costOfEmbed({ items }: EmbedPlan, pixels = 0): EmbedCost {
+  const costs = items.map(({ cost }) => cost);
+  const sum = (of: (cost: EmbedCost) => number): number =>
     costs.reduce((all, cost) => all + of(cost), 0);
   return {
     encoderPasses: sum((cost) => cost.encoderPasses),

@@ -1,6 +1,6 @@
 /** The key of a request for vectors, and the seed of each of its items. */
 import type { EmbedRequest } from '../api/embed.ts';
-import { type EmbedItem, itemsOf } from '../plan/embed.ts';
+import { itemsOf } from '../plan/embed.ts';
 import { canonicalJson, sha256 } from './content.ts';
 import { type Digests, describeInputs, type KeyedModel, named, settleSeed } from './keys.ts';
 
@@ -29,9 +29,9 @@ export async function embedKey(
   const { target, features, steps, scheme, samples, temperature, guidance_scale } = request;
   const settings = { target, features, steps, scheme, samples, temperature, guidance_scale };
   const content = { version: EMBED_VERSION, task: 'embed', model: named(model), settings };
-  const described = await Promise.all(
-    itemsOf(request).map(({ inputs }: EmbedItem) => describeInputs(inputs, digests)),
-  );
+  // One after the other: each is hashed, and others get their turn meanwhile.
+  const described: unknown[] = [];
+  for (const { inputs } of itemsOf(request)) described.push(await describeInputs(inputs, digests));
   const stated =
     request.seed === 'random' ? await settleSeed('random', content, draw) : request.seed;
   const seeds = features

@@ -170,9 +170,9 @@ describe('embed task', () => {
       const body = { items: items.slice(0, 6), ...settings };
       const { usage } = await run(body);
       const request = embedRequestSchema.parse(body);
-      const plan = planEmbed(request, model.description);
+      const plan = await planEmbed(request, model.description);
       const pixels = 4 * 64 * 64;
-      const cost = costOfEmbed(plan, model.description, pixels);
+      const cost = costOfEmbed(plan, pixels);
       assert.ok(cost.exact);
       assert.equal(usage.encoder_passes, cost.encoderPasses, JSON.stringify(settings));
       assert.equal(usage.decoder_passes, cost.decoderPasses);

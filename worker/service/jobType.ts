@@ -52,7 +52,11 @@ export interface JobType<K extends JobKind> {
   /** What is logged of a result. */
   readonly usage: (result: JobResults[K]) => object;
   /** What it brings to the gate. @throws FailureError for what is wrong with the request */
-  readonly load: (request: JobRequest<K>, model: ModelOf<K>, models: readonly Model[]) => Load;
+  readonly load: (
+    request: JobRequest<K>,
+    model: ModelOf<K>,
+    models: readonly Model[],
+  ) => Load | Promise<Load>;
   /** Milliseconds that the caller gives it, counted from its arrival. */
   readonly deadline: (request: JobRequest<K>) => number | undefined;
 }

@@ -49,8 +49,8 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
       const turn = { priority, tenant };
       return await lender.use(model, (own) => runEmbed(task, own, { signal, turn, onProgress }));
     },
-    load: ({ request, priority = 'interactive', tenant = '' }, model) => {
-      const { tokenSteps } = costOfEmbed(planEmbed(request, model), model);
+    load: async ({ request, priority = 'interactive', tenant = '' }, model) => {
+      const { tokenSteps } = costOfEmbed(await planEmbed(request, model));
       return { tokens: tokenSteps, priority, tenant };
     },
     entry: ({ id }) => ({ id }),

@@ -106,7 +106,7 @@ export async function runJob<K extends JobKind>(
   try {
     assertServing(services);
     model = modelOf(services.registry, job);
-    const load = type.load(job.request, model, services.registry.descriptions());
+    const load = await type.load(job.request, model, services.registry.descriptions());
     const leave = await services.gate.enter(signal, load);
     const waited = elapsed();
     await options.onAdmitted?.().catch((error: unknown) => {

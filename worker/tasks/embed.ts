@@ -92,7 +92,7 @@ export async function runEmbed(
 ): Promise<EmbedResponse> {
   const started = performance.now();
   const { request } = task;
-  const plan = planEmbed(request, model.description);
+  const plan = await planEmbed(request, model.description);
   const passes: PassCount = { encoder: 0, decoder: 0 };
   const reading = startReading(signal);
   const target = plan.kind === 'target' ? plan.entry.name : 'features';
@@ -115,7 +115,7 @@ export async function runEmbed(
     usage: {
       encoder_passes: passes.encoder,
       decoder_passes: passes.decoder,
-      units: costOfEmbed(plan, model.description, reading.pixels()).units,
+      units: costOfEmbed(plan, reading.pixels()).units,
       input_tokens: read,
       generated_tokens: tokens * steps * (request.samples ?? 1),
       milliseconds: Math.round(performance.now() - started),

@@ -1,6 +1,7 @@
 /** Many items of one request: worked on so many at a time, and what is wrong with any of them told together. */
-import { failureAt, together } from '../../shared/api/failures.ts';
+import { failureAt, ITEMS_A_SLICE, together } from '../../shared/api/failures.ts';
 import { FailureError } from '../../shared/api/problem.ts';
+import { pause } from '../../shared/pause.ts';
 
 /** Items that are read and in runs at a time: enough to fill shared runs, few enough to be held in memory. */
 const WINDOW = 32;
@@ -29,7 +30,15 @@ export async function inWindows<Item extends { readonly at: string }, Read, Done
   for (let start = 0; start < items.length; start += WINDOW) {
     signal?.throwIfAborted();
     const window = items.slice(start, start + WINDOW);
-    const outcomes = await Promise.allSettled(window.map((item, i) => read(item, start + i)));
+    const reading: Promise<Read>[] = [];
+    for (const [i, item] of window.entries()) {
+      if (i > 0 && i % ITEMS_A_SLICE === 0) await pause();
+      const own = read(item, start + i);
+      // Looked at below, when all have been begun.
+      own.catch(() => {});
+      reading.push(own);
+    }
+    const outcomes = await Promise.allSettled(reading);
     signal?.throwIfAborted();
     const ready = outcomes.flatMap((outcome, i) => {
       const item = window[i];
