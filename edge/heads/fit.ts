@@ -106,11 +106,10 @@ export function fitHeadTask(services: Services): Task<FitWish, Head> {
       files: wish.files,
     }),
     madeBy: ({ model, model_digest }) => [{ id: model, digest: model_digest }],
-    // A head that was deleted since is fitted again.
+    // A head that was deleted since is fitted again, and one that is not the newest becomes so.
     isWhole: async (_, { name, version }) => {
       try {
-        await heads.find(name, version);
-        return true;
+        return (await heads.find(name, undefined)).head.version === version;
       } catch (error) {
         if (error instanceof FailureError && error.failure.code === 'unknown_head') return false;
         throw error;

@@ -68,6 +68,20 @@ export function headTests(f: Fixture): void {
     assert.equal(((await anew.json()) as Head).version, head.version);
   });
 
+  test('what is fitted again is the newest version again', async () => {
+    const name = `newest-${run}`;
+    const fit = (labels: readonly string[]) =>
+      client().fitHead({ name, examples: examplesOf(labels) });
+    const first = await fit(['a', 'b', 'a', 'b']);
+    const second = await fit(['a', 'b', 'a', 'b', 'a']);
+    assert.notEqual(first.version, second.version);
+    assert.equal((await client().head(name)).version, second.version);
+    assert.equal((await fit(['a', 'b', 'a', 'b'])).version, first.version);
+    const { version, versions } = await client().head(name);
+    assert.deepEqual([version, versions.length], [first.version, 2]);
+    await client().deleteHead(name);
+  });
+
   test('what a head would cost is told, and nothing is sent', async () => {
     const asked = f.worker.headAsked.length;
     const examples = examplesOf(['a', 'b', 'a', 'b']);

@@ -15,9 +15,10 @@ export interface HeadWeights {
 export const headLogits = ({ norm, linear, classes }: HeadWeights, rows: Rows): Float64Array =>
   logitsOf(linear, affine(layerNormed(rows), norm), classes);
 
-/** Rows of what a model gives. */
+/** Rows of what a model gives, in memory that threads share: handing them over copies nothing. */
 export function rowsOf(features: readonly Float32Array[], width: number): Rows {
-  const data = new Float64Array(features.length * width);
+  const bytes = Float64Array.BYTES_PER_ELEMENT * features.length * width;
+  const data = new Float64Array(new SharedArrayBuffer(bytes));
   for (const [row, values] of features.entries()) data.set(values, row * width);
   return { data, count: features.length, width };
 }

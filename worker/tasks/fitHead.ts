@@ -69,7 +69,7 @@ async function settleSeparability(
   const separable = await inThread(
     'findSeparation',
     { examples, classes },
-    { signal, lane: 'long' },
+    { signal, lane: 'fit' },
   );
   onProgress?.({ ...stageOf('separability', 1, 1), separable });
   if (!separable || request.l2 !== 0) return separable;
@@ -92,7 +92,7 @@ async function heldOutLogits(
   let done = 0;
   const fitOne = async (fold: number): Promise<void> => {
     const args = { examples, classes, dealt, fold, strengths };
-    const found = await inThread('fitFold', args, { signal, lane: 'long' });
+    const found = await inThread('fitFold', args, { signal, lane: 'fit' });
     const { held } = splitOf(dealt, fold);
     for (const [i, own] of found.entries())
       for (const [row, index] of held.entries())
@@ -140,17 +140,17 @@ export async function solve(
   const compared = await Promise.all(
     all.map(async (logits, i) => ({
       l2: itemAt(strengths, i, 'strengths'),
-      ...(await inThread('judgeStrength', { logits, classes, truth }, { signal })),
+      ...(await inThread('judgeStrength', { logits, classes, truth }, { signal, lane: 'fit' })),
     })),
   );
   const best = bestOf(compared);
   const { l2 } = itemAt(compared, best, 'strengths');
   const predictions = { logits: itemAt(all, best, 'strengths'), classes, truth };
-  const judged = await inThread('judge', { predictions, labels }, { signal });
+  const judged = await inThread('judge', { predictions, labels }, { signal, lane: 'fit' });
   const { weights, fit } = await inThread(
     'fitAll',
     { examples, classes, l2 },
-    { signal, lane: 'long' },
+    { signal, lane: 'fit' },
   );
   onProgress?.(stageOf('fit', 1, 1));
   const { loss, iterations, converged } = fit;

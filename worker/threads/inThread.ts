@@ -7,11 +7,15 @@ import type { ThreadTasks } from './tasks.ts';
 const SIZE = Math.min(4, Math.max(2, Math.floor(availableParallelism() / 2)));
 const QUEUE = 256;
 
-/** What takes long has threads of its own: large files of one caller do not hold up the small ones of others. */
-export type Lane = 'short' | 'long';
+/**
+ * What takes long has threads of its own: large files of one caller do not hold up the small ones of others, and fits of
+ * heads, which take seconds each, hold up neither.
+ */
+export type Lane = 'short' | 'long' | 'fit';
 const THREADS: Readonly<Record<Lane, number>> = {
   short: SIZE,
   long: Math.max(1, Math.floor(SIZE / 2)),
+  fit: Math.max(1, Math.floor(SIZE / 2)),
 };
 
 export interface ThreadOptions extends TaskOptions {
