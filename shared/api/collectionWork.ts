@@ -13,8 +13,6 @@ import { searchRequestSchema } from './search.ts';
 
 const page = { after: z.string().max(1024).optional(), limit: z.number().int().min(1).max(1000) };
 const name = collectionNameSchema;
-/** Whose inputs were planned: another collection of the name is not meant. */
-const uid = z.string().max(64).optional();
 
 export const collectionOperationSchema = z.discriminatedUnion('do', [
   z.object({
@@ -30,7 +28,6 @@ export const collectionOperationSchema = z.discriminatedUnion('do', [
   z.object({
     do: z.literal('add'),
     name,
-    uid,
     items: z.array(givenItemSchema).min(1).max(MOST_ITEMS),
   }),
   z.object({ do: z.literal('items'), name, ...page }),
@@ -39,7 +36,6 @@ export const collectionOperationSchema = z.discriminatedUnion('do', [
   z.object({
     do: z.literal('import'),
     name,
-    uid,
     format: z.enum(['jsonl', 'npy', 'parquet']),
     /** A piece of the file in base64. */
     data: z.string(),
@@ -48,7 +44,7 @@ export const collectionOperationSchema = z.discriminatedUnion('do', [
     /** The piece's first line in the file. */
     line: z.number().int().min(0),
   }),
-  z.object({ do: z.literal('search'), name, uid, request: searchRequestSchema }),
+  z.object({ do: z.literal('search'), name, request: searchRequestSchema }),
 ]);
 /** A collection to make, with everything settled. */
 export type NewCollection = Omit<Extract<CollectionOperation, { do: 'create' }>, 'do'>;

@@ -49,12 +49,12 @@ type Add = Extract<CollectionOperation, { do: 'add' }>;
 
 /** All items are looked at before any is kept. */
 async function add(
-  { name, uid, items }: Add,
+  { name, items }: Add,
   collections: Collections,
   context: CollectionContext,
 ): Promise<AddItemsResponse> {
   const { tenant } = context;
-  const description = await collections.describe({ tenant, name, uid });
+  const description = await collections.describe({ tenant, name });
   assertDifferent(items);
   for (const [index, { metadata }] of items.entries())
     assertMetadata(metadata, description, ['items', index, 'metadata']);
@@ -121,8 +121,8 @@ export async function runCollectionWork(
     case 'import':
       return await importItems(operation, collections, context);
     case 'search': {
-      const { name, uid, request } = operation;
-      return await answerQuestion({ tenant, name, uid }, request, collections, context);
+      const { name, request } = operation;
+      return await answerQuestion({ tenant, name }, request, collections, context);
     }
   }
 }

@@ -94,11 +94,11 @@ async function keep(
 
 /** @throws FailureError `invalid_request` for a file that cannot be read at all, `unknown_collection` */
 export async function importItems(
-  { name, uid, line: first, ...given }: ImportOperation,
+  { name, line: first, ...given }: ImportOperation,
   collections: Collections,
   context: Vectorising,
 ): Promise<Imported> {
-  const description = await collections.describe({ tenant: context.tenant, name, uid });
+  const description = await collections.describe({ tenant: context.tenant, name });
   const data = new Uint8Array(Buffer.from(given.data, 'base64'));
   const tally: Tally = { items: 0, failed: 0, errors: [] };
   const { signal } = context;
