@@ -148,7 +148,14 @@ test('a table is looked after when it has grown, is in pieces, or has much besid
 });
 
 test('a search in fewer items looks at more of the index, up to all of it', () => {
-  const tuning = { partitions: 1000, nprobes: 50, refine: 10, recall: 0.98, items: 1e6 };
+  const tuning = {
+    partitions: 1000,
+    nprobes: 50,
+    refine: 10,
+    recall: 0.98,
+    items: 1e6,
+    trained: 1e6,
+  };
   assert.deepEqual(settingsFor(tuning, 1e6, 1e6), tuning);
   assert.deepEqual(settingsFor(tuning, 1e6, 2e5), { nprobes: 250, refine: 30 });
   assert.deepEqual(settingsFor(tuning, 1e6, 2e4), { nprobes: 1000, refine: 30 });

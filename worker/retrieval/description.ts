@@ -25,8 +25,10 @@ export const tuningSchema = z.object({
   nprobes: z.number().int(),
   refine: z.number().int(),
   recall: z.number(),
-  /** Items that the index was trained on. */
+  /** Items that there were when this was measured. */
   items: z.number().int(),
+  /** Items that the index was trained on; others were put into it later. */
+  trained: z.number().int(),
 });
 export type Tuning = z.output<typeof tuningSchema>;
 

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type Log } from '../log.ts';
 import { claimUpkeep, releaseUpkeep } from './claim.ts';
-import { columnsOf, writeTuning } from './description.ts';
+import { columnsOf, type Tuning, writeTuning } from './description.ts';
 import { isConflict } from './failures.ts';
 import { loadLance, type Table } from './lance.ts';
 import { EXACT_ITEMS } from './search.ts';
@@ -25,6 +25,8 @@ const UNINDEXED_SHARE = 0.05;
 /** The same when nobody has written for a while. */
 const IDLE_FILES = 4;
 const IDLE_UNINDEXED = 500;
+/** How an index is to be searched is measured anew when there are so many times the items. */
+const RETUNE_GROWTH = 1.2;
 const SOON_MILLISECONDS = 250;
 const IDLE_MILLISECONDS = 5_000;
 /** Versions are kept for readers that began with them. */
@@ -61,7 +63,7 @@ async function stateOf({ table, tuning }: Opened, idle: boolean): Promise<State>
   const indexed = index && (await table.indexStats(index.name));
   return {
     items: numRows,
-    trained: index && tuning?.items,
+    trained: index && tuning?.trained,
     unindexed: indexed?.numUnindexedRows ?? 0,
     files: fragmentStats.numFragments,
     idle,
@@ -84,6 +86,25 @@ const optimize = (table: Table): Promise<void> =>
     await table.optimize({ cleanupOlderThan: new Date(Date.now() - KEEP_MILLISECONDS) });
   });
 
+/** Measures how the index is to be searched, on a version that nobody writes to. */
+async function tune(
+  table: Table,
+  index: Pick<Tuning, 'partitions' | 'trained'>,
+  signal: AbortSignal,
+): Promise<void> {
+  await table.checkout(await table.version());
+  const tuning = await measureTuning(table, index, signal);
+  await table.checkoutLatest();
+  await retried(() => writeTuning(table, tuning));
+}
+
+/** Takes in what has come, and measures anew when that is much. */
+async function takeIn({ table, tuning }: Opened, signal: AbortSignal): Promise<void> {
+  await optimize(table);
+  if (tuning && (await table.countRows()) > RETUNE_GROWTH * tuning.items)
+    await tune(table, tuning, signal);
+}
+
 /** Builds the indices: one over vectors, one for each field that filters can name. */
 async function index({ table, description }: Opened, signal: AbortSignal): Promise<void> {
   const { lancedb } = loadLance();
@@ -99,12 +120,9 @@ async function index({ table, description }: Opened, signal: AbortSignal): Promi
   const partitions = Math.max(4, Math.round(items / PARTITION_ITEMS));
   const config = lancedb.Index.ivfRq({ numPartitions: partitions, distanceType: 'cosine' });
   await retried(() => table.createIndex('vector', { config, waitTimeoutSeconds: 0 }));
-  // What was added meanwhile is taken in, and what is added from now on is left out of what is measured.
+  // What was added meanwhile is taken in.
   await optimize(table);
-  await table.checkout(await table.version());
-  const tuning = await measureTuning(table, partitions, signal);
-  await table.checkoutLatest();
-  await retried(() => writeTuning(table, tuning));
+  await tune(table, { partitions, trained: items }, signal);
 }
 
 export interface Upkeep {
@@ -140,7 +158,7 @@ export function createUpkeep(tables: Tables, log: Log): Upkeep {
       if (need === 'index') {
         building.add(description.uid);
         await index(opened, closed.signal);
-      } else await optimize(table);
+      } else await takeIn(opened, closed.signal);
     } finally {
       building.delete(description.uid);
       await releaseUpkeep(table).catch(() => {});
