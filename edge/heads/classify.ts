@@ -71,9 +71,9 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   };
 }
 
-function dryRun({ key, model, request, files, head }: ClassifyWish): ClassifyDryRun {
+async function dryRun({ key, model, request, files, head }: ClassifyWish): Promise<ClassifyDryRun> {
   const items = itemsOf(request);
-  const cost = costOfInputs(items, model, {
+  const cost = await costOfInputs(items, model, {
     features: head?.features,
     pixels: pixelsOfItems(items, files),
   });
@@ -104,7 +104,7 @@ function asked(
 export const classifyTask = (services: Services): Task<ClassifyWish, ClassifyResponse> => ({
   schema: classifyResponseSchema,
   read: (c) => read(c, services),
-  dryRun: async (wish) => dryRun(wish),
+  dryRun,
   async run(wish, { requestId, traceparent }, { signal, emit }) {
     const how = { traceparent, signal, onProgress: emit, files: wish.files };
     return { result: await services.dispatcher.run(CLASSIFY, asked(wish, requestId), how) };

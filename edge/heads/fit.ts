@@ -67,10 +67,10 @@ async function read(c: EdgeContext, services: Services): Promise<FitWish> {
   };
 }
 
-function dryRun({ key, model, request, files }: FitWish): FitHeadDryRun {
+async function dryRun({ key, model, request, files }: FitWish): Promise<FitHeadDryRun> {
   const items = exampleItems(request);
   const pixels = pixelsOfItems(items, files);
-  const cost = costOfInputs(items, model, { features: request.features, pixels });
+  const cost = await costOfInputs(items, model, { features: request.features, pixels });
   return {
     dry_run: true,
     id: key.id,
@@ -94,7 +94,7 @@ export function fitHeadTask(services: Services): Task<FitWish, Head> {
   return {
     schema: headSchema,
     read: (c) => read(c, services),
-    dryRun: async (wish) => dryRun(wish),
+    dryRun,
     async run(wish, { requestId, traceparent }, { signal, emit }) {
       const how = { traceparent, signal, onProgress: emit, files: wish.files };
       const made = await dispatcher.run(FIT_HEAD, asked(wish, requestId), how);

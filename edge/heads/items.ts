@@ -1,5 +1,5 @@
 /** Items of a request, each with inputs of its own: references -> tokens, files -> bytes. */
-import { eachOf, failureAt } from '../../shared/api/failures.ts';
+import { eachInSlices, failureAt } from '../../shared/api/failures.ts';
 import type { GenerateRequest } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import type { PlacedItem } from '../../shared/plan/classify.ts';
@@ -24,7 +24,7 @@ export async function settleItems(
   const resolved = await Promise.allSettled(
     items.map(({ inputs }) => resolveInputs(inputs, model, tokens)),
   );
-  return eachOf(items, ({ at }, index): Inputs => {
+  return await eachInSlices(items, ({ at }, index): Inputs => {
     try {
       const own = resolved[index];
       if (own?.status !== 'fulfilled') throw own?.reason;

@@ -1,6 +1,6 @@
 /** What a request to classify, or to fit a head, looks at and costs: from the request and the model alone. */
 import type { ClassifyRequest } from '../api/classify.ts';
-import { eachOf, failureAt } from '../api/failures.ts';
+import { eachInSlices, failureAt } from '../api/failures.ts';
 import type { GenerateRequest } from '../api/generate.ts';
 import { type FitHeadRequest, MOST_FITTED_CLASSES } from '../api/heads.ts';
 import type { Model } from '../api/models.ts';
@@ -48,13 +48,13 @@ export interface CostOptions {
 }
 
 /** @throws FailureError with the fields of all items that do not fit the model */
-export function costOfInputs(
+export async function costOfInputs(
   items: readonly PlacedItem[],
   model: Model,
   { features = 'encoder', pixels = 0 }: CostOptions = {},
-): EncodingCost {
+): Promise<EncodingCost> {
   const predicted = features === 'encoder' ? 0 : predictedTokens(features, model);
-  const steps = eachOf(items, (item) => visibleOf(item, model) + predicted);
+  const steps = await eachInSlices(items, (item) => visibleOf(item, model) + predicted);
   return {
     encoderPasses: items.length,
     decoderPasses: predicted === 0 ? 0 : items.length,

@@ -20,9 +20,9 @@ export async function classifyKey(
   digests?: Digests,
 ): Promise<string> {
   const { top_k, logits = false, neighbours } = request;
-  const items = await Promise.all(
-    itemsOf(request).map(({ inputs }) => describeInputs(inputs, digests)),
-  );
+  // One after the other: each is hashed, and others get their turn meanwhile.
+  const items: unknown[] = [];
+  for (const { inputs } of itemsOf(request)) items.push(await describeInputs(inputs, digests));
   const content = {
     ...{ version: HEADS_VERSION, task: 'classify', model: named(model), items, top_k, logits },
     head: head && { name: head.name, version: head.version },
@@ -37,12 +37,9 @@ export async function fitHeadKey(
   { name, features, examples = [], collection, l2, folds, seed }: FitHeadRequest,
   digests?: Digests,
 ): Promise<string> {
-  const described = await Promise.all(
-    examples.map(async ({ inputs, label }) => ({
-      label,
-      inputs: await describeInputs(inputs, digests),
-    })),
-  );
+  const described: unknown[] = [];
+  for (const { inputs, label } of examples)
+    described.push({ label, inputs: await describeInputs(inputs, digests) });
   const content = {
     ...{ version: HEADS_VERSION, task: 'fit head', model: named(model) },
     ...{ name, features, examples: described, collection, l2, folds, seed },

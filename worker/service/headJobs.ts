@@ -14,8 +14,8 @@ const classify: JobType<'classify'> = {
     const turn = { tenant, priority };
     return await runClassify(task, model, lender, { ...options, tenant, turn });
   },
-  load: ({ request, priority = 'interactive', tenant = '' }, model) => {
-    const tokens = costOfInputs(itemsOf(request), model).tokenSteps;
+  load: async ({ request, priority = 'interactive', tenant = '' }, model) => {
+    const { tokenSteps: tokens } = await costOfInputs(itemsOf(request), model);
     return { tokens, priority, tenant };
   },
   entry: ({ id }) => ({ id }),
@@ -26,8 +26,9 @@ const classify: JobType<'classify'> = {
 const fitHead: JobType<'fitHead'> = {
   run: async ({ request, tenant = '', priority }, model, options) =>
     await runFitHead(request, model, { ...options, tenant, turn: { tenant, priority } }),
-  load: ({ request, priority = 'interactive', tenant = '' }, model) => {
-    const tokens = Math.max(1, costOfInputs(exampleItems(request), model).tokenSteps);
+  load: async ({ request, priority = 'interactive', tenant = '' }, model) => {
+    const { tokenSteps } = await costOfInputs(exampleItems(request), model);
+    const tokens = Math.max(1, tokenSteps);
     return { tokens, priority, tenant };
   },
   entry: ({ request }) => ({ examples: request.examples?.length }),

@@ -119,7 +119,10 @@ export async function runClassify(
   const answers = neighbours
     ? await byNeighbours(items, neighbours, top_k, { ...access, lender, signal })
     : await lender.use(model, (own) => (head ? byHead(head, own, work) : byOwnHead(own, work)));
-  const cost = costOfInputs(items, model, { features: head?.features, pixels: reading.pixels() });
+  const cost = await costOfInputs(items, model, {
+    features: head?.features,
+    pixels: reading.pixels(),
+  });
   return {
     id,
     model: servedBy(model),
