@@ -10,6 +10,7 @@ import type { Head } from '../../shared/api/heads.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import type { WorkerClassifyRequest } from '../../shared/api/worker.ts';
 import { assertHead, assertWidth, costOfInputs, itemsOf } from '../../shared/plan/classify.ts';
@@ -35,6 +36,27 @@ interface ClassifyWish extends Wish {
   readonly head: Head | undefined;
 }
 
+/** A head means something for the features of its model alone. @throws FailureError `head_mismatch` */
+function assertOwn(head: Head, model: Model): void {
+  assertWidth(head, model, pointerTo('head'));
+  if (head.model === model.id) return;
+  const detail =
+    `the head ${head.name} looks at features of ${head.model}, and those of ${model.id} mean something else; where ` +
+    'the two are exports of one checkpoint, put its file again with ?model=';
+  throw refusal('head_mismatch', detail, pointerTo('model'));
+}
+
+/** What a caller should know whose head was made for an earlier version of the model. */
+function withWarning({ head, model }: ClassifyWish, answer: ClassifyResponse): ClassifyResponse {
+  if (!head || head.model_digest === model.digest) return answer;
+  const warning = {
+    code: 'other_weights' as const,
+    detail: `the head ${head.name} was made for other weights or another export of ${model.id} than are loaded now`,
+    pointer: pointerTo('head'),
+  };
+  return { ...answer, warnings: [...(answer.warnings ?? []), warning] };
+}
+
 /** @throws FailureError for everything that is wrong with the request */
 async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.classify.request);
@@ -56,7 +78,7 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
     (await collectionModel(c, services, neighbours.name, pointerTo('neighbours', 'name')));
   const { model } = await chooseModel(c, services, nearest ?? parsed.model ?? head?.model);
   if (!neighbours) assertHead(parsed, model);
-  if (head) assertWidth(head, model, pointerTo('head'));
+  if (head) assertOwn(head, model);
   const inputs = await settleItems(itemsOf(parsed), model, services, files);
   const request = parsed.items
     ? { ...parsed, items: inputs.map((own) => ({ inputs: own })) }
@@ -115,4 +137,5 @@ export const classifyTask = (services: Services): Task<ClassifyWish, ClassifyRes
     files: wish.files,
   }),
   madeBy: ({ model }) => [model],
+  view: withWarning,
 });

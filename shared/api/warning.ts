@@ -6,6 +6,7 @@ export const WARNINGS = {
   unknown_words: "Words of an input are not in the model's vocabulary",
   clipped_values: 'Values of an input are larger than it can have, and count as its largest',
   unfamiliar_input: 'An input is far from what the model was trained on',
+  other_weights: 'A head was made for other weights of its model than are loaded now',
 } as const satisfies Record<string, string>;
 
 export type WarningCode = keyof typeof WARNINGS;

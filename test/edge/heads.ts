@@ -172,16 +172,29 @@ export function headTests(f: Fixture): void {
     assert.deepEqual(await pointersOf(huge), ['/examples/1/label']);
   });
 
-  test('a head that looks at other numbers than the model gives is refused', async () => {
+  test("a head that is not the model's own is refused, and one of other weights told of", async () => {
     const name = `wide-${run}`;
     const { model } = f.worker;
     const kept = await put(name, fileOf(3));
     assert.equal(kept.status, 200);
     f.worker.model = { ...model, width: width() + 1 };
     try {
-      const answer = await post('/v1/classify', { inputs: { caption: 'other' }, head: name });
-      const problem = await problemOf(answer, 'head_mismatch');
+      const wide = await post('/v1/classify', { inputs: { caption: 'other' }, head: name });
+      const problem = await problemOf(wide, 'head_mismatch');
       assert.equal(problem.errors?.[0]?.pointer, '/head');
+      // Another model of the same width has other features.
+      f.worker.model = { ...model, id: 'namesake' };
+      const body = { inputs: { caption: 'other' }, head: name, model: 'namesake' };
+      const foreign = await problemOf(await post('/v1/classify', body), 'head_mismatch');
+      assert.equal(foreign.errors?.[0]?.pointer, '/model');
+      // Other weights of the same name are told of.
+      f.worker.model = { ...model, digest: crypto.randomUUID() };
+      const answer = await post('/v1/classify', { inputs: { caption: 'other' }, head: name });
+      const { warnings = [] } = classifyResponseSchema.parse(await answer.json());
+      assert.deepEqual(
+        warnings.map(({ code, pointer }) => [code, pointer]),
+        [['other_weights', '/head']],
+      );
     } finally {
       f.worker.model = model;
     }
