@@ -8,8 +8,8 @@ import { warningsSchema } from './warning.ts';
 
 /** Items of a call at most. */
 export const MOST_ITEMS = 256;
-/** Numbers of all vectors of an answer at most. */
-export const MOST_NUMBERS = 2_000_000;
+/** Numbers of all vectors of an answer at most, by its format: 8 to 10 MB of text. */
+export const MOST_NUMBERS = { array: 400_000, base64: 1_500_000 } as const;
 
 const count = z.number().int();
 

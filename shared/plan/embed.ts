@@ -181,11 +181,13 @@ function numbersOf(planned: PlannedFeatures, kind: FeatureKind, width: number): 
 }
 
 /** @throws FailureError `too_large` for more numbers than an answer may have */
-function assertAnswerable(numbers: number, field: string): void {
-  if (numbers <= MOST_NUMBERS) return;
+function assertAnswerable(numbers: number, format: EmbedRequest['format'], field: string): void {
+  const most = MOST_NUMBERS[format];
+  if (numbers <= most) return;
+  const others = format === 'array' ? `, as base64 ${MOST_NUMBERS.base64}` : '';
   const detail =
-    `the vectors have ${numbers} numbers together, and an answer at most ${MOST_NUMBERS}; ask for fewer items, ` +
-    'or for means';
+    `the vectors have ${numbers} numbers together, and an answer at most ${most}${others}; ask for fewer ` +
+    'items, or for means';
   throw refusal('too_large', detail, pointerTo(field));
 }
 
@@ -225,6 +227,7 @@ export async function planEmbed(request: EmbedRequest, model: Model): Promise<Em
     const numbers = planned.map((own) => numbersOf(own, features, width));
     assertAnswerable(
       numbers.reduce((sum, own) => sum + own, 0),
+      request.format,
       'features',
     );
     return { kind: 'features', dimensions: width, features, items: planned };
@@ -234,7 +237,7 @@ export async function planEmbed(request: EmbedRequest, model: Model): Promise<Em
     const own = planPrediction(item, target ?? '', request, model);
     return { ...own, cost: predictionCost(own) };
   });
-  assertAnswerable(items.length * entry.dimensions, 'items');
+  assertAnswerable(items.length * entry.dimensions, request.format, 'items');
   return { kind: 'target', dimensions: entry.dimensions, entry, items: planned };
 }
 

@@ -170,6 +170,25 @@ function values(): Attack[] {
   ];
 }
 
+/** As many items as a call takes, each as much work as it may be. */
+function items(): Attack[] {
+  const many = (inputs: object, count = 256) => Array.from({ length: count }, () => ({ inputs }));
+  const embed = (body: object, count = 1): Attack['run'] =>
+    once(generate(body, '/v1/embed'), count);
+  const words = { caption: 'red box '.repeat(4) };
+  const most = { target: 'scene_global', steps: 16, samples: 16, guidance_scale: 2 };
+  const tokens = { rgb: { tokens: Array.from({ length: 256 }, (_, i) => i) } };
+  return [
+    { name: 'embed_items', run: embed({ items: many(words), ...most }, 4) },
+    { name: 'embed_wrong_items', run: embed({ items: many({ nothing: 'x' }), ...most }, 8) },
+    { name: 'embed_all_tokens', run: embed({ items: many(tokens, 6), features: 'tokens' }, 4) },
+    {
+      name: 'embed_all_tokens_base64',
+      run: embed({ items: many(tokens, 22), features: 'tokens', format: 'base64' }, 4),
+    },
+  ];
+}
+
 function connections(): Attack[] {
   const upload: Message = { path: '/v1/generate', body: Buffer.alloc(19_000_000, 0x20) };
   const internal: Message = { path: '/internal/generate', body: Buffer.alloc(60_000_000, 0x20) };
@@ -216,4 +235,5 @@ export const attacks = async (): Promise<Attack[]> => [
   ...connections(),
   ...(await pictures()),
   ...texts(),
+  ...items(),
 ];
