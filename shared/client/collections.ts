@@ -10,13 +10,21 @@ import type {
   Item,
   ItemsResponse,
 } from '../api/collections.ts';
+import type { ImportResponse, ImportType } from '../api/import.ts';
 import type { SearchRequestBody, SearchResponse } from '../api/search.ts';
-import type { Address, Call, CallOptions } from './call.ts';
+import type { Address, Call, CallOptions, Open } from './call.ts';
 
 export interface PageOptions extends CallOptions {
   readonly limit?: number;
   /** `next` of the page before. */
   readonly after?: string;
+}
+
+export interface ImportOptions extends CallOptions {
+  /** What the file is: lines of JSON when left out. */
+  readonly type?: Exclude<ImportType, 'multipart/form-data'>;
+  /** What the ids of an array begin with. */
+  readonly prefix?: string;
 }
 
 /** Every method throws as `Client.generate` does. */
@@ -44,11 +52,20 @@ export interface CollectionMethods {
   item(name: string, id: string, options?: CallOptions): Promise<Item>;
   /** `DELETE /v1/collections/{name}/items/{id}` */
   deleteItem(name: string, id: string, options?: CallOptions): Promise<Deleted>;
+  /**
+   * `POST /v1/collections/{name}/import`
+   * @param file of the type that the options name, or a form with the files `ids` and `vectors`
+   */
+  importItems(
+    name: string,
+    file: Blob | FormData,
+    options?: ImportOptions,
+  ): Promise<ImportResponse>;
   /** `POST /v1/collections/{name}/search` */
   search(name: string, request: SearchRequestBody, options?: CallOptions): Promise<SearchResponse>;
 }
 
-export function collectionMethods(call: Call): CollectionMethods {
+export function collectionMethods(call: Call, open: Open): CollectionMethods {
   const at = ({ method, path }: Address, steps: Readonly<Record<string, string>>): Address => ({
     method,
     path: fillPath(path, steps),
@@ -70,6 +87,13 @@ export function collectionMethods(call: Call): CollectionMethods {
     items: (name, options) => call(page(at(A.items, { name }), options), options),
     item: (name, id, options) => call(at(A.item, { name, id }), options),
     deleteItem: (name, id, options) => call(at(A.deleteItem, { name, id }), options),
+    async importItems(name, file, { type = 'application/x-ndjson', prefix, signal } = {}) {
+      const { method, path } = at(A.importItems, { name });
+      const query = prefix === undefined ? '' : `?${new URLSearchParams({ prefix })}`;
+      const headers = file instanceof FormData ? {} : { 'content-type': type };
+      const options = { headers, body: file, ...(signal && { signal }) };
+      return (await (await open({ method, path: path + query }, options)).json()) as ImportResponse;
+    },
     search: (name, request, options) => call(at(A.search, { name }), options, request),
   };
 }

@@ -108,13 +108,15 @@ export function createClient(options: ClientOptions): Client {
 
   const open: Open = async ({ method, path }, { signal, headers, body } = {}) => {
     // A file goes as it is.
-    const isFile = body instanceof Blob || body instanceof ArrayBuffer;
+    const isForm = body instanceof FormData;
+    const isFile = isForm || body instanceof Blob || body instanceof ArrayBuffer;
     const type = isFile ? 'application/octet-stream' : 'application/json';
     const response = await send(baseUrl + path, {
       ...(method !== 'GET' && { method }),
       headers: {
         accept: 'application/json',
-        ...(body !== undefined && { 'content-type': type }),
+        // The type of a form has its boundary, which `fetch` chooses.
+        ...(body !== undefined && !isForm && { 'content-type': type }),
         ...headers,
       },
       ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
@@ -162,7 +164,7 @@ export function createClient(options: ClientOptions): Client {
       call({ method: 'GET', path: fillPath(ADDRESSES.tokens.path, { ref }) }, options),
     models: (options) => call(ADDRESSES.models, options),
     modalities: (options) => call(ADDRESSES.modalities, options),
-    ...collectionMethods(call),
+    ...collectionMethods(call, open),
     ...headMethods(call, compute),
     jobs: jobMethods(call, open),
   };

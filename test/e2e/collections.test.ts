@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { ImportResponse } from '../../shared/api/import.ts';
 import { type Client, createClient, ProblemError } from '../../shared/client/index.ts';
+import { writeNpy } from '../../worker/values/npy.ts';
 import { killWriters } from '../bench/retrieve/kills.ts';
 import { exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
 import { type Product, startProduct } from '../support/product.ts';
@@ -159,17 +159,8 @@ test('a file is imported line by line, with inputs, vectors and errors', { skip 
     { id: 'wrong', vector: [1, 2] },
     { id: 'said', inputs: { caption: 'a green cone' }, metadata: { number: 9 } },
   ];
-  const send = async (path: string, type: string, body: BodyInit) => {
-    const answer = await fetch(`${product.url}/v1/collections/${path}/import`, {
-      method: 'POST',
-      headers: { 'content-type': type },
-      body,
-    });
-    assert.equal(answer.status, 200, await answer.clone().text());
-    return (await answer.json()) as ImportResponse;
-  };
   const text = lines.map((line) => JSON.stringify(line)).join('\n');
-  const report = await send('scenes', 'application/x-ndjson', text);
+  const report = await client.importItems('scenes', new Blob([text]));
   assert.deepEqual([report.items, report.failed], [2, 2]);
   assert.deepEqual(
     report.errors.map(({ line, pointer }) => [line, pointer]),
@@ -182,6 +173,26 @@ test('a file is imported line by line, with inputs, vectors and errors', { skip 
   const [nearest] = (await client.search('scenes', { item: 'imported', k: 2 })).results;
   assert.ok(nearest && nearest.score > 0.999);
 
+  await client.createCollection({ name: 'arrays', embedding: { kind: 'vector', dimensions: 2 } });
+  const array = new Blob([new Uint8Array(writeNpy(new Float32Array([1, 2, 3, 4, 0, 0]), [3, 2]))]);
+  const rows = await client.importItems('arrays', array, {
+    type: 'application/x-npy',
+    prefix: 'r',
+  });
+  assert.deepEqual(
+    [rows.items, rows.errors[0]?.line, rows.errors[0]?.code],
+    [2, 3, 'invalid_vector'],
+  );
+  const form = new FormData();
+  form.append('ids', new Blob(['x\ny\nz\n']), 'ids.txt');
+  form.append('vectors', array, 'vectors.npy');
+  assert.equal((await client.importItems('arrays', form)).items, 2);
+  const { items } = await client.items('arrays');
+  assert.deepEqual(
+    items.map(({ id }) => id),
+    ['r0', 'r1', 'x', 'y'],
+  );
+
   await client.createCollection({
     name: 'parquet',
     embedding: { kind: 'vector', dimensions: 3 },
@@ -189,7 +200,9 @@ test('a file is imported line by line, with inputs, vectors and errors', { skip 
   });
   const file = await readFile(join(REPOSITORY, 'test/cases/parquet/zstd.parquet'));
   for (const _ of [1, 2]) {
-    const own = await send('parquet', 'application/vnd.apache.parquet', new Uint8Array(file));
+    const own = await client.importItems('parquet', new Blob([new Uint8Array(file)]), {
+      type: 'application/vnd.apache.parquet',
+    });
     assert.deepEqual(own, { items: 2500, failed: 0, errors: [] });
     assert.equal((await client.collection('parquet')).count, 2500);
   }

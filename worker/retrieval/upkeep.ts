@@ -32,6 +32,8 @@ const IDLE_MILLISECONDS = 5_000;
 /** Versions are kept for readers that began with them. */
 const KEEP_MILLISECONDS = 10 * 60_000;
 const TRIES = 5;
+/** What a stopping worker waits for work that is under way. */
+const LEAVE_MILLISECONDS = 2_000;
 
 export type Need = 'index' | 'optimize' | undefined;
 
@@ -132,7 +134,7 @@ export interface Upkeep {
   isBuilding(uid: string): boolean;
   /** Resolves when nothing is left to do for any collection. */
   settled(): Promise<void>;
-  /** Begins nothing more, and waits for what is under way. */
+  /** Begins nothing more, and waits a moment for what is under way. */
   close(): Promise<void>;
 }
 
@@ -222,7 +224,8 @@ export function createUpkeep(tables: Tables, log: Log): Upkeep {
     },
     async close() {
       closed.abort(new Error('the worker is stopping'));
-      await Promise.allSettled([...looking]);
+      // LanceDB cannot be told to stop; what it has not committed is as if it had not begun.
+      await Promise.race([Promise.allSettled([...looking]), sleep(LEAVE_MILLISECONDS)]);
     },
   };
 }
