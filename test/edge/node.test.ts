@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { parseConfig, redacted } from '../../edge/config.ts';
 import { startEdge } from '../../edge/node.ts';
 import { generateResponseSchema } from '../../shared/api/generate.ts';
+import { createDiskStore } from '../../shared/store/disk.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { problemOf } from './errors.ts';
 import { type Edge, edgeSuite } from './suite.ts';
@@ -30,6 +31,7 @@ edgeSuite({
   start,
   tellsLeaving: true,
   store: async () => ({ FOURM_STORE: 'disk', FOURM_STORE_DIR: folder }),
+  shared: async () => createDiskStore(folder),
 });
 
 test('results outlive the process', async () => {

@@ -1,6 +1,7 @@
 /** What the edge does on every platform: run by `node.test.ts` and, in real workerd, `workerd.test.ts`. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import type { Store } from '../../shared/store/store.ts';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
 import { bodyTests } from './bodies.ts';
@@ -11,6 +12,7 @@ import { embeddingsTests } from './embeddings.ts';
 import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { headTests } from './heads.ts';
+import { jobTests, startJobs } from './jobs.ts';
 import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
 import { tokenTests } from './tokens.ts';
@@ -29,26 +31,33 @@ export interface Platform {
   readonly tellsLeaving: boolean;
   /** Environment of the store that this run is about. */
   readonly store: () => Promise<Record<string, string>>;
+  /** The same store, for the worker; absent where it is the edge's alone. */
+  readonly shared?: (() => Promise<Store>) | undefined;
 }
 
 /** Filled in before the first test runs. */
 export interface Fixture {
   readonly worker: FakeWorker;
   readonly url: string;
+  /** What edge and worker share. */
+  readonly shared: Store | undefined;
 }
 
 export const MAX_BODY = 200_000;
 /** Time of a body; its rate counts after a twelfth of it. */
 export const BODY_SECONDS = 4;
 
-export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform): void {
+export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Platform): void {
   describe(`edge on ${name}`, { skip: skip ?? false }, () => {
     let worker: FakeWorker | undefined;
     let edge: Edge | undefined;
+    let place: Store | undefined;
     before(async () => {
       worker = await startFakeWorker();
       // A digest of this run's own, so that no result of an earlier run is found.
       worker.model = { ...worker.model, digest: crypto.randomUUID() };
+      place = await shared?.();
+      if (place) startJobs(worker, place);
       const gone = await startFakeWorker();
       await gone.close();
       edge = await start({
@@ -64,6 +73,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     });
     after(async () => {
       await edge?.close();
+      await worker?.consumer?.stop();
       await worker?.close();
     });
     const fixture: Fixture = {
@@ -72,6 +82,9 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
       },
       get url() {
         return edge!.url;
+      },
+      get shared() {
+        return place;
       },
     };
     const check = checkRoutes(() => edge?.url);
@@ -87,6 +100,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store }: Platform):
     cachingTests(fixture);
     embedTests(fixture, tellsLeaving);
     embeddingsTests(fixture);
+    jobTests(fixture, shared !== undefined);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { createS3Store } from '../../shared/store/s3.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { s3Missing, s3Settings } from '../support/s3.ts';
 import { startWorkerd } from '../support/workerd.ts';
@@ -29,6 +30,7 @@ edgeSuite({
   // The proxy of `wrangler dev` does not pass on that a connection has closed.
   tellsLeaving: false,
   store: async () => (noServer === undefined ? await s3Environment() : { FOURM_STORE: 'memory' }),
+  shared: noServer === undefined ? async () => createS3Store(await s3Settings()) : undefined,
 });
 
 test('workerd: a wrong S3 secret stops readiness, but not work', {

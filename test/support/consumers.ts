@@ -53,13 +53,23 @@ export interface ConsumerWish {
   readonly worker?: string;
   readonly slots?: number;
   readonly times?: Times;
-  readonly models?: readonly Model[];
+  readonly models?: () => readonly Model[];
+  /** What is answered; nothing in particular when left out. */
+  readonly result?: (asked: Asked) => object;
   readonly now?: () => number;
 }
 
 export function consumerOver(
   store: Store,
-  { run, worker = 'w1', slots = 4, times = FAST, models = [MODEL], now = Date.now }: ConsumerWish,
+  {
+    run,
+    worker = 'w1',
+    slots = 4,
+    times = FAST,
+    models = () => [MODEL],
+    result = ({ id }) => fakeResult(id),
+    now = Date.now,
+  }: ConsumerWish,
 ): Consumer {
   return createConsumer({
     jobs: createJobStore(store),
@@ -75,9 +85,9 @@ export function consumerOver(
         if (error instanceof FailureError) return { ok: false, failure: error.failure };
         throw error;
       }
-      return { ok: true, value: fakeResult(asked.id) as never };
+      return { ok: true, value: result(asked) as never };
     },
-    models: () => models,
+    models,
     log: () => {},
     worker,
     slots,

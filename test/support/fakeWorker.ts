@@ -23,6 +23,8 @@ import {
   workerGenerateRequestSchema,
   workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
+import type { Consumer } from '../../worker/consumer/consumer.ts';
+import { answerJobs } from '../../worker/http/jobs.ts';
 import { answersOf, type HeadWork } from './fakeHeads.ts';
 import { embedded, FAKE_DIMENSIONS } from './fakeVectors.ts';
 
@@ -113,6 +115,8 @@ export interface FakeWorker {
   /** Takes requests and answers none. */
   isSilent: boolean;
   model: Model;
+  /** Does jobs, where the test gives one; otherwise the worker has no store. */
+  consumer: Consumer | undefined;
   close(): Promise<void>;
 }
 
@@ -136,7 +140,7 @@ const servedBy = ({ id, digest, licence, precision }: Model) => ({
   precision,
 });
 
-function resultOf(asked: WorkerGenerateRequest, model: Model): WorkerGenerateResponse {
+export function resultOf(asked: WorkerGenerateRequest, model: Model): WorkerGenerateResponse {
   const { request, reused = [] } = workerGenerateRequestSchema.parse(asked);
   return {
     id: asked.id,
@@ -258,6 +262,12 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       if (failure) return json(response, PROBLEMS[failure.code].status, failure);
       return json(response, 200, fake.collectionAnswer);
     }
+    if (path === WORKER_ADDRESSES.jobs.path) {
+      const gone = new AbortController();
+      response.once('close', () => gone.abort());
+      const bytes = new TextEncoder().encode(body);
+      return await answerJobs(fake.consumer, response, bytes, gone.signal);
+    }
     json(response, 404, { code: 'not_found', detail: path });
   }
 
@@ -284,6 +294,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     isReady: true,
     isSilent: false,
     model: MODEL,
+    consumer: undefined,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

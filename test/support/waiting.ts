@@ -15,9 +15,12 @@ export function closedGate(f: { readonly worker: FakeWorker }): () => void {
 }
 
 /** Waits for a condition, ten seconds at most. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
-    if (condition()) return;
+    if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   assert.fail(`it never came to this: ${what}`);
