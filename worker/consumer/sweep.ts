@@ -8,7 +8,7 @@ import type { ConsumerServices } from './services.ts';
 const ORPHAN_MILLISECONDS = 600_000;
 
 /**
- * @param found called for each job that waits or was lost
+ * @param found called for each job that waits or was lost, the oldest first
  * @throws what the store throws
  */
 export async function sweepJobs(
@@ -16,7 +16,10 @@ export async function sweepJobs(
   found: (name: JobName) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const name of jobs.open()) {
+  const names: JobName[] = [];
+  for await (const name of jobs.open()) names.push(name);
+  // Ids name the newest job first, and the oldest has waited longest.
+  for (const name of names.reverse()) {
     if (signal.aborted) return;
     const job = await jobs.read(name);
     if (job && !isFinal(job)) await found(name);
