@@ -11,7 +11,7 @@ import {
   workerCollectionRequestSchema,
 } from '../../shared/api/collectionWork.ts';
 import type { Output } from '../../shared/api/generate.ts';
-import type { Modality, Model } from '../../shared/api/models.ts';
+import type { Model } from '../../shared/api/models.ts';
 import { type Failure, FailureError, PROBLEMS } from '../../shared/api/problem.ts';
 import { isSignedBody, verifyInternal } from '../../shared/api/signing.ts';
 import {
@@ -26,7 +26,10 @@ import {
 import type { Consumer } from '../../worker/consumer/consumer.ts';
 import { answerJobs } from '../../worker/http/jobs.ts';
 import { answersOf, type HeadWork } from './fakeHeads.ts';
-import { embedded, FAKE_DIMENSIONS } from './fakeVectors.ts';
+import { MODEL } from './fakeModel.ts';
+import { embedded } from './fakeVectors.ts';
+
+export { MODEL } from './fakeModel.ts';
 
 export const SECRET = 'a-secret-of-tests';
 /** A PNG of one red pixel. */
@@ -37,58 +40,6 @@ export const PNG = Buffer.from(
 export const PNG_URL = `data:image/png;base64,${PNG.toString('base64')}`;
 /** Stands for npy bytes. */
 export const NPY = Buffer.from('\x93NUMPY', 'latin1');
-
-const picture = (name: string, input: boolean, output: boolean): Modality => ({
-  name,
-  modalities: output ? [`tok_${name}@64`, ...(input ? [`${name}@64`] : [])] : [`${name}@64`],
-  type: 'img',
-  presentation: name === 'rgb' ? 'rgb' : 'depth',
-  input,
-  output,
-  vocabulary: 64,
-  tokens: 16,
-  input_size: 64,
-  accepts: ['image', 'tokens'],
-});
-
-export const MODEL: Model = {
-  id: 'fake',
-  digest: 'd'.repeat(64),
-  licence: 'Apache-2.0',
-  precision: 'fp32',
-  parameters: 1_000_000,
-  width: FAKE_DIMENSIONS,
-  modalities: [
-    picture('rgb', true, true),
-    picture('depth', false, true),
-    picture('photo', true, false),
-    {
-      name: 'caption',
-      modalities: ['caption'],
-      type: 'seq',
-      presentation: 'text',
-      input: true,
-      output: true,
-      vocabulary: 100,
-      tokens: 32,
-      input_size: null,
-      accepts: ['text', 'tokens'],
-    },
-    {
-      name: 'scene_global',
-      modalities: ['tok_scene_global'],
-      type: 'img',
-      presentation: 'vector',
-      input: false,
-      output: true,
-      vocabulary: 64,
-      tokens: 4,
-      input_size: 64,
-      dimensions: FAKE_DIMENSIONS,
-      accepts: [],
-    },
-  ],
-};
 
 export interface FakeWorker {
   readonly url: string;
