@@ -129,6 +129,30 @@ test('a store that cannot be used stops readiness, but not work', async () => {
   await worker.close();
 });
 
+test('jobs: none where the workers do not have the store, and nothing is left to be done', async () => {
+  const worker = await startFakeWorker();
+  const kept = join(folder, 'unshared');
+  const edge = await start({
+    FOURM_WORKERS: worker.url,
+    FOURM_WORKER_SECRET: SECRET,
+    FOURM_STORE: 'disk',
+    FOURM_STORE_DIR: kept,
+  });
+  const ask = (): Promise<Response> =>
+    fetch(`${edge.url}/v1/generate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', prefer: 'respond-async' },
+      body,
+    });
+  await problemOf(await ask(), 'no_jobs');
+  const { keys } = await createDiskStore(kept).list('job-inputs/');
+  assert.deepEqual(keys, []);
+  // A worker that is away may have it: the job waits for it in the store.
+  await worker.close();
+  assert.equal((await ask()).status, 202);
+  await edge.close();
+});
+
 test('configuration: defaults, refusals by name, secrets never printed', async () => {
   const config = parseConfig({
     FOURM_WORKER_SECRET: 'hush-hush',
