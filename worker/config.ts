@@ -65,7 +65,7 @@ export const workerConfigSchema = z.object({
   FOURM_MODELS_POLL_SECONDS: whole(5, 0, 3600),
   /** Requests worked on at the same time. */
   FOURM_SLOTS: whole(32, 1, 1024),
-  /** Jobs worked on at the same time, within these; half of them when left out. */
+  /** Jobs worked on at the same time, of each priority and within these; half of them when left out. */
   FOURM_JOB_SLOTS: z.coerce.number().int().min(1).max(1024).optional(),
   /** Tokens of the work that is taken on: that its passes read or predict. More is refused at once. */
   FOURM_QUEUE_TOKENS: whole(1_000_000, 1, 1_000_000_000),

@@ -74,7 +74,10 @@ export function consumerOver(
   return createConsumer({
     jobs: createJobStore(store),
     outcomes: createOutcomes(store, () => {}),
-    queue: createInProcessQueue({ visibilitySeconds: 30 }),
+    queues: {
+      interactive: createInProcessQueue({ visibilitySeconds: 30 }),
+      batch: createInProcessQueue({ visibilitySeconds: 30 }),
+    },
     async run({ request }, options) {
       const asked = request as unknown as Asked;
       try {

@@ -122,6 +122,24 @@ test('equal jobs are one computation, and each has its progress', async () => {
   assert.equal(runs, 1);
 });
 
+test('a job that somebody waits for is not behind those that nobody does', async () => {
+  const { store, jobs, status } = setUp();
+  const run: FakeRun = async (request, options, worker) =>
+    await (request.priority === 'batch' ? endless : works)(request, options, worker);
+  const consumer = consumerOver(store, { run, slots: 1 });
+  const batch = await submitJob(jobs, 'x');
+  const waited = await submitJob(jobs, 'y', { priority: 'interactive' });
+  await using([consumer], async () => {
+    await consumer.take(batch);
+    await status(batch, 'processing');
+    await consumer.take(waited);
+    await status(waited, 'succeeded');
+    const canceled = cancel(await status(batch, 'processing'), 1);
+    assert.ok(canceled && (await jobs.write(canceled)));
+    consumer.cancel(batch);
+  });
+});
+
 test('a job that was canceled stops, told at once or found by the next sign of life', async () => {
   const { store, jobs, status, cleared } = setUp();
   const consumer = consumerOver(store, { run: endless });

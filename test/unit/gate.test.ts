@@ -67,6 +67,18 @@ test('work is counted by its tokens, and one request counts for half of all at m
   assert.equal(gate.tokens(), 70);
 });
 
+test('work that nobody waits for finds half of the room, so that direct callers find the rest', async () => {
+  const gate = createGate(8, 100);
+  const batch = { tokens: 40, priority: 'batch', tenant: '' } as const;
+  const leave = await gate.enter(never, batch);
+  await assert.rejects(gate.enter(never, batch), /overloaded/);
+  const direct = await gate.enter(never, { ...batch, priority: 'interactive' });
+  assert.equal(gate.tokens(), 80);
+  leave();
+  direct();
+  (await gate.enter(never, batch))();
+});
+
 test('a slot goes to the more urgent, and to tenants in turn', async () => {
   const gate = createGate(1, 1000);
   const order: string[] = [];

@@ -1,12 +1,13 @@
 /**
- * The consumer of jobs: it keeps as many of them at work as it has slots, takes each from the queue when there is
- * room for it, and finds again what the queue has lost.
+ * The consumer of jobs: it keeps as many of them at work as it has slots, takes each from its queue when there is
+ * room for it, and finds again what the queues have lost. Jobs that somebody waits for have a queue and slots of their
+ * own, so that those that nobody waits for are never before them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
 import type { WorkerJobsAnswer } from '../../shared/api/jobWork.ts';
-import { isFinal, type JobName } from '../../shared/jobs/job.ts';
-import type { Received } from '../../shared/queue/queue.ts';
+import { isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
+import type { Queue, Received } from '../../shared/queue/queue.ts';
 import { describeError } from '../log.ts';
 import type { EventLog, LoggedProgress } from './eventLog.ts';
 import { startRun } from './jobRun.ts';
@@ -31,6 +32,15 @@ export interface Consumer {
   stop(): Promise<void>;
 }
 
+/** Jobs of one priority. */
+interface Lane {
+  readonly queue: Queue;
+  /** Of its slots, those that are taken. */
+  busy: number;
+  /** Called when one is free again. */
+  freed: () => void;
+}
+
 /** Runs whose progress can still be read after their end. */
 const REMEMBERED = 32;
 const WAIT_SECONDS = 20;
@@ -43,14 +53,17 @@ const parseName = (body: string): JobName => nameSchema.parse(JSON.parse(body));
 export const messageOf = ({ tenant, id }: JobName): string => JSON.stringify({ tenant, id });
 
 export function createConsumer(services: ConsumerServices & { readonly slots: number }): Consumer {
-  const { jobs, queue, log, times, slots } = services;
+  const { jobs, log, times, slots } = services;
+  const lane = (queue: Queue): Lane => ({ queue, busy: 0, freed: () => {} });
+  const lanes = {
+    interactive: lane(services.queues.interactive),
+    batch: lane(services.queues.batch),
+  };
   const active: ActiveRuns = new Map();
   /** Jobs by name -> the progress of the run that is theirs, the newest last. */
   const logs = new Map<string, EventLog>();
   const handled = new Set<Promise<void>>();
   const stopping = new AbortController();
-  let busy = 0;
-  let freed = (): void => {};
 
   function remember(name: JobName, events: EventLog): void {
     const key = messageOf(name);
@@ -66,7 +79,11 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     log({ event: 'error', message, error: describeError(error) });
 
   /** @param leave gives the slot to another while this one waits for an equal job */
-  async function deliver({ body, receipt }: Received, leave: () => void): Promise<void> {
+  async function deliver(
+    queue: Queue,
+    { body, receipt }: Received,
+    leave: () => void,
+  ): Promise<void> {
     const name = parseName(body);
     const verdict = await judge(services, active, name);
     switch (verdict.do) {
@@ -94,11 +111,11 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
         return await queue.hide(receipt, 0);
       }
       case 'run':
-        return await run(verdict.job, receipt);
+        return await run(queue, verdict.job, receipt);
     }
   }
 
-  async function run(job: Parameters<typeof startRun>[1], receipt: string): Promise<void> {
+  async function run(queue: Queue, job: JobDocument, receipt: string): Promise<void> {
     const started = startRun(services, job);
     active.set(job.result.id, started);
     remember(job, started.events);
@@ -114,14 +131,15 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     }
   }
 
-  async function handle(message: Received): Promise<void> {
+  async function handle(own: Lane, message: Received): Promise<void> {
+    const { queue } = own;
     let holdsSlot = true;
-    busy++;
+    own.busy++;
     const leave = (): void => {
       if (!holdsSlot) return;
       holdsSlot = false;
-      busy--;
-      freed();
+      own.busy--;
+      own.freed();
     };
     const { visibilitySeconds } = queue;
     const extend = setInterval(
@@ -133,7 +151,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       (visibilitySeconds * 1000) / 3,
     );
     try {
-      await deliver(message, leave);
+      await deliver(queue, message, leave);
     } catch (error) {
       trouble(`the job ${message.body} could not be handled`, error);
       await queue.hide(message.receipt, times.backoffSeconds).catch(() => undefined);
@@ -143,19 +161,23 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     }
   }
 
-  async function loop(): Promise<void> {
+  async function loop(own: Lane): Promise<void> {
     const { signal } = stopping;
     while (!signal.aborted) {
-      if (busy >= slots) {
+      if (own.busy >= slots) {
         await new Promise<void>((resolve) => {
-          freed = resolve;
+          own.freed = resolve;
         });
         continue;
       }
       try {
-        const most = slots - busy;
-        for (const message of await queue.receive({ most, waitSeconds: WAIT_SECONDS, signal })) {
-          const handling = handle(message).finally(() => handled.delete(handling));
+        const most = slots - own.busy;
+        for (const message of await own.queue.receive({
+          most,
+          waitSeconds: WAIT_SECONDS,
+          signal,
+        })) {
+          const handling = handle(own, message).finally(() => handled.delete(handling));
           handled.add(handling);
         }
       } catch (error) {
@@ -165,10 +187,12 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     }
   }
 
+  const send = (job: JobDocument): Promise<void> => lanes[job.priority].queue.send(messageOf(job));
+
   async function sweep(): Promise<void> {
     const { signal } = stopping;
     while (!signal.aborted) {
-      await sweepJobs(services, (name) => queue.send(messageOf(name)), signal).catch((error) =>
+      await sweepJobs(services, (job) => send(job), signal).catch((error) =>
         trouble('jobs cannot be looked for', error),
       );
       await sleep(times.sweepMilliseconds, undefined, { signal, ref: false }).catch(
@@ -180,7 +204,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
   let looping: Promise<unknown> = Promise.resolve();
   return {
     start() {
-      looping = Promise.all([loop(), sweep()]);
+      looping = Promise.all([loop(lanes.interactive), loop(lanes.batch), sweep()]);
     },
     async take(name) {
       const job = await jobs.read(name);
@@ -191,7 +215,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       // An equal one runs: its progress is this one's, whenever its turn comes.
       const run = active.get(job.result.id);
       if (run) remember(name, run.events);
-      if (!isFinal(job)) await queue.send(messageOf(name));
+      if (!isFinal(job)) await send(job);
       return { known: true };
     },
     cancel({ tenant, id }) {
@@ -203,7 +227,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     events: (name, after, signal) => logs.get(messageOf(name))?.read(after, signal),
     async stop() {
       stopping.abort();
-      freed();
+      for (const { freed } of Object.values(lanes)) freed();
       await looping;
       await Promise.all(handled);
     },

@@ -14,7 +14,7 @@ const VISIBILITY_SECONDS = 30;
 export interface ConsumerOptions {
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
-  /** Jobs at work at the same time. */
+  /** Jobs of a priority at work at the same time. */
   readonly slots: number;
 }
 
@@ -28,7 +28,10 @@ export function openConsumer(
   return createConsumer({
     jobs: createJobStore(store),
     outcomes: createOutcomes(store, (message) => log({ event: 'store', message })),
-    queue: createInProcessQueue({ visibilitySeconds: VISIBILITY_SECONDS }),
+    queues: {
+      interactive: createInProcessQueue({ visibilitySeconds: VISIBILITY_SECONDS }),
+      batch: createInProcessQueue({ visibilitySeconds: VISIBILITY_SECONDS }),
+    },
     run: (job, options) => runJob(services, job, options),
     models: () => registry.descriptions(),
     now: Date.now,

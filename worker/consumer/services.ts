@@ -28,7 +28,8 @@ export const TIMES: Times = {
 };
 
 export interface ConsumerServices extends WorkServices {
-  readonly queue: Queue;
+  /** Jobs that somebody waits for, and those that nobody does. */
+  readonly queues: { readonly interactive: Queue; readonly batch: Queue };
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly times: Times;

@@ -1,7 +1,7 @@
 /** Finds jobs that have not ended, whatever became of the queue and of the workers that had them. */
 
 import { timeOfJobId } from '../../shared/api/jobId.ts';
-import { isFinal, type JobName } from '../../shared/jobs/job.ts';
+import { isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import type { ConsumerServices } from './services.ts';
 
 /** What was written of a job whose edge ended before it wrote the job itself is removed after this time. */
@@ -13,7 +13,7 @@ const ORPHAN_MILLISECONDS = 600_000;
  */
 export async function sweepJobs(
   { jobs, now }: Pick<ConsumerServices, 'jobs' | 'now'>,
-  found: (name: JobName) => Promise<void>,
+  found: (job: JobDocument) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const names: JobName[] = [];
@@ -22,7 +22,7 @@ export async function sweepJobs(
   for (const name of names.reverse()) {
     if (signal.aborted) return;
     const job = await jobs.read(name);
-    if (job && !isFinal(job)) await found(name);
+    if (job && !isFinal(job)) await found(job);
     else if (job || now() - timeOfJobId(name.id) > ORPHAN_MILLISECONDS) await jobs.clear(name);
   }
 }
