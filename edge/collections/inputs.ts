@@ -4,10 +4,11 @@ import { failureAt, together } from '../../shared/api/failures.ts';
 import type { InputValue } from '../../shared/api/inputs.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
-import { planInputs } from '../../shared/plan/plan.ts';
+import type { VectorUsage } from '../../shared/api/vectorUsage.ts';
+import { costOfItem, type EmbedCost, sumOfCosts } from '../../shared/plan/embed.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import type { Files } from '../body/files.ts';
-import { normaliseInputs } from '../inputs.ts';
+import { normaliseInputs, pixelsOf } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -22,6 +23,8 @@ export interface Holder {
 
 interface Ready<T> {
   readonly holders: T[];
+  /** What it costs to make their vectors. */
+  readonly cost: EmbedCost;
   /** The model that makes vectors of them; undefined where nothing has inputs. */
   readonly model: string | undefined;
 }
@@ -40,7 +43,7 @@ export async function readyInputs<T extends Holder>(
   files: Files,
 ): Promise<Ready<T>> {
   const first = holders.findIndex(({ inputs }) => inputs);
-  if (first < 0) return { holders: [...holders], model: undefined };
+  if (first < 0) return { holders: [...holders], cost: sumOfCosts([]), model: undefined };
   const { embedding } = await askCollections(c, services, { do: 'get', name }, collectionSchema);
   if (embedding.model === undefined) {
     const detail = `the collection ${name} takes ready vectors alone, since it has no model`;
@@ -53,10 +56,16 @@ export async function readyInputs<T extends Holder>(
       'cannot be compared';
     throw refusal('model_not_loaded', detail);
   }
+  const { target, steps, samples, guidance_scale } = embedding;
+  const costs: EmbedCost[] = [];
+  let pixels = 0;
   const ready = async (given: Inputs): Promise<Record<string, InputValue>> => {
-    const inputs = await resolveInputs(given, model, services.tokens);
-    planInputs({ inputs }, model);
-    return normaliseInputs(inputs, model, files);
+    const resolved = await resolveInputs(given, model, services.tokens);
+    const settings = { target, steps, samples, guidance_scale };
+    costs.push(costOfItem({ inputs: resolved, at: '' }, settings, model));
+    const inputs = normaliseInputs(resolved, model, files);
+    pixels += pixelsOf(inputs, files);
+    return inputs;
   };
   const outcomes = await Promise.allSettled(
     holders.map(async (holder, index): Promise<T> => {
@@ -72,6 +81,14 @@ export async function readyInputs<T extends Holder>(
   if (errors.length > 0) throw together(errors);
   return {
     holders: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
+    cost: sumOfCosts(costs, pixels),
     model: model.id,
   };
 }
+
+/** What an answer says of the cost. */
+export const usageOf = ({ encoderPasses, decoderPasses, units }: EmbedCost): VectorUsage => ({
+  encoder_passes: encoderPasses,
+  decoder_passes: decoderPasses,
+  units,
+});

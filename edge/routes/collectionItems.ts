@@ -1,17 +1,18 @@
 /** `/v1/collections/{name}/items`: added, listed, looked at, deleted. */
 import {
+  type AddItemsResponse,
   addItemsRequestSchema,
-  addItemsResponseSchema,
   deletedSchema,
   itemSchema,
   itemsResponseSchema,
+  keptItemsSchema,
 } from '../../shared/api/collections.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, itemIdOf, nameOf, pageOf } from '../collections/ask.ts';
-import { readyInputs } from '../collections/inputs.ts';
+import { readyInputs, usageOf } from '../collections/inputs.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
@@ -19,12 +20,18 @@ export function createItemRoutes(services: Services) {
   async function add(c: EdgeContext): Promise<Response> {
     const name = nameOf(c);
     const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.addItems.request);
-    const { items } = parseBody(addItemsRequestSchema, value);
+    const { items, dry_run } = parseBody(addItemsRequestSchema, value);
     const at = (index: number): string => pointerTo('items', index);
-    const { holders, model } = await readyInputs(c, services, name, items, at, files);
+    const { holders, model, cost } = await readyInputs(c, services, name, items, at, files);
+    const usage = usageOf(cost);
+    if (dry_run) {
+      const { exact } = cost;
+      return c.json({ dry_run, items: 0, usage, exact } satisfies AddItemsResponse);
+    }
     const operation = { do: 'add', name, items: holders } as const;
     const options = { files, model };
-    return c.json(await askCollections(c, services, operation, addItemsResponseSchema, options));
+    const kept = await askCollections(c, services, operation, keptItemsSchema, options);
+    return c.json({ ...kept, usage } satisfies AddItemsResponse);
   }
 
   return {

@@ -3,14 +3,15 @@ import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import {
+  foundSchema,
   type SearchRequest,
+  type SearchResponse,
   searchRequestSchema,
-  searchResponseSchema,
 } from '../../shared/api/search.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, nameOf } from '../collections/ask.ts';
-import { readyInputs } from '../collections/inputs.ts';
+import { readyInputs, usageOf } from '../collections/inputs.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 
@@ -20,21 +21,25 @@ export function createSearchRoute(services: Services) {
     const { mix } = request;
     if (mix) {
       const at = (index: number): string => pointerTo('mix', index);
-      const { holders, model } = await readyInputs(c, services, name, mix, at, files);
-      return { request: { ...request, mix: holders }, model };
+      const { holders, ...rest } = await readyInputs(c, services, name, mix, at, files);
+      return { request: { ...request, mix: holders }, ...rest };
     }
-    const { holders, model } = await readyInputs(c, services, name, [request], () => '', files);
-    return { request: holders[0] ?? request, model };
+    const { holders, ...rest } = await readyInputs(c, services, name, [request], () => '', files);
+    return { request: holders[0] ?? request, ...rest };
   }
 
   return async (c: EdgeContext): Promise<Response> => {
     const name = nameOf(c);
     const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.search.request);
     const parsed = parseBody(searchRequestSchema, value);
-    const { request, model } = await ready(c, name, parsed, files);
+    const { request, model, cost } = await ready(c, name, parsed, files);
+    const usage = usageOf(cost);
+    if (request.dry_run) {
+      const { exact } = cost;
+      return c.json({ dry_run: true, results: [], usage, exact } satisfies SearchResponse);
+    }
     const operation = { do: 'search', name, request } as const;
-    return c.json(
-      await askCollections(c, services, operation, searchResponseSchema, { files, model }),
-    );
+    const found = await askCollections(c, services, operation, foundSchema, { files, model });
+    return c.json({ ...found, usage } satisfies SearchResponse);
   };
 }

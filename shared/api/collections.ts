@@ -4,6 +4,7 @@ import { embedRequestSchema } from './embed.ts';
 import { fieldNameSchema, scalarSchema } from './filters.ts';
 import { modelNameSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
+import { costFields, dryRunFieldSchema } from './vectorUsage.ts';
 
 export const collectionNameSchema = z
   .string()
@@ -237,13 +238,20 @@ export const addItemsRequestSchema = z
       .min(1)
       .max(MOST_ITEMS)
       .describe('Items with different ids; all of them are kept, or none'),
+    dry_run: dryRunFieldSchema,
   })
   .meta({ id: 'AddItemsRequest', description: 'Items to add or replace' });
 export type AddItemsRequestBody = z.input<typeof addItemsRequestSchema>;
 export type AddItemsRequest = z.output<typeof addItemsRequestSchema>;
 
-export const addItemsResponseSchema = z
-  .object({ items: count.describe('Items that are kept now') })
+/** What a worker keeps. */
+export const keptItemsSchema = z.object({
+  items: count.describe('Items that are kept now; none in a dry run'),
+});
+export type KeptItems = z.infer<typeof keptItemsSchema>;
+
+export const addItemsResponseSchema = keptItemsSchema
+  .extend(costFields)
   .meta({ id: 'AddItemsResponse', description: 'What became of items to add' });
 export type AddItemsResponse = z.infer<typeof addItemsResponseSchema>;
 

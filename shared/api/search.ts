@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { itemIdSchema, itemSchema, vectorSchema } from './collections.ts';
 import { filterSchema } from './filters.ts';
 import { inputsSchema } from './inputs.ts';
+import { costFields, dryRunFieldSchema } from './vectorUsage.ts';
 
 /** Results of a search at most. */
 export const MOST_RESULTS = 1000;
@@ -47,6 +48,7 @@ export const searchRequestSchema = z
     filter: filterSchema.optional(),
     vectors: z.boolean().default(false).describe("Whether results have their items' vectors"),
     explain: z.boolean().default(false).describe('Whether the answer says how it was found'),
+    dry_run: dryRunFieldSchema,
   })
   .refine(
     ({ mix, ...part }) => given(part) + (mix ? 1 : 0) === 1,
@@ -90,11 +92,15 @@ export const explainedSchema = z
   })
   .meta({ id: 'ExplainedSearch', description: 'How results were found' });
 
-export const searchResponseSchema = z
-  .object({
-    results: z.array(searchResultSchema).describe('Nearest first'),
-    explain: explainedSchema.optional(),
-  })
+/** What a worker finds. */
+export const foundSchema = z.object({
+  results: z.array(searchResultSchema).describe('Nearest first; none in a dry run'),
+  explain: explainedSchema.optional(),
+});
+export type Found = z.infer<typeof foundSchema>;
+
+export const searchResponseSchema = foundSchema
+  .extend(costFields)
   .meta({ id: 'SearchResponse', description: 'What was found' });
 export type SearchResponse = z.infer<typeof searchResponseSchema>;
 export type SearchResult = z.infer<typeof searchResultSchema>;

@@ -28,6 +28,11 @@ export interface ImportOptions extends CallOptions {
 }
 
 /** Every method throws as `Client.generate` does. */
+export interface AddOptions extends CallOptions {
+  /** Answers what the items' vectors cost, and keeps nothing. */
+  readonly dryRun?: boolean;
+}
+
 export interface CollectionMethods {
   /** `POST /v1/collections` */
   createCollection(
@@ -44,7 +49,7 @@ export interface CollectionMethods {
   addItems(
     name: string,
     items: AddItemsRequestBody['items'],
-    options?: CallOptions,
+    options?: AddOptions,
   ): Promise<AddItemsResponse>;
   /** `GET /v1/collections/{name}/items` */
   items(name: string, options?: PageOptions): Promise<ItemsResponse>;
@@ -83,7 +88,8 @@ export function collectionMethods(call: Call, open: Open): CollectionMethods {
     collections: (options) => call(page(A.collections, options), options),
     collection: (name, options) => call(at(A.collection, { name }), options),
     deleteCollection: (name, options) => call(at(A.deleteCollection, { name }), options),
-    addItems: (name, items, options) => call(at(A.addItems, { name }), options, { items }),
+    addItems: (name, items, { dryRun, ...options } = {}) =>
+      call(at(A.addItems, { name }), options, { items, ...(dryRun && { dry_run: true }) }),
     items: (name, options) => call(page(at(A.items, { name }), options), options),
     item: (name, id, options) => call(at(A.item, { name, id }), options),
     deleteItem: (name, id, options) => call(at(A.deleteItem, { name, id }), options),

@@ -241,9 +241,25 @@ export async function planEmbed(request: EmbedRequest, model: Model): Promise<Em
   return { kind: 'target', dimensions: entry.dimensions, entry, items: planned };
 }
 
+/** What it costs to make one vector: of a target that is predicted, or of the encoder's features without one. */
+export function costOfItem(
+  item: EmbedItem,
+  { target, ...settings }: Prediction & { readonly target?: string | undefined },
+  model: Model,
+): EmbedCost {
+  if (target === undefined) return featuresCost(planFeatures(item, model), model);
+  return predictionCost(planPrediction(item, target, settings, model));
+}
+
 /** @param pixels of all pictures and masks that are given */
-export function costOfEmbed({ items }: EmbedPlan, pixels = 0): EmbedCost {
-  const costs = items.map(({ cost }) => cost);
+export const costOfEmbed = ({ items }: EmbedPlan, pixels = 0): EmbedCost =>
+  sumOfCosts(
+    items.map(({ cost }) => cost),
+    pixels,
+  );
+
+/** @param pixels of all pictures and masks that are given */
+export function sumOfCosts(costs: readonly EmbedCost[], pixels = 0): EmbedCost {
   const sum = (of: (cost: EmbedCost) => number): number =>
     costs.reduce((all, cost) => all + of(cost), 0);
   return {

@@ -50,13 +50,20 @@ test('pictures are found by what the model predicts of inputs, as embed predicts
   });
   assert.equal(made.dimensions, 54);
   const pictures = await Promise.all([1, 2, 3, 4].map(scene));
-  await client.addItems(
-    'scenes',
-    pictures.map((rgb, i) => ({
-      id: `scene ${i + 1}`,
-      inputs: { rgb },
-      metadata: { number: i + 1 },
-    })),
+  const items = pictures.map((rgb, i) => ({
+    id: `scene ${i + 1}`,
+    inputs: { rgb },
+    metadata: { number: i + 1 },
+  }));
+  const expectedCost = await client.addItems('scenes', items, { dryRun: true });
+  assert.equal((await client.collection('scenes')).count, 0);
+  const kept = await client.addItems('scenes', items);
+  assert.deepEqual(
+    [expectedCost, kept],
+    [
+      { dry_run: true, items: 0, usage: kept.usage, exact: true },
+      { items: 4, usage: kept.usage },
+    ],
   );
   const inputs = { caption: 'a large red sphere left of a small blue box' };
   const { results, explain } = await client.search('scenes', { inputs, k: 4, explain: true });
@@ -65,6 +72,17 @@ test('pictures are found by what the model predicts of inputs, as embed predicts
     target: 'scene_global',
     items: [{ inputs }, ...pictures.map((rgb) => ({ inputs: { rgb } }))],
   });
+  // The worker counts passes as it runs them; the plan knew them.
+  const { usage } = await client.search('scenes', { inputs, dry_run: true });
+  const { encoder_passes, decoder_passes, units } = embedded.usage;
+  assert.deepEqual(
+    [
+      usage.encoder_passes + kept.usage.encoder_passes,
+      usage.decoder_passes + kept.usage.decoder_passes,
+      usage.units + kept.usage.units,
+    ],
+    [encoder_passes, decoder_passes, units],
+  );
   const vectors = embedded.items.map(({ embedding }) => embedding?.values as number[]);
   const expected = vectors.slice(1).map((vector, i) => ({
     id: `scene ${i + 1}`,

@@ -67,7 +67,8 @@ export function collectionTests(f: Fixture): void {
     const added = await answering({ items: 1 }, () =>
       client().addItems('a', [{ id, vector: [1, 2, 3], metadata: { year: null } }]),
     );
-    assert.deepEqual(added, { items: 1 });
+    const nothing = { encoder_passes: 0, decoder_passes: 0, units: 0 };
+    assert.deepEqual(added, { items: 1, usage: nothing });
     const page = { items: [{ id, metadata: {} }], next: null };
     assert.deepEqual(await answering(page, () => client().items('a', { after: id })), page);
     assert.deepEqual(asked()?.operation, { do: 'items', name: 'a', limit: 100, after: id });
@@ -78,10 +79,18 @@ export function collectionTests(f: Fixture): void {
     const filter = { and: [{ field: 'year', gte: 2 }, { not: { field: 'year', in: [3, 4] } }] };
     const mix = [{ item: 'x' }, { vector: [1, 0, 0], weight: -0.5 }];
     const found = await answering(answer, () => client().search('a', { mix, filter, k: 3 }));
-    assert.deepEqual(found, answer);
+    const nothing = { encoder_passes: 0, decoder_passes: 0, units: 0 };
+    assert.deepEqual(found, { ...answer, usage: nothing });
     const operation = asked()?.operation;
     assert.ok(operation?.do === 'search');
     assert.deepEqual([operation.request.filter, operation.request.k], [filter, 3]);
+    const before = f.worker.collectionAsked.length;
+    const dry = { dry_run: true, usage: nothing, exact: true };
+    const search = await client().search('a', { mix, dry_run: true });
+    assert.deepEqual(search, { ...dry, results: [] });
+    const add = await client().addItems('a', [{ id: 'x', vector: [1] }], { dryRun: true });
+    assert.deepEqual(add, { ...dry, items: 0 });
+    assert.equal(f.worker.collectionAsked.length, before);
   });
 
   test('collections: what does not fit is refused at the door, with the field', async () => {

@@ -1,18 +1,18 @@
 /** What can be done with collections: items and questions become vectors here, and the rest is `retrieval`'s. */
 
 import type {
-  AddItemsResponse,
   Collection,
   CollectionsResponse,
   Deleted,
   GivenItem,
   Item,
   ItemsResponse,
+  KeptItems,
 } from '../../shared/api/collections.ts';
 import type { CollectionOperation } from '../../shared/api/collectionWork.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
-import type { SearchResponse } from '../../shared/api/search.ts';
+import type { Found } from '../../shared/api/search.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import type { Collections } from '../retrieval/collections.ts';
 import { assertMetadata, type Row } from '../retrieval/rows.ts';
@@ -52,7 +52,7 @@ async function add(
   { name, items }: Add,
   collections: Collections,
   context: CollectionContext,
-): Promise<AddItemsResponse> {
+): Promise<KeptItems> {
   const { tenant } = context;
   const description = await collections.describe({ tenant, name });
   assertDifferent(items);
@@ -77,14 +77,7 @@ export async function runCollectionWork(
   operation: CollectionOperation,
   context: CollectionContext,
 ): Promise<
-  | Collection
-  | CollectionsResponse
-  | Deleted
-  | AddItemsResponse
-  | ItemsResponse
-  | Item
-  | SearchResponse
-  | Imported
+  Collection | CollectionsResponse | Deleted | KeptItems | ItemsResponse | Item | Found | Imported
 > {
   const { tenant } = context;
   if (!context.collections) {

@@ -1,5 +1,5 @@
 /** Inputs, items and ready vectors -> vectors of length 1, and what is answered to a search with them. */
-import type { MixPart, SearchRequest, SearchResponse } from '../../shared/api/search.ts';
+import type { Found, MixPart, SearchRequest } from '../../shared/api/search.ts';
 import type { Collections } from '../retrieval/collections.ts';
 import type { Reference } from '../retrieval/tables.ts';
 import { cosine, mixed } from '../retrieval/vectors.ts';
@@ -25,7 +25,7 @@ export async function answerQuestion(
   request: SearchRequest,
   collections: Collections,
   context: Vectorising,
-): Promise<SearchResponse> {
+): Promise<Found> {
   const description = await collections.describe(reference);
   const parts = partsOf(request);
   const made = parts.filter(({ item }) => item === undefined);
