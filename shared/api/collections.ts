@@ -89,7 +89,8 @@ const settings = embedRequestSchema.shape;
 
 /** What the items' vectors are. */
 export const embeddingSchema = z
-  .union(
+  .discriminatedUnion(
+    'kind',
     [
       z.strictObject({
         kind: z.literal('vector').describe('Ready vectors of any origin'),
@@ -117,7 +118,7 @@ export const embeddingSchema = z
         model: modelNameSchema,
       }),
     ],
-    'must have a kind: vector, target or features',
+    'must be vector, target or features',
   )
   .meta({ id: 'CollectionEmbedding', description: "What the items' vectors are" });
 export type CollectionEmbedding = z.output<typeof embeddingSchema>;
