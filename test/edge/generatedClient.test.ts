@@ -27,7 +27,8 @@ const json = createClient<paths, 'application/json'>({ baseUrl: process.argv[2] 
 const rgb = process.argv[3] as string;
 
 const { data } = await json.POST('/v1/generate', { body: { inputs: { rgb }, targets: ['depth'] } });
-if (!data) throw new Error('no answer');
+// A job is answered to whoever asks for one with Prefer, and to nobody else; its description tells them apart.
+if (!data || 'task' in data) throw new Error('no result');
 const outputs: Record<string, components['schemas']['Output'][]> = data.outputs;
 const tokens: number[] | undefined = outputs.depth?.[0]?.tokens;
 const image: string | undefined = data.outputs['depth']?.[0]?.image;
@@ -48,7 +49,7 @@ void (() => json.POST('/v1/generate', { body: { inputs: { rgb }, targets: [{ mod
 const dry = await json.POST('/v1/generate', {
   body: { inputs: { rgb }, targets: [{ modality: 'depth', steps: 4, scheme: 'maskgit' }], dry_run: true },
 });
-if (!dry.data?.dry_run) throw new Error('did not run dry');
+if (!dry.data || 'task' in dry.data || !dry.data.dry_run) throw new Error('did not run dry');
 const [planned] = dry.data.plan;
 const scheme: 'maskgit' | 'roar' | 'autoregressive' | undefined = planned?.scheme;
 
