@@ -1,6 +1,6 @@
 /** `POST /v1/classify`: inputs and a head -> classes with their probabilities. */
 import * as z from 'zod';
-import { LEAST_DEADLINE_MS, modelNameSchema } from './generate.ts';
+import { modelNameSchema } from './generate.ts';
 import {
   encodingUsageSchema,
   headNameSchema,
@@ -9,6 +9,7 @@ import {
 } from './heads.ts';
 import { inputsSchema } from './inputs.ts';
 import { servedBySchema } from './outputs.ts';
+import { runFields } from './runFields.ts';
 import { warningsSchema } from './warning.ts';
 
 /** Items of a call at most. */
@@ -42,12 +43,7 @@ export const classifyRequestSchema = z
       .describe('In place of a head: the items of a collection that are nearest, without any fit'),
     top_k: count.min(1).max(1000).default(5).describe('Classes to answer, the likeliest first'),
     logits: z.boolean().optional().describe('Whether the logits of all classes are answered'),
-    dry_run: z.boolean().optional().describe('Answers what it costs, and runs nothing'),
-    deadline_ms: count
-      .min(LEAST_DEADLINE_MS)
-      .max(3_600_000)
-      .optional()
-      .describe('The request fails when it has not ended after so many milliseconds'),
+    ...runFields,
   })
   .superRefine((request, context) => {
     const refuse = (message: string, field: string): void =>

@@ -1,8 +1,9 @@
 /** `POST /v1/embed`: any inputs -> vectors: predicted global embeddings, or features of the encoder. */
 import * as z from 'zod';
-import { LEAST_DEADLINE_MS, modelNameSchema, seedSchema } from './generate.ts';
+import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
 import { servedBySchema, usageSchema } from './outputs.ts';
+import { runFields } from './runFields.ts';
 import { schemeSchema } from './targets.ts';
 import { warningsSchema } from './warning.ts';
 
@@ -85,12 +86,7 @@ export const embedRequestSchema = z
       .describe(
         'Numbers, or base64 of their bytes, little-endian; bits eight in a byte, the first highest',
       ),
-    dry_run: z.boolean().optional().describe('Answers what it costs, and runs nothing'),
-    deadline_ms: count
-      .min(LEAST_DEADLINE_MS)
-      .max(3_600_000)
-      .optional()
-      .describe('The request fails when it has not ended after so many milliseconds'),
+    ...runFields,
   })
   .superRefine((request, context) => {
     const refuse = (message: string, field: string): void =>

@@ -2,8 +2,9 @@
 import * as z from 'zod';
 import { collectionNameSchema } from './collections.ts';
 import { fieldNameSchema, filterSchema } from './filters.ts';
-import { LEAST_DEADLINE_MS, modelNameSchema, seedSchema } from './generate.ts';
+import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
+import { runFields } from './runFields.ts';
 
 const count = z.number().int();
 /** What looking at items costs. */
@@ -92,12 +93,7 @@ export const fitHeadRequestSchema = z
       ),
     folds: count.min(2).max(MOST_FOLDS).default(5).describe('Folds of the cross-validation'),
     seed: seedSchema.default(0).describe('Of the dealing of examples to folds'),
-    dry_run: z.boolean().optional().describe('Answers what it costs, and runs nothing'),
-    deadline_ms: count
-      .min(LEAST_DEADLINE_MS)
-      .max(3_600_000)
-      .optional()
-      .describe('The request fails when it has not ended after so many milliseconds'),
+    ...runFields,
   })
   .superRefine((request, context) => {
     const refuse = (message: string, field: string): void =>
