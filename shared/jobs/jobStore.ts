@@ -1,6 +1,5 @@
 /**
- * Jobs in the store. Every revision of a document is an object of its own, written only where there is none yet:
- * of two who change a job at once, one is told that he was too late, on every store and between processes.
+ * Jobs in the store. Every revision of a document is an object of its own: see `shared/documents`.
  *
  *   jobs/<tenant>/<id>/<revision>.json     the documents; the highest revision holds
  *   job-inputs/<tenant>/<id>/<sha256>.json what a worker is asked; there from before the job is, until it has ended
@@ -9,6 +8,7 @@
 import * as z from 'zod';
 import { isJobId } from '../api/jobId.ts';
 import type { JobStatus } from '../api/jobs.ts';
+import { createRevisions, documentsUnder, keysUnder } from '../documents/revisions.ts';
 import { sha256 } from '../results/content.ts';
 import { readStored, writeStored } from '../results/stored.ts';
 import type { Store } from '../store/store.ts';
@@ -58,12 +58,8 @@ const MOST_LOOKED_AT = 500;
 const AT_ONCE = 16;
 
 const folderOf = ({ tenant, id }: JobName): string => `jobs/${tenant}/${id}/`;
-const documentKey = (name: JobName, revision: number): string =>
-  `${folderOf(name)}${String(revision).padStart(6, '0')}.json`;
 const inputsFolder = ({ tenant, id }: JobName): string => `job-inputs/${tenant}/${id}/`;
 const leaseKey = ({ tenant, id }: JobName): string => `job-leases/${tenant}/${id}.json`;
-/** Behind every revision. */
-const END = '999999.json';
 
 async function* inBatches<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
   let batch: T[] = [];
@@ -77,39 +73,7 @@ async function* inBatches<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
 }
 
 export function createJobStore(store: Store): JobStore {
-  async function* keysUnder(prefix: string, after?: string): AsyncGenerator<string> {
-    for (let cursor: string | undefined, isFirst = true; isFirst || cursor; isFirst = false) {
-      const page = await store.list(prefix, cursor, isFirst ? after : undefined);
-      yield* page.keys;
-      cursor = page.cursor;
-    }
-  }
-
-  /** The newest of some revisions that is whole: what is damaged counts as never written. */
-  async function newest(keys: readonly string[]): Promise<JobDocument | undefined> {
-    for (const key of keys.toReversed()) {
-      const found = await readStored(store, key, jobDocumentSchema);
-      if (found.state === 'found') return found.value;
-    }
-    return undefined;
-  }
-
-  /** The revisions of each job, job by job. */
-  async function* groups(tenant: string, after?: string): AsyncGenerator<[string, string[]]> {
-    const prefix = `jobs/${tenant}/`;
-    const behind = after === undefined ? undefined : folderOf({ tenant, id: after }) + END;
-    let group: [string, string[]] | undefined;
-    for await (const key of keysUnder(prefix, behind)) {
-      const id = key.slice(prefix.length).split('/')[0] ?? '';
-      if (group?.[0] === id) group[1].push(key);
-      else {
-        if (group) yield group;
-        group = [id, [key]];
-      }
-    }
-    if (group) yield group;
-  }
-
+  const documents = createRevisions(store, jobDocumentSchema);
   const jobs: JobStore = {
     async create(job, inputs) {
       const made = { ...job, ...(inputs && { inputs: await sha256(inputs) }) };
@@ -120,16 +84,8 @@ export function createJobStore(store: Store): JobStore {
       if (!(await jobs.write(made))) throw new Error(`there is a job ${job.id} already`);
       return made;
     },
-    async read(name) {
-      const keys: string[] = [];
-      for await (const key of keysUnder(folderOf(name))) keys.push(key);
-      return await newest(keys);
-    },
-    async write(job) {
-      const body = new TextEncoder().encode(JSON.stringify(job));
-      const options = { contentType: 'application/json', ifNoneMatch: '*' } as const;
-      return (await store.put(documentKey(job, job.revision), body, options)).ok;
-    },
+    read: (name) => documents.read(folderOf(name)),
+    write: (job) => documents.write(folderOf(job), job),
     async inputs(job) {
       if (job.inputs === undefined) return undefined;
       return (await store.get(`${inputsFolder(job)}${job.inputs}.json`))?.body;
@@ -137,7 +93,7 @@ export function createJobStore(store: Store): JobStore {
     async clear(name) {
       await store.delete(leaseKey(name));
       // Last, since it is by these that open jobs are found.
-      for await (const key of keysUnder(inputsFolder(name))) await store.delete(key);
+      for await (const key of keysUnder(store, inputsFolder(name))) await store.delete(key);
     },
     async lease(name) {
       const found = await readStored(store, leaseKey(name), leaseSchema);
@@ -147,7 +103,7 @@ export function createJobStore(store: Store): JobStore {
       await writeStored(store, leaseKey(name), lease);
     },
     async *open() {
-      for await (const key of keysUnder('job-inputs/')) {
+      for await (const key of keysUnder(store, 'job-inputs/')) {
         const [, tenant, id] = key.split('/');
         if (tenant !== undefined && id !== undefined && isJobId(id)) yield { tenant, id };
       }
@@ -155,8 +111,8 @@ export function createJobStore(store: Store): JobStore {
     async page(tenant, { limit, after, status }) {
       const found: JobDocument[] = [];
       let [lookedAt, last] = [0, after];
-      for await (const batch of inBatches(groups(tenant, after))) {
-        const read = await Promise.all(batch.map(([, keys]) => newest(keys)));
+      for await (const batch of inBatches(documentsUnder(store, `jobs/${tenant}/`, after))) {
+        const read = await Promise.all(batch.map(([, keys]) => documents.newest(keys)));
         for (const [index, [id]] of batch.entries()) {
           // There is at least this one more.
           const isFull = found.length === limit || lookedAt === MOST_LOOKED_AT;
