@@ -3,9 +3,10 @@
 import { createJobId } from '../../shared/api/jobId.ts';
 import { FailureError, refusal } from '../../shared/api/problem.ts';
 import { failureOfJob, type JobDescription, type JobDocument } from '../../shared/jobs/job.ts';
+import { jobPath } from '../../shared/jobs/listed.ts';
 import { writeJson } from '../../shared/json.ts';
 import type { Preference } from '../jobs/prefer.ts';
-import { jobPath, jobView } from '../jobs/view.ts';
+import { jobView } from '../jobs/view.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { TENANT } from '../tenant.ts';

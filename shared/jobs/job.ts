@@ -10,6 +10,7 @@
 import * as z from 'zod';
 import { JOB_STATUSES, JOB_TASKS } from '../api/jobs.ts';
 import { type Failure, PROBLEMS, type ProblemCode } from '../api/problem.ts';
+import { webhookSchema } from '../api/webhooks.ts';
 import { prioritySchema } from '../api/worker.ts';
 
 /** Times that a job is begun at most: one that brings its workers down does not do so for ever. */
@@ -76,6 +77,8 @@ export const jobDocumentSchema = z.object({
   inputs: hash.optional(),
   /** Tokens are kept; the chain's keys, by which its finished targets are found again. */
   keep: z.object({ tokens: z.boolean(), chain: z.array(z.string()).max(64) }).optional(),
+  /** Who is told how it goes on. */
+  webhook: webhookSchema.optional(),
   /** What the caller sees beside the stored result. */
   view: z.record(z.string(), z.unknown()).optional(),
   /** Why it failed; of a job that is tried again, why its last attempt did. */
