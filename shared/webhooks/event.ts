@@ -79,7 +79,7 @@ export type Answer =
   /** It will never be accepted: the receiver, or the address itself, says so. */
   | { readonly is: 'hopeless'; readonly error: string; readonly status?: number };
 
-export const INTERRUPTED = 'the worker ended during this attempt';
+export const INTERRUPTED = 'the worker that made this attempt did not see its end';
 
 /** Whether nothing more happens to it by itself. */
 export const isSettled = ({ status }: Pick<EventDocument, 'status'>): boolean =>
