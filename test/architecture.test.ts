@@ -60,6 +60,7 @@ const LAWS: Readonly<Record<string, Law>> = {
       'worker/hub/': ['@huggingface/hub'],
       'worker/values/parquet.ts': ['hyparquet', 'hyparquet-compressors'],
       'worker/retrieval/': ['@lancedb/lancedb', 'apache-arrow'],
+      'worker/guard/': ['undici', 'ipaddr.js'],
     },
   },
 };
@@ -113,6 +114,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
   batching: ['engine', 'session'],
   presentations: ['values', 'image', 'text', 'session'],
   jobs: [],
+  guard: [],
   heads: ['safetensors', 'image'],
   threads: ['jobs', 'presentations', 'values', 'heads'],
   retrieval: ['threads', 'values', 'owner.ts', 'log.ts'],

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { parseSize, SIZE_FORM } from './byteSize.ts';
 import { absentForCollections, placeOf } from './collectionsConfig.ts';
+import type { Allow } from './guard/allowed.ts';
 import { type HubModel, hubEnvironment, hubModels } from './hubConfig.ts';
 import type { CollectionsPlace } from './retrieval/place.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
@@ -71,6 +72,24 @@ export const workerConfigSchema = z.object({
   FOURM_QUEUE_TOKENS: whole(1_000_000, 1, 1_000_000_000),
   /** Seconds a stopping worker gives its running requests. */
   FOURM_DRAIN_SECONDS: whole(10, 0, 3600),
+  /**
+   * What addresses that users name may be besides https and public, with commas: `http`, and `loopback` for this
+   * machine. For tests, and where everything runs on one machine.
+   */
+  FOURM_URLS_ALLOW: z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const named = text.split(',').map((word) => word.trim());
+      const words = named.filter((word) => word !== '');
+      if (words.every((word) => word === 'http' || word === 'loopback'))
+        return { http: words.includes('http'), loopback: words.includes('loopback') };
+      context.addIssue({
+        code: 'custom',
+        message: 'has to be http, loopback, or both with a comma',
+      });
+      return z.NEVER;
+    }),
 });
 
 export interface WorkerConfig {
@@ -100,6 +119,8 @@ export interface WorkerConfig {
   readonly jobSlots: number;
   readonly queueTokens: number;
   readonly drainSeconds: number;
+  /** What addresses that users name may be besides https and public. */
+  readonly urlsAllow: Allow;
 }
 
 /**
@@ -145,5 +166,6 @@ export function parseWorkerConfig(
     jobSlots: data.FOURM_JOB_SLOTS ?? Math.max(1, Math.floor(data.FOURM_SLOTS / 2)),
     queueTokens: data.FOURM_QUEUE_TOKENS,
     drainSeconds: data.FOURM_DRAIN_SECONDS,
+    urlsAllow: data.FOURM_URLS_ALLOW,
   };
 }

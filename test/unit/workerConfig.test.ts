@@ -27,6 +27,7 @@ test('defaults', () => {
     jobSlots: 16,
     queueTokens: 1_000_000,
     drainSeconds: 10,
+    urlsAllow: { http: false, loopback: false },
   });
 });
 

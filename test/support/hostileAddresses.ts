@@ -1,0 +1,90 @@
+/** Addresses that users name and that must not be fetched, each with the reason of its refusal. */
+import type { GuardReason } from '../../worker/guard/refused.ts';
+
+type Hostile = readonly (readonly [url: string, reason: GuardReason])[];
+
+/** Those that lead to this machine, in every way of writing it. */
+export const TO_LOOPBACK: Hostile = [
+  ['https://127.0.0.1/', 'address'],
+  ['https://127.1/', 'address'],
+  ['https://2130706433/', 'address'],
+  ['https://0177.0.0.1/', 'address'],
+  ['https://0x7f.0.0.1/', 'address'],
+  ['https://0x7f000001/', 'address'],
+  ['https://017700000001/', 'address'],
+  ['https://[::1]/', 'address'],
+  ['https://[::ffff:127.0.0.1]/', 'address'],
+  ['https://１２７.０.０.１/', 'address'],
+  ['https://①②⑦.⓪.⓪.①/', 'address'],
+  ['https://to-loopback.test/', 'address'],
+  ['https://to-loopback.test./', 'address'],
+];
+
+/** All others. */
+export const HOSTILE: Hostile = [
+  ['https://[ff02::1]/', 'address'],
+  ['https://0/', 'address'],
+  ['https://0.0.0.0/', 'address'],
+  ['https://10.0.0.1/', 'address'],
+  ['https://172.16.5.4/', 'address'],
+  ['https://192.168.1.1/', 'address'],
+  ['https://169.254.169.254/latest/meta-data/', 'address'],
+  ['https://0xa9fea9fe/', 'address'],
+  ['https://2852039166/', 'address'],
+  ['https://168.63.129.16/', 'address'],
+  ['https://100.64.0.1/', 'address'],
+  ['https://100.100.100.200/', 'address'],
+  ['https://192.0.0.192/', 'address'],
+  ['https://198.18.0.1/', 'address'],
+  ['https://203.0.113.9/', 'address'],
+  ['https://224.0.0.1/', 'address'],
+  ['https://255.255.255.255/', 'address'],
+  ['https://[::]/', 'address'],
+  ['https://[::ffff:a9fe:a9fe]/', 'address'],
+  ['https://[::127.0.0.1]/', 'address'],
+  ['https://[64:ff9b::7f00:1]/', 'address'],
+  ['https://[64:ff9b:1::a9fe:a9fe]/', 'address'],
+  ['https://[2002:7f00:1::]/', 'address'],
+  ['https://[2001:0:7f00:1::]/', 'address'],
+  ['https://[fe80::1]/', 'address'],
+  ['https://[fc00::1]/', 'address'],
+  ['https://[fd00:ec2::254]/', 'address'],
+  ['https://[fec0::1]/', 'address'],
+  ['https://[2001:db8::1]/', 'address'],
+  ['https://[4000::1]/', 'address'],
+  ['https://to-private.test/', 'address'],
+  ['https://to-metadata.test/', 'address'],
+  ['https://to-mapped.test/', 'address'],
+  ['https://to-nat64.test/', 'address'],
+  ['https://to-both.test/', 'address'],
+  ['https://to-nonsense.test/', 'address'],
+  ['https://user@public.test/', 'credentials'],
+  ['https://user:password@public.test/', 'credentials'],
+  ['https://public.test:22/', 'port'],
+  ['https://public.test:6379/', 'port'],
+  ['http://public.test/', 'scheme'],
+  ['ftp://public.test/', 'scheme'],
+  ['file:///etc/passwd', 'scheme'],
+  ['data:image/png;base64,iVBORw0KGgo=', 'scheme'],
+  ['gopher://127.0.0.1:6379/_INFO', 'scheme'],
+  ['//public.test/', 'malformed'],
+  ['https://', 'malformed'],
+  ['https://[::1', 'malformed'],
+  ['https://256.256.256.256/', 'malformed'],
+  [`https://public.test/${'a'.repeat(5000)}`, 'malformed'],
+  ['https://nowhere.test/', 'unresolved'],
+];
+
+/** Addresses of names. */
+export const NAMES = {
+  'to-loopback.test': [['127.0.0.1']],
+  'to-loopback.test.': [['127.0.0.1']],
+  'to-private.test': [['10.1.2.3']],
+  'to-metadata.test': [['169.254.169.254']],
+  'to-mapped.test': [['::ffff:10.0.0.1']],
+  'to-nat64.test': [['64:ff9b::a00:1']],
+  // Whoever tries one address after the other would reach the second.
+  'to-both.test': [['93.184.216.34', '10.0.0.1']],
+  'to-nonsense.test': [['not an address']],
+  'public.test': [['93.184.216.34']],
+};
