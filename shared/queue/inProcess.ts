@@ -2,7 +2,7 @@
  * A queue in this process's memory, for one machine: what it loses when the process ends, a sweep over the truth
  * puts back. Equal messages are one, so that a sweep may send what is here already.
  */
-import type { Queue, Received } from './queue.ts';
+import type { Depth, Queue, Received } from './queue.ts';
 
 interface Message {
   readonly body: string;
@@ -16,6 +16,8 @@ export interface InProcessOptions {
   readonly visibilitySeconds: number;
   /** Unix milliseconds. */
   readonly now?: () => number;
+  /** Where buried messages go; nowhere when left out. */
+  readonly bury?: (body: string, reason: string) => void;
 }
 
 export interface InProcessQueue extends Queue {
@@ -26,6 +28,7 @@ export interface InProcessQueue extends Queue {
 export function createInProcessQueue({
   visibilitySeconds,
   now = Date.now,
+  bury = () => {},
 }: InProcessOptions): InProcessQueue {
   const messages = new Map<string, Message>();
   const byReceipt = new Map<string, Message>();
@@ -58,7 +61,8 @@ export function createInProcessQueue({
   /** Resolves when a message may have become visible, at the latest after so many milliseconds. */
   function news(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
     const at = now();
-    const next = Math.min(...[...messages.values()].map(({ visible }) => visible - at));
+    let next = milliseconds;
+    for (const { visible } of messages.values()) next = Math.min(next, visible - at);
     return new Promise((resolve) => {
       const resume = (): void => {
         clearTimeout(timer);
@@ -66,14 +70,37 @@ export function createInProcessQueue({
         signal?.removeEventListener('abort', resume);
         resolve();
       };
-      const timer = setTimeout(resume, Math.max(1, Math.min(milliseconds, next)));
+      const timer = setTimeout(resume, Math.max(1, next));
       wake.add(resume);
       signal?.addEventListener('abort', resume, { once: true });
     });
   }
 
+  function depth(): Depth {
+    const at = now();
+    const all = [...messages.values()];
+    const hidden = all.filter(({ visible }) => visible > at);
+    const taken = hidden.filter(({ receipt }) => receipt !== undefined).length;
+    return { waiting: all.length - hidden.length, delayed: hidden.length - taken, taken };
+  }
+
+  function release(receipt: string, seconds: number): Message | undefined {
+    const message = byReceipt.get(receipt);
+    if (!message) return undefined;
+    message.visible = now() + seconds * 1000;
+    return message;
+  }
+
+  const remove: Queue['remove'] = async (receipt) => {
+    const message = byReceipt.get(receipt);
+    if (!message) return;
+    byReceipt.delete(receipt);
+    messages.delete(message.body);
+  };
+
   return {
     visibilitySeconds,
+    isShared: false,
     size: () => messages.size,
     async send(body, delaySeconds = 0) {
       if (messages.has(body)) return;
@@ -91,19 +118,26 @@ export function createInProcessQueue({
       }
     },
     async hide(receipt, seconds) {
-      const message = byReceipt.get(receipt);
-      if (!message) return;
-      message.visible = now() + seconds * 1000;
-      if (seconds > 0) return wakeAll();
-      byReceipt.delete(receipt);
-      message.receipt = undefined;
+      const message = release(receipt, seconds);
+      if (message && seconds <= 0) {
+        byReceipt.delete(receipt);
+        message.receipt = undefined;
+      }
       wakeAll();
     },
-    async remove(receipt) {
-      const message = byReceipt.get(receipt);
+    async defer({ receipt }, seconds) {
+      const message = release(receipt, seconds);
       if (!message) return;
       byReceipt.delete(receipt);
-      messages.delete(message.body);
+      message.receipt = undefined;
+      message.deliveries = 0;
+      wakeAll();
     },
+    remove,
+    async bury({ body, receipt }, reason) {
+      bury(body, reason);
+      await remove(receipt);
+    },
+    depth: async () => depth(),
   };
 }

@@ -11,7 +11,8 @@ import {
   type JobName,
 } from '../../shared/jobs/job.ts';
 import { createJobStore, type JobStore } from '../../shared/jobs/jobStore.ts';
-import { createInProcessQueue } from '../../shared/queue/inProcess.ts';
+import { createInProcessQueues } from '../../shared/queue/inProcessQueues.ts';
+import type { Queues } from '../../shared/queue/queue.ts';
 import { canonicalJson, sha256 } from '../../shared/results/content.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -57,6 +58,7 @@ export interface ConsumerWish {
   /** What is answered; nothing in particular when left out. */
   readonly result?: (asked: Asked) => object;
   readonly now?: () => number;
+  readonly queues?: Queues;
 }
 
 export function consumerOver(
@@ -69,15 +71,13 @@ export function consumerOver(
     models = () => [MODEL],
     result = ({ id }) => fakeResult(id),
     now = Date.now,
+    queues = createInProcessQueues(30, () => {}),
   }: ConsumerWish,
 ): Consumer {
   return createConsumer({
     jobs: createJobStore(store),
     outcomes: createOutcomes(store, () => {}),
-    queues: {
-      interactive: createInProcessQueue({ visibilitySeconds: 30 }),
-      batch: createInProcessQueue({ visibilitySeconds: 30 }),
-    },
+    queues,
     async run({ request }, options) {
       const asked = request as unknown as Asked;
       try {

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
+import { isJobId } from '../../shared/api/jobId.ts';
 import type { WorkerJobsAnswer } from '../../shared/api/jobWork.ts';
 import { isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import type { Queue, Received } from '../../shared/queue/queue.ts';
@@ -12,7 +13,8 @@ import { describeError } from '../log.ts';
 import type { EventLog, LoggedProgress } from './eventLog.ts';
 import { startRun } from './jobRun.ts';
 import { judge } from './judge.ts';
-import type { ActiveRuns, ConsumerServices } from './services.ts';
+import { createLane } from './lane.ts';
+import type { ActiveRun, ActiveRuns, ConsumerServices } from './services.ts';
 import { sweepJobs } from './sweep.ts';
 
 export interface Consumer {
@@ -32,37 +34,29 @@ export interface Consumer {
   stop(): Promise<void>;
 }
 
-/** Jobs of one priority. */
-interface Lane {
-  readonly queue: Queue;
-  /** Of its slots, those that are taken. */
-  busy: number;
-  /** Called when one is free again. */
-  freed: () => void;
-}
-
 /** Runs whose progress can still be read after their end. */
 const REMEMBERED = 32;
-const WAIT_SECONDS = 20;
-/** Time after an error of the queue or the store. */
-const TROUBLE_MILLISECONDS = 2_000;
 
-const nameSchema = z.object({ tenant: z.string(), id: z.string() });
-const parseName = (body: string): JobName => nameSchema.parse(JSON.parse(body));
+const nameSchema = z.object({ tenant: z.string().regex(/^[A-Za-z0-9._-]{1,128}$/), id: z.string() });
+
+/** The job that a message names; undefined where it names none. */
+function parseName(body: string): JobName | undefined {
+  try {
+    const { success, data } = nameSchema.safeParse(JSON.parse(body));
+    return success && isJobId(data.id) ? data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A job as a message of the queue. */
 export const messageOf = ({ tenant, id }: JobName): string => JSON.stringify({ tenant, id });
 
 export function createConsumer(services: ConsumerServices & { readonly slots: number }): Consumer {
-  const { jobs, log, times, slots } = services;
-  const lane = (queue: Queue): Lane => ({ queue, busy: 0, freed: () => {} });
-  const lanes = {
-    interactive: lane(services.queues.interactive),
-    batch: lane(services.queues.batch),
-  };
+  const { jobs, log, times, slots, queues } = services;
   const active: ActiveRuns = new Map();
   /** Jobs by name -> the progress of the run that is theirs, the newest last. */
   const logs = new Map<string, EventLog>();
-  const handled = new Set<Promise<void>>();
   const stopping = new AbortController();
 
   function remember(name: JobName, events: EventLog): void {
@@ -78,116 +72,78 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
   const trouble = (message: string, error: unknown): void =>
     log({ event: 'error', message, error: describeError(error) });
 
-  /** @param leave gives the slot to another while this one waits for an equal job */
-  async function deliver(
-    queue: Queue,
-    { body, receipt }: Received,
-    leave: () => void,
-  ): Promise<void> {
-    const name = parseName(body);
-    const verdict = await judge(services, active, name);
+  /** A run of an equal job has its result for this one as well. */
+  async function follow(job: JobDocument, run: ActiveRun): Promise<void> {
+    remember(job, run.events);
+    const left = Math.max(0, job.expires - services.now());
+    const late = new AbortController();
+    const overdue = sleep(Math.min(left, 2 ** 31 - 1), undefined, { signal: late.signal });
+    await Promise.race([run.ended, overdue]);
+    late.abort();
+    overdue.catch(() => undefined);
+  }
+
+  async function deliver(queue: Queue, message: Received, leave: () => void): Promise<void> {
+    const name = parseName(message.body);
+    if (!name) return await queue.bury(message, 'the message names no job');
+    const verdict = await judge(services, active, name, message.deliveries);
     switch (verdict.do) {
       case 'forget':
         if (verdict.isEnded) await jobs.clear(name);
-        return await queue.remove(receipt);
+        return await queue.remove(message.receipt);
       case 'wait':
-        return await queue.hide(receipt, verdict.seconds);
+        return await queue.defer(message, verdict.seconds);
       case 'end': {
-        const { next } = verdict;
-        if (!next || !(await jobs.write(next))) return await queue.hide(receipt, 0);
+        const { next, isDead } = verdict;
+        if (!next || !(await jobs.write(next))) return await queue.defer(message, 0);
         log({ event: 'job', id: next.id, status: next.status, code: next.failure?.code });
         await jobs.clear(name);
-        return await queue.remove(receipt);
+        if (!isDead) return await queue.remove(message.receipt);
+        return await queue.bury(message, next.failure?.detail ?? next.status);
       }
-      case 'follow': {
+      case 'follow':
         leave();
-        remember(name, verdict.run.events);
-        const left = Math.max(0, verdict.job.expires - services.now());
-        const late = new AbortController();
-        const overdue = sleep(Math.min(left, 2 ** 31 - 1), undefined, { signal: late.signal });
-        await Promise.race([verdict.run.ended, overdue]);
-        late.abort();
-        overdue.catch(() => undefined);
-        return await queue.hide(receipt, 0);
+        await follow(verdict.job, verdict.run);
+        return await queue.defer(message, 0);
+      case 'run': {
+        // The message may have come twice, and both were judged at once.
+        const equal = active.get(verdict.job.result.id);
+        if (!equal) return await run(queue, verdict.job, message);
+        leave();
+        await follow(verdict.job, equal);
+        return await queue.defer(message, 0);
       }
-      case 'run':
-        return await run(queue, verdict.job, receipt);
     }
   }
 
-  async function run(queue: Queue, job: JobDocument, receipt: string): Promise<void> {
+  async function run(queue: Queue, job: JobDocument, message: Received): Promise<void> {
     const started = startRun(services, job);
     active.set(job.result.id, started);
     remember(job, started.events);
     try {
       const left = await started.left;
-      if (left.is === 'waiting') return await queue.hide(receipt, left.seconds);
+      if (left.is === 'waiting') return await queue.defer(message, left.seconds);
       const { id, status, attempts, failure } = left.job;
       log({ event: 'job', id, status, attempts, code: failure?.code });
       await jobs.clear(job);
-      await queue.remove(receipt);
+      await queue.remove(message.receipt);
     } finally {
       active.delete(job.result.id);
     }
   }
 
-  async function handle(own: Lane, message: Received): Promise<void> {
-    const { queue } = own;
-    let holdsSlot = true;
-    own.busy++;
-    const leave = (): void => {
-      if (!holdsSlot) return;
-      holdsSlot = false;
-      own.busy--;
-      own.freed();
-    };
-    const { visibilitySeconds } = queue;
-    const extend = setInterval(
-      () => {
-        queue
-          .hide(message.receipt, visibilitySeconds)
-          .catch((error) => trouble('a delivery cannot be extended', error));
-      },
-      (visibilitySeconds * 1000) / 3,
-    );
-    try {
-      await deliver(queue, message, leave);
-    } catch (error) {
-      trouble(`the job ${message.body} could not be handled`, error);
-      await queue.hide(message.receipt, times.backoffSeconds).catch(() => undefined);
-    } finally {
-      clearInterval(extend);
-      leave();
-    }
-  }
+  const { backoffSeconds } = times;
+  const lanes = [queues.interactive, queues.batch].map((queue) =>
+    createLane({
+      queue,
+      slots,
+      backoffSeconds,
+      trouble,
+      handle: (message, leave) => deliver(queue, message, leave),
+    }),
+  );
 
-  async function loop(own: Lane): Promise<void> {
-    const { signal } = stopping;
-    while (!signal.aborted) {
-      if (own.busy >= slots) {
-        await new Promise<void>((resolve) => {
-          own.freed = resolve;
-        });
-        continue;
-      }
-      try {
-        const most = slots - own.busy;
-        for (const message of await own.queue.receive({
-          most,
-          waitSeconds: WAIT_SECONDS,
-          signal,
-        })) {
-          const handling = handle(own, message).finally(() => handled.delete(handling));
-          handled.add(handling);
-        }
-      } catch (error) {
-        trouble('the queue of jobs does not answer', error);
-        await sleep(TROUBLE_MILLISECONDS, undefined, { signal }).catch(() => undefined);
-      }
-    }
-  }
-
-  const send = (job: JobDocument): Promise<void> => lanes[job.priority].queue.send(messageOf(job));
+  const send = (job: JobDocument): Promise<void> => queues[job.priority].send(messageOf(job));
 
   async function sweep(): Promise<void> {
     const { signal } = stopping;
@@ -201,10 +157,11 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     }
   }
 
-  let looping: Promise<unknown> = Promise.resolve();
+  let sweeping: Promise<void> = Promise.resolve();
   return {
     start() {
-      looping = Promise.all([loop(lanes.interactive), loop(lanes.batch), sweep()]);
+      for (const lane of lanes) lane.start();
+      sweeping = sweep();
     },
     async take(name) {
       const job = await jobs.read(name);
@@ -227,9 +184,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     events: (name, after, signal) => logs.get(messageOf(name))?.read(after, signal),
     async stop() {
       stopping.abort();
-      for (const { freed } of Object.values(lanes)) freed();
-      await looping;
-      await Promise.all(handled);
+      await Promise.all([sweeping, ...lanes.map((lane) => lane.stop())]);
     },
   };
 }

@@ -19,15 +19,21 @@ import {
 export type Verdict =
   /** It has ended, or was never there. */
   | { readonly do: 'forget'; readonly isEnded: boolean }
-  /** It ends without a run. */
-  | { readonly do: 'end'; readonly next: JobDocument | undefined }
+  /** It ends without a run; `isDead` where no worker could ever do it. */
+  | { readonly do: 'end'; readonly next: JobDocument | undefined; readonly isDead?: boolean }
   | { readonly do: 'wait'; readonly seconds: number }
   /** An equal one runs here, whose result will be this one's. */
   | { readonly do: 'follow'; readonly run: ActiveRun; readonly job: JobDocument }
   | { readonly do: 'run'; readonly job: JobDocument };
 
-/** Time before a job is looked at again whose models this worker does not have. */
-const MODEL_SECONDS = 5;
+/** Time before a job is looked at again whose models this worker does not have: a quarter of what it has waited. */
+const MODEL_SECONDS = { least: 5, most: 60 };
+
+/**
+ * Deliveries of a message after which its receivers are taken to end by it: one that gives a job back for any other
+ * reason says so, and is not counted. More than a job has attempts, as not every receiver gets as far as to begin it.
+ */
+export const MOST_DELIVERIES = 10;
 
 /** Beyond the end of a lease, for its holder to write a change that is under way. */
 const SLACK_SECONDS = 0.5;
@@ -41,7 +47,11 @@ function withoutModels(
   for (const { id, digest } of job.result.models) {
     const own = offered.find((model) => model.id === id);
     // Another worker may have it, and this one may get it.
-    if (!own) return { do: 'wait', seconds: jitter(MODEL_SECONDS) };
+    if (!own) {
+      const seconds = (now() - job.created) / 4000;
+      const { least, most } = MODEL_SECONDS;
+      return { do: 'wait', seconds: jitter(Math.min(most, Math.max(least, seconds))) };
+    }
     if (own.digest === digest) continue;
     const detail = `the model ${id} was replaced since the job was asked for; ask for it again`;
     return { do: 'end', next: fail(job, { code: 'model_not_loaded', detail }, now()) };
@@ -59,11 +69,31 @@ async function heldUntil(
   return Math.max(job.holder?.until ?? 0, renewed ?? 0);
 }
 
-/** @throws what the store throws */
+/** Why no worker will be given a job again; undefined where one may. */
+function deadReason({ attempts }: JobDocument, deliveries: number): string | undefined {
+  if (attempts >= MOST_ATTEMPTS)
+    return `the job was begun ${attempts} times, and its worker ended under it each time`;
+  return deliveries > MOST_DELIVERIES
+    ? `the job was given to a worker ${deliveries - 1} times, and each ended before it said anything of it`
+    : undefined;
+}
+
+/** A job that brings its workers down. @param reason as its caller is told */
+export const endDead = (job: JobDocument, reason: string, now: number): Verdict => ({
+  do: 'end',
+  next: fail(job, { code: 'attempts_exhausted', detail: reason }, now),
+  isDead: true,
+});
+
+/**
+ * @param deliveries of the job's message, this one among them
+ * @throws what the store throws
+ */
 export async function judge(
   services: ConsumerServices,
   active: ActiveRuns,
   name: JobName,
+  deliveries: number,
 ): Promise<Verdict> {
   const { jobs, worker, now, outcomes } = services;
   const job = await jobs.read(name);
@@ -73,13 +103,11 @@ export async function judge(
     const until = await heldUntil(services, job);
     if (until > now()) return { do: 'wait', seconds: (until - now()) / 1000 + SLACK_SECONDS };
   }
-  if (isBegun(job) && job.attempts >= MOST_ATTEMPTS) {
-    const detail = `the job was begun ${job.attempts} times, and its worker ended under it each time`;
-    return { do: 'end', next: fail(job, { code: 'attempts_exhausted', detail }, now()) };
-  }
+  const run = active.get(job.result.id);
+  const dead = run ? undefined : deadReason(job, deliveries);
+  if (dead !== undefined) return endDead(job, dead, now());
   if (!job.result.replace && (await outcomes[job.task].find(job)))
     return { do: 'end', next: succeed(job, now()) };
-  const run = active.get(job.result.id);
   if (run) return { do: 'follow', run, job };
   return withoutModels(job, services) ?? { do: 'run', job };
 }

@@ -1,7 +1,7 @@
 /** What the consumer of jobs works with. */
 import type { Failure } from '../../shared/api/problem.ts';
 import type { JobDocument, JobName } from '../../shared/jobs/job.ts';
-import type { Queue } from '../../shared/queue/queue.ts';
+import type { Queues } from '../../shared/queue/queue.ts';
 import type { Log } from '../log.ts';
 import type { EventLog } from './eventLog.ts';
 import type { WorkServices } from './work.ts';
@@ -28,8 +28,7 @@ export const TIMES: Times = {
 };
 
 export interface ConsumerServices extends WorkServices {
-  /** Jobs that somebody waits for, and those that nobody does. */
-  readonly queues: { readonly interactive: Queue; readonly batch: Queue };
+  readonly queues: Pick<Queues, 'interactive' | 'batch' | 'dead'>;
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly times: Times;
