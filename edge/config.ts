@@ -9,7 +9,7 @@ const workers = z
       .map((url) => url.trim().replace(/\/+$/, ''))
       .filter((url) => url !== ''),
   )
-  .pipe(z.array(z.url({ protocol: /^https?$/ })).min(1));
+  .pipe(z.array(z.url({ protocol: /^https?$/ })));
 
 /** An empty variable counts as absent, as shells and .env files write it. */
 const optional = z.preprocess((value) => (value === '' ? undefined : value), z.string().optional());
@@ -27,6 +27,16 @@ export const configSchema = z.object({
   S3_BUCKET: optional,
   S3_ACCESS_KEY_ID: optional,
   S3_SECRET_ACCESS_KEY: optional,
+  FOURM_QUEUE: z
+    .enum(['process', 'sqs'])
+    .default('process')
+    .describe('Where jobs wait: workers are told of them, or fetch them from SQS'),
+  SQS_ENDPOINT: optional.describe('Absent for AWS itself'),
+  SQS_REGION: z.string().default('us-east-1'),
+  SQS_ACCESS_KEY_ID: optional,
+  SQS_SECRET_ACCESS_KEY: optional,
+  SQS_QUEUE_URL_INTERACTIVE: optional.describe('Jobs that somebody waits for (`Prefer: wait=N`)'),
+  SQS_QUEUE_URL_BATCH: optional.describe('Jobs that nobody waits for'),
   FOURM_MAX_BODY_BYTES: z.coerce
     .number()
     .int()
@@ -60,7 +70,40 @@ const SECRETS: readonly (keyof Config)[] = [
   'FOURM_WORKER_SECRET',
   'S3_SECRET_ACCESS_KEY',
   'S3_ACCESS_KEY_ID',
+  'SQS_ACCESS_KEY_ID',
+  'SQS_SECRET_ACCESS_KEY',
 ];
+
+/** What a setting needs beside itself. */
+const NEEDS = {
+  'FOURM_STORE=s3': ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'],
+  'FOURM_QUEUE=sqs': [
+    'SQS_ACCESS_KEY_ID',
+    'SQS_SECRET_ACCESS_KEY',
+    'SQS_QUEUE_URL_INTERACTIVE',
+    'SQS_QUEUE_URL_BATCH',
+  ],
+} as const;
+
+/** What does not fit together in a configuration each part of which does, as messages. */
+function conflicts(config: Config): string[] {
+  const absent = Object.entries(NEEDS).flatMap(([setting, needed]) => {
+    const [name, value] = setting.split('=');
+    if (config[name as 'FOURM_STORE' | 'FOURM_QUEUE'] !== value) return [];
+    const missing = needed.filter((wanted) => config[wanted] === undefined);
+    return missing.length > 0 ? [`${setting} needs ${missing.join(', ')}`] : [];
+  });
+  const isQueued = config.FOURM_QUEUE === 'sqs';
+  return [
+    ...absent,
+    ...(isQueued && config.FOURM_STORE === 'memory'
+      ? ['FOURM_QUEUE=sqs needs FOURM_STORE=disk or s3, where the jobs lie that are queued']
+      : []),
+    ...(config.FOURM_WORKERS.length === 0 && !isQueued
+      ? ['FOURM_WORKERS: names no worker, which is possible with FOURM_QUEUE=sqs alone']
+      : []),
+  ];
+}
 
 /** @throws Error naming every variable that does not fit, without its value */
 export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
@@ -70,13 +113,8 @@ export function parseConfig(env: Readonly<Record<string, unknown>>): Config {
     throw new Error(`configuration: ${wrong.join('; ')}`);
   }
   const config = parsed.data;
-  if (config.FOURM_STORE === 's3') {
-    const needed = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
-    const absent = needed.filter((name) => config[name] === undefined);
-    if (absent.length > 0) {
-      throw new Error(`configuration: FOURM_STORE=s3 needs ${absent.join(', ')}`);
-    }
-  }
+  const wrong = conflicts(config);
+  if (wrong.length > 0) throw new Error(`configuration: ${wrong.join('; ')}`);
   return config;
 }
 

@@ -1,6 +1,7 @@
 /** Config -> what the routes use, made once per process or isolate. */
 
 import { createHeadStore, type HeadStore } from '../shared/heads/headStore.ts';
+import { createModelMemory } from '../shared/jobs/modelMemory.ts';
 import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
@@ -9,7 +10,6 @@ import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
 import type { Config } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
-import { createModelMemory } from './dispatch/modelMemory.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { TENANT } from './tenant.ts';
 
@@ -30,6 +30,9 @@ export interface Platform {
   readonly openDisk?: (folder: string, log: (line: string) => void) => Store;
   readonly log?: (line: string) => void;
 }
+
+/** What workers do not say themselves of their models, since they have no store, is true for this long. */
+const MODELS_REFRESH_MILLISECONDS = 24 * 3_600_000;
 
 function openStore(config: Config, platform: Platform, log: (line: string) => void): Store {
   switch (config.FOURM_STORE) {
@@ -64,9 +67,10 @@ export function createServices(config: Config, platform: Platform = {}): Service
     dispatcher: createDispatcher({
       workers: config.FOURM_WORKERS,
       secret: config.FOURM_WORKER_SECRET,
+      isQueued: config.FOURM_QUEUE === 'sqs',
       timeoutSeconds: config.FOURM_WORKER_TIMEOUT_SECONDS,
       ttlSeconds: config.FOURM_MODELS_TTL_SECONDS,
-      memory: createModelMemory(store),
+      memory: createModelMemory(store, { refreshMilliseconds: MODELS_REFRESH_MILLISECONDS }),
       log,
     }),
     tokens: createTokenStore(store, log),

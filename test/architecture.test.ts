@@ -40,6 +40,7 @@ const LAWS: Readonly<Record<string, Law>> = {
     packages: ['zod'],
     exceptions: {
       'shared/store/s3.ts': ['@aws-sdk/client-s3'],
+      'shared/queue/sqs.ts': ['@aws-sdk/client-sqs'],
       // disk.ts, diskFiles.ts
       'shared/store/disk': ['node:'],
     },

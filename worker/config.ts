@@ -4,6 +4,7 @@ import { parseSize, SIZE_FORM } from './byteSize.ts';
 import { absentForCollections, placeOf } from './collectionsConfig.ts';
 import type { Allow } from './guard/allowed.ts';
 import { type HubModel, hubEnvironment, hubModels } from './hubConfig.ts';
+import { type OpenQueues, queueFields, queueProblems, queuesOf } from './queueConfig.ts';
 import type { CollectionsPlace } from './retrieval/place.ts';
 import { DEVICE_FORM, type Device, parseDevice } from './session/devices.ts';
 import {
@@ -27,6 +28,7 @@ export const workerConfigSchema = z.object({
   /** Folder of exported model sets, each a sub-folder with a `set.json`. It may be left out with a store. */
   FOURM_MODELS_DIR: optional,
   ...storeFields,
+  ...queueFields,
   /** Where collections are kept: a folder, or s3://BUCKET/PREFIX with the S3_ settings. None when left out. */
   FOURM_COLLECTIONS: optional,
   /** Models of the Hugging Face hub, with commas: `4m21-b`, `OWNER/NAME`, or such a name with `:int8` behind. */
@@ -102,6 +104,8 @@ export interface WorkerConfig {
   readonly collections: CollectionsPlace | undefined;
   /** What edges write to as well, heads and jobs; undefined for nowhere. */
   readonly sharedStore: OpenStore | undefined;
+  /** Where jobs and deliveries of webhooks wait. */
+  readonly queues: OpenQueues;
   readonly modelsHub: readonly HubModel[];
   /** What the process that pulls them is given: nothing of the worker's secrets. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
@@ -135,6 +139,7 @@ export function parseWorkerConfig(
     ? [
         ...absentOf(parsed.data).map((name) => `${name}: is needed with ${s3Setting(parsed.data)}`),
         ...absentForCollections(parsed.data),
+        ...queueProblems(parsed.data),
       ]
     : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   const { FOURM_MODELS_DIR: folder, FOURM_MODELS_STORE: store = 'none' } = environment;
@@ -152,6 +157,7 @@ export function parseWorkerConfig(
     modelStore: modelStoreOf(data),
     collections: placeOf(data),
     sharedStore: sharedStoreOf(data),
+    queues: queuesOf(data),
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,

@@ -4,7 +4,6 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal } from '../shared/api/problem.ts';
-import { createInProcessQueues } from '../shared/queue/inProcessQueues.ts';
 import type { WorkerConfig } from './config.ts';
 import { openConsumer } from './consumer/open.ts';
 import { startServer } from './http/server.ts';
@@ -35,8 +34,6 @@ export interface Worker {
   readonly hurry: () => void;
 }
 
-/** Seconds that a message is hidden from others, unless the work on it extends them. */
-const VISIBILITY_SECONDS = 30;
 /** Time for the answers of requests that were ended to reach their callers. */
 const FLUSH_MILLISECONDS = 2_000;
 
@@ -85,9 +82,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     isStopping: () => stopping,
     stopped: stopped.signal,
   };
-  const queues = createInProcessQueues(VISIBILITY_SECONDS, (body, reason) =>
-    log({ event: 'dead_letter', message: `a message was given up: ${reason}`, body }),
-  );
+  const queues = await config.queues(log);
   const consumer =
     store &&
     openConsumer(store, services, {

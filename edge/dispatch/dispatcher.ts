@@ -21,6 +21,8 @@ import { readAnswer, type Task } from './tasks.ts';
 export interface DispatcherOptions extends ListingOptions {
   /** The longest that a worker may take for one request. */
   readonly timeoutSeconds: number;
+  /** Whether jobs wait in a queue that workers fetch them from when they start. */
+  readonly isQueued: boolean;
 }
 
 export interface DispatchOptions {
@@ -54,11 +56,13 @@ export interface Dispatcher {
   ready(): Promise<boolean>;
 }
 
-const UNAVAILABLE: Failure = {
+const unavailable = (isQueued: boolean): Failure => ({
   code: 'worker_unavailable',
-  detail: 'no worker answers; try again shortly',
+  detail: isQueued
+    ? 'no worker answers; try again shortly, or send Prefer: respond-async for a job that the next worker does'
+    : 'no worker answers; try again shortly',
   retryAfterSeconds: 5,
-};
+});
 
 /** The work took longer than a worker is given: to ask again would take as long again. */
 const overTime = (seconds: number): FailureError =>
@@ -76,6 +80,7 @@ interface Attempt<T> {
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { workers, secret, timeoutSeconds, log } = options;
+  const NOBODY = unavailable(options.isQueued);
   const listings = createListings(options);
   let turn = 0;
 
@@ -99,7 +104,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (signal.aborted) throw signal.reason;
       log(`worker ${worker} ${path}: ${errorText(error)}`);
       if (limit.aborted) throw overTime(timeoutSeconds);
-      return { outcome: { ok: false, failure: UNAVAILABLE }, mayTryNext };
+      return { outcome: { ok: false, failure: NOBODY }, mayTryNext };
     }
   }
 
@@ -138,7 +143,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const together = [...new Set(needed)].join(' and ');
     const apart = `no worker that answers has ${together} loaded together; try again shortly`;
     let last: Failure =
-      having.length === 0 && needed.length > 1 ? { ...UNAVAILABLE, detail: apart } : UNAVAILABLE;
+      having.length === 0 && needed.length > 1 ? { ...NOBODY, detail: apart } : NOBODY;
     for (const { worker } of having) {
       const { outcome, mayTryNext } = await attempt(worker, task, body, how);
       if (outcome.ok) return outcome.value;
@@ -164,7 +169,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     async models(keepAlive) {
       const models = await listings.models(keepAlive);
-      if (models.length === 0) throw new FailureError(UNAVAILABLE);
+      if (models.length === 0) throw new FailureError(NOBODY);
       return models;
     },
     run: dispatch,

@@ -10,6 +10,7 @@ import {
   type ModelState,
   modelsResponseSchema,
 } from '../../shared/api/models.ts';
+import type { ModelMemory } from '../../shared/jobs/modelMemory.ts';
 import { callWorker, errorText, readFailure } from './http.ts';
 
 export interface Listing {
@@ -17,18 +18,13 @@ export interface Listing {
   readonly models: readonly Model[];
 }
 
-/** Where the last answer outlives this process. */
-export interface ModelMemory {
-  read(): Promise<readonly Model[] | undefined>;
-  write(models: readonly Model[]): Promise<void>;
-}
-
 export interface ListingOptions {
   readonly secret: string | undefined;
   readonly workers: readonly string[];
   /** How long an answer is believed. */
   readonly ttlSeconds: number;
-  readonly memory: ModelMemory;
+  /** Where the last answer outlives this process. */
+  readonly memory: Pick<ModelMemory, 'remember' | 'recall'>;
   readonly log: (line: string) => void;
 }
 
@@ -81,7 +77,7 @@ export function createListings(options: ListingOptions): Listings {
   const { workers, secret, ttlSeconds, memory, log } = options;
   let last: { readonly at: number; readonly listings: readonly Listing[] } | undefined;
   let lastModels: readonly Model[] | undefined;
-  let written: string | undefined;
+  let recalled: { readonly at: number; readonly models: readonly Model[] } | undefined;
   let asking: Question | undefined;
 
   async function list(worker: string): Promise<Listing[]> {
@@ -100,17 +96,11 @@ export function createListings(options: ListingOptions): Listings {
     }
   }
 
-  /** Keeps what the workers said, when it is something else than before. */
+  /** Keeps what the workers said. */
   async function remember(listed: readonly Model[]): Promise<void> {
-    // Where a model stands is true for a moment, and is no reason to write again.
-    const models = withoutStates(listed);
-    const text = JSON.stringify(models);
-    if (text === written) return;
-    written = text;
     try {
-      await memory.write(models);
+      await memory.remember(listed);
     } catch (error) {
-      written = undefined;
       log(`the loaded models cannot be remembered: ${errorText(error)}`);
     }
   }
@@ -141,13 +131,16 @@ export function createListings(options: ListingOptions): Listings {
     return question;
   }
 
+  /** What the store knows of workers, some of which this edge cannot ask; undefined where it knows nothing. */
   async function recall(): Promise<readonly Model[] | undefined> {
+    if (recalled && Date.now() - recalled.at < ttlSeconds * 1000) return recalled.models;
     try {
-      return await memory.read();
+      const models = await memory.recall();
+      recalled = models.length > 0 ? { at: Date.now(), models } : undefined;
     } catch (error) {
       log(`the models loaded last cannot be recalled: ${errorText(error)}`);
-      return undefined;
     }
+    return recalled?.models;
   }
 
   return {
@@ -161,8 +154,8 @@ export function createListings(options: ListingOptions): Listings {
       });
       const inTime = await Promise.race([answer, grace]);
       if (inTime && inTime.length > 0) return distinct(inTime);
-      lastModels ??= await recall();
-      return lastModels ? withoutStates(lastModels) : distinct(await answer);
+      const known = (await recall()) ?? lastModels;
+      return known ? withoutStates(known) : distinct(await answer);
     },
     live: async () => (isFresh() && last ? last.listings : await refresh().answer),
     forget() {

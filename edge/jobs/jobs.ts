@@ -5,15 +5,20 @@ import {
   cancel,
   createDoneJob,
   createJob,
+  fail,
+  isBegun,
   isFinal,
   type JobDescription,
   type JobDocument,
   type JobName,
+  overdue,
 } from '../../shared/jobs/job.ts';
 import { createJobStore, type JobPage, type PageWish } from '../../shared/jobs/jobStore.ts';
+import { isBehind } from '../../shared/jobs/progress.ts';
 import { readEvents } from '../../shared/sse.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Config } from '../config.ts';
+import { createJobQueueing } from './queueing.ts';
 import { createJobWorkers } from './workers.ts';
 
 export interface JobEvent {
@@ -51,6 +56,8 @@ export interface Jobs {
 
 /** Between two looks at a job that no worker has yet: soon at first, since most do not wait. */
 const LOOK_MILLISECONDS = { first: 50, most: 1000 };
+/** Time for a worker to say itself that a job's time is over. */
+const OVERDUE_MILLISECONDS = 30_000;
 /** Tries at a change that others make as well. */
 const TRIES = 5;
 
@@ -68,6 +75,7 @@ const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
 export function createJobs(store: Store, config: Config, log: (line: string) => void): Jobs {
   const jobs = createJobStore(store);
   const workers = createJobWorkers(config, log);
+  const queueing = createJobQueueing(config, workers, log);
 
   async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
     if (store.kind === 'memory') {
@@ -85,7 +93,22 @@ export function createJobs(store: Store, config: Config, log: (line: string) => 
     }
   }
 
-  const find: Jobs['find'] = (name) => guarded('read', () => jobs.read(name));
+  /** A job whose time is over has failed, also where no worker runs that would say so. */
+  async function look(name: JobName): Promise<JobDocument | undefined> {
+    const job = await jobs.read(name);
+    if (!job || isFinal(job)) return job;
+    const now = Date.now();
+    if (now < job.expires + OVERDUE_MILLISECONDS) {
+      await queueing.remind(job);
+      return job;
+    }
+    const next = fail(job, overdue(job), now);
+    if (!next || !(await jobs.write(next))) return await jobs.read(name);
+    await jobs.clear(name);
+    return next;
+  }
+
+  const find: Jobs['find'] = (name) => guarded('read', () => look(name));
 
   async function end(name: JobName): Promise<JobDocument | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
@@ -99,6 +122,10 @@ export function createJobs(store: Store, config: Config, log: (line: string) => 
     throw new Error(`others change the job ${name.id} again and again`);
   }
 
+  /** How far a job was at its last sign of life, for those who cannot ask its worker. */
+  const lastKnown = async (name: JobName): Promise<JobEvent | undefined> =>
+    (await guarded('read', () => jobs.lease(name)))?.progress;
+
   return {
     find,
     submit: (description, inputs, deadline) =>
@@ -106,7 +133,7 @@ export function createJobs(store: Store, config: Config, log: (line: string) => 
         const now = Date.now();
         if (!inputs) return await jobs.create(createDoneJob(description, now));
         const job = await jobs.create(createJob(description, now, deadline), inputs);
-        if ((await workers.take(job)) === 'told') return job;
+        if ((await queueing.queue(job)) === 'told') return job;
         await end(job);
         const detail =
           'the workers do not have the store of this edge, so they cannot do jobs: start them with its FOURM_STORE';
@@ -134,6 +161,11 @@ export function createJobs(store: Store, config: Config, log: (line: string) => 
         }
         const job = await find(name);
         if (!job || isFinal(job)) return job;
+        const known = isBegun(job) ? await lastKnown(job) : undefined;
+        if (known && isBehind(last, known.id)) {
+          last = known.id;
+          yield known;
+        }
         await sleep(wait, signal);
         wait = Math.min(LOOK_MILLISECONDS.most, wait * 1.5);
       }

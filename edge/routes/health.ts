@@ -6,17 +6,20 @@ import type { Services } from '../services.ts';
 
 export const healthz = (c: EdgeContext): Response => c.json({ status: 'ok' });
 
-/** Ready when the store can be written, a worker is ready, and a model is loaded. */
+/**
+ * Ready when the store can be written, a worker is ready, and a model is loaded. Where jobs wait in a queue that
+ * workers fetch them from, none has to run: it is enough that the models are known.
+ */
 export const createReadyRoute =
   (services: Services) =>
   async (c: EdgeContext): Promise<Response> => {
-    const { store, dispatcher, log } = services;
+    const { store, dispatcher, log, config } = services;
     const [storeTrouble, workerReady, models] = await Promise.all([
       store.check().then(
         () => undefined,
         (error: unknown) => (error instanceof Error ? error.message : String(error)),
       ),
-      dispatcher.ready(),
+      config.FOURM_QUEUE === 'sqs' || dispatcher.ready(),
       loadedModels(c, services).catch(() => []),
     ]);
     if (storeTrouble !== undefined) log(`store ${store.kind} is not usable: ${storeTrouble}`);

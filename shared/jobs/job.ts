@@ -181,6 +181,12 @@ export function succeed(job: JobDocument, now: number): JobDocument | undefined 
 export const fail = (job: JobDocument, failure: Failure, now: number) =>
   ended(job, { status: 'failed', failure: recorded(failure) }, now);
 
+/** What a job fails with that has not ended in its time. */
+export const overdue = ({ created, expires }: JobDocument): Failure => ({
+  code: 'deadline_exceeded',
+  detail: `the job was not done within its ${expires - created} ms`,
+});
+
 export function cancel(job: JobDocument, now: number): JobDocument | undefined {
   const { failure: _, ...rest } = job;
   return ended(rest, { status: 'canceled' }, now);

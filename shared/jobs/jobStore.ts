@@ -13,11 +13,14 @@ import { sha256 } from '../results/content.ts';
 import { readStored, writeStored } from '../results/stored.ts';
 import type { Store } from '../store/store.ts';
 import { type JobDocument, type JobName, jobDocumentSchema } from './job.ts';
+import { loggedProgressSchema } from './progress.ts';
 
 const leaseSchema = z.object({
   worker: z.string(),
   /** Unix milliseconds. */
   until: z.number(),
+  /** How far the job was then. */
+  progress: loggedProgressSchema.optional(),
 });
 export type Lease = z.infer<typeof leaseSchema>;
 

@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { createInProcessQueue } from '../../shared/queue/inProcess.ts';
+import { createInProcessQueues } from '../../shared/queue/inProcessQueues.ts';
+import { openSqs, startSqs } from '../support/sqs.ts';
 import { queueContract } from './queue.ts';
 
 queueContract({
   name: 'in-process',
-  open: async (visibilitySeconds) => createInProcessQueue({ visibilitySeconds }),
+  async open(visibilitySeconds) {
+    const { batch, dead } = createInProcessQueues(visibilitySeconds, () => {});
+    return { queue: batch, dead };
+  },
+});
+
+const sqs = await startSqs();
+after(() => sqs.stop());
+let queues = 0;
+queueContract({
+  name: 'sqs',
+  open: async (visibilitySeconds) => openSqs(sqs, `contract-${++queues}`, visibilitySeconds),
 });
 
 test('in-process: equal messages are one as long as it is there', async () => {

@@ -11,6 +11,7 @@ import {
   type JobName,
 } from '../../shared/jobs/job.ts';
 import { createJobStore, type JobStore } from '../../shared/jobs/jobStore.ts';
+import { createModelMemory } from '../../shared/jobs/modelMemory.ts';
 import { createInProcessQueues } from '../../shared/queue/inProcessQueues.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
 import { canonicalJson, sha256 } from '../../shared/results/content.ts';
@@ -19,6 +20,7 @@ import type { Store } from '../../shared/store/store.ts';
 import { type Consumer, createConsumer } from '../../worker/consumer/consumer.ts';
 import { createOutcomes } from '../../worker/consumer/outcomes.ts';
 import { TIMES, type Times } from '../../worker/consumer/services.ts';
+import { createTurn } from '../../worker/consumer/turn.ts';
 import type { RunOptions } from '../../worker/consumer/work.ts';
 import { describedJob } from './describedJob.ts';
 import { MODEL } from './fakeWorker.ts';
@@ -78,6 +80,8 @@ export function consumerOver(
     jobs: createJobStore(store),
     outcomes: createOutcomes(store, () => {}),
     queues,
+    memory: createModelMemory(store, { refreshMilliseconds: 600_000, now }),
+    turn: createTurn(store, { worker, milliseconds: 0.7 * times.sweepMilliseconds, now }),
     async run({ request }, options) {
       const asked = request as unknown as Asked;
       try {

@@ -4,11 +4,23 @@ import { after, before, beforeEach, test } from 'node:test';
 import { createDispatcher } from '../../edge/dispatch/dispatcher.ts';
 import { GENERATE } from '../../edge/dispatch/tasks.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
-import type { Model, ModelState } from '../../shared/api/models.ts';
+import type { ModelState } from '../../shared/api/models.ts';
+import { createModelMemory } from '../../shared/jobs/modelMemory.ts';
+import { createMemoryStore } from '../../shared/store/memory.ts';
+import type { Store } from '../../shared/store/store.ts';
 import { type FakeWorker, MODEL, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 
 let workers: FakeWorker[];
-const written: (readonly Model[])[] = [];
+const written: string[] = [];
+const kept = createMemoryStore();
+/** The models that the edge remembers, and each time that it writes one down. */
+const counting: Store = {
+  ...kept,
+  put(key, ...rest) {
+    written.push(key);
+    return kept.put(key, ...rest);
+  },
+};
 before(async () => {
   workers = [await startFakeWorker(), await startFakeWorker()];
 });
@@ -30,7 +42,8 @@ const dispatcher = () =>
     workers: workers.map(({ url }) => url),
     ttlSeconds: 0,
     timeoutSeconds: 30,
-    memory: { read: async () => undefined, write: async (models) => void written.push(models) },
+    isQueued: false,
+    memory: createModelMemory(counting, { refreshMilliseconds: 3_600_000 }),
     log: () => {},
   });
 const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
@@ -51,7 +64,9 @@ test('of several workers the nearest state is told, and none is written down', a
   }
   await Promise.all(works);
   await settled();
-  assert.deepEqual(written, [[MODEL]], 'once: nothing of what is remembered has changed');
+  assert.equal(written.length, 1, 'once: nothing of what is remembered has changed');
+  const memory = createModelMemory(counting, { refreshMilliseconds: 1 });
+  assert.deepEqual(await memory.recall(), [MODEL]);
 });
 
 test('requests go to the worker that has the model in memory, in turn where several have', async () => {

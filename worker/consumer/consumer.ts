@@ -4,18 +4,18 @@
  * own, so that those that nobody waits for are never before them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as z from 'zod';
-import { isJobId } from '../../shared/api/jobId.ts';
 import type { WorkerJobsAnswer } from '../../shared/api/jobWork.ts';
 import { isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
+import { messageOf, parseMessage } from '../../shared/jobs/message.ts';
+import type { LoggedProgress } from '../../shared/jobs/progress.ts';
 import type { Queue, Received } from '../../shared/queue/queue.ts';
 import { describeError } from '../log.ts';
-import type { EventLog, LoggedProgress } from './eventLog.ts';
+import type { EventLog } from './eventLog.ts';
 import { startRun } from './jobRun.ts';
 import { judge } from './judge.ts';
 import { createLane } from './lane.ts';
+import { keepLookout } from './lookouts.ts';
 import type { ActiveRun, ActiveRuns, ConsumerServices } from './services.ts';
-import { sweepJobs } from './sweep.ts';
 
 export interface Consumer {
   /** Begins to take jobs, and to look for those that are in no queue. */
@@ -36,21 +36,6 @@ export interface Consumer {
 
 /** Runs whose progress can still be read after their end. */
 const REMEMBERED = 32;
-
-const nameSchema = z.object({ tenant: z.string().regex(/^[A-Za-z0-9._-]{1,128}$/), id: z.string() });
-
-/** The job that a message names; undefined where it names none. */
-function parseName(body: string): JobName | undefined {
-  try {
-    const { success, data } = nameSchema.safeParse(JSON.parse(body));
-    return success && isJobId(data.id) ? data : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A job as a message of the queue. */
-export const messageOf = ({ tenant, id }: JobName): string => JSON.stringify({ tenant, id });
 
 export function createConsumer(services: ConsumerServices & { readonly slots: number }): Consumer {
   const { jobs, log, times, slots, queues } = services;
@@ -84,7 +69,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
   }
 
   async function deliver(queue: Queue, message: Received, leave: () => void): Promise<void> {
-    const name = parseName(message.body);
+    const name = parseMessage(message.body);
     if (!name) return await queue.bury(message, 'the message names no job');
     const verdict = await judge(services, active, name, message.deliveries);
     switch (verdict.do) {
@@ -143,25 +128,11 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     }),
   );
 
-  const send = (job: JobDocument): Promise<void> => queues[job.priority].send(messageOf(job));
-
-  async function sweep(): Promise<void> {
-    const { signal } = stopping;
-    while (!signal.aborted) {
-      await sweepJobs(services, (job) => send(job), signal).catch((error) =>
-        trouble('jobs cannot be looked for', error),
-      );
-      await sleep(times.sweepMilliseconds, undefined, { signal, ref: false }).catch(
-        () => undefined,
-      );
-    }
-  }
-
-  let sweeping: Promise<void> = Promise.resolve();
+  let looking: Promise<void> = Promise.resolve();
   return {
     start() {
       for (const lane of lanes) lane.start();
-      sweeping = sweep();
+      looking = keepLookout(services, trouble, stopping.signal);
     },
     async take(name) {
       const job = await jobs.read(name);
@@ -172,7 +143,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       // An equal one runs: its progress is this one's, whenever its turn comes.
       const run = active.get(job.result.id);
       if (run) remember(name, run.events);
-      if (!isFinal(job)) await send(job);
+      if (!isFinal(job)) await queues[job.priority].send(messageOf(job));
       return { known: true };
     },
     cancel({ tenant, id }) {
@@ -184,7 +155,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     events: (name, after, signal) => logs.get(messageOf(name))?.read(after, signal),
     async stop() {
       stopping.abort();
-      await Promise.all([sweeping, ...lanes.map((lane) => lane.stop())]);
+      await Promise.all([looking, ...lanes.map((lane) => lane.stop())]);
     },
   };
 }

@@ -1,14 +1,11 @@
 /** The progress of one run, kept so that whoever comes later, or comes back, sees what he has missed. */
 import type { Progress } from '../../shared/api/generate.ts';
-
-export interface LoggedProgress {
-  /** `<attempt>-<number>`, from 1. */
-  readonly id: string;
-  readonly progress: Progress;
-}
+import { type LoggedProgress, parseEventId } from '../../shared/jobs/progress.ts';
 
 export interface EventLog {
   readonly add: (progress: Progress) => void;
+  /** The last one, without its picture. */
+  readonly last: () => LoggedProgress | undefined;
   /** No more will come. */
   readonly end: () => void;
   /** What came behind an id, and what comes; all of it where the id is another attempt's. */
@@ -20,6 +17,13 @@ export interface EventLog {
 
 /** Events of a run that keep their pictures: the others are told without them. */
 const PICTURES = 16;
+
+function withoutPicture({
+  id,
+  progress: { preview: _, ...progress },
+}: LoggedProgress): LoggedProgress {
+  return { id, progress };
+}
 
 export function createEventLog(attempt: number): EventLog {
   const events: LoggedProgress[] = [];
@@ -49,8 +53,7 @@ export function createEventLog(attempt: number): EventLog {
     const index = withPictures.length > PICTURES ? withPictures.shift() : undefined;
     const event = index === undefined ? undefined : events[index];
     if (index === undefined || !event) return;
-    const { preview: _, ...progress } = event.progress;
-    events[index] = { ...event, progress };
+    events[index] = withoutPicture(event);
   }
 
   return {
@@ -60,13 +63,17 @@ export function createEventLog(attempt: number): EventLog {
       dropPicture();
       tell();
     },
+    last() {
+      const event = events.at(-1);
+      return event && withoutPicture(event);
+    },
     end() {
       isOver = true;
       tell();
     },
     async *read(after, signal) {
-      const [, of, number] = /^(\d+)-(\d+)$/.exec(after ?? '') ?? [];
-      let next = Number(of) === attempt ? Number(number) : 0;
+      const [of, number] = parseEventId(after) ?? [];
+      let next = of === attempt ? (number ?? 0) : 0;
       while (!signal.aborted) {
         const event = events[next];
         if (event) {

@@ -8,6 +8,7 @@ import {
   fail,
   isBegun,
   type JobDocument,
+  overdue,
   postpone,
   retry,
   start,
@@ -16,7 +17,7 @@ import {
 import { describeError } from '../log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { createEventLog } from './eventLog.ts';
-import { type ActiveRun, type ConsumerServices, jitter, overdue } from './services.ts';
+import { type ActiveRun, type ConsumerServices, jitter } from './services.ts';
 import { attempt } from './work.ts';
 
 /** Where a job is after its run. */
@@ -69,7 +70,8 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
   /** A cancel is told to the worker at once; where that was lost, the document says it. */
   async function beat(): Promise<void> {
     if (!isBegun(current)) return;
-    await jobs.hold(job, holder());
+    const progress = events.last();
+    await jobs.hold(job, { ...holder(), ...(progress && { progress }) });
     const { revision } = current;
     const found = await jobs.read(job);
     // A change of our own may be under way.

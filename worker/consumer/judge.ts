@@ -6,15 +6,10 @@ import {
   type JobDocument,
   type JobName,
   MOST_ATTEMPTS,
+  overdue,
   succeed,
 } from '../../shared/jobs/job.ts';
-import {
-  type ActiveRun,
-  type ActiveRuns,
-  type ConsumerServices,
-  jitter,
-  overdue,
-} from './services.ts';
+import { type ActiveRun, type ActiveRuns, type ConsumerServices, jitter } from './services.ts';
 
 export type Verdict =
   /** It has ended, or was never there. */
@@ -29,6 +24,9 @@ export type Verdict =
 /** Time before a job is looked at again whose models this worker does not have: a quarter of what it has waited. */
 const MODEL_SECONDS = { least: 5, most: 60 };
 
+/** A model that no worker has had for so long, while a job waited for it, does not come back. */
+const GONE_MILLISECONDS = 1_800_000;
+
 /**
  * Deliveries of a message after which its receivers are taken to end by it: one that gives a job back for any other
  * reason says so, and is not counted. More than a job has attempts, as not every receiver gets as far as to begin it.
@@ -38,29 +36,36 @@ export const MOST_DELIVERIES = 10;
 /** Beyond the end of a lease, for its holder to write a change that is under way. */
 const SLACK_SECONDS = 0.5;
 
-/** Undefined when this worker has the very models that the job was asked of. */
-function withoutModels(
+/** Undefined when this worker has the very models that the job was asked of. @throws what the store throws */
+async function withoutModels(
   job: JobDocument,
-  { models, now }: Pick<ConsumerServices, 'models' | 'now'>,
-): Verdict | undefined {
+  { models, memory, now }: Pick<ConsumerServices, 'models' | 'memory' | 'now'>,
+): Promise<Verdict | undefined> {
+  const gone = (detail: string): Verdict => ({
+    do: 'end',
+    next: fail(job, { code: 'model_not_loaded', detail }, now()),
+  });
   const offered = models();
   for (const { id, digest } of job.result.models) {
     const own = offered.find((model) => model.id === id);
-    // Another worker may have it, and this one may get it.
-    if (!own) {
-      const seconds = (now() - job.created) / 4000;
-      const { least, most } = MODEL_SECONDS;
-      return { do: 'wait', seconds: jitter(Math.min(most, Math.max(least, seconds))) };
+    if (own?.digest === digest) continue;
+    if (own)
+      return gone(`the model ${id} was replaced since the job was asked for; ask for it again`);
+    // Another worker may have it, or get it.
+    const waited = now() - job.updated;
+    if (waited > GONE_MILLISECONDS && now() - ((await memory.seen(id)) ?? 0) > GONE_MILLISECONDS) {
+      const minutes = GONE_MILLISECONDS / 60_000;
+      return gone(`no worker has had the model ${id} for ${minutes} minutes`);
     }
-    if (own.digest === digest) continue;
-    const detail = `the model ${id} was replaced since the job was asked for; ask for it again`;
-    return { do: 'end', next: fail(job, { code: 'model_not_loaded', detail }, now()) };
+    const { least, most } = MODEL_SECONDS;
+    const seconds = Math.min(most, Math.max(least, (now() - job.created) / 4000));
+    return { do: 'wait', seconds: jitter(seconds) };
   }
   return undefined;
 }
 
 /** Until when the worker that has a job is believed to live, in unix milliseconds. */
-async function heldUntil(
+export async function heldUntil(
   { jobs }: Pick<ConsumerServices, 'jobs'>,
   job: JobDocument,
 ): Promise<number> {
@@ -78,12 +83,9 @@ function deadReason({ attempts }: JobDocument, deliveries: number): string | und
     : undefined;
 }
 
-/** A job that brings its workers down. @param reason as its caller is told */
-export const endDead = (job: JobDocument, reason: string, now: number): Verdict => ({
-  do: 'end',
-  next: fail(job, { code: 'attempts_exhausted', detail: reason }, now),
-  isDead: true,
-});
+/** The end of a job that brings its workers down. @param reason as its caller is told */
+export const dead = (job: JobDocument, reason: string, now: number): JobDocument | undefined =>
+  fail(job, { code: 'attempts_exhausted', detail: reason }, now);
 
 /**
  * @param deliveries of the job's message, this one among them
@@ -104,10 +106,10 @@ export async function judge(
     if (until > now()) return { do: 'wait', seconds: (until - now()) / 1000 + SLACK_SECONDS };
   }
   const run = active.get(job.result.id);
-  const dead = run ? undefined : deadReason(job, deliveries);
-  if (dead !== undefined) return endDead(job, dead, now());
+  const reason = run ? undefined : deadReason(job, deliveries);
+  if (reason !== undefined) return { do: 'end', next: dead(job, reason, now()), isDead: true };
   if (!job.result.replace && (await outcomes[job.task].find(job)))
     return { do: 'end', next: succeed(job, now()) };
   if (run) return { do: 'follow', run, job };
-  return withoutModels(job, services) ?? { do: 'run', job };
+  return (await withoutModels(job, services)) ?? { do: 'run', job };
 }

@@ -1,5 +1,6 @@
 /** The consumer of a worker: over its store, with what it has to do jobs. */
 import { createJobStore } from '../../shared/jobs/jobStore.ts';
+import { createModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { runJob } from '../service/runJob.ts';
@@ -7,6 +8,10 @@ import type { JobServices } from '../service/services.ts';
 import { type Consumer, createConsumer } from './consumer.ts';
 import { createOutcomes } from './outcomes.ts';
 import { TIMES } from './services.ts';
+import { createTurn } from './turn.ts';
+
+/** After this time a worker says again that it has a model. */
+const MODELS_MILLISECONDS = 600_000;
 
 export interface ConsumerOptions {
   /** This worker, by a name that it has again when it is started anew in its place. */
@@ -28,6 +33,9 @@ export function openConsumer(
     outcomes: createOutcomes(store, (message) => log({ event: 'store', message })),
     queues,
     run: (job, options) => runJob(services, job, options),
+    memory: createModelMemory(store, { refreshMilliseconds: MODELS_MILLISECONDS }),
+    // Less than the shortest pause between two looks of one worker.
+    turn: createTurn(store, { worker, milliseconds: 0.7 * TIMES.sweepMilliseconds, now: Date.now }),
     models: () => registry.descriptions(),
     now: Date.now,
     times: TIMES,

@@ -1,9 +1,10 @@
 /** What the consumer of jobs works with. */
-import type { Failure } from '../../shared/api/problem.ts';
-import type { JobDocument, JobName } from '../../shared/jobs/job.ts';
+import type { JobName } from '../../shared/jobs/job.ts';
+import type { ModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
 import type { Log } from '../log.ts';
 import type { EventLog } from './eventLog.ts';
+import type { Turn } from './turn.ts';
 import type { WorkServices } from './work.ts';
 
 export interface Times {
@@ -15,7 +16,7 @@ export interface Times {
   readonly roomSeconds: number;
   /** Before the second attempt; each further one waits four times as long. */
   readonly backoffSeconds: number;
-  /** Between two looks for jobs that are not in the queue. */
+  /** Between two looks for jobs that are not in the queue, more or less. */
   readonly sweepMilliseconds: number;
 }
 
@@ -29,6 +30,10 @@ export const TIMES: Times = {
 
 export interface ConsumerServices extends WorkServices {
   readonly queues: Pick<Queues, 'interactive' | 'batch' | 'dead'>;
+  /** What workers say of the models that they have. */
+  readonly memory: ModelMemory;
+  /** Of the workers that share queues, whose turn it is to look for lost jobs. */
+  readonly turn: Turn;
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly times: Times;
@@ -49,12 +54,6 @@ export interface ActiveRun {
 
 /** What runs here, by the result that it makes: equal jobs are one run. */
 export type ActiveRuns = Map<string, ActiveRun>;
-
-/** What a job fails with that has not ended in its time. */
-export const overdue = ({ created, expires }: JobDocument): Failure => ({
-  code: 'deadline_exceeded',
-  detail: `the job was not done within its ${expires - created} ms`,
-});
 
 /** Spreads what would come back at once. */
 export const jitter = (seconds: number): number => seconds * (0.75 + Math.random() / 2);

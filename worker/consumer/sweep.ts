@@ -1,28 +1,127 @@
-/** Finds jobs that have not ended, whatever became of the queue and of the workers that had them. */
-
+/**
+ * Finds jobs that have not ended, whatever became of the queue and of the workers that had them. A queue of this
+ * process's own is sent all of them, since it keeps equal messages as one. One that many share is not: it is asked how
+ * many messages it has, and where these are fewer than the jobs that wait, the oldest are sent again, as many as are
+ * missing and some more. So lost messages are replaced, and a long queue does not grow by being looked at.
+ */
 import { timeOfJobId } from '../../shared/api/jobId.ts';
-import { isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
+import { isBegun, isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
+import { messageOf } from '../../shared/jobs/message.ts';
+import { type Depth, depthOf } from '../../shared/queue/queue.ts';
+import { heldUntil } from './judge.ts';
 import type { ConsumerServices } from './services.ts';
 
 /** What was written of a job whose edge ended before it wrote the job itself is removed after this time. */
 const ORPHAN_MILLISECONDS = 600_000;
+/** A younger job's message may be on its way, and not counted yet. */
+const YOUNG_MILLISECONDS = 60_000;
+/** Beyond the number of missing messages, since it is not known whose they are. */
+const MORE = 10;
+/** At this age, at twice this age and so on a job is sent again, whatever the number of messages says. */
+const DOUBTFUL_MILLISECONDS = 900_000;
+/** Jobs that are looked at together. */
+const AT_ONCE = 16;
 
-/**
- * @param found called for each job that waits or was lost, the oldest first
- * @throws what the store throws
- */
-export async function sweepJobs(
-  { jobs, now }: Pick<ConsumerServices, 'jobs' | 'now'>,
-  found: (job: JobDocument) => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
+export type SweepServices = Pick<ConsumerServices, 'jobs' | 'now' | 'queues'>;
+
+async function openJobs({ jobs }: Pick<SweepServices, 'jobs'>): Promise<JobName[]> {
   const names: JobName[] = [];
   for await (const name of jobs.open()) names.push(name);
   // Ids name the newest job first, and the oldest has waited longest.
-  for (const name of names.reverse()) {
+  return names.reverse();
+}
+
+/** The job of a name, where it has not ended; what is left of any other is removed when it is old enough. */
+async function readOpen(
+  { jobs, now }: Pick<SweepServices, 'jobs' | 'now'>,
+  name: JobName,
+): Promise<JobDocument | undefined> {
+  const job = await jobs.read(name);
+  if (job && !isFinal(job)) return job;
+  if (job || now() - timeOfJobId(name.id) > ORPHAN_MILLISECONDS) await jobs.clear(name);
+  return undefined;
+}
+
+const send = ({ queues }: Pick<SweepServices, 'queues'>, job: JobDocument): Promise<void> =>
+  queues[job.priority].send(messageOf(job));
+
+/** Sends every job that has not ended, the oldest first. @throws what the store throws */
+export async function sweepOwn(services: SweepServices, signal: AbortSignal): Promise<void> {
+  for (const name of await openJobs(services)) {
     if (signal.aborted) return;
-    const job = await jobs.read(name);
-    if (job && !isFinal(job)) await found(job);
-    else if (job || now() - timeOfJobId(name.id) > ORPHAN_MILLISECONDS) await jobs.clear(name);
+    const job = await readOpen(services, name);
+    if (job) await send(services, job);
   }
+}
+
+/** How often an age has been doubled since it was doubtful. */
+const doublings = (age: number): number =>
+  age < DOUBTFUL_MILLISECONDS ? 0 : 1 + Math.floor(Math.log2(age / DOUBTFUL_MILLISECONDS));
+
+/** Jobs of one priority: those that wait, the oldest first, and how many are at work. */
+interface Lane {
+  readonly waiting: JobDocument[];
+  held: number;
+}
+
+/** Messages that a queue lacks; those that belong to jobs at work are no others'. */
+const missing = (depth: Depth, { waiting, held }: Lane): number =>
+  Math.max(0, waiting.length - (depthOf(depth) - Math.min(depth.taken, held)));
+
+/**
+ * Looks at the queues that many share.
+ * @param sinceMilliseconds time since the look before this one
+ * @returns how many jobs were sent again
+ * @throws what the store or the queue throws
+ */
+export async function sweepShared(
+  services: SweepServices,
+  sinceMilliseconds: number,
+  signal: AbortSignal,
+): Promise<number> {
+  const { now, queues } = services;
+  const age = ({ id }: JobName): number => now() - timeOfJobId(id);
+  // Counted before the jobs are: one that ends in between is not missed.
+  const depths = {
+    interactive: await queues.interactive.depth(),
+    batch: await queues.batch.depth(),
+  };
+  const names = (await openJobs(services)).filter((name) => age(name) > YOUNG_MILLISECONDS);
+  const areFewer = depthOf(depths.interactive) + depthOf(depths.batch) < names.length;
+  const isDoubtful = (name: JobName): boolean =>
+    doublings(age(name)) > doublings(age(name) - sinceMilliseconds);
+  const looked = areFewer ? names : names.filter(isDoubtful);
+
+  const lanes: Record<JobDocument['priority'], Lane> = {
+    interactive: { waiting: [], held: 0 },
+    batch: { waiting: [], held: 0 },
+  };
+  for (let at = 0; at < looked.length && !signal.aborted; at += AT_ONCE) {
+    const names = looked.slice(at, at + AT_ONCE);
+    const found = await Promise.all(
+      names.map(async (name) => {
+        const job = await readOpen(services, name);
+        const isHeld = job && isBegun(job) && (await heldUntil(services, job)) > now();
+        return { job, isHeld };
+      }),
+    );
+    for (const { job, isHeld } of found) {
+      if (job && isHeld) lanes[job.priority].held++;
+      else if (job) lanes[job.priority].waiting.push(job);
+    }
+  }
+
+  let sent = 0;
+  for (const priority of ['interactive', 'batch'] as const) {
+    const lane = lanes[priority];
+    const lost = areFewer ? missing(depths[priority], lane) : 0;
+    const most = lost === 0 ? 0 : 2 * lost + MORE;
+    for (const [index, job] of lane.waiting.entries()) {
+      if (signal.aborted) return sent;
+      if (index >= most && !isDoubtful(job)) continue;
+      await send(services, job);
+      sent++;
+    }
+  }
+  return sent;
 }

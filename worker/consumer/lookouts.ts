@@ -1,0 +1,57 @@
+/** What a worker does again and again beside its jobs: it looks for lost ones, and says which models it has. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readDeadLetters } from './deadLetters.ts';
+import { type ConsumerServices, jitter } from './services.ts';
+import { sweepOwn, sweepShared } from './sweep.ts';
+
+/** Between two looks whether there is something new to say of the models. */
+const TELL_MILLISECONDS = 15_000;
+
+type Trouble = (message: string, error: unknown) => void;
+
+async function again(
+  milliseconds: number,
+  work: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await work();
+    // Spread, so that workers that were started together do not do it together.
+    const pause = jitter(milliseconds);
+    await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** Resolves when the signal has aborted. */
+export async function keepLookout(
+  services: ConsumerServices,
+  trouble: Trouble,
+  signal: AbortSignal,
+): Promise<void> {
+  const { queues, turn, times, memory, models, log } = services;
+  const isShared = queues.batch.isShared;
+
+  async function look(): Promise<void> {
+    if (!isShared) return await sweepOwn(services, signal);
+    if (!(await turn.take())) return;
+    await readDeadLetters(services, signal);
+    const sent = await sweepShared(services, times.sweepMilliseconds, signal);
+    if (sent > 0) log({ event: 'sweep', message: `${sent} jobs were sent again`, sent });
+  }
+
+  await Promise.all([
+    again(
+      times.sweepMilliseconds,
+      () => look().catch((error) => trouble('jobs cannot be looked for', error)),
+      signal,
+    ),
+    again(
+      TELL_MILLISECONDS,
+      () =>
+        memory
+          .remember(models())
+          .catch((error) => trouble('the store cannot be told of the models', error)),
+      signal,
+    ),
+  ]);
+}

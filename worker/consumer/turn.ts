@@ -1,0 +1,40 @@
+/** Whose turn it is to look for lost jobs: of many workers one at a time, as an object in the store says. */
+import * as z from 'zod';
+import type { Store } from '../../shared/store/store.ts';
+
+export interface Turn {
+  /** Whether this worker is to look now. @throws what the store throws */
+  take(): Promise<boolean>;
+}
+
+export interface TurnOptions {
+  readonly worker: string;
+  /** Time from one look to the next, whoever does it. */
+  readonly milliseconds: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+const KEY = 'state/sweep.json';
+const turnSchema = z.object({ worker: z.string(), at: z.number() });
+
+/** When the last look began, in unix milliseconds; undefined where that cannot be read. */
+function timeOf(body: Uint8Array): number | undefined {
+  try {
+    return turnSchema.parse(JSON.parse(new TextDecoder().decode(body))).at;
+  } catch {
+    return undefined;
+  }
+}
+
+export const createTurn = (store: Store, { worker, milliseconds, now }: TurnOptions): Turn => ({
+  async take() {
+    const found = await store.get(KEY);
+    const last = found && timeOf(found.body);
+    // A time to come is another's clock: it must not stop everybody.
+    if (last !== undefined && Math.abs(now() - last) < milliseconds) return false;
+    const body = new TextEncoder().encode(JSON.stringify({ worker, at: now() }));
+    const condition = found ? { ifMatch: found.etag } : ({ ifNoneMatch: '*' } as const);
+    return (await store.put(KEY, body, { contentType: 'application/json', ...condition })).ok;
+  },
+});
