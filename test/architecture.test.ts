@@ -50,6 +50,7 @@ const LAWS: Readonly<Record<string, Law>> = {
     packages: ['hono', 'zod'],
     exceptions: {
       'edge/node.ts': ['node:', '@hono/node-server'],
+      'edge/jobs/sqs.ts': ['aws4fetch'],
       'edge/playground/build.mjs': ['node:', 'esbuild'],
     },
   },
@@ -208,6 +209,7 @@ test('the environment is read only where configuration is parsed', () => {
     'worker/export/cli.ts',
     'worker/hub/cli.ts',
     'worker/remote/pushCli.ts',
+    'worker/sweepCli.ts',
   ];
   const readers = files.filter(
     (file) =>

@@ -109,6 +109,7 @@ export async function submitJob(
   caption: string,
   more: Partial<JobDescription> = {},
   deadline?: number,
+  now = Date.now(),
 ): Promise<JobDocument> {
   const id = await sha256(canonicalJson({ caption }));
   const request = {
@@ -121,7 +122,7 @@ export async function submitJob(
   const description = describedJob(more);
   const job = createJob(
     { ...description, result: { ...description.result, ...more.result, id } },
-    Date.now(),
+    now,
     deadline,
   );
   return await jobs.create(job, new TextEncoder().encode(JSON.stringify(request)));

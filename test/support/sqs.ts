@@ -1,7 +1,7 @@
 /** A server that speaks SQS, on this machine and in memory. It accepts any signature. */
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { type FauxqsServer, startFauxqs } from 'fauxqs';
-import type { Queue } from '../../shared/queue/queue.ts';
+import type { Queue, Queues } from '../../shared/queue/queue.ts';
 import { createSqsClient, createSqsQueue, type SqsSettings } from '../../shared/queue/sqs.ts';
 
 export interface SqsServer {
@@ -76,3 +76,23 @@ export function openSqs(
 /** Sends what no part of the product would. */
 export const sendRaw = async ({ client }: SqsServer, QueueUrl: string, MessageBody: string) =>
   void (await client.send(new SendMessageCommand({ QueueUrl, MessageBody })));
+
+/** Queues of a fleet of their own. @param redriveAfter deliveries after which SQS gives a message up by itself */
+export function openSqsQueues(
+  { client, environment }: SqsServer,
+  prefix: string,
+  { visibilitySeconds = 30, redriveAfter = 20 } = {},
+): { readonly open: () => Queues; readonly environment: Record<string, string> } {
+  const made = environment(prefix, redriveAfter);
+  const deadUrl = made.SQS_QUEUE_URL_DEAD ?? '';
+  const at = (url = ''): Queue => createSqsQueue(client, { url, deadUrl, visibilitySeconds });
+  return {
+    environment: made,
+    open: () => ({
+      interactive: at(made.SQS_QUEUE_URL_INTERACTIVE),
+      batch: at(made.SQS_QUEUE_URL_BATCH),
+      webhooks: at(made.SQS_QUEUE_URL_WEBHOOKS),
+      dead: at(deadUrl),
+    }),
+  };
+}

@@ -33,9 +33,10 @@ export async function keepLookout(
 
   async function look(): Promise<void> {
     if (!isShared) return await sweepOwn(services, signal);
-    if (!(await turn.take())) return;
+    const since = await turn.take();
+    if (since === undefined) return;
     await readDeadLetters(services, signal);
-    const sent = await sweepShared(services, times.sweepMilliseconds, signal);
+    const sent = await sweepShared(services, since, signal);
     if (sent > 0) log({ event: 'sweep', message: `${sent} jobs were sent again`, sent });
   }
 

@@ -3,8 +3,12 @@ import * as z from 'zod';
 import type { Store } from '../../shared/store/store.ts';
 
 export interface Turn {
-  /** Whether this worker is to look now. @throws what the store throws */
-  take(): Promise<boolean>;
+  /**
+   * Whether this worker is to look now.
+   * @returns milliseconds since the last look, whoever did it; undefined where it is not this worker's turn
+   * @throws what the store throws
+   */
+  take(): Promise<number | undefined>;
 }
 
 export interface TurnOptions {
@@ -32,9 +36,10 @@ export const createTurn = (store: Store, { worker, milliseconds, now }: TurnOpti
     const found = await store.get(KEY);
     const last = found && timeOf(found.body);
     // A time to come is another's clock: it must not stop everybody.
-    if (last !== undefined && Math.abs(now() - last) < milliseconds) return false;
+    if (last !== undefined && Math.abs(now() - last) < milliseconds) return undefined;
     const body = new TextEncoder().encode(JSON.stringify({ worker, at: now() }));
     const condition = found ? { ifMatch: found.etag } : ({ ifNoneMatch: '*' } as const);
-    return (await store.put(KEY, body, { contentType: 'application/json', ...condition })).ok;
+    const put = await store.put(KEY, body, { contentType: 'application/json', ...condition });
+    return put.ok ? Math.max(milliseconds, now() - (last ?? now())) : undefined;
   },
 });

@@ -1,0 +1,46 @@
+/**
+ * `npm run jobs:sweep`: looks once for jobs whose messages are lost, and at dead letters, and ends. It loads no models.
+ * For a fleet that scales to zero, on a schedule: where no worker runs, none looks, and a lost message wakes nobody.
+ */
+import * as z from 'zod';
+import { createJobStore } from '../shared/jobs/jobStore.ts';
+import { readDeadLetters } from './consumer/deadLetters.ts';
+import { sweepShared } from './consumer/sweep.ts';
+import { jsonLog } from './log.ts';
+import { queueFields, queueProblems, queuesOf } from './queueConfig.ts';
+import { absentOf, sharedStoreOf, storeFields } from './storeConfig.ts';
+
+/** The schedule's period as it is documented: jobs that became doubtful since the last run are looked at. */
+const PERIOD_MILLISECONDS = 300_000;
+
+async function main(): Promise<number> {
+  const parsed = z.object({ ...storeFields, ...queueFields }).safeParse(process.env);
+  const problems = parsed.success
+    ? [
+        ...queueProblems(parsed.data),
+        ...absentOf(parsed.data).map((name) => `${name}: is needed with FOURM_STORE=s3`),
+      ]
+    : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  if (parsed.success && parsed.data.FOURM_QUEUE !== 'sqs')
+    problems.push('FOURM_QUEUE: has to be sqs; a queue in a process is looked after by its worker');
+  const open = parsed.success && problems.length === 0 ? sharedStoreOf(parsed.data) : undefined;
+  if (!parsed.success || !open) {
+    console.error(`jobs cannot be looked for:\n${problems.map((line) => `  ${line}`).join('\n')}`);
+    return 2;
+  }
+  const log = jsonLog((line) => void process.stderr.write(`${line}\n`));
+  const [store, queues] = await Promise.all([open(log), queuesOf(parsed.data)(log)]);
+  const services = { jobs: createJobStore(store), queues, now: Date.now, log };
+  const { signal } = new AbortController();
+  await readDeadLetters(services, signal);
+  const sent = await sweepShared(services, PERIOD_MILLISECONDS, signal);
+  console.log(`${sent} jobs were sent again`);
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`jobs cannot be looked for: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}
