@@ -6,7 +6,9 @@ import { parseWorkerConfig } from '../../worker/config.ts';
 const needed = { FOURM_MODELS_DIR: '/models', FOURM_WORKER_SECRET: '0123456789abcdef' };
 
 test('defaults', () => {
-  assert.deepEqual(parseWorkerConfig(needed), {
+  const { queues, ...config } = parseWorkerConfig(needed);
+  assert.equal(typeof queues, 'function');
+  assert.deepEqual(config, {
     port: 8788,
     host: '127.0.0.1',
     modelsFolder: '/models',
@@ -124,4 +126,27 @@ test('models of the hub are names with a precision; their process gets none of t
   assert.deepEqual(hubEnvironment, { HF_TOKEN: 'hf_x', PATH: '/bin' });
   for (const text of ['a/b/c', '4m21-b:fp64', '--all', 'a b', '../x'])
     assert.throws(() => parse(text), /FOURM_MODELS_HUB: has to be names/, text);
+});
+
+test('queues in SQS need their addresses, both halves of a key, and a store', async () => {
+  const SQS = {
+    ...needed,
+    FOURM_QUEUE: 'sqs',
+    FOURM_STORE: 'disk',
+    SQS_QUEUE_URL_INTERACTIVE: 'http://queue/interactive',
+    SQS_QUEUE_URL_BATCH: 'http://queue/batch',
+    SQS_QUEUE_URL_WEBHOOKS: 'http://queue/webhooks',
+    SQS_QUEUE_URL_DEAD: 'http://queue/dead',
+  };
+  const queues = await parseWorkerConfig(SQS).queues(() => {});
+  assert.equal(queues.batch.isShared, true);
+  assert.equal(queues.batch.visibilitySeconds, 30);
+  assert.equal((await parseWorkerConfig(needed).queues(() => {})).batch.isShared, false);
+  for (const [change, message] of [
+    [{ SQS_QUEUE_URL_DEAD: '' }, /SQS_QUEUE_URL_DEAD: is needed with FOURM_QUEUE=sqs/],
+    [{ SQS_ACCESS_KEY_ID: 'id' }, /one is of no use without the other/],
+    [{ FOURM_STORE: 'none' }, /FOURM_QUEUE: sqs needs FOURM_STORE=disk or s3/],
+    [{ FOURM_QUEUE: 'rabbit' }, /FOURM_QUEUE/],
+  ] as const)
+    assert.throws(() => parseWorkerConfig({ ...SQS, ...change }), message);
 });
