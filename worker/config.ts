@@ -106,6 +106,7 @@ export interface WorkerConfig {
   readonly sharedStore: OpenStore | undefined;
   /** Where jobs and deliveries of webhooks wait. */
   readonly queues: OpenQueues;
+  readonly sweepSeconds: number;
   readonly modelsHub: readonly HubModel[];
   /** What the process that pulls them is given: nothing of the worker's secrets. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
@@ -158,6 +159,7 @@ export function parseWorkerConfig(
     collections: placeOf(data),
     sharedStore: sharedStoreOf(data),
     queues: queuesOf(data),
+    sweepSeconds: data.FOURM_SWEEP_SECONDS,
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,

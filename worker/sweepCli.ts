@@ -10,8 +10,8 @@ import { jsonLog } from './log.ts';
 import { queueFields, queueProblems, queuesOf } from './queueConfig.ts';
 import { absentOf, sharedStoreOf, storeFields } from './storeConfig.ts';
 
-/** The schedule's period as it is documented: jobs that became doubtful since the last run are looked at. */
-const PERIOD_MILLISECONDS = 300_000;
+/** As if it were run every five minutes, as is documented. */
+const SPANS = { sinceMilliseconds: 300_000, youngMilliseconds: 60_000 };
 
 async function main(): Promise<number> {
   const parsed = z.object({ ...storeFields, ...queueFields }).safeParse(process.env);
@@ -33,7 +33,7 @@ async function main(): Promise<number> {
   const services = { jobs: createJobStore(store), queues, now: Date.now, log };
   const { signal } = new AbortController();
   await readDeadLetters(services, signal);
-  const sent = await sweepShared(services, PERIOD_MILLISECONDS, signal);
+  const sent = await sweepShared(services, SPANS, signal);
   console.log(`${sent} jobs were sent again`);
   return 0;
 }

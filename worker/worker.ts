@@ -87,6 +87,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     store &&
     openConsumer(store, services, {
       queues,
+      sweepSeconds: config.sweepSeconds,
       worker: config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`,
       slots: config.jobSlots,
     });

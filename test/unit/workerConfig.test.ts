@@ -29,6 +29,7 @@ test('defaults', () => {
     jobSlots: 16,
     queueTokens: 1_000_000,
     drainSeconds: 10,
+    sweepSeconds: 60,
     urlsAllow: { http: false, loopback: false },
   });
 });

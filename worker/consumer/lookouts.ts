@@ -36,7 +36,8 @@ export async function keepLookout(
     const since = await turn.take();
     if (since === undefined) return;
     await readDeadLetters(services, signal);
-    const sent = await sweepShared(services, since, signal);
+    const spans = { sinceMilliseconds: since, youngMilliseconds: times.sweepMilliseconds };
+    const sent = await sweepShared(services, spans, signal);
     if (sent > 0) log({ event: 'sweep', message: `${sent} jobs were sent again`, sent });
   }
 

@@ -13,8 +13,6 @@ import type { ConsumerServices } from './services.ts';
 
 /** What was written of a job whose edge ended before it wrote the job itself is removed after this time. */
 const ORPHAN_MILLISECONDS = 600_000;
-/** A younger job's message may be on its way, and not counted yet. */
-const YOUNG_MILLISECONDS = 60_000;
 /** Beyond the number of missing messages, since it is not known whose they are. */
 const MORE = 10;
 /** At this age, at twice this age and so on a job is sent again, whatever the number of messages says. */
@@ -68,15 +66,21 @@ interface Lane {
 const missing = (depth: Depth, { waiting, held }: Lane): number =>
   Math.max(0, waiting.length - (depthOf(depth) - Math.min(depth.taken, held)));
 
+export interface Look {
+  /** Time since the look before this one. */
+  readonly sinceMilliseconds: number;
+  /** The message of a younger job may be on its way, and not counted yet. */
+  readonly youngMilliseconds: number;
+}
+
 /**
  * Looks at the queues that many share.
- * @param sinceMilliseconds time since the look before this one
  * @returns how many jobs were sent again
  * @throws what the store or the queue throws
  */
 export async function sweepShared(
   services: SweepServices,
-  sinceMilliseconds: number,
+  { sinceMilliseconds, youngMilliseconds }: Look,
   signal: AbortSignal,
 ): Promise<number> {
   const { now, queues } = services;
@@ -86,7 +90,7 @@ export async function sweepShared(
     interactive: await queues.interactive.depth(),
     batch: await queues.batch.depth(),
   };
-  const names = (await openJobs(services)).filter((name) => age(name) > YOUNG_MILLISECONDS);
+  const names = (await openJobs(services)).filter((name) => age(name) > youngMilliseconds);
   const areFewer = depthOf(depths.interactive) + depthOf(depths.batch) < names.length;
   const isDoubtful = (name: JobName): boolean =>
     doublings(age(name)) > doublings(age(name) - sinceMilliseconds);
