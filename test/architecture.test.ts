@@ -43,6 +43,13 @@ const LAWS: Readonly<Record<string, Law>> = {
       'shared/queue/sqs.ts': ['@aws-sdk/client-sqs'],
       // disk.ts, diskFiles.ts
       'shared/store/disk': ['node:'],
+      'shared/metrics/prometheus.ts': ['prom-client'],
+      'shared/metrics/server.ts': ['node:'],
+      'shared/log/pinoLog.ts': ['pino'],
+      'shared/tracing/openTelemetry.ts': [
+        ...['@opentelemetry/api', '@opentelemetry/exporter-trace-otlp-http'],
+        ...['@opentelemetry/resources', '@opentelemetry/sdk-trace-base'],
+      ],
     },
   },
   edge: {
@@ -133,14 +140,17 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
     'diffusion',
     'session',
   ],
-  registry: ['tasks', 'session', 'log.ts', 'byteSize.ts'],
+  registry: ['tasks', 'batching', 'session', 'log.ts', 'metrics.ts', 'byteSize.ts'],
   remote: [
     ...['registry', 'tasks', 'session'],
     ...['owner.ts', 'byteSize.ts', 'log.ts', 'storeConfig.ts', 'hubConfig.ts'],
   ],
-  service: ['jobs', 'tasks', 'retrieval', 'batching', 'registry', 'threads', 'session', 'log.ts'],
-  consumer: ['jobs', 'service', 'log.ts'],
-  http: ['jobs', 'service', 'consumer', 'log.ts'],
+  service: [
+    ...['jobs', 'tasks', 'retrieval', 'batching', 'registry', 'threads', 'session'],
+    ...['log.ts', 'metrics.ts'],
+  ],
+  consumer: ['jobs', 'service', 'log.ts', 'metrics.ts'],
+  http: ['jobs', 'service', 'consumer', 'log.ts', 'metrics.ts'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
   export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors', 'owner.ts'],
   hub: ['export', 'session', 'safetensors', 'owner.ts'],

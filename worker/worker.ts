@@ -8,6 +8,7 @@ import type { WorkerConfig } from './config.ts';
 import { openConsumer } from './consumer/open.ts';
 import { startServer } from './http/server.ts';
 import type { Log } from './log.ts';
+import { UNWATCHED } from './metrics.ts';
 import { combined } from './registry/combined.ts';
 import { folderSource } from './registry/folderSource.ts';
 import type { OfferSource } from './registry/offer.ts';
@@ -20,6 +21,7 @@ import { createGate } from './service/gate.ts';
 import { warmUp } from './service/warmUp.ts';
 import { createHeadSource } from './tasks/headSource.ts';
 import { closeThreads } from './threads/inThread.ts';
+import { readGauges, startWatching } from './watching.ts';
 
 export interface Worker {
   readonly url: string;
@@ -56,7 +58,10 @@ async function openSources(config: WorkerConfig, log: Log): Promise<OfferSource>
  * @throws Error when there are no models, or the address is taken
  */
 export async function startWorker(config: WorkerConfig, log: Log): Promise<Worker> {
+  const watching = await startWatching(config, log);
+  const { metrics = UNWATCHED, tracer } = watching;
   const registry = createRegistry({
+    metrics,
     source: await openSources(config, log),
     budget: config.memoryBudget,
     waitMilliseconds: config.modelWaitSeconds * 1000,
@@ -76,6 +81,8 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     secret: config.secret,
     gate: createGate(config.slots, config.queueTokens),
     log,
+    metrics,
+    tracer,
     registry,
     collections,
     heads: store && createHeadSource(store),
@@ -91,7 +98,9 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
       worker: config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`,
       slots: config.jobSlots,
     });
-  const server = await startServer({ ...services, consumer }, config.host, config.port);
+  readGauges(metrics, { gate: services.gate, registry, slots: config.slots });
+  const { exposition } = watching;
+  const server = await startServer({ ...services, consumer, exposition }, config.host, config.port);
   const url = `http://${config.host}:${server.port}`;
 
   const load = async (): Promise<void> => {
@@ -102,11 +111,11 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   };
   const ready = load();
   ready.catch(() => {});
-  const watching = new AbortController();
+  const polling = new AbortController();
   const every = config.modelsPollSeconds * 1000;
   if (every > 0)
     void ready.then(
-      () => watchModels(registry, every, { log, signal: watching.signal }),
+      () => watchModels(registry, every, { log, signal: polling.signal }),
       () => undefined,
     );
 
@@ -126,11 +135,12 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     await Promise.race([closed, sleep(FLUSH_MILLISECONDS, undefined, { ref: false })]);
     server.destroy();
     await closed;
-    watching.abort();
+    polling.abort();
     await ready.catch(() => undefined);
     await opened?.close();
     await registry.close();
     await closeThreads();
+    await watching.close();
     log({ event: 'stopped', message: 'the worker has stopped' });
   }
   let closing: Promise<void> | undefined;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDeadLetters } from './deadLetters.ts';
 import { type ConsumerServices, jitter } from './services.ts';
-import { sweepOwn, sweepShared } from './sweep.ts';
+import { type SweepServices, sweepOwn, sweepShared } from './sweep.ts';
 
 /** Between two looks whether there is something new to say of the models. */
 const TELL_MILLISECONDS = 15_000;
@@ -24,7 +24,7 @@ async function again(
 
 /** Resolves when the signal has aborted. */
 export async function keepLookout(
-  services: ConsumerServices,
+  services: ConsumerServices & SweepServices,
   trouble: Trouble,
   signal: AbortSignal,
 ): Promise<void> {

@@ -35,7 +35,9 @@ export function openConsumer(
     jobs: createJobStore(store),
     outcomes: createOutcomes(store, (message) => log({ event: 'store', message })),
     queues,
-    run: (job, options) => runJob(services, job, options),
+    run: (job, options) => runJob(services, job, { ...options, isQueued: true }),
+    metrics: services.metrics,
+    tracer: services.tracer,
     memory: createModelMemory(store, { refreshMilliseconds: MODELS_MILLISECONDS }),
     // Less than the shortest pause between two looks of one worker.
     turn: createTurn(store, { worker, milliseconds: 0.7 * times.sweepMilliseconds, now: Date.now }),
