@@ -56,8 +56,9 @@ const LAWS: Readonly<Record<string, Law>> = {
     rooms: ['shared', 'edge'],
     packages: ['hono', 'zod'],
     exceptions: {
-      'edge/node.ts': ['node:', '@hono/node-server'],
       'edge/jobs/sqs.ts': ['aws4fetch'],
+      // node.ts, nodeWatching.ts
+      'edge/node': ['node:', '@hono/node-server'],
       'edge/playground/build.mjs': ['node:', 'esbuild'],
     },
   },

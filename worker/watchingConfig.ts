@@ -1,7 +1,6 @@
 /** Settings of what a worker tells of itself: its log, its metrics, its traces. */
 import * as z from 'zod';
-import { LEVELS } from '../shared/log/entry.ts';
-import type { LogOptions } from '../shared/log/pinoLog.ts';
+import { LEVELS, type LogOptions } from '../shared/log/entry.ts';
 import { metricsPlace } from '../shared/metrics/setting.ts';
 import { optional } from './storeConfig.ts';
 

@@ -1,6 +1,5 @@
 /** The same log where there is no pino: on Workers, which collect what is written to the console. */
-import { LEVELS, levelOf, type WriteEntry } from './entry.ts';
-import type { LogOptions } from './pinoLog.ts';
+import { LEVELS, type LogOptions, levelOf, type WriteEntry } from './entry.ts';
 import { createScrub } from './scrub.ts';
 
 export function createConsoleLog(

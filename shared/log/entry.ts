@@ -16,3 +16,11 @@ export function levelOf({ level, event, error, status }: Entry): EntryLevel {
   const isError = error !== undefined || event === 'error' || Number(status) >= 500;
   return isError ? 'error' : 'info';
 }
+
+export interface LogOptions {
+  /** Who writes: `worker` or `edge`. */
+  readonly service: string;
+  readonly level: Level;
+  /** Of the settings: they appear in no line, whatever is logged. */
+  readonly secrets: readonly (string | undefined)[];
+}

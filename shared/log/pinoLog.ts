@@ -1,15 +1,7 @@
 /** The log of a Node process, through pino: every line is written before the call returns, so that none is lost at an end. */
 import pino from 'pino';
-import { type Level, levelOf, type WriteEntry } from './entry.ts';
+import { type LogOptions, levelOf, type WriteEntry } from './entry.ts';
 import { createScrub } from './scrub.ts';
-
-export interface LogOptions {
-  /** Who writes: `worker` or `edge`. */
-  readonly service: string;
-  readonly level: Level;
-  /** Of the settings: they appear in no line, whatever is logged. */
-  readonly secrets: readonly (string | undefined)[];
-}
 
 const STDERR = 2;
 

@@ -63,6 +63,7 @@ export function createOpenTelemetry(service: string, instance: string): Tracer {
         traceparent: formatTraceparent({ traceId, spanId, sampled }),
         isRecorded: span.isRecording(),
         set: (more) => void span.setAttributes(more),
+        rename: (other) => void span.updateName(other),
         fail: (code) => void span.setStatus({ code: SpanStatusCode.ERROR, message: code }),
         end: (at) => span.end(at),
       };

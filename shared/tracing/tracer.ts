@@ -20,6 +20,7 @@ export interface Span {
   /** Whether anybody is told of it: what is not need not be described. */
   readonly isRecorded: boolean;
   readonly set: (attributes: Attributes) => void;
+  readonly rename: (name: string) => void;
   /** It failed, and why: a code of ours, never what a caller has written. */
   readonly fail: (code: string) => void;
   /** @param at unix milliseconds; now when left out */
@@ -38,6 +39,7 @@ export const NO_TRACER: Tracer = {
     traceparent: continued(parent),
     isRecorded: false,
     set: () => {},
+    rename: () => {},
     fail: () => {},
     end: () => {},
   }),
