@@ -30,7 +30,11 @@ const TOKEN =
 
 /** @param text a query, in which Grafana's variables may stand. @throws Error for a brace without its end */
 export function readQuery(text: string): Query {
-  const tokens = text.replaceAll(/\$\{?\w+(?::\w+)?\}?/g, '5m').match(TOKEN)?.map(String) ?? [];
+  const tokens =
+    text
+      .replaceAll(/\$\{?\w+(?::\w+)?\}?/g, '5m')
+      .match(TOKEN)
+      ?.map(String) ?? [];
   const series: QueriedSeries[] = [];
   const groups: string[] = [];
   const isName = (token: string | undefined): token is string => /^[a-zA-Z_:]/.test(token ?? '');
