@@ -152,6 +152,8 @@ test('queues in SQS need their addresses, both halves of a key, and a store', as
     [{ FOURM_QUEUE: 'rabbit' }, /FOURM_QUEUE/],
   ] as const)
     assert.throws(() => parseWorkerConfig({ ...SQS, ...change }), message);
+});
+
 test('metrics are told on the own port, on another one, or not at all', () => {
   const place = (text: string) => parseWorkerConfig({ ...needed, FOURM_METRICS: text }).metrics;
   assert.deepEqual(place(''), { at: 'path' });
