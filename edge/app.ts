@@ -1,6 +1,5 @@
 /** The edge's whole middleware and route order. */
 import { Hono } from 'hono';
-import { contextStorage } from 'hono/context-storage';
 import { cors } from 'hono/cors';
 import { secureHeaders } from 'hono/secure-headers';
 import { ADDRESSES } from '../shared/api/addresses.ts';
@@ -11,6 +10,7 @@ import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
 import { openAiErrors } from './compatible/openAiErrors.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
+import { requestIdentity } from './requestIdentity.ts';
 import { createClassifyRoutes } from './routes/classify.ts';
 import { createItemRoutes } from './routes/collectionItems.ts';
 import { createCollectionRoutes } from './routes/collections.ts';
@@ -22,6 +22,7 @@ import { createHeadRoutes } from './routes/heads.ts';
 import { createReadyRoute, healthz } from './routes/health.ts';
 import { createImportRoute } from './routes/import.ts';
 import { createJobRoutes } from './routes/jobs.ts';
+import { createLinkRoutes } from './routes/links.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
 import { openapi } from './routes/openapi.ts';
@@ -29,8 +30,8 @@ import { playground } from './routes/playground.ts';
 import { createSearchRoute } from './routes/search.ts';
 import { createTokenizeRoute } from './routes/tokenize.ts';
 import { createTokensRoute } from './routes/tokens.ts';
+import { createUploadRoutes } from './routes/uploads.ts';
 import type { Services } from './services.ts';
-import { watchRequests } from './watchRequests.ts';
 
 type Handler = (c: EdgeContext) => Response | Promise<Response>;
 
@@ -49,6 +50,8 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   ...createClassifyRoutes(services),
   ...createHeadRoutes(services),
   ...createJobRoutes(services),
+  ...createUploadRoutes(services),
+  ...createLinkRoutes(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,
@@ -75,9 +78,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   const { config } = services;
   const origins = config.FOURM_CORS_ORIGIN;
 
-  // Lines of the log name the request that they belong to, wherever they are written.
-  app.use(contextStorage());
-  app.use(watchRequests(services));
+  app.use(requestIdentity);
   app.use(ADDRESSES.embeddings.path, openAiErrors);
   app.use(
     boundBodies(
@@ -107,11 +108,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
 
   const all = handlers(services);
   for (const [id, route] of Object.entries(ROUTES)) {
-    const handler = all[id as keyof typeof ROUTES];
-    app.on(route.method, honoPath(route.path), (c) => {
-      c.set('route', id);
-      return handler(c);
-    });
+    app.on(route.method, honoPath(route.path), all[id as keyof typeof ROUTES]);
   }
 
   app.notFound((c) => {

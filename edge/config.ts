@@ -1,7 +1,5 @@
 /** Configuration of the edge: environment variables (Node) or bindings (Workers) -> Config, once. */
 import * as z from 'zod';
-import { LEVELS } from '../shared/log/entry.ts';
-import { metricsPlace } from '../shared/metrics/setting.ts';
 
 const workers = z
   .string()
@@ -25,6 +23,9 @@ export const configSchema = z.object({
   FOURM_STORE: z.enum(['memory', 'disk', 's3']).default('memory').describe('Where results live'),
   FOURM_STORE_DIR: z.string().default('.data/store').describe('Folder of the disk store'),
   S3_ENDPOINT: optional.describe('Absent for AWS itself'),
+  S3_PUBLIC_ENDPOINT: optional.describe(
+    'The same server as callers reach it, for signed addresses; S3_ENDPOINT when absent',
+  ),
   S3_REGION: z.string().default('us-east-1'),
   S3_BUCKET: optional,
   S3_ACCESS_KEY_ID: optional,
@@ -56,6 +57,28 @@ export const configSchema = z.object({
     .positive()
     .default(120)
     .describe('Time of a body; one that still has not come, or brings too little, is answered 408'),
+  FOURM_PUBLIC_URL: optional.describe(
+    'Address of this edge as callers see it; that of each request when absent',
+  ),
+  FOURM_MAX_UPLOAD_BYTES: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(200_000_000)
+    .describe('Bytes of one upload at most'),
+  FOURM_LINK_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400)
+    .default(3600)
+    .describe('How long the addresses hold that uploads are sent to and outputs are fetched from'),
+  FOURM_INLINE_BYTES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(1_000_000)
+    .describe('Bytes of one file of an output beyond which it is answered as a link'),
   FOURM_MODELS_TTL_SECONDS: z.coerce
     .number()
     .min(0)
@@ -65,22 +88,15 @@ export const configSchema = z.object({
     .string()
     .default('*')
     .describe('Origins that pages may call from: `*`, a list with commas, or `none`'),
-  FOURM_LOG_LEVEL: z.enum(LEVELS).default('info').describe('Lines of the log from this level on'),
-  FOURM_METRICS: metricsPlace('off').describe(
-    'Where the Node entry answers `GET /metrics`: off, path (on PORT), or PORT or HOST:PORT of its own',
-  ),
-  OTEL_EXPORTER_OTLP_ENDPOINT: optional.describe('Where spans are sent by OTLP; none without it'),
-  OTEL_EXPORTER_OTLP_HEADERS: optional.describe('Headers of these, as `name=value` with commas'),
 });
 export type Config = z.output<typeof configSchema>;
 
-export const SECRETS: readonly (keyof Config)[] = [
+const SECRETS: readonly (keyof Config)[] = [
   'FOURM_WORKER_SECRET',
   'S3_SECRET_ACCESS_KEY',
   'S3_ACCESS_KEY_ID',
   'SQS_ACCESS_KEY_ID',
   'SQS_SECRET_ACCESS_KEY',
-  'OTEL_EXPORTER_OTLP_HEADERS',
 ];
 
 /** What a setting needs beside itself. */

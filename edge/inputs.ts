@@ -4,23 +4,11 @@ import type { Model } from '../shared/api/models.ts';
 import { pointerTo } from '../shared/api/pointer.ts';
 import { refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
+import { arrayType, HEAD_BYTES, pictureType } from '../shared/fileKinds.ts';
 import { present } from '../shared/lookup.ts';
 import { pictureSize } from '../shared/pictureSize.ts';
 import { findModality, hiddenParts, inputForm } from '../shared/plan/names.ts';
 import type { Files } from './body/files.ts';
-
-const startsWith = (bytes: Uint8Array, text: string, at = 0): boolean =>
-  [...text].every((character, i) => bytes[at + i] === character.charCodeAt(0));
-
-/** PNG, JPEG or WebP by their first bytes; whether the rest holds is the worker's to find out. */
-export const looksLikePicture = (bytes: Uint8Array): boolean =>
-  startsWith(bytes, '\x89PNG\r\n\x1a\n') ||
-  startsWith(bytes, '\xff\xd8\xff') ||
-  (startsWith(bytes, 'RIFF') && startsWith(bytes, 'WEBP', 8));
-
-/** .npy, or .safetensors: a JSON header after its length. */
-const looksLikeArray = (bytes: Uint8Array): boolean =>
-  startsWith(bytes, '\x93NUMPY') || startsWith(bytes, '{', 8);
 
 const DATA_URL = /^data:[^,]{0,200};base64,/i;
 
@@ -32,7 +20,7 @@ const bytesOf = (data: string, files: Files): Uint8Array => files.bytesOf(data) 
 /** The first bytes of a file. */
 function firstBytes(data: string, files: Files, name: string, pointer: string): Uint8Array {
   try {
-    return bytesOf(data, files).subarray(0, 16);
+    return files.stored(data)?.head ?? bytesOf(data, files).subarray(0, HEAD_BYTES);
   } catch {
     const detail = `${name} is not valid base64`;
     throw refusal('invalid_input', detail, pointer);
@@ -51,11 +39,11 @@ function file(name: string, value: string | Bytes, form: 'image' | 'file', files
   const data = given.slice(prefix?.length ?? 0);
   const bytes = typeof value === 'string' ? { data } : { ...value, data };
   const start = firstBytes(data, files, name, pointer);
-  if (form === 'file' && !looksLikeArray(start)) {
+  if (form === 'file' && !arrayType(start)) {
     const detail = `${name} is neither a .npy nor a .safetensors file`;
     throw refusal('invalid_input', detail, pointer);
   }
-  if (form === 'image' && !looksLikePicture(start) && !looksLikeArray(start)) {
+  if (form === 'image' && !pictureType(start) && !arrayType(start)) {
     const detail = `${name} is neither a PNG nor a JPEG nor a WebP picture`;
     throw refusal('invalid_image', detail, pointer);
   }
@@ -68,7 +56,7 @@ function checkMasks(name: string, value: InputValue, files: Files): void {
   for (const [index, part] of parts.entries()) {
     if (!('mask' in part)) continue;
     const pointer = pointerTo('inputs', name, 'hide', ...(isList ? [index] : []), 'mask');
-    if (looksLikePicture(firstBytes(part.mask, files, 'the mask', pointer))) continue;
+    if (pictureType(firstBytes(part.mask, files, 'the mask', pointer))) continue;
     const detail = 'the mask is neither a PNG nor a JPEG nor a WebP picture';
     throw refusal('invalid_image', detail, pointer);
   }
@@ -105,7 +93,8 @@ export function pixelsOf(inputs: GenerateRequest['inputs'], files: Files): numbe
     ...hiddenParts(value).flatMap((part) => ('mask' in part ? [part.mask] : [])),
   ]);
   return given.reduce((sum, data) => {
-    const { width = 0, height = 0 } = pictureSize(bytesOf(data, files)) ?? {};
+    const size = files.stored(data) ?? pictureSize(bytesOf(data, files));
+    const { width = 0, height = 0 } = size ?? {};
     return sum + width * height;
   }, 0);
 }

@@ -2,15 +2,11 @@
 import type { Context } from 'hono';
 import { type Failure, FailureError, PROBLEMS, toProblem } from '../shared/api/problem.ts';
 import type { Body } from './body/body.ts';
-import type { RequestNames } from './requestNames.ts';
-import type { Services } from './services.ts';
 
 export interface EdgeEnv {
-  Variables: RequestNames & {
-    /** Which of the table's routes it is; absent for what has no address. */
-    route?: string;
-    /** Resolves when an answer that goes on has ended. */
-    streamed?: Promise<void>;
+  Variables: {
+    requestId: string;
+    traceparent: string;
     body: Body;
     /** What a problem of this address carries besides, for clients that read another shape. */
     beside?: (failure: Failure) => object;
@@ -40,7 +36,7 @@ export function problemResponse(
 /** What a thrown error means for the caller; anything unforeseen is logged and told as `internal`. */
 export function failureOf(
   error: unknown,
-  services: Pick<Services, 'log'>,
+  services: { readonly log: (line: string) => void },
   requestId: string,
 ): Failure {
   if (error instanceof FailureError) return error.failure;

@@ -1,8 +1,10 @@
 /** The worker's log: one JSON object a line, with a sentence for whoever reads it where it has one. */
-import type { WriteEntry } from '../shared/log/entry.ts';
+export type Log = (entry: Readonly<Record<string, unknown>>) => void;
 
-/** Writes an entry; `shared/log` says what becomes of it. */
-export type Log = WriteEntry;
+export const jsonLog =
+  (write: (line: string) => void): Log =>
+  (entry) =>
+    write(JSON.stringify({ time: new Date().toISOString(), service: 'worker', ...entry }));
 
 /** An error with the causes behind it. */
 export function describeError(error: unknown): string {

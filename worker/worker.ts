@@ -6,9 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal } from '../shared/api/problem.ts';
 import type { WorkerConfig } from './config.ts';
 import { openConsumer } from './consumer/open.ts';
+import { createGuardedFetch } from './guard/guardedFetch.ts';
 import { startServer } from './http/server.ts';
 import type { Log } from './log.ts';
-import { UNWATCHED } from './metrics.ts';
 import { combined } from './registry/combined.ts';
 import { folderSource } from './registry/folderSource.ts';
 import type { OfferSource } from './registry/offer.ts';
@@ -19,9 +19,10 @@ import { storedSource } from './remote/storedSource.ts';
 import { type Collections, openCollections } from './retrieval/collections.ts';
 import { createGate } from './service/gate.ts';
 import { warmUp } from './service/warmUp.ts';
+import { keepSweeping } from './sources/sweep.ts';
+import { createTakeInput } from './sources/takeInput.ts';
 import { createHeadSource } from './tasks/headSource.ts';
 import { closeThreads } from './threads/inThread.ts';
-import { readGauges, startWatching } from './watching.ts';
 
 export interface Worker {
   readonly url: string;
@@ -58,10 +59,7 @@ async function openSources(config: WorkerConfig, log: Log): Promise<OfferSource>
  * @throws Error when there are no models, or the address is taken
  */
 export async function startWorker(config: WorkerConfig, log: Log): Promise<Worker> {
-  const watching = await startWatching(config, log);
-  const { metrics = UNWATCHED, tracer } = watching;
   const registry = createRegistry({
-    metrics,
     source: await openSources(config, log),
     budget: config.memoryBudget,
     waitMilliseconds: config.modelWaitSeconds * 1000,
@@ -81,11 +79,10 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     secret: config.secret,
     gate: createGate(config.slots, config.queueTokens),
     log,
-    metrics,
-    tracer,
     registry,
     collections,
     heads: store && createHeadSource(store),
+    store,
     isStopping: () => stopping,
     stopped: stopped.signal,
   };
@@ -94,13 +91,15 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     store &&
     openConsumer(store, services, {
       queues,
-      sweepSeconds: config.sweepSeconds,
       worker: config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`,
       slots: config.jobSlots,
     });
-  readGauges(metrics, { gate: services.gate, registry, slots: config.slots });
-  const { exposition } = watching;
-  const server = await startServer({ ...services, consumer, exposition }, config.host, config.port);
+  const takeInput = createTakeInput({
+    fetch: createGuardedFetch({ allow: config.urlsAllow }),
+    store,
+  });
+  const served = { ...services, consumer, takeInput };
+  const server = await startServer(served, config.host, config.port);
   const url = `http://${config.host}:${server.port}`;
 
   const load = async (): Promise<void> => {
@@ -111,11 +110,12 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   };
   const ready = load();
   ready.catch(() => {});
-  const polling = new AbortController();
+  const watching = new AbortController();
+  if (store) void keepSweeping(store, { log, signal: watching.signal });
   const every = config.modelsPollSeconds * 1000;
   if (every > 0)
     void ready.then(
-      () => watchModels(registry, every, { log, signal: polling.signal }),
+      () => watchModels(registry, every, { log, signal: watching.signal }),
       () => undefined,
     );
 
@@ -135,12 +135,11 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     await Promise.race([closed, sleep(FLUSH_MILLISECONDS, undefined, { ref: false })]);
     server.destroy();
     await closed;
-    polling.abort();
+    watching.abort();
     await ready.catch(() => undefined);
     await opened?.close();
     await registry.close();
     await closeThreads();
-    await watching.close();
     log({ event: 'stopped', message: 'the worker has stopped' });
   }
   let closing: Promise<void> | undefined;

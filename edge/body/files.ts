@@ -6,14 +6,31 @@
 import { sha256 } from '../../shared/results/content.ts';
 import { base64Length, encodeBase64 } from './base64.ts';
 
+/** A file that lies in the store, where workers find it: what is known of it stands for its bytes. */
+export interface StoredFile {
+  /** What a worker is told in its place. */
+  readonly place: string;
+  /** In hex. */
+  readonly sha256: string;
+  /** Its first bytes, as many as tell what it is. */
+  readonly head: Uint8Array;
+  /** Of a picture. */
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+}
+
 export interface Files {
   /** Takes a file in. @returns the name that stands for it in the request's JSON */
   add(bytes: Uint8Array<ArrayBuffer>): string;
+  /** Takes in a file without its bytes. @returns the name that stands for it */
+  addStored(file: StoredFile): string;
+  /** The file of the store that a name stands for. */
+  stored(name: string): StoredFile | undefined;
   /** The file of a name; undefined for any other text. */
   bytesOf(name: string): Uint8Array<ArrayBuffer> | undefined;
   /** Name -> sha256 of the file, in hex. */
   digests(): Promise<ReadonlyMap<string, string>>;
-  /** JSON in UTF-8, each file in its place as base64. */
+  /** JSON in UTF-8, each file in its place as base64, or as where it lies. */
   fillIn(json: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
@@ -22,17 +39,26 @@ export function createFiles(): Files {
   // Nobody can guess a name, so no caller can name a file twice to make a request larger than its body.
   const secret = `file:${crypto.randomUUID()}:`;
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
+  const stored = new Map<string, StoredFile>();
+  const nextName = (): string => `${secret}${files.size + stored.size}`;
 
   return {
     add(bytes) {
-      const name = `${secret}${files.size}`;
+      const name = nextName();
       files.set(name, bytes);
       return name;
     },
+    addStored(file) {
+      const name = nextName();
+      stored.set(name, file);
+      return name;
+    },
+    stored: (name) => stored.get(name),
     bytesOf: (name) => files.get(name),
     async digests() {
       const digests = new Map<string, string>();
       for (const [name, bytes] of files) digests.set(name, await sha256(bytes));
+      for (const [name, file] of stored) digests.set(name, file.sha256);
       return digests;
     },
     async fillIn(json) {
@@ -40,7 +66,8 @@ export function createFiles(): Files {
       // Every other piece is a name.
       const pieces = json.split(new RegExp(`(${secret}\\d+)`)).map((piece) => {
         const file = files.get(piece);
-        return file ? { file, length: base64Length(file.length) } : encoder.encode(piece);
+        if (file) return { file, length: base64Length(file.length) };
+        return encoder.encode(stored.get(piece)?.place ?? piece);
       });
       const filled = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
       let at = 0;

@@ -52,10 +52,10 @@ const NEXT_SHARE = 1 / 4;
  */
 export async function* streamBytes(
   reader: BodyReader,
-  { seconds }: BodyLimits,
+  { bytes, seconds }: BodyLimits,
   lease: BodyLease,
 ): AsyncGenerator<Uint8Array> {
-  lease.hold(STREAM_BYTES);
+  lease.hold(Math.min(STREAM_BYTES, bytes));
   const wait = seconds * NEXT_SHARE;
   for (;;) {
     const next = await createPatience().await(reader.read(), wait * 1000);

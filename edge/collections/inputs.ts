@@ -4,6 +4,7 @@ import { failureAt, together } from '../../shared/api/failures.ts';
 import type { InputValue } from '../../shared/api/inputs.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import type { Sources } from '../../shared/api/takeInput.ts';
 import type { VectorUsage } from '../../shared/api/vectorUsage.ts';
 import { costOfItem, type EmbedCost, sumOfCosts } from '../../shared/plan/embed.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
@@ -12,6 +13,7 @@ import { normaliseInputs, pixelsOf } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { createSources } from '../sources/sources.ts';
 import { askCollections } from './ask.ts';
 
 type Inputs = Readonly<Record<string, InputValue>>;
@@ -27,6 +29,8 @@ interface Ready<T> {
   readonly cost: EmbedCost;
   /** The model that makes vectors of them; undefined where nothing has inputs. */
   readonly model: string | undefined;
+  /** Bytes that inputs gave which were addresses or uploads. */
+  readonly sources?: Sources;
 }
 
 /**
@@ -59,11 +63,13 @@ export async function readyInputs<T extends Holder>(
   const { target, steps, samples, guidance_scale } = embedding;
   const costs: EmbedCost[] = [];
   let pixels = 0;
-  const ready = async (given: Inputs): Promise<Record<string, InputValue>> => {
+  const sources = createSources(c, services, files);
+  const ready = async (given: Inputs, place: string): Promise<Record<string, InputValue>> => {
     const resolved = await resolveInputs(given, model, services.tokens);
     const settings = { target, steps, samples, guidance_scale };
     costs.push(costOfItem({ inputs: resolved, at: '' }, settings, model));
-    const inputs = normaliseInputs(resolved, model, files);
+    const settled = await sources.settle(resolved, place);
+    const inputs = normaliseInputs(settled, model, files);
     pixels += pixelsOf(inputs, files);
     return inputs;
   };
@@ -71,7 +77,7 @@ export async function readyInputs<T extends Holder>(
     holders.map(async (holder, index): Promise<T> => {
       if (!holder.inputs) return holder;
       try {
-        return { ...holder, inputs: await ready(holder.inputs) };
+        return { ...holder, inputs: await ready(holder.inputs, at(index)) };
       } catch (error) {
         throw failureAt(error, at(index));
       }
@@ -83,6 +89,7 @@ export async function readyInputs<T extends Holder>(
     holders: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
     cost: sumOfCosts(costs, pixels),
     model: model.id,
+    sources: sources.found(),
   };
 }
 

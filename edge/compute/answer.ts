@@ -1,4 +1,5 @@
 /** A result -> the answer in the form that was asked for: JSON, the bytes of one output, or events. */
+import { stream } from 'hono/streaming';
 import type { Output, Progress } from '../../shared/api/generate.ts';
 import { toProblem } from '../../shared/api/problem.ts';
 import { writeJson } from '../../shared/json.ts';
@@ -8,7 +9,6 @@ import { isKnown } from '../conditional.ts';
 import type { Share } from '../dispatch/coalesce.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { streamed } from '../streamed.ts';
 import type { Answer } from './compute.ts';
 import type { Wish } from './task.ts';
 
@@ -16,6 +16,8 @@ import type { Wish } from './task.ts';
 export interface Seen extends Answer<object> {
   /** The one output whose bytes may be the answer. */
   readonly single?: Output | undefined;
+  /** Whether links are in it, which hold for a while: then it is an answer of this moment. */
+  readonly hasLinks?: boolean;
 }
 
 /** The answer as the caller wants it, and whether he has it already. */
@@ -26,8 +28,9 @@ interface Represented {
 }
 
 async function representAnswer(c: EdgeContext, wish: Wish, seen: Seen): Promise<Represented> {
-  const { result, single, cacheStatus, ageSeconds } = seen;
+  const { result, single, cacheStatus, ageSeconds, hasLinks = false } = seen;
   const { body, contentType } = await represent(result, single, wish.wanted);
+  const isOfNow = hasLinks && contentType === 'application/json';
   const etag = `"${await sha256(body)}"`;
   const condition = c.req.header('if-none-match');
   const { id, seed } = wish.key;
@@ -36,14 +39,17 @@ async function representAnswer(c: EdgeContext, wish: Wish, seen: Seen): Promise<
     headers: {
       'cache-status': cacheStatus,
       'content-type': contentType,
-      etag,
+      ...(isOfNow ? { 'cache-control': 'no-store' } : { etag }),
       vary: 'accept',
       'x-4m-result': id,
       ...(seed !== undefined && { 'x-4m-seed': String(seed) }),
       ...(ageSeconds !== undefined && { age: String(Math.floor(ageSeconds)) }),
     },
     // `*` is for what was there before the request; what it has just made is news.
-    isKnown: isKnown(condition, etag) && (ageSeconds !== undefined || condition?.trim() !== '*'),
+    isKnown:
+      !isOfNow &&
+      isKnown(condition, etag) &&
+      (ageSeconds !== undefined || condition?.trim() !== '*'),
   };
 }
 
@@ -97,7 +103,7 @@ export function answerEvents(
   c.header('cache-status', statusOf(source));
   c.header('content-type', 'text/event-stream');
   c.header('cache-control', 'no-store');
-  return streamed(c, async (out) => {
+  return stream(c, async (out) => {
     out.onAbort(onLeft);
     const send = async (event: string, value: unknown): Promise<void> => {
       const data = await writeJson(value);

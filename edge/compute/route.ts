@@ -5,9 +5,10 @@ import { readPrefer } from '../jobs/prefer.ts';
 import { keepAlive } from '../keepAlive.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { withSources } from '../sources/sources.ts';
+import { inlineOf } from '../uploads/links.ts';
 import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
 import { type Answer, createComputation } from './compute.ts';
-import { countSaved } from './saved.ts';
 import { answerAccepted, submit, waitFor } from './submit.ts';
 import type { Asker, Task, Wish } from './task.ts';
 
@@ -16,12 +17,19 @@ export function createTaskRoute<W extends Wish, R extends object>(
   task: Task<W, R>,
 ) {
   const computation = createComputation(services, task);
+  const { linker } = services;
 
-  const seenBy = (wish: W, { result, ...answer }: Answer<R>): Seen => ({
-    ...answer,
-    result: task.view?.(wish, result) ?? result,
-    single: task.single?.(wish, result),
-  });
+  const seenBy = async (
+    c: EdgeContext,
+    wish: W,
+    { result: made, ...answer }: Answer<R>,
+  ): Promise<Seen> => {
+    const single = task.single?.(wish, made);
+    const result = withSources(task.view?.(wish, made) ?? made, wish.sources);
+    // Links need the files to be kept; and where a file itself is answered, nobody needs one.
+    const isWithin = !wish.cache.mayStore || (wish.wanted.kind === 'bytes' && single !== undefined);
+    return { ...answer, single, ...(isWithin ? { result } : await linker.link(c, result)) };
+  };
 
   /** 304 for a caller who asks whether his copy of a stored result still holds. */
   async function revalidate(c: EdgeContext, wish: W): Promise<Response | undefined> {
@@ -29,7 +37,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     if (!asks || wish.wanted.kind === 'events') return undefined;
     const cache = { ...wish.cache, mayReuse: true, maxAgeSeconds: Number.POSITIVE_INFINITY };
     const stored = await computation.find({ ...wish, cache });
-    return stored && (await answerKnown(c, wish, seenBy(wish, stored)));
+    return stored && (await answerKnown(c, wish, await seenBy(c, wish, stored)));
   }
 
   async function compute(c: EdgeContext, wish: W): Promise<Response> {
@@ -39,7 +47,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const signal = AbortSignal.any([c.req.raw.signal, left.signal, deadline.signal]);
     const share = computation.join(wish, asker, signal);
     keepAlive(c)(share.ended);
-    const outcome = share.outcome.then((answer) => seenBy(wish, answer)).finally(deadline.clear);
+    const outcome = share.outcome.then((answer) => seenBy(c, wish, answer)).finally(deadline.clear);
     if (wish.wanted.kind === 'events') {
       const result = outcome.then((answer) => answer.result);
       result.catch(() => {});
@@ -47,7 +55,6 @@ export function createTaskRoute<W extends Wish, R extends object>(
     }
     const answer = await outcome;
     const isShared = share.joined && answer.ageSeconds === undefined;
-    if (isShared) countSaved(services, c, 'collapsed', answer.result);
     return await answerWhole(c, wish, {
       ...answer,
       ...(isShared && { cacheStatus: '4m-edge; fwd=miss; collapsed' }),
@@ -75,10 +82,11 @@ export function createTaskRoute<W extends Wish, R extends object>(
     }
     c.header('preference-applied', preference.applied);
     const answer = { result: found.result, cacheStatus: '4m-edge; fwd=miss; stored' };
-    return await answerWhole(c, wish, seenBy(wish, answer));
+    return await answerWhole(c, wish, await seenBy(c, wish, answer));
   }
 
   return async (c: EdgeContext): Promise<Response> => {
+    inlineOf(c);
     const wish = await task.read(c);
     if (wish.isDryRun) {
       c.header('cache-control', 'no-store');
@@ -90,8 +98,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored);
     if (accepted) return accepted;
     if (stored) {
-      countSaved(services, c, 'stored', stored.result);
-      const answer = seenBy(wish, stored);
+      const answer = await seenBy(c, wish, stored);
       return wish.wanted.kind === 'events'
         ? answerEvents(c, services, { kind: 'stored', answer }, () => {})
         : await answerWhole(c, wish, answer);

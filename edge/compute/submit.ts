@@ -9,6 +9,7 @@ import type { Preference } from '../jobs/prefer.ts';
 import { jobView } from '../jobs/view.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { withSources } from '../sources/sources.ts';
 import { TENANT } from '../tenant.ts';
 import type { Asker, Task, Wish } from './task.ts';
 
@@ -31,7 +32,8 @@ export async function submit<W extends Wish>(
       'Cache-Control: no-store asks for nothing to be kept, and Prefer: respond-async for a job, which is kept';
     throw refusal('invalid_request', detail);
   }
-  const { task, request, files, keep, view } = job(wish, asker);
+  const { task, request, files, keep, view: own = {} } = job(wish, asker);
+  const view = withSources(own, wish.sources);
   const description: JobDescription = {
     id: createJobId(Date.now()),
     tenant: TENANT,
@@ -39,7 +41,6 @@ export async function submit<W extends Wish>(
     // What somebody waits for comes before what nobody does.
     priority: preference.waitSeconds > 0 ? 'interactive' : 'batch',
     request_id: asker.requestId,
-    traceparent: asker.traceparent,
     result: {
       id: wish.key.id,
       ...(wish.key.seed !== undefined && { seed: wish.key.seed }),
@@ -47,7 +48,7 @@ export async function submit<W extends Wish>(
       replace: !wish.cache.mayReuse,
     },
     ...(keep && { keep }),
-    ...(view && Object.keys(view).length > 0 && { view }),
+    ...(Object.keys(view).length > 0 && { view }),
   };
   const inputs = isStored ? undefined : await files.fillIn(JSON.stringify(request));
   return await jobs.submit(description, inputs, wish.deadlineMs);
@@ -60,7 +61,7 @@ export async function answerAccepted(
   job: JobDocument,
   { applied }: Preference,
 ): Promise<Response> {
-  const body = await writeJson(await jobView(job, services));
+  const body = await writeJson(await jobView(c, job, services));
   return c.body(body, 202, {
     'cache-control': 'no-store',
     'content-type': 'application/json',

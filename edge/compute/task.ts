@@ -5,6 +5,7 @@
 import type * as z from 'zod';
 import type { Output, Progress } from '../../shared/api/generate.ts';
 import type { JobTask } from '../../shared/api/jobs.ts';
+import type { Sources } from '../../shared/api/takeInput.ts';
 import type { JobDescription } from '../../shared/jobs/job.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
 import type { Wanted } from '../accept.ts';
@@ -24,6 +25,8 @@ export interface Wish {
   readonly deadlineMs: number | undefined;
   readonly wanted: Wanted;
   readonly cache: CacheWishes;
+  /** Bytes that inputs gave which were addresses or uploads. */
+  readonly sources?: Sources;
 }
 
 /** Who asks, for the worker's log. */

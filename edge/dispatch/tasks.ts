@@ -7,6 +7,11 @@ import { type EmbedResponse, embedResponseSchema } from '../../shared/api/embed.
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import type { Outcome } from '../../shared/api/problem.ts';
 import {
+  type TakeInputRequest,
+  type TakenInput,
+  takenInputSchema,
+} from '../../shared/api/takeInput.ts';
+import {
   type DetokenizeResponse,
   detokenizeResponseSchema,
   type TokenizeResponse,
@@ -79,6 +84,12 @@ export const FIT_HEAD: Task<WorkerFitHeadRequest, MadeHead> = {
 export const READ_HEAD: Task<WorkerReadHeadRequest, MadeHead> = {
   path: WORKER_ADDRESSES.readHead.path,
   schema: madeHeadSchema,
+  accept: 'application/json',
+};
+
+export const TAKE_INPUT: Task<TakeInputRequest, TakenInput> = {
+  path: WORKER_ADDRESSES.takeInput.path,
+  schema: takenInputSchema,
   accept: 'application/json',
 };
 

@@ -16,6 +16,7 @@ import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { createSources, type RequestSources, settleEach } from '../sources/sources.ts';
 
 export interface EmbedWish extends Wish {
   readonly seeds: EmbedKey['seeds'];
@@ -47,8 +48,14 @@ async function withTokens(
 }
 
 /** @throws FailureError with the pointers of all items whose files do not fit */
-async function withFiles(request: EmbedRequest, model: Model, files: Files): Promise<EmbedRequest> {
-  const normal = await eachInSlices(itemsOf(request), ({ inputs, at }) => {
+async function withFiles(
+  request: EmbedRequest,
+  model: Model,
+  files: Files,
+  sources: RequestSources,
+): Promise<EmbedRequest> {
+  const settled = await settleEach(itemsOf(request), sources);
+  const normal = await eachInSlices(settled, ({ inputs, at }) => {
     try {
       return normaliseInputs(inputs, model, files);
     } catch (error) {
@@ -73,7 +80,8 @@ export async function embedWish(
   const { model } = await chooseModel(c, services, parsed.model);
   const resolved = await withTokens(parsed, model, services);
   const plan = await planEmbed(resolved, model);
-  const request = await withFiles(resolved, model, files);
+  const sources = createSources(c, services, files);
+  const request = await withFiles(resolved, model, files, sources);
   const { id, seeds } = await embedKey(model, request, await files.digests());
   const isDryRun = request.dry_run === true;
   return {
@@ -88,6 +96,7 @@ export async function embedWish(
     deadlineMs: request.deadline_ms,
     wanted: negotiate(c.req.header('accept'), undefined, streams && !isDryRun),
     cache: readCacheControl(c.req.header('cache-control')),
+    sources: sources.found(),
   };
 }
 

@@ -19,6 +19,7 @@ import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { createSources } from '../sources/sources.ts';
 
 export interface GenerateWish extends Wish {
   readonly key: ResultKey;
@@ -60,7 +61,9 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
   const asked = planRequest({ ...parsed, inputs }, model, models);
   const { request: resolved, via } = followRecommended({ ...parsed, inputs }, model);
   const plan = planRequest(resolved, model, models);
-  const request = { ...resolved, inputs: normaliseInputs(resolved.inputs, model, files) };
+  const sources = createSources(c, services, files);
+  const settled = await sources.settle(resolved.inputs);
+  const request = { ...resolved, inputs: normaliseInputs(settled, model, files) };
   const single = singleTarget(request, asked);
   const wanted = negotiate(c.req.header('accept'), single?.entry, request.dry_run !== true);
   const cache = readCacheControl(c.req.header('cache-control'));
@@ -89,5 +92,6 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
     wanted,
     cache,
     chain,
+    sources: sources.found(),
   };
 }

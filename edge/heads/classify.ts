@@ -24,6 +24,7 @@ import { CLASSIFY } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { createSources } from '../sources/sources.ts';
 import { TENANT } from '../tenant.ts';
 import { ANEW, collectionModel } from './collection.ts';
 import { pixelsOfItems, settleItems } from './items.ts';
@@ -79,7 +80,8 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   const { model } = await chooseModel(c, services, nearest ?? parsed.model ?? head?.model);
   if (!neighbours) assertHead(parsed, model);
   if (head) assertOwn(head, model);
-  const inputs = await settleItems(itemsOf(parsed), model, services, files);
+  const sources = createSources(c, services, files);
+  const inputs = await settleItems(itemsOf(parsed), model, services, files, sources);
   const request = parsed.items
     ? { ...parsed, items: inputs.map((own) => ({ inputs: own })) }
     : { ...parsed, inputs: inputs[0] };
@@ -89,6 +91,7 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
     ...{ key: { id }, models: [model], model, request, files, head, isDryRun },
     deadlineMs: request.deadline_ms,
     wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
+    sources: sources.found(),
     cache: neighbours ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
 }

@@ -24,6 +24,7 @@ import { FIT_HEAD } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { createSources, type RequestSources } from '../sources/sources.ts';
 import { TENANT } from '../tenant.ts';
 import { ANEW, collectionModel } from './collection.ts';
 import { pixelsOfItems, settleItems } from './items.ts';
@@ -40,11 +41,12 @@ async function settle(
   model: Model,
   services: Services,
   files: Files,
+  sources: RequestSources,
 ): Promise<FitHeadRequest> {
   const { examples, features = 'encoder' } = request;
   if (!examples) return request;
   checkExamples(examples, widthOf(features, model, pointerTo('features')));
-  const inputs = await settleItems(exampleItems(request), model, services, files);
+  const inputs = await settleItems(exampleItems(request), model, services, files, sources);
   const settled = examples.map((example, i) => ({ ...example, inputs: inputs[i] ?? {} }));
   return { ...request, examples: settled };
 }
@@ -56,13 +58,15 @@ async function read(c: EdgeContext, services: Services): Promise<FitWish> {
   const { collection } = parsed;
   const named = collection ? await collectionModel(c, services, collection.name) : parsed.model;
   const { model } = await chooseModel(c, services, named);
-  const request = await settle(parsed, model, services, files);
+  const sources = createSources(c, services, files);
+  const request = await settle(parsed, model, services, files, sources);
   const id = await fitHeadKey(model, request, await files.digests());
   const isDryRun = request.dry_run === true;
   return {
     ...{ key: { id }, models: [model], model, request, files, isDryRun },
     deadlineMs: request.deadline_ms,
     wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
+    sources: sources.found(),
     cache: collection ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
 }

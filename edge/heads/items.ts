@@ -8,6 +8,7 @@ import { resolveInputs } from '../../shared/results/references.ts';
 import type { Files } from '../body/files.ts';
 import { normaliseInputs, pixelsOf } from '../inputs.ts';
 import type { Services } from '../services.ts';
+import { type RequestSources, settleEach } from '../sources/sources.ts';
 
 type Inputs = GenerateRequest['inputs'];
 
@@ -20,16 +21,26 @@ export async function settleItems(
   model: Model,
   { tokens }: Pick<Services, 'tokens'>,
   files: Files,
+  sources: RequestSources,
 ): Promise<Inputs[]> {
   const resolved = await Promise.allSettled(
     items.map(({ inputs }) => resolveInputs(inputs, model, tokens)),
   );
-  return await eachInSlices(items, ({ at }, index): Inputs => {
+  const planned = await eachInSlices(items, ({ at }, index) => {
     try {
       const own = resolved[index];
       if (own?.status !== 'fulfilled') throw own?.reason;
       planInputs({ inputs: own.value }, model);
-      return normaliseInputs(own.value, model, files);
+      return { inputs: own.value, at };
+    } catch (error) {
+      throw failureAt(error, at);
+    }
+  });
+  // Nothing is fetched for a request that does not fit.
+  const settled = await settleEach(planned, sources);
+  return await eachInSlices(settled, ({ inputs, at }): Inputs => {
+    try {
+      return normaliseInputs(inputs, model, files);
     } catch (error) {
       throw failureAt(error, at);
     }

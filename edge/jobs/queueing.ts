@@ -6,7 +6,6 @@
 import { isBegun, isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import type { Config } from '../config.ts';
-import { errorText } from '../dispatch/http.ts';
 import { createSqsSender } from './sqs.ts';
 import type { JobWorkers } from './workers.ts';
 
@@ -42,7 +41,9 @@ export function createJobQueueing(
       await send(job.priority, messageOf(job));
       return true;
     } catch (error) {
-      log(`the job ${job.id} is not in the queue yet: ${errorText(error)}`);
+      log(
+        `the job ${job.id} is not in the queue yet: ${error instanceof Error ? error.message : error}`,
+      );
       if (unsent.size < MOST_UNSENT) unsent.set(key, job);
       return false;
     }

@@ -2,7 +2,6 @@
 import { AwsClient } from 'aws4fetch';
 import { present } from '../../shared/lookup.ts';
 import type { Config } from '../config.ts';
-import { errorText } from '../dispatch/http.ts';
 
 export type QueueName = 'interactive' | 'batch';
 
@@ -64,7 +63,7 @@ export function createSqsSender(config: Sqs): SendMessage {
       const mayPass = status >= 500 || status === 429 || /throttl/i.test(said);
       return { said: `${status} ${said.slice(0, 300)}`, mayPass };
     } catch (error) {
-      return { said: errorText(error), mayPass: true };
+      return { said: error instanceof Error ? error.message : String(error), mayPass: true };
     }
   }
 

@@ -9,10 +9,14 @@ import { listedJob } from '../../shared/jobs/listed.ts';
 import { createResultCache } from '../../shared/results/results.ts';
 import type { Store } from '../../shared/store/store.ts';
 
+import type { EdgeContext } from '../problems.ts';
+import type { Linker } from '../uploads/links.ts';
+
 /** Where results lie. */
 export interface ResultPlace {
   readonly store: Store;
   readonly log: (line: string) => void;
+  readonly linker: Linker;
 }
 
 const RESULTS = {
@@ -23,7 +27,7 @@ const RESULTS = {
 } as const satisfies Record<JobTask, object>;
 
 /** The result of a job that has succeeded, as its caller sees it; undefined where the store has lost it. */
-export async function resultOf(
+async function resultOf(
   job: JobDocument,
   { store, log }: ResultPlace,
 ): Promise<NonNullable<Job['result']> | undefined> {
@@ -33,7 +37,21 @@ export async function resultOf(
   return found && { ...found.result, ...job.view };
 }
 
-export async function jobView(job: JobDocument, services: ResultPlace): Promise<Job> {
+/** The result as it is answered: large files as links. */
+export async function linkedResult(
+  c: EdgeContext,
+  job: JobDocument,
+  services: ResultPlace,
+): Promise<NonNullable<Job['result']> | undefined> {
   const result = await resultOf(job, services);
+  return result && (await services.linker.link(c, result)).result;
+}
+
+export async function jobView(
+  c: EdgeContext,
+  job: JobDocument,
+  services: ResultPlace,
+): Promise<Job> {
+  const result = await linkedResult(c, job, services);
   return { ...listedJob(job), ...(result && { result }) };
 }

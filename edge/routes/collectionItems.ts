@@ -15,6 +15,7 @@ import { askCollections, itemIdOf, nameOf, pageOf } from '../collections/ask.ts'
 import { readyInputs, usageOf } from '../collections/inputs.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { withSources } from '../sources/sources.ts';
 
 export function createItemRoutes(services: Services) {
   async function add(c: EdgeContext): Promise<Response> {
@@ -22,16 +23,24 @@ export function createItemRoutes(services: Services) {
     const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.addItems.request);
     const { items, dry_run } = parseBody(addItemsRequestSchema, value);
     const at = (index: number): string => pointerTo('items', index);
-    const { holders, model, cost } = await readyInputs(c, services, name, items, at, files);
+    const { holders, model, cost, sources } = await readyInputs(
+      c,
+      services,
+      name,
+      items,
+      at,
+      files,
+    );
     const usage = usageOf(cost);
     if (dry_run) {
       const { exact } = cost;
-      return c.json({ dry_run, items: 0, usage, exact } satisfies AddItemsResponse);
+      const priced = { dry_run, items: 0, usage, exact } satisfies AddItemsResponse;
+      return c.json(priced);
     }
     const operation = { do: 'add', name, items: holders } as const;
     const options = { files, model };
     const kept = await askCollections(c, services, operation, keptItemsSchema, options);
-    return c.json({ ...kept, usage } satisfies AddItemsResponse);
+    return c.json(withSources({ ...kept, usage } satisfies AddItemsResponse, sources));
   }
 
   return {

@@ -15,11 +15,13 @@ import { DETOKENIZE } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { inlineOf } from '../uploads/links.ts';
 
 export function createDetokenizeRoute(services: Services) {
-  const { dispatcher, tokens } = services;
+  const { dispatcher, tokens, linker } = services;
 
   async function detokenize(c: EdgeContext): Promise<Response> {
+    inlineOf(c);
     const { value } = await readRequest(c.req.raw, c.get('body'));
     const parsed = parseBody(detokenizeRequestSchema, value);
     const { model } = await chooseModel(c, services, parsed.model);
@@ -43,7 +45,9 @@ export function createDetokenizeRoute(services: Services) {
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
     );
-    const { body, contentType } = await represent(result, Object.values(result.outputs)[0], wanted);
+    const isBytes = wanted.kind === 'bytes';
+    const answer = isBytes ? result : (await linker.link(c, result)).result;
+    const { body, contentType } = await represent(answer, Object.values(result.outputs)[0], wanted);
     return c.body(body, { headers: { 'content-type': contentType, vary: 'accept' } });
   }
 

@@ -1,4 +1,5 @@
 /** `/v1/jobs`: jobs that were asked for: listed, told, followed, canceled. */
+import { stream } from 'hono/streaming';
 import { isJobId } from '../../shared/api/jobId.ts';
 import {
   JOB_STATUSES,
@@ -13,17 +14,18 @@ import { failureOfJob, type JobDocument, type JobName } from '../../shared/jobs/
 import type { PageWish } from '../../shared/jobs/jobStore.ts';
 import { listedJob } from '../../shared/jobs/listed.ts';
 import { writeJson } from '../../shared/json.ts';
-import { jobView, resultOf } from '../jobs/view.ts';
+import { jobView, linkedResult } from '../jobs/view.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { streamed } from '../streamed.ts';
 import { TENANT } from '../tenant.ts';
+import { inlineOf } from '../uploads/links.ts';
 
 const unknown = (id: string) =>
   refusal('unknown_job', `there is no job ${shorten(id)}`, pointerTo('id'));
 
-/** The job of the address. @throws FailureError `unknown_job` for what can be no id */
+/** The job of the address. @throws FailureError `unknown_job` for what can be no id, `invalid_request` for the query */
 function nameOf(c: EdgeContext): JobName {
+  inlineOf(c);
   const id = c.req.param('id') ?? '';
   if (!isJobId(id)) throw unknown(id);
   return { tenant: TENANT, id };
@@ -56,18 +58,18 @@ export function createJobRoutes(services: Services) {
 
   async function answer(c: EdgeContext, job: JobDocument | undefined, id: string) {
     if (!job) throw unknown(id);
-    const body = await writeJson(await jobView(job, services));
+    const body = await writeJson(await jobView(c, job, services));
     return c.body(body, {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
     });
   }
 
   /** The last event of a job that has ended. */
-  async function lastEvent(job: JobDocument): Promise<readonly [string, unknown]> {
+  async function lastEvent(c: EdgeContext, job: JobDocument): Promise<readonly [string, unknown]> {
     if (job.status === 'canceled') return ['canceled', listedJob(job)];
     if (job.failure && job.status === 'failed')
       return ['problem', toProblem(failureOfJob(job.failure), job.request_id)];
-    const result = await resultOf(job, services);
+    const result = await linkedResult(c, job, services);
     if (result) return ['result', result];
     const detail = 'the store no longer has the result of this job; ask for it again';
     return ['problem', toProblem({ code: 'store_unavailable', detail }, job.request_id)];
@@ -79,7 +81,7 @@ export function createJobRoutes(services: Services) {
     const after = c.req.header('last-event-id');
     c.header('content-type', 'text/event-stream');
     c.header('cache-control', 'no-store');
-    return streamed(c, async (out) => {
+    return stream(c, async (out) => {
       const left = new AbortController();
       out.onAbort(() => left.abort());
       const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
@@ -96,7 +98,7 @@ export function createJobRoutes(services: Services) {
             await send('progress', value.id, value.progress);
             continue;
           }
-          if (value) await send(...(await lastOf(value)));
+          if (value) await send(...(await lastOf(c, value)));
           return;
         }
       } catch (error) {
@@ -107,8 +109,11 @@ export function createJobRoutes(services: Services) {
     });
   }
 
-  async function lastOf(job: JobDocument): Promise<readonly [string, string, unknown]> {
-    const [event, value] = await lastEvent(job);
+  async function lastOf(
+    c: EdgeContext,
+    job: JobDocument,
+  ): Promise<readonly [string, string, unknown]> {
+    const [event, value] = await lastEvent(c, job);
     return [event, 'end', value];
   }
 

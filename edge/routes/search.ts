@@ -14,6 +14,7 @@ import { askCollections, nameOf } from '../collections/ask.ts';
 import { readyInputs, usageOf } from '../collections/inputs.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { withSources } from '../sources/sources.ts';
 
 export function createSearchRoute(services: Services) {
   /** The request with its inputs as a worker takes them, and the model that they need. */
@@ -32,14 +33,15 @@ export function createSearchRoute(services: Services) {
     const name = nameOf(c);
     const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.search.request);
     const parsed = parseBody(searchRequestSchema, value);
-    const { request, model, cost } = await ready(c, name, parsed, files);
+    const { request, model, cost, sources } = await ready(c, name, parsed, files);
     const usage = usageOf(cost);
     if (request.dry_run) {
       const { exact } = cost;
-      return c.json({ dry_run: true, results: [], usage, exact } satisfies SearchResponse);
+      const priced = { dry_run: true, results: [], usage, exact } satisfies SearchResponse;
+      return c.json(priced);
     }
     const operation = { do: 'search', name, request } as const;
     const found = await askCollections(c, services, operation, foundSchema, { files, model });
-    return c.json({ ...found, usage } satisfies SearchResponse);
+    return c.json(withSources({ ...found, usage } satisfies SearchResponse, sources));
   };
 }

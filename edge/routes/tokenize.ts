@@ -13,6 +13,7 @@ import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { createSources, withSources } from '../sources/sources.ts';
 
 export function createTokenizeRoute(services: Services) {
   const { dispatcher, tokens } = services;
@@ -23,12 +24,15 @@ export function createTokenizeRoute(services: Services) {
     const { model } = await chooseModel(c, services, parsed.model);
     const given = await resolveInputs(parsed.inputs, model, tokens);
     for (const [name, value] of Object.entries(given)) planInput(model, name, value, () => true);
-    const request = { ...parsed, inputs: normaliseInputs(given, model, files) };
-    const result = await dispatcher.run(
+    const sources = createSources(c, services, files);
+    const settled = await sources.settle(given);
+    const request = { ...parsed, inputs: normaliseInputs(settled, model, files) };
+    const answer = await dispatcher.run(
       TOKENIZE,
       { request_id: c.get('requestId'), model: model.id, request },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal, files },
     );
+    const result = withSources(answer, sources.found());
     if (!parsed.keep) return result;
     const kept = Object.entries(result.inputs).map(async ([name, input]) => {
       const entry = present(findModality(model, name), `the modality of ${name}`);

@@ -31,6 +31,11 @@ export const ADDRESSES = {
   job: { method: 'GET', path: '/v1/jobs/{id}' },
   cancelJob: { method: 'DELETE', path: '/v1/jobs/{id}' },
   jobEvents: { method: 'GET', path: '/v1/jobs/{id}/events' },
+  createUpload: { method: 'POST', path: '/v1/uploads' },
+  upload: { method: 'GET', path: '/v1/uploads/{id}' },
+  deleteUpload: { method: 'DELETE', path: '/v1/uploads/{id}' },
+  link: { method: 'GET', path: '/v1/links/{token}' },
+  putLink: { method: 'PUT', path: '/v1/links/{token}' },
   models: { method: 'GET', path: '/v1/models' },
   modalities: { method: 'GET', path: '/v1/modalities' },
   healthz: { method: 'GET', path: '/healthz' },
@@ -44,8 +49,6 @@ export const ADDRESSES = {
 export const WORKER_ADDRESSES = {
   live: { method: 'GET', path: '/v2/health/live' },
   ready: { method: 'GET', path: '/v2/health/ready' },
-  /** For Prometheus, where the worker's own port tells them. */
-  metrics: { method: 'GET', path: '/metrics' },
   models: { method: 'GET', path: '/internal/models' },
   status: { method: 'GET', path: '/internal/status' },
   generate: { method: 'POST', path: '/internal/generate' },
@@ -57,6 +60,7 @@ export const WORKER_ADDRESSES = {
   fitHead: { method: 'POST', path: '/internal/fit-head' },
   readHead: { method: 'POST', path: '/internal/read-head' },
   jobs: { method: 'POST', path: '/internal/jobs' },
+  takeInput: { method: 'POST', path: '/internal/take-input' },
 } as const satisfies Record<string, { method: 'GET' | 'POST'; path: string }>;
 
 /** `/v1/tokens/{ref}` with its steps filled in and escaped. @throws Error when one is not given */

@@ -10,6 +10,7 @@ import {
 import { inputsSchema } from './inputs.ts';
 import { servedBySchema } from './outputs.ts';
 import { runFields } from './runFields.ts';
+import { sourcesSchema } from './takeInput.ts';
 import { warningsSchema } from './warning.ts';
 
 /** Items of a call at most. */
@@ -95,6 +96,7 @@ export const classifyResponseSchema = z
       .extend({ milliseconds: z.number().describe('Time that the work took') })
       .describe('What the request cost'),
     warnings: warningsSchema,
+    sources: sourcesSchema,
   })
   .meta({ id: 'ClassifyResponse', description: 'Classes and their probabilities' });
 export type ClassifyResponse = z.infer<typeof classifyResponseSchema>;

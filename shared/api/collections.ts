@@ -4,6 +4,7 @@ import { embedRequestSchema } from './embed.ts';
 import { fieldNameSchema, scalarSchema } from './filters.ts';
 import { modelNameSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
+import { sourcesSchema } from './takeInput.ts';
 import { costFields, dryRunFieldSchema } from './vectorUsage.ts';
 
 export const collectionNameSchema = z
@@ -252,7 +253,7 @@ export const keptItemsSchema = z.object({
 export type KeptItems = z.infer<typeof keptItemsSchema>;
 
 export const addItemsResponseSchema = keptItemsSchema
-  .extend(costFields)
+  .extend({ ...costFields, sources: sourcesSchema })
   .meta({ id: 'AddItemsResponse', description: 'What became of items to add' });
 export type AddItemsResponse = z.infer<typeof addItemsResponseSchema>;
 

@@ -4,6 +4,7 @@ import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
 import { servedBySchema, usageSchema } from './outputs.ts';
 import { runFields } from './runFields.ts';
+import { sourcesSchema } from './takeInput.ts';
 import { schemeSchema } from './targets.ts';
 import { warningsSchema } from './warning.ts';
 
@@ -187,6 +188,7 @@ export const embedResponseSchema = z
       })
       .meta({ id: 'EmbedUsage', description: 'What a request for vectors cost' }),
     warnings: warningsSchema,
+    sources: sourcesSchema,
   })
   .meta({ id: 'EmbedResponse', description: 'Vectors of the items' });
 export type EmbedResponse = z.infer<typeof embedResponseSchema>;

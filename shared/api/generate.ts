@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { inputsSchema, refSchema } from './inputs.ts';
 import { mergedSchema, outputSchema, servedBySchema, usageSchema } from './outputs.ts';
+import { sourcesSchema } from './takeInput.ts';
 import { presetSchema, schemeSchema, targetsSchema } from './targets.ts';
 import { warningsSchema } from './warning.ts';
 
@@ -125,6 +126,7 @@ export const generateResponseSchema = z
       .describe('Models that made targets which the first one does not have'),
     usage: usageSchema,
     warnings: warningsSchema,
+    sources: sourcesSchema,
   })
   .meta({ id: 'GenerateResponse', description: 'What was generated' });
 export type GenerateResponse = z.infer<typeof generateResponseSchema>;

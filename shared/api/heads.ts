@@ -5,6 +5,7 @@ import { fieldNameSchema, filterSchema } from './filters.ts';
 import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
 import { runFields } from './runFields.ts';
+import { sourcesSchema } from './takeInput.ts';
 
 const count = z.number().int();
 /** What looking at items costs. */
@@ -186,6 +187,7 @@ export const headSchema = z
       .describe('Whether it looks at them at length 1, as collections have them'),
     labels: z.array(z.string()).describe('Its classes, in the order of the logits'),
     report: fitReportSchema.optional().describe('Of a fitted head'),
+    sources: sourcesSchema,
   })
   .meta({ id: 'Head', description: 'A version of a head' });
 export type Head = z.infer<typeof headSchema>;

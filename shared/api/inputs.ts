@@ -1,10 +1,14 @@
 /** Values given for input modalities, in every form that the API takes. */
 import * as z from 'zod';
+import { uploadIdSchema } from './uploads.ts';
 
 /** Characters of a file's base64 at most: 21 MB. */
 const BASE64_LENGTH = 28_000_000;
 /** Characters of a text at most; the modality's own bound, which is often smaller, is checked with it. */
 export const TEXT_LENGTH = 100_000;
+
+/** Characters of an address at most. */
+const URL_LENGTH = 4096;
 
 const base64 = z.string().max(BASE64_LENGTH);
 
@@ -133,11 +137,32 @@ export const inputValueSchema = z
       z.strictObject({ value: jsonValue, hide }),
       z.strictObject({ tokens: partialTokensSchema, hide }),
       z.strictObject({ ref: refSchema, hide }),
+      z.strictObject({ upload: uploadIdSchema, hide }),
+      z.strictObject({
+        url: z
+          .string()
+          .min(1)
+          .max(URL_LENGTH)
+          .describe(
+            'An https address of a picture, .npy or .safetensors file, which a worker fetches',
+          ),
+        hide,
+      }),
     ],
-    'must be text, a data URL, or an object with one of text, data, value, tokens, ref',
+    'must be text, a data URL, or an object with one of text, data, value, tokens, ref, upload, url',
   )
   .meta({ id: 'InputValue', description: 'A value given for one input modality' });
 export type InputValue = z.infer<typeof inputValueSchema>;
+
+/** Where an input's bytes are, when the request does not hold them. */
+export type Source = { readonly upload: string } | { readonly url: string };
+
+/** The source of an input's bytes; undefined where the request holds the value itself. */
+export function sourceOf(value: InputValue): Source | undefined {
+  if (typeof value === 'string') return undefined;
+  if ('upload' in value) return { upload: value.upload };
+  return 'url' in value ? { url: value.url } : undefined;
+}
 
 /** Inputs of a request at most. */
 export const MOST_INPUTS = 32;

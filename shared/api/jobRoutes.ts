@@ -12,11 +12,11 @@ import {
   listedJobSchema,
 } from './jobs.ts';
 import { problemSchema } from './problemSchema.ts';
-import type { Route } from './route.ts';
+import { INLINE, type Route } from './route.ts';
 
 const ID = [{ name: 'id', description: 'Id of the job', schema: jobIdSchema }];
 const PLACE_PROBLEMS = ['no_jobs', 'store_unavailable'] as const;
-const JOB_PROBLEMS = ['unknown_job', ...PLACE_PROBLEMS] as const;
+const JOB_PROBLEMS = ['invalid_request', 'unknown_job', ...PLACE_PROBLEMS] as const;
 
 export const JOB_ROUTES = {
   jobs: {
@@ -48,6 +48,7 @@ export const JOB_ROUTES = {
     tag: 'jobs',
     summary: 'How far a job has come, and its result',
     parameters: ID,
+    query: [INLINE],
     response: { 'application/json': jobSchema },
     problems: [...JOB_PROBLEMS],
   },
@@ -59,6 +60,7 @@ export const JOB_ROUTES = {
     description:
       'A job that runs stops within one decoding step. One that has ended stays as it is, and is answered.',
     parameters: ID,
+    query: [INLINE],
     response: { 'application/json': jobSchema },
     problems: [...JOB_PROBLEMS],
   },
@@ -72,6 +74,7 @@ export const JOB_ROUTES = {
       'behind it. Where a job was begun again, the events of its new attempt come from the beginning. A canceled ' +
       'job ends with the event `canceled`.',
     parameters: ID,
+    query: [INLINE],
     response: {
       'text/event-stream': {
         description: 'Server-sent events: progress for each step, then result, problem or canceled',

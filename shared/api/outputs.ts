@@ -12,6 +12,25 @@ const legendEntrySchema = z
   })
   .meta({ id: 'LegendEntry', description: 'A class of semantic segmentation' });
 
+const fileLinkSchema = z
+  .object({
+    size: count.describe('Bytes'),
+    content_type: z.string().describe('Media type'),
+    sha256: z.string().describe('sha256 of the bytes, in hexadecimal'),
+    expires_at: z.string().describe('When the link ends: RFC 3339'),
+  })
+  .meta({ id: 'FileLink', description: 'A file that is answered as a link' });
+export type FileLink = z.infer<typeof fileLinkSchema>;
+
+const linksSchema = z
+  .object({
+    image: fileLinkSchema.optional().describe('Of `image`'),
+    data: fileLinkSchema.optional().describe('Of `data`'),
+    array: fileLinkSchema.optional().describe('Of `array`'),
+  })
+  .optional()
+  .describe('Fields that hold the address of a file, and no data URL, since it is large');
+
 /** One generated value of one target: the tokens, and what they mean. */
 export const outputSchema = z
   .object({
@@ -37,6 +56,7 @@ export const outputSchema = z
       .unknown()
       .optional()
       .describe('The parsed value: boxes, palette colours, metadata fields, or a vector'),
+    links: linksSchema,
     legend: z
       .array(legendEntrySchema)
       .optional()
@@ -51,7 +71,7 @@ export type Output = z.infer<typeof outputSchema>;
 
 /** What all samples of a target make together: dense instances, doubles merged. */
 export const mergedSchema = outputSchema
-  .pick({ value: true, image: true, data: true, warnings: true })
+  .pick({ value: true, image: true, data: true, warnings: true, links: true })
   .meta({ id: 'Merged', description: 'What all samples of a target make together' });
 export type Merged = z.infer<typeof mergedSchema>;
 

@@ -1,5 +1,5 @@
 /** What the route table says of an address. */
-import type * as z from 'zod';
+import * as z from 'zod';
 import type { Bounds } from './bounds.ts';
 import type { Form } from './form.ts';
 import type { ProblemCode } from './problem.ts';
@@ -33,6 +33,10 @@ export const TAGS = {
   },
   heads: { name: 'heads', description: 'Heads that tell classes by the features of a model' },
   jobs: { name: 'jobs', description: 'Work that goes on whether or not its caller waits' },
+  uploads: {
+    name: 'uploads',
+    description: 'Bytes that are sent once and named by requests, and links to what requests made',
+  },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;
@@ -63,6 +67,15 @@ export interface Route {
   /** Codes this route can answer besides `ANY_PROBLEMS`. */
   readonly problems: readonly ProblemCode[];
 }
+
+/** Where outputs are answered, whose large files are links. */
+export const INLINE: Parameter = {
+  name: 'inline',
+  description:
+    'true answers every file within the answer, as a data URL; false every one as a link. When absent, large files ' +
+    'are links',
+  schema: z.enum(['true', 'false']).optional(),
+};
 
 /** Codes that every address can answer. */
 export const ANY_PROBLEMS = ['method_not_allowed', 'internal'] as const satisfies ProblemCode[];

@@ -13,6 +13,16 @@ export const BODY_PROBLEMS = [
 ] as const satisfies ProblemCode[];
 /** What may be wrong where kept tokens are asked for or kept. */
 export const STORE_PROBLEMS = ['unknown_ref', 'store_unavailable'] as const satisfies ProblemCode[];
+/** What is wrong with bytes that are named by an upload or an address. */
+export const SOURCE_PROBLEMS = [
+  'unknown_upload',
+  'upload_waiting',
+  'upload_mismatch',
+  'url_refused',
+  'url_failed',
+  'too_large',
+  'unsupported_media_type',
+] as const satisfies ProblemCode[];
 /** What is wrong with values given for modalities. */
 export const INPUT_PROBLEMS = [
   'unknown_modality',
@@ -21,6 +31,7 @@ export const INPUT_PROBLEMS = [
   'invalid_image',
   'image_too_large',
   'invalid_input',
+  ...SOURCE_PROBLEMS,
 ] as const satisfies ProblemCode[];
 /** What may be wrong where work can become a job. */
 export const JOB_PROBLEMS = ['no_jobs', 'attempts_exhausted'] as const satisfies ProblemCode[];

@@ -10,6 +10,7 @@ import { JOB_ROUTES } from './jobRoutes.ts';
 import { MODEL_ROUTES } from './modelRoutes.ts';
 import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';
+import { UPLOAD_ROUTES } from './uploadRoutes.ts';
 import { VALUE_ROUTES } from './valueRoutes.ts';
 
 export const ROUTES = {
@@ -18,6 +19,7 @@ export const ROUTES = {
   ...COLLECTION_ROUTES,
   ...HEAD_ROUTES,
   ...JOB_ROUTES,
+  ...UPLOAD_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { itemIdSchema, itemSchema, vectorSchema } from './collections.ts';
 import { filterSchema } from './filters.ts';
 import { inputsSchema } from './inputs.ts';
+import { sourcesSchema } from './takeInput.ts';
 import { costFields, dryRunFieldSchema } from './vectorUsage.ts';
 
 /** Results of a search at most. */
@@ -100,7 +101,7 @@ export const foundSchema = z.object({
 export type Found = z.infer<typeof foundSchema>;
 
 export const searchResponseSchema = foundSchema
-  .extend(costFields)
+  .extend({ ...costFields, sources: sourcesSchema })
   .meta({ id: 'SearchResponse', description: 'What was found' });
 export type SearchResponse = z.infer<typeof searchResponseSchema>;
 export type SearchResult = z.infer<typeof searchResultSchema>;

@@ -10,6 +10,7 @@ import {
   tokensSchema,
 } from './inputs.ts';
 import { outputSchema, servedBySchema } from './outputs.ts';
+import { sourcesSchema } from './takeInput.ts';
 import { warningsSchema } from './warning.ts';
 
 export const tokenizeRequestSchema = z
@@ -34,6 +35,7 @@ export const tokenizeResponseSchema = z
     model: servedBySchema,
     inputs: z.record(z.string(), tokenizedSchema).describe('Input -> its tokens'),
     warnings: warningsSchema,
+    sources: sourcesSchema,
   })
   .meta({ id: 'TokenizeResponse', description: 'The tokens of each input' });
 export type TokenizeResponse = z.infer<typeof tokenizeResponseSchema>;

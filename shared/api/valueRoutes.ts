@@ -10,7 +10,7 @@ import {
 } from './generate.ts';
 import { refSchema } from './inputs.ts';
 import { problemSchema } from './problemSchema.ts';
-import type { Route } from './route.ts';
+import { INLINE, type Route } from './route.ts';
 import {
   BODY_PROBLEMS,
   INPUT_PROBLEMS,
@@ -53,6 +53,7 @@ export const VALUE_ROUTES = {
       '`only-if-cached` computes nothing. With `keep`, tokens of inputs and outputs are stored ' +
       'and named by `ref`, and a later chain with the same seed and the same beginning continues ' +
       'what is there (`reused_targets`).',
+    query: [INLINE],
     request: { json: generateRequestSchema, form: generateForm },
     canBeJob: true,
     response: {
@@ -104,6 +105,7 @@ export const VALUE_ROUTES = {
       'Tokens, given or named by `ref`, become pictures, texts and values, as `generate` answers them. ' +
       '`seed` and `steps` are those of diffusion decoders. The bytes themselves of one modality are ' +
       'answered to `Accept: image/png`, `text/plain` or the type of the exact values.',
+    query: [INLINE],
     request: { json: detokenizeRequestSchema },
     response: { 'application/json': detokenizeResponseSchema, ...BYTES },
     problems: [

@@ -24,11 +24,13 @@ import { type CollectionMethods, collectionMethods } from './collections.ts';
 import { type HeadMethods, headMethods } from './heads.ts';
 import { type JobMethods, jobMethods } from './jobs.ts';
 import { ProblemError, problemFrom } from './problem.ts';
+import { type UploadMethods, uploadMethods } from './uploads.ts';
 
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
 export type { CallOptions } from './call.ts';
 export type { JobEvent, JobHandle, JobMethods, JobTasks } from './jobs.ts';
 export { ProblemError } from './problem.ts';
+export type { UploadMethods, UploadOptions } from './uploads.ts';
 
 export interface ClientOptions {
   /** Such as `https://4m.example.com`; empty for the page's own origin. */
@@ -41,11 +43,13 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal;
   /** Asks for server-sent events and is called for every decoding step. */
   readonly onProgress?: (progress: Progress) => void;
+  /** True for every file within the answer, false for links alone; large files are links when left out. */
+  readonly inline?: boolean;
   /** Called with the headers of the answer, such as `cache-status` and `x-request-id`. */
   readonly onHeaders?: (headers: Headers) => void;
 }
 
-export interface Client extends CollectionMethods, HeadMethods {
+export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
   /** `POST /v1/generate`. @throws ProblemError, or what `fetch` throws (no connection, aborted) */
   generate(request: GenerateRequestBody, options?: GenerateOptions): Promise<GenerateResponse>;
   /** `POST /v1/generate` with `dry_run`: the plan, and what it costs. @throws as `generate` */
@@ -133,9 +137,10 @@ export function createClient(options: ClientOptions): Client {
   const compute = async <T>(
     path: string,
     request: unknown,
-    { signal, onProgress, onHeaders }: GenerateOptions = {},
+    { signal, onProgress, onHeaders, inline }: GenerateOptions = {},
   ): Promise<T> => {
-    const response = await send(baseUrl + path, {
+    const query = inline === undefined ? '' : `?inline=${inline}`;
+    const response = await send(baseUrl + path + query, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -166,6 +171,7 @@ export function createClient(options: ClientOptions): Client {
     modalities: (options) => call(ADDRESSES.modalities, options),
     ...collectionMethods(call, open),
     ...headMethods(call, compute),
+    ...uploadMethods(call, send, throwIfProblem),
     jobs: jobMethods(call, open),
   };
 }

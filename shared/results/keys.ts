@@ -38,6 +38,8 @@ async function describeContent(
   if ('text' in value) return { kind: 'text', sha256: await sha256(value.text) };
   if ('data' in value) return { kind: 'bytes', sha256: await digestOf(value.data, digests) };
   if ('ref' in value) return { kind: 'ref', sha256: value.ref };
+  if ('upload' in value || 'url' in value)
+    throw new Error('a key stands on bytes, which are not there');
   const kind = 'tokens' in value ? 'tokens' : 'value';
   const json = canonicalJson('tokens' in value ? value.tokens : value.value);
   return { kind, sha256: await sha256(json) };

@@ -6,21 +6,14 @@
  */
 import { link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { createDiskBlobs } from './diskBlobs.ts';
 import { isCode, makeFolder, settle, sweep, writeAside } from './diskFiles.ts';
+import { keyOfPath, pathOf } from './diskPaths.ts';
 import { pageOf } from './pages.ts';
 import type { PutConditions, Store } from './store.ts';
 import { createStore, type Log, type Place, type PlacedObject } from './whole.ts';
 
-/** File names are bound to 255 bytes, key segments to 512. */
-const CHUNK = 200;
 const HEADER_LIMIT = 4096;
-/** Outside the key grammar: `+` ends a segment's folder (so `a` and `a/b` coexist), `~` a chunk's. */
-const path = (key: string): string =>
-  key
-    .split('/')
-    .map((segment) => (segment.match(new RegExp(`.{1,${CHUNK}}`, 'g')) ?? ['']).join('~/'))
-    .join('+/');
-const keyOf = (file: string): string => file.replaceAll('~/', '').replaceAll('+/', '/');
 
 /** Full path -> the end of the last write begun on it. */
 const writing = new Map<string, Promise<unknown>>();
@@ -106,7 +99,7 @@ async function moveInto(file: string, from: string, conditions: PutConditions): 
 export function createDiskStore(folder: string, log: Log = () => {}): Store {
   const objects = join(folder, 'objects');
   const aside = join(folder, 'aside');
-  const fileOf = (key: string): string => join(objects, path(key));
+  const fileOf = (key: string): string => join(objects, pathOf(key));
   sweep(aside).catch((error: unknown) => log(`store disk: ${aside} cannot be swept: ${error}`));
 
   const place: Place = {
@@ -134,10 +127,10 @@ export function createDiskStore(folder: string, log: Log = () => {}): Store {
     async list(prefix, cursor, after) {
       // Only the folders that the prefix names in full can be skipped to.
       const whole = prefix.slice(0, prefix.lastIndexOf('/') + 1);
-      const start = whole === '' ? '' : `${path(whole.slice(0, -1))}+`;
+      const start = whole === '' ? '' : `${pathOf(whole.slice(0, -1))}+`;
       const files = await filesUnder(objects, start);
-      return pageOf(files.map(keyOf), prefix, cursor ?? after);
+      return pageOf(files.map(keyOfPath), prefix, cursor ?? after);
     },
   };
-  return createStore(place, log);
+  return createStore(place, createDiskBlobs(folder, aside), log);
 }

@@ -34,34 +34,64 @@ export async function makeFolder(folder: string): Promise<void> {
 /** Makes a change within a folder last: a file that was moved into it. */
 export const settle = (file: string): Promise<void> => syncFolder(dirname(file));
 
+/** A file that is not in its place yet. */
+export interface FileAside {
+  readonly file: string;
+  /** @throws Error with the file system's reason: a full disk takes a part of a write before it refuses one */
+  write(part: Uint8Array): Promise<void>;
+  /** Makes it last, and closes it. */
+  finish(): Promise<void>;
+  /** Closes and removes it, unless it was moved. */
+  discard(): Promise<void>;
+}
+
+/** A new file of the folder. */
+export async function openAside(folder: string): Promise<FileAside> {
+  await makeFolder(folder);
+  const file = join(folder, `${OWN}-${randomUUID()}`);
+  const handle = await open(file, 'wx');
+  let isOpen = true;
+  const close = async (): Promise<void> => {
+    if (!isOpen) return;
+    isOpen = false;
+    await handle.close();
+  };
+  return {
+    file,
+    async write(part) {
+      for (let at = 0; at < part.length; ) {
+        const { bytesWritten } = await handle.write(part, at, part.length - at);
+        if (bytesWritten === 0) throw new Error(`${file}: the file system takes no more bytes`);
+        at += bytesWritten;
+      }
+    },
+    async finish() {
+      await handle.sync();
+      await close();
+    },
+    async discard() {
+      await close();
+      await rm(file, { force: true });
+    },
+  };
+}
+
 /**
  * Writes parts one after another into a new file of the folder, and syncs it. On failure nothing is left.
  * @returns the file
- * @throws Error with the file system's reason: a full disk takes a part of a write before it refuses one
+ * @throws Error with the file system's reason
  */
 export async function writeAside(
   folder: string,
   parts: readonly Uint8Array<ArrayBuffer>[],
 ): Promise<string> {
-  await makeFolder(folder);
-  const file = join(folder, `${OWN}-${randomUUID()}`);
+  const aside = await openAside(folder);
   try {
-    const handle = await open(file, 'wx');
-    try {
-      for (const part of parts) {
-        for (let at = 0; at < part.length; ) {
-          const { bytesWritten } = await handle.write(part, at, part.length - at);
-          if (bytesWritten === 0) throw new Error(`${file}: the file system takes no more bytes`);
-          at += bytesWritten;
-        }
-      }
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    return file;
+    for (const part of parts) await aside.write(part);
+    await aside.finish();
+    return aside.file;
   } catch (error) {
-    await rm(file, { force: true });
+    await aside.discard();
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** A store in this process's memory: for tests and for trying the edge out. Nothing is evicted. */
+import { createMemoryBlobs } from './memoryBlobs.ts';
 import { pageOf } from './pages.ts';
 import type { Store } from './store.ts';
 import { createStore, type Log, type Place, type PlacedObject } from './whole.ts';
@@ -27,5 +28,5 @@ export function createMemoryStore(log?: Log, objects = new Map<string, PlacedObj
     },
     list: async (prefix, cursor, after) => pageOf(objects.keys(), prefix, cursor ?? after),
   };
-  return createStore(place, log);
+  return createStore(place, createMemoryBlobs(), log);
 }

@@ -14,6 +14,7 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { present } from '../lookup.ts';
+import { createS3Blobs } from './s3Blobs.ts';
 import type { Store } from './store.ts';
 import { createStore, type Log, type Place } from './whole.ts';
 
@@ -124,5 +125,5 @@ export function createS3Store(settings: S3Settings, log?: Log): Store {
       }
     },
   };
-  return createStore(place, log);
+  return createStore(place, createS3Blobs(client, Bucket), log);
 }

@@ -5,6 +5,8 @@
  * A store gives back what was written, or nothing: every object carries a digest that is checked on
  * reading, and a write has succeeded when the object can be read. See `whole.ts`.
  */
+import type { Blobs } from './blobs.ts';
+
 export interface StoredObject {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly contentType: string;
@@ -45,6 +47,8 @@ export type StoreKind = 'memory' | 'disk' | 's3';
 
 export interface Store {
   readonly kind: StoreKind;
+  /** Bytes that callers send and fetch, which carry no digest. */
+  readonly blobs: Blobs;
   /** A damaged object counts as absent. */
   get(key: string): Promise<StoredObject | undefined>;
   /** As `get`, for who has to tell a damaged object from an absent one. */

@@ -3,6 +3,7 @@
  * reads back what was written before it says that it is stored. A damaged object is logged, counts as
  * absent, and is replaced by the next write of its key.
  */
+import type { Blobs } from './blobs.ts';
 import { sealOf } from './seal.ts';
 import {
   assertKey,
@@ -47,7 +48,7 @@ async function isWhole(key: string, { seal, contentType, body }: PlacedObject): 
   return seal !== undefined && seal === (await sealOf(key, contentType, body));
 }
 
-export function createStore(place: Place, log: Log = () => {}): Store {
+export function createStore(place: Place, blobs: Blobs, log: Log = () => {}): Store {
   async function look(key: string): Promise<Lookup> {
     assertKey(key);
     const placed = await place.read(key);
@@ -76,6 +77,7 @@ export function createStore(place: Place, log: Log = () => {}): Store {
 
   const store: Store = {
     kind: place.kind,
+    blobs,
     look,
     async get(key) {
       const found = await look(key);

@@ -13,9 +13,12 @@ import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { headTests } from './heads.ts';
 import { jobTests, startJobs } from './jobs.ts';
+import { linkTests } from './links.ts';
 import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
+import { sourceTests, startInputs } from './sources.ts';
 import { tokenTests } from './tokens.ts';
+import { uploadTests } from './uploads.ts';
 import { waitingTests } from './waiting.ts';
 
 export interface Edge {
@@ -44,6 +47,7 @@ export interface Fixture {
 }
 
 export const MAX_BODY = 200_000;
+export const MAX_UPLOAD = 3 * MAX_BODY;
 /** Time of a body; its rate counts after a twelfth of it. */
 export const BODY_SECONDS = 4;
 
@@ -58,6 +62,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
       worker.model = { ...worker.model, digest: crypto.randomUUID() };
       place = await shared?.();
       if (place) startJobs(worker, place);
+      startInputs(worker, place);
       const gone = await startFakeWorker();
       await gone.close();
       edge = await start({
@@ -68,6 +73,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
         FOURM_BODIES_BYTES: String(4 * MAX_BODY),
         FOURM_BODY_SECONDS: String(BODY_SECONDS),
         FOURM_MODELS_TTL_SECONDS: '0',
+        FOURM_MAX_UPLOAD_BYTES: String(MAX_UPLOAD),
         ...(await store()),
       });
     });
@@ -101,6 +107,9 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     embedTests(fixture, tellsLeaving);
     embeddingsTests(fixture);
     jobTests(fixture, shared !== undefined);
+    uploadTests(fixture);
+    sourceTests(fixture);
+    linkTests(fixture);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

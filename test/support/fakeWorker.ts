@@ -24,7 +24,9 @@ import {
   workerTokenizeRequestSchema,
 } from '../../shared/api/worker.ts';
 import type { Consumer } from '../../worker/consumer/consumer.ts';
+import { answerInput } from '../../worker/http/inputs.ts';
 import { answerJobs } from '../../worker/http/jobs.ts';
+import type { TakeInput } from '../../worker/sources/takeInput.ts';
 import { answersOf, type HeadWork } from './fakeHeads.ts';
 import { MODEL } from './fakeModel.ts';
 import { embedded } from './fakeVectors.ts';
@@ -68,6 +70,8 @@ export interface FakeWorker {
   model: Model;
   /** Does jobs, where the test gives one; otherwise the worker has no store. */
   consumer: Consumer | undefined;
+  /** Takes in bytes that requests name, where the test gives one. */
+  takeInput: TakeInput | undefined;
   close(): Promise<void>;
 }
 
@@ -219,6 +223,12 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       const bytes = new TextEncoder().encode(body);
       return await answerJobs(fake.consumer, response, bytes, gone.signal);
     }
+    if (path === WORKER_ADDRESSES.takeInput.path) {
+      const [gone, stopped] = [new AbortController(), new AbortController()];
+      response.once('close', () => gone.abort());
+      const services = { takeInput: fake.takeInput, stopped: stopped.signal, log: () => {} };
+      return await answerInput(services, response, new TextEncoder().encode(body), gone.signal);
+    }
     json(response, 404, { code: 'not_found', detail: path });
   }
 
@@ -246,6 +256,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     isSilent: false,
     model: MODEL,
     consumer: undefined,
+    takeInput: undefined,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

@@ -49,7 +49,7 @@ test('problems are sentences that name the field and what it takes', () => {
     [{ targets: ['a'] }, 'inputs is missing', '/inputs'],
     [
       { inputs: { rgb: 5 }, targets: ['a'] },
-      'rgb must be text, a data URL, or an object with one of text, data, value, tokens, ref',
+      'rgb must be text, a data URL, or an object with one of text, data, value, tokens, ref, upload, url',
       '/inputs/rgb',
     ],
     [

@@ -2,9 +2,7 @@
 import type { JobName } from '../../shared/jobs/job.ts';
 import type { ModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
-import type { Tracer } from '../../shared/tracing/tracer.ts';
 import type { Log } from '../log.ts';
-import type { WorkerMetrics } from '../metrics.ts';
 import type { EventLog } from './eventLog.ts';
 import type { Turn } from './turn.ts';
 import type { WorkServices } from './work.ts';
@@ -40,10 +38,6 @@ export interface ConsumerServices extends WorkServices {
   readonly worker: string;
   readonly times: Times;
   readonly log: Log;
-  /** Absent where nobody watches. */
-  readonly metrics?: WorkerMetrics | undefined;
-  /** Absent where no traces are told. */
-  readonly tracer?: Tracer | undefined;
   /** Unix milliseconds. */
   readonly now: () => number;
 }

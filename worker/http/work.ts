@@ -25,8 +25,6 @@ export interface AskedJob {
   readonly arrived: number;
   /** Whether the caller takes events. */
   readonly streams: boolean;
-  /** Names the span that asks. */
-  readonly traceparent: string | undefined;
 }
 
 /** Does one job. @throws FailureError when its body cannot be read; the reason when the caller has gone */
@@ -34,7 +32,7 @@ export async function answerJob(
   services: JobServices,
   request: IncomingMessage,
   response: ServerResponse,
-  { kind, body, signal, arrived, streams, traceparent }: AskedJob,
+  { kind, body, signal, arrived, streams }: AskedJob,
 ): Promise<void> {
   const begin = (): void => {
     if (response.headersSent) return;
@@ -48,7 +46,6 @@ export async function answerJob(
   const outcome = await runJob(services, job, {
     signal,
     arrived,
-    traceparent,
     ...(streams && { onProgress: (progress) => write('progress', progress) }),
   });
   if (outcome.ok) {

@@ -53,6 +53,10 @@ async function givenTokens(
     return { tokens: await textTokens(value, modality, model, at, reading) };
   }
   if ('ref' in value) throw new Error(`input ${modality}: a reference was not resolved`);
+  if ('upload' in value || 'url' in value) {
+    const detail = `${modality} cannot be given by an upload or an address here; give its bytes`;
+    throw refusal('invalid_input', detail, at);
+  }
   if ('tokens' in value)
     return { tokens: rawTokens(value.tokens, modality, model, pointerBelow(at, 'tokens')) };
   if ('data' in value) {

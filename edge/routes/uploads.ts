@@ -1,0 +1,69 @@
+/** `/v1/uploads`: begun, looked at, deleted. */
+import { parseBody } from '../../shared/api/parse.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import { shorten } from '../../shared/api/shorten.ts';
+import { createUploadRequestSchema, type Upload } from '../../shared/api/uploads.ts';
+import { type UploadDocument, uploadKey } from '../../shared/uploads/uploads.ts';
+import { readRequest } from '../body/read.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { TENANT } from '../tenant.ts';
+import { whileStoreWorks } from '../uploads/store.ts';
+import { originOf, uploadView } from '../uploads/view.ts';
+
+export function createUploadRoutes(services: Services) {
+  const { uploads, addresses, config, store } = services;
+
+  /** The upload of the address. @throws FailureError `unknown_upload`, also for another tenant's */
+  async function find(c: EdgeContext): Promise<UploadDocument> {
+    const id = c.req.param('id') ?? '';
+    const found = await whileStoreWorks(services, 'read', () =>
+      uploads.find({ tenant: TENANT, id }),
+    );
+    if (found) return found;
+    throw refusal('unknown_upload', `there is no upload ${shorten(id)}`, pointerTo('id'));
+  }
+
+  const answer = (c: EdgeContext, upload: Upload): Response => {
+    c.header('cache-control', 'no-store');
+    return c.json(upload);
+  };
+
+  return {
+    async createUpload(c: EdgeContext): Promise<Response> {
+      const { value } = await readRequest(c.req.raw, c.get('body'));
+      const announced = parseBody(createUploadRequestSchema, value);
+      const most = config.FOURM_MAX_UPLOAD_BYTES;
+      if ((announced.size ?? 0) > most)
+        throw refusal('too_large', `an upload has at most ${most} bytes`, pointerTo('size'));
+      const document = await whileStoreWorks(services, 'kept', async () => {
+        // Others sweep a store that they share with the edge.
+        if (store.kind === 'memory') await uploads.sweep();
+        return await uploads.create(TENANT, announced);
+      });
+      const { url, headers, expires } = await addresses.toSend(
+        uploadKey(document),
+        announced,
+        originOf(c),
+      );
+      const place = {
+        method: 'PUT',
+        url,
+        headers,
+        url_expires_at: new Date(expires).toISOString(),
+      };
+      return answer(c, { ...uploadView(document, undefined), ...place });
+    },
+    async upload(c: EdgeContext): Promise<Response> {
+      const document = await find(c);
+      const info = await whileStoreWorks(services, 'read', () => uploads.arrived(document));
+      return answer(c, uploadView(document, info));
+    },
+    async deleteUpload(c: EdgeContext): Promise<Response> {
+      const document = await find(c);
+      await whileStoreWorks(services, 'deleted', () => uploads.remove(document));
+      return c.json({ deleted: true });
+    },
+  };
+}
