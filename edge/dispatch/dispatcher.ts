@@ -17,6 +17,7 @@ import {
   rankOf,
 } from './listings.ts';
 import { readAnswer, type Task } from './tasks.ts';
+import { inTurn } from './turn.ts';
 
 export interface DispatcherOptions extends ListingOptions {
   /** The longest that a worker may take for one request. */
@@ -124,10 +125,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       ({ models }) => !models.some(({ id, kind }) => needed.includes(id) && kind === 'encoder'),
     );
     const having = encoderWillDo || whole.length === 0 ? all : whole;
-    const start = having.length === 0 ? 0 : turn++ % having.length;
     const wait = ({ models }: Listing): number =>
       Math.max(...models.map(({ id, state }) => (needed.includes(id) ? rankOf(state) : 0)));
-    return [...having.slice(start), ...having.slice(0, start)].sort((a, b) => wait(a) - wait(b));
+    return [...inTurn(having, turn++, wait)];
   }
 
   async function dispatch<Q extends { readonly model?: string | undefined }, T>(

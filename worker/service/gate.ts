@@ -32,6 +32,26 @@ const ONE: Load = { tokens: 1, priority: 'interactive', tenant: '' };
 /** Requests whose rate is remembered. */
 const MEMORY = 8;
 
+/** Tokens that a request counts for. @param most tokens that are taken on */
+export const countedTokens = (tokens: number, most: number): number =>
+  Math.min(Math.max(1, tokens), Math.ceil(most / 2));
+
+/** Direct callers find room, however many jobs there are that nobody waits for. */
+const roomFor = (priority: Turn['priority'], most: number): number =>
+  priority === 'batch' ? Math.ceil(most / 2) : most;
+
+export interface Asking extends Pick<Turn, 'priority'> {
+  /** Tokens of those that run or wait. */
+  readonly taken: number;
+  /** Its own, counted. */
+  readonly own: number;
+  readonly most: number;
+}
+
+/** Tokens for which there is no room: a request with any is refused. */
+export const beyondRoom = ({ taken, own, most, priority }: Asking): number =>
+  taken > 0 ? Math.max(0, taken + own - roomFor(priority, most)) : 0;
+
 /**
  * @param most tokens taken on; a single request counts for half of them at most, so that the largest one is
  *   taken and shuts out nobody
@@ -45,7 +65,7 @@ export function createGate(slots: number, most: number): Gate {
   const turns = createTurns();
   const waiters: Waiter[] = [];
 
-  const counted = (load: Load): number => Math.min(Math.max(1, load.tokens), Math.ceil(most / 2));
+  const counted = (load: Load): number => countedTokens(load.tokens, most);
 
   function learn(done: number): void {
     const now = performance.now();
@@ -76,10 +96,10 @@ export function createGate(slots: number, most: number): Gate {
   const enter: Gate['enter'] = async (signal, load = ONE) => {
     signal.throwIfAborted();
     const own = counted(load);
-    // Direct callers find room, however many jobs there are that nobody waits for.
-    const room = load.priority === 'batch' ? Math.ceil(most / 2) : most;
-    const beyond = tokens + own - room;
-    if (tokens > 0 && beyond > 0) {
+    const { priority } = load;
+    const beyond = beyondRoom({ taken: tokens, own, most, priority });
+    if (beyond > 0) {
+      const room = roomFor(priority, most);
       const retryAfterSeconds = Math.max(1, Math.ceil(beyond / (rate ?? beyond)));
       const taking = `${tokens} of the ${room} tokens that are taken on are at work or wait`;
       const detail = `${taking}; this request has ${own}`;
@@ -88,7 +108,7 @@ export function createGate(slots: number, most: number): Gate {
     tokens += own;
     if (running < slots) return taken(load);
     return await new Promise((resolve, reject) => {
-      const { priority, tenant } = load;
+      const { tenant } = load;
       const waiter: Waiter = {
         priority,
         tenant,

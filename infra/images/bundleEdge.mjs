@@ -1,0 +1,26 @@
+// `node bundleEdge.mjs FOLDER`: the edge's Node entry and all that it imports as one file, after `npm run build`.
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const [folder] = process.argv.slice(2);
+if (!folder) {
+  console.error('usage: node bundleEdge.mjs FOLDER');
+  process.exit(2);
+}
+await build({
+  entryPoints: [join(root, 'dist/edge/node.js')],
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: 'linked',
+  outfile: join(folder, 'edge.mjs'),
+  // Packages in CommonJS call `require`, which modules do not have.
+  banner: {
+    js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+  },
+});
+writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');

@@ -1,0 +1,250 @@
+/** What deployment files tell the programs: every setting exists, has a value that is taken, and fits the others. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { configSchema, parseConfig } from '../../edge/config.ts';
+import { repositoryRoot } from '../../infra/paths.ts';
+import { parseWorkerConfig, workerConfigSchema } from '../../worker/config.ts';
+import {
+  compose,
+  type KubernetesObject,
+  kubernetesObjects,
+  terraform,
+} from '../support/manifests.ts';
+
+type Settings = Record<string, string>;
+interface Program {
+  readonly where: string;
+  readonly of: 'edge' | 'worker';
+  readonly settings: Settings;
+  /** Seconds between TERM and KILL. */
+  readonly grace: number;
+}
+
+/** Stand for what secrets hold. */
+const SECRETS = {
+  FOURM_WORKER_SECRET: 'sixteen-characters-at-least',
+  S3_ACCESS_KEY_ID: 'id',
+  S3_SECRET_ACCESS_KEY: 'key',
+};
+
+const objects = [...kubernetesObjects('kubernetes/base'), ...kubernetesObjects('knative')].map(
+  ({ object }) => object,
+);
+const named = (kind: string, name: string): KubernetesObject => {
+  const found = objects.find((one) => one.kind === kind && one.metadata?.name === name);
+  assert.ok(found, `${kind} ${name}`);
+  return found;
+};
+
+function podSettings(pod: KubernetesObject): Settings {
+  const [container] = pod.containers;
+  const settings: Settings = {};
+  for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+    if (configMapRef) Object.assign(settings, named('ConfigMap', configMapRef.name).data);
+    if (secretRef) Object.assign(settings, SECRETS);
+  }
+  for (const { name, value } of container.env ?? [])
+    settings[name] = value ?? SECRETS[name as keyof typeof SECRETS];
+  return settings;
+}
+
+const seconds = (text = '10s'): number => Number(/^(\d+)s$/.exec(text)?.[1]);
+
+/** What the images set themselves. */
+const OF_IMAGE: Record<Program['of'], Settings> = {
+  edge: { HOST: '0.0.0.0' },
+  worker: { FOURM_MODELS_DIR: '/models' },
+};
+
+function programs(): Program[] {
+  const pods = objects
+    .filter(({ kind, spec }) => spec?.template && kind !== 'ConfigMap')
+    .map((object): Program => {
+      const pod = object.spec.template.spec;
+      const of = pod.containers[0].image.includes('worker') ? 'worker' : 'edge';
+      // Cloud Run's bound is its own.
+      const grace = pod.terminationGracePeriodSeconds ?? 10;
+      const settings = { ...OF_IMAGE[of], ...podSettings(pod) };
+      return { where: `${object.kind} ${object.metadata?.name}`, of, settings, grace };
+    });
+  const file = compose('compose.yaml');
+  const services = (['edge', 'worker'] as const).map((of): Program => {
+    const service = file.services[of];
+    assert.ok(service, of);
+    // `${NAME:-default}` and `${NAME:?why}` are Compose's own.
+    const given = Object.entries(service.environment ?? {}).map(([name, value]) => {
+      const [, fallback] = /^\$\{\w+:-(.*)\}$/.exec(value) ?? [];
+      return [name, fallback ?? (value.startsWith('${') ? SECRETS.FOURM_WORKER_SECRET : value)];
+    });
+    const settings = { ...OF_IMAGE[of], ...Object.fromEntries(given) };
+    return { where: `compose ${of}`, of, settings, grace: seconds(service.stop_grace_period) };
+  });
+  return [...pods, ...services];
+}
+
+const all = programs();
+const KNOWN = {
+  edge: Object.keys(configSchema.shape),
+  worker: Object.keys(workerConfigSchema.shape),
+};
+
+test('programs were found', () => {
+  assert.deepEqual(
+    all.map(({ where }) => where),
+    [
+      'Deployment fourm-edge',
+      'Deployment fourm-jobs',
+      'StatefulSet fourm-worker',
+      'Service fourm-worker',
+      'compose edge',
+      'compose worker',
+    ],
+  );
+});
+
+test('every setting is one that its program knows', () => {
+  for (const { where, of, settings } of all)
+    for (const name of Object.keys(settings))
+      assert.ok(KNOWN[of].includes(name), `${where}: ${name} is no setting of the ${of}`);
+});
+
+test('each program takes the settings as they are', () => {
+  for (const { where, of, settings } of all)
+    assert.doesNotThrow(
+      () => (of === 'edge' ? parseConfig(settings) : parseWorkerConfig(settings)),
+      where,
+    );
+});
+
+test('images set only what there is', () => {
+  for (const of of ['edge', 'worker'] as const) {
+    const file = readFileSync(join(repositoryRoot, `infra/${of}.Dockerfile`), 'utf8');
+    const set = file.match(/\b(FOURM_\w+|HOST|PORT)=/g)?.map((text) => text.slice(0, -1)) ?? [];
+    assert.ok(set.length > 1);
+    for (const name of set) assert.ok(KNOWN[of].includes(name), `${of}: ${name}`);
+  }
+});
+
+/** What an ending worker takes beyond its drain at most, before it ends itself: `worker/main.ts`. */
+const BEYOND_DRAIN = 30;
+
+test('whoever is told to end has the time for it', () => {
+  for (const { where, of, settings, grace } of all) {
+    if (of === 'edge' || where.startsWith('Service')) continue;
+    const drain = parseWorkerConfig(settings).drainSeconds;
+    assert.ok(grace >= drain + BEYOND_DRAIN, `${where}: ${grace} s for a drain of ${drain} s`);
+  }
+  const edge = named('Deployment', 'fourm-edge').spec.template.spec;
+  const pause = edge.containers[0].lifecycle.preStop.sleep.seconds;
+  assert.ok(edge.terminationGracePeriodSeconds >= pause + 15, 'the edge drains for 15 s');
+  // Google takes a spot machine away 30 s after it says so, and Cloud Run an instance after 10.
+  const of = (where: string) =>
+    Number(all.find((one) => one.where === where)?.settings.FOURM_DRAIN_SECONDS);
+  assert.ok(of('Deployment fourm-jobs') <= 25);
+  assert.ok(of('Service fourm-worker') < 10);
+});
+
+test('the edge knows as many workers as there can be', () => {
+  const { settings } = all.find(({ where }) => where === 'Deployment fourm-edge') ?? {};
+  const workers = parseConfig(settings ?? {}).FOURM_WORKERS;
+  const { spec } = named('ScaledObject', 'fourm-worker');
+  assert.deepEqual(
+    workers,
+    Array.from(
+      { length: spec.maxReplicaCount },
+      (_, i) =>
+        `http://fourm-worker-${i}.${named('StatefulSet', 'fourm-worker').spec.serviceName}:8788`,
+    ),
+  );
+});
+
+test('KEDA scales what there is, a worker for as many jobs as it takes at once', () => {
+  for (const { kind, spec } of objects) {
+    if (kind !== 'ScaledObject') continue;
+    named(spec.scaleTargetRef.kind ?? 'Deployment', spec.scaleTargetRef.name);
+    for (const { authenticationRef } of spec.triggers)
+      if (authenticationRef) named('TriggerAuthentication', authenticationRef.name);
+  }
+  const jobs = all.find(({ where }) => where === 'Deployment fourm-jobs');
+  const slots = parseWorkerConfig(jobs?.settings ?? {}).jobSlots;
+  for (const { metadata } of named('ScaledObject', 'fourm-jobs').spec.triggers)
+    assert.equal(metadata.queueLength, String(slots));
+});
+
+test('pods are confined: no root, nothing to be written but volumes, no capabilities', () => {
+  const pods = objects.filter(
+    ({ kind, spec }) => spec?.template && (kind === 'Deployment' || kind === 'StatefulSet'),
+  );
+  assert.equal(pods.length, 3);
+  for (const { spec, metadata } of pods) {
+    const pod = spec.template.spec;
+    assert.equal(pod.securityContext.runAsNonRoot, true, metadata?.name);
+    assert.equal(pod.automountServiceAccountToken, false, metadata?.name);
+    for (const { securityContext } of pod.containers)
+      assert.deepEqual(securityContext, {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    // A budget for disruptions selects them.
+    const name = spec.template.metadata.labels['app.kubernetes.io/name'];
+    const budget = objects.find(
+      (one) =>
+        one.kind === 'PodDisruptionBudget' &&
+        one.spec.selector.matchLabels['app.kubernetes.io/name'] === name,
+    );
+    assert.ok(budget, `a PodDisruptionBudget of ${name}`);
+  }
+});
+
+/** What an operation of the SDK needs to be allowed. */
+const S3_ACTIONS: Record<string, string> = {
+  GetObject: 's3:GetObject',
+  PutObject: 's3:PutObject',
+  DeleteObject: 's3:DeleteObject',
+  ListObjectsV2: 's3:ListBucket',
+};
+
+const commandsOf = (file: string): string[] => [
+  ...new Set(
+    [...readFileSync(join(repositoryRoot, file), 'utf8').matchAll(/new (\w+)Command\(/g)].map(
+      ([, name = '']) => name,
+    ),
+  ),
+];
+
+test('keys are allowed what the code does with the store, and no more', async () => {
+  const { data } = await terraform('access.tf');
+  const [store] = data?.aws_iam_policy_document.store ?? [];
+  const allowed = store?.statement.flatMap(({ actions }) => actions) ?? [];
+  const needed = commandsOf('shared/store/s3.ts').map((name) => S3_ACTIONS[name]);
+  assert.deepEqual(allowed.sort(), needed.sort());
+  for (const document of Object.values(data?.aws_iam_policy_document ?? {}))
+    for (const { resources } of document[0].statement)
+      assert.ok(!JSON.stringify(resources).includes('"*"'), 'no policy is for everything');
+});
+
+test("Terraform's expressions name what is declared", async () => {
+  const files = ['main.tf', 'bucket.tf', 'queues.tf', 'access.tf', 'outputs.tf'];
+  const parts = await Promise.all(files.map(terraform));
+  const declared = new Set(
+    parts.flatMap((part) => [
+      ...Object.keys(part.variable ?? {}).map((name) => `var.${name}`),
+      ...(part.locals ?? []).flatMap((one) => Object.keys(one).map((name) => `local.${name}`)),
+      ...Object.entries(part.resource ?? {}).flatMap(([type, ones]) =>
+        Object.keys(ones).map((name) => `${type}.${name}`),
+      ),
+      ...Object.entries(part.data ?? {}).flatMap(([type, ones]) =>
+        Object.keys(ones).map((name) => `data.${type}.${name}`),
+      ),
+    ]),
+  );
+  const text = JSON.stringify(parts);
+  const used = text.match(/\b(?:var|local|data\.aws_\w+|aws_\w+)\.[a-z_]+/g) ?? [];
+  assert.ok(used.length > 20);
+  // `data.aws_x.y` holds `aws_x.y` as well.
+  for (const name of used)
+    assert.ok(declared.has(name) || declared.has(`data.${name}`), `${name} is declared`);
+});
