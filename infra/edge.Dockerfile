@@ -10,7 +10,11 @@ WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 COPY tools/generated-client/package.json tools/generated-client/
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc npm ci --no-audit --no-fund
-COPY . .
+COPY tsconfig.json LICENSE ./
+COPY edge edge/
+COPY worker worker/
+COPY shared shared/
+COPY infra infra/
 RUN npm run build && node infra/images/bundleEdge.mjs /edge
 
 FROM ${BASE}

@@ -14,7 +14,7 @@ data "aws_iam_policy_document" "store" {
 data "aws_iam_policy_document" "send" {
   statement {
     actions   = ["sqs:SendMessage"]
-    resources = [for queue in aws_sqs_queue.jobs : queue.arn]
+    resources = [aws_sqs_queue.work["interactive"].arn, aws_sqs_queue.work["batch"].arn]
   }
 }
 
@@ -27,14 +27,14 @@ data "aws_iam_policy_document" "work" {
       "sqs:ChangeMessageVisibility",
       "sqs:GetQueueAttributes",
     ]
-    resources = [for queue in aws_sqs_queue.jobs : queue.arn]
+    resources = concat([for queue in aws_sqs_queue.work : queue.arn], [aws_sqs_queue.dead.arn])
   }
 }
 
 data "aws_iam_policy_document" "measure" {
   statement {
     actions   = ["sqs:GetQueueAttributes"]
-    resources = [for queue in aws_sqs_queue.jobs : queue.arn]
+    resources = [for queue in aws_sqs_queue.work : queue.arn]
   }
 }
 

@@ -2,10 +2,7 @@ output "bucket" {
   value = aws_s3_bucket.store.bucket
 }
 
+# Of settings.yaml and scaling.yaml in infra/kubernetes/base.
 output "queue_urls" {
-  value = { for name, queue in aws_sqs_queue.jobs : name => queue.url }
-}
-
-output "dead_letter_urls" {
-  value = { for name, queue in aws_sqs_queue.dead : name => queue.url }
+  value = merge({ for name, queue in aws_sqs_queue.work : name => queue.url }, { dead = aws_sqs_queue.dead.url })
 }

@@ -27,11 +27,16 @@ const SECRETS = {
   FOURM_WORKER_SECRET: 'sixteen-characters-at-least',
   S3_ACCESS_KEY_ID: 'id',
   S3_SECRET_ACCESS_KEY: 'key',
+  SQS_ACCESS_KEY_ID: 'id',
+  SQS_SECRET_ACCESS_KEY: 'key',
 };
 
 const objects = [...kubernetesObjects('kubernetes/base'), ...kubernetesObjects('knative')].map(
   ({ object }) => object,
 );
+/** The pod that an object makes. */
+const podOf = ({ spec }: KubernetesObject) =>
+  (spec?.jobTemplate?.spec.template ?? spec?.template)?.spec;
 const named = (kind: string, name: string): KubernetesObject => {
   const found = objects.find((one) => one.kind === kind && one.metadata?.name === name);
   assert.ok(found, `${kind} ${name}`);
@@ -59,16 +64,14 @@ const OF_IMAGE: Record<Program['of'], Settings> = {
 };
 
 function programs(): Program[] {
-  const pods = objects
-    .filter(({ kind, spec }) => spec?.template && kind !== 'ConfigMap')
-    .map((object): Program => {
-      const pod = object.spec.template.spec;
-      const of = pod.containers[0].image.includes('worker') ? 'worker' : 'edge';
-      // Cloud Run's bound is its own.
-      const grace = pod.terminationGracePeriodSeconds ?? 10;
-      const settings = { ...OF_IMAGE[of], ...podSettings(pod) };
-      return { where: `${object.kind} ${object.metadata?.name}`, of, settings, grace };
-    });
+  const pods = objects.filter(podOf).map((object): Program => {
+    const pod = podOf(object);
+    const of = pod.containers[0].image.includes('worker') ? 'worker' : 'edge';
+    // Cloud Run's bound is its own.
+    const grace = pod.terminationGracePeriodSeconds ?? 10;
+    const settings = { ...OF_IMAGE[of], ...podSettings(pod) };
+    return { where: `${object.kind} ${object.metadata?.name}`, of, settings, grace };
+  });
   const file = compose('compose.yaml');
   const services = (['edge', 'worker'] as const).map((of): Program => {
     const service = file.services[of];
@@ -96,6 +99,7 @@ test('programs were found', () => {
     [
       'Deployment fourm-edge',
       'Deployment fourm-jobs',
+      'CronJob fourm-sweep',
       'StatefulSet fourm-worker',
       'Service fourm-worker',
       'compose edge',
@@ -132,7 +136,7 @@ const BEYOND_DRAIN = 30;
 
 test('whoever is told to end has the time for it', () => {
   for (const { where, of, settings, grace } of all) {
-    if (of === 'edge' || where.startsWith('Service')) continue;
+    if (of === 'edge' || /^(Service|CronJob)/.test(where)) continue;
     const drain = parseWorkerConfig(settings).drainSeconds;
     assert.ok(grace >= drain + BEYOND_DRAIN, `${where}: ${grace} s for a drain of ${drain} s`);
   }
@@ -169,17 +173,16 @@ test('KEDA scales what there is, a worker for as many jobs as it takes at once',
   }
   const jobs = all.find(({ where }) => where === 'Deployment fourm-jobs');
   const slots = parseWorkerConfig(jobs?.settings ?? {}).jobSlots;
-  for (const { metadata } of named('ScaledObject', 'fourm-jobs').spec.triggers)
-    assert.equal(metadata.queueLength, String(slots));
+  for (const { name, metadata } of named('ScaledObject', 'fourm-jobs').spec.triggers)
+    if (name !== 'webhooks') assert.equal(metadata.queueLength, String(slots));
 });
 
 test('pods are confined: no root, nothing to be written but volumes, no capabilities', () => {
-  const pods = objects.filter(
-    ({ kind, spec }) => spec?.template && (kind === 'Deployment' || kind === 'StatefulSet'),
-  );
-  assert.equal(pods.length, 3);
-  for (const { spec, metadata } of pods) {
-    const pod = spec.template.spec;
+  const pods = objects.filter((one) => podOf(one) && !one.apiVersion.includes('knative'));
+  assert.equal(pods.length, 4);
+  for (const object of pods) {
+    const { spec, metadata, kind } = object;
+    const pod = podOf(object);
     assert.equal(pod.securityContext.runAsNonRoot, true, metadata?.name);
     assert.equal(pod.automountServiceAccountToken, false, metadata?.name);
     for (const { securityContext } of pod.containers)
@@ -188,6 +191,7 @@ test('pods are confined: no root, nothing to be written but volumes, no capabili
         readOnlyRootFilesystem: true,
         capabilities: { drop: ['ALL'] },
       });
+    if (kind === 'CronJob') continue;
     // A budget for disruptions selects them.
     const name = spec.template.metadata.labels['app.kubernetes.io/name'];
     const budget = objects.find(
@@ -199,31 +203,58 @@ test('pods are confined: no root, nothing to be written but volumes, no capabili
   }
 });
 
-/** What an operation of the SDK needs to be allowed. */
-const S3_ACTIONS: Record<string, string> = {
-  GetObject: 's3:GetObject',
-  PutObject: 's3:PutObject',
-  DeleteObject: 's3:DeleteObject',
-  ListObjectsV2: 's3:ListBucket',
-};
+/** Operations that are allowed by another name than their own. */
+const S3_ACTIONS: Record<string, string> = { ListObjectsV2: 'ListBucket' };
 
-const commandsOf = (file: string): string[] => [
+const textOf = (file: string): string => readFileSync(join(repositoryRoot, file), 'utf8');
+
+/** Operations of the AWS SDK that a file calls, as actions of a policy. */
+const actionsOf = (file: string, service: 's3' | 'sqs'): string[] => [
   ...new Set(
-    [...readFileSync(join(repositoryRoot, file), 'utf8').matchAll(/new (\w+)Command\(/g)].map(
-      ([, name = '']) => name,
+    [...textOf(file).matchAll(/new (\w+)Command\(/g)].map(
+      ([, name = '']) => `${service}:${S3_ACTIONS[name] ?? name}`,
     ),
   ),
 ];
 
-test('keys are allowed what the code does with the store, and no more', async () => {
+test('keys are allowed what the code does with store and queues, and no more', async () => {
   const { data } = await terraform('access.tf');
-  const [store] = data?.aws_iam_policy_document.store ?? [];
-  const allowed = store?.statement.flatMap(({ actions }) => actions) ?? [];
-  const needed = commandsOf('shared/store/s3.ts').map((name) => S3_ACTIONS[name]);
-  assert.deepEqual(allowed.sort(), needed.sort());
-  for (const document of Object.values(data?.aws_iam_policy_document ?? {}))
+  const documents = data?.aws_iam_policy_document ?? {};
+  const allowed = (name: string): string[] =>
+    documents[name]?.[0].statement.flatMap(({ actions }) => actions).sort() ?? [];
+  assert.deepEqual(allowed('store'), actionsOf('shared/store/s3.ts', 's3').sort());
+  assert.deepEqual(allowed('work'), actionsOf('shared/queue/sqs.ts', 'sqs').sort());
+  const sent = [...textOf('edge/jobs/sqs.ts').matchAll(/AmazonSQS\.(\w+)/g)].map(
+    ([, name]) => `sqs:${name}`,
+  );
+  assert.deepEqual(allowed('send'), sent);
+  assert.deepEqual(allowed('measure'), ['sqs:GetQueueAttributes']);
+  for (const document of Object.values(documents))
     for (const { resources } of document[0].statement)
       assert.ok(!JSON.stringify(resources).includes('"*"'), 'no policy is for everything');
+});
+
+test('Terraform makes the queues that the command makes, and KEDA looks at them', async () => {
+  const { resource, locals } = await terraform('queues.tf');
+  const [work] = resource?.aws_sqs_queue?.work ?? [];
+  const command = textOf('infra/createQueues.ts');
+  const [, most] = /MOST_DELIVERIES = (\d+)/.exec(command) ?? [];
+  assert.match(work?.redrive_policy ?? '', new RegExp(`maxReceiveCount = ${most}\\b`));
+  const [, visibility] = /VisibilityTimeout: '(\d+)'/.exec(command) ?? [];
+  assert.equal(work?.visibility_timeout_seconds, Number(visibility));
+  const [{ queues } = {}] = locals ?? [];
+  for (const name of ['interactive', 'batch', 'webhooks']) {
+    assert.ok(command.includes(`queue('${name}')`));
+    assert.ok(String(queues).includes(`"${name}"`), name);
+  }
+  const settings = {
+    ...named('ConfigMap', 'fourm').data,
+    ...named('ConfigMap', 'fourm-worker').data,
+  };
+  for (const { name, metadata } of named('ScaledObject', 'fourm-jobs').spec.triggers) {
+    assert.equal(metadata.queueURL, settings[`SQS_QUEUE_URL_${name.toUpperCase()}`]);
+    assert.equal(metadata.awsRegion, settings.SQS_REGION);
+  }
 });
 
 test("Terraform's expressions name what is declared", async () => {

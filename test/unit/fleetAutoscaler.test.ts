@@ -89,7 +89,7 @@ test('an activation has to be exceeded, and several triggers are served by the o
 test('the file that is deployed can be read', () => {
   const jobs = readScaling('fourm-jobs');
   assert.equal(jobs.minReplicaCount, 0);
-  assert.equal(jobs.triggers.length, 2);
+  assert.equal(jobs.triggers.length, 3);
   assert.equal(readScaling('fourm-worker').minReplicaCount, 1);
   assert.throws(() => readScaling('nobody'), /the ScaledObject nobody/);
 });

@@ -28,7 +28,7 @@ const textbook = (servers: number, load: number): FleetSettings => ({
   scaling: UNUSED,
   initial: servers,
   grain: 1,
-  settleSeconds: 500,
+  settleSeconds: 20 + 100 / servers,
   measureSeconds: 8000 / servers,
   seed: 7,
   slots: 1,

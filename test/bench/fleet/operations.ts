@@ -4,7 +4,6 @@ import { isFinal, type JobDocument } from '../../../shared/jobs/job.ts';
 import { createJobStore } from '../../../shared/jobs/jobStore.ts';
 import { createStore, type Place, type PlacedObject } from '../../../shared/store/whole.ts';
 import { TIMES } from '../../../worker/consumer/services.ts';
-import { sweepJobs } from '../../../worker/consumer/sweep.ts';
 import { consumerOver, submitJob } from '../../support/consumers.ts';
 
 /** Requests to an object store. Lists count as reads do, deletes as writes, as S3 bounds them. */
@@ -20,8 +19,6 @@ export interface JobOperations {
   readonly job: ByPrefix;
   /** Of one sign of life of a running job. */
   readonly heartbeat: ByPrefix;
-  /** Of one worker's look for lost jobs, for each job that is open. */
-  readonly sweep: ByPrefix;
 }
 
 function createCounting() {
@@ -115,22 +112,14 @@ async function countJob(milliseconds: number, heartbeatMilliseconds: number): Pr
 }
 
 const BEATS = 8;
-const OPEN = 20;
 
 /** @throws Error when a job does not end */
 export async function countOperations(): Promise<JobOperations> {
   const short = await countJob(20, 60_000);
   const long = await countJob(100 * BEATS + 50, 100);
-  const { store, taken } = createCounting();
-  const jobs = createJobStore(store);
-  for (let i = 0; i < OPEN; i++) await submitJob(jobs, `open ${i}`);
-  taken();
-  const never = new AbortController();
-  await sweepJobs({ jobs, now: Date.now }, async () => undefined, never.signal);
   return {
     job: short,
     heartbeat: scaled(without(long, short), 1 / BEATS),
-    sweep: scaled(taken(), 1 / OPEN),
   };
 }
 

@@ -26,7 +26,9 @@ const S3 = 'AWS: at least 3,500 writes and 5,500 reads a second for each partiti
 const WRITES = 3500;
 const READS = 5500;
 const HEARTBEAT_SECONDS = 5;
-const SWEEP_SECONDS = 60;
+const TURN_SECONDS = 42;
+/** Of a page of a list. Assumed. */
+const PAGE_SECONDS = 0.1;
 /** Names on a page of a list. */
 const PAGE = 1000;
 /** Characters of a worker's address, with its comma. */
@@ -40,19 +42,10 @@ const count = (operations: JobOperations, part: keyof JobOperations, prefix: str
 
 /** Requests a second on a prefix. */
 const asked =
-  (operations: JobOperations, prefix: string, what: 'reads' | 'writes', isSwept: boolean) =>
-  ({ rate, workers, open, seconds }: Load): number => {
-    const beats = rate * Math.floor(seconds / HEARTBEAT_SECONDS);
-    const own =
-      rate * count(operations, 'job', prefix)[what] +
-      beats * count(operations, 'heartbeat', prefix)[what];
-    if (!isSwept) return own;
-    // A worker lists what is open once, and looks at each job.
-    const looks = workers / SWEEP_SECONDS;
-    const pages = prefix === 'job-inputs' && what === 'reads' ? Math.ceil(open / PAGE) : 0;
-    const each = prefix === 'job-inputs' ? 0 : count(operations, 'sweep', prefix)[what];
-    return own + looks * (pages + open * each);
-  };
+  (operations: JobOperations, prefix: string, what: 'reads' | 'writes') =>
+  ({ rate, seconds }: Load): number =>
+    rate * count(operations, 'job', prefix)[what] +
+    rate * Math.floor(seconds / HEARTBEAT_SECONDS) * count(operations, 'heartbeat', prefix)[what];
 
 export function resourcesOf(operations: JobOperations): Resource[] {
   const narrow = NARROW.flatMap((prefix): Resource[] => [
@@ -62,29 +55,29 @@ export function resourcesOf(operations: JobOperations): Resource[] {
       bound: WRITES,
       unit: 'requests/s',
       source: S3,
-      demand: asked(operations, prefix, 'writes', false),
+      demand: asked(operations, prefix, 'writes'),
       cure: `a hash of the job's id before it (${prefix}/<tenant>/<two digits>/<id>): 256 prefixes in place of one; lists of jobs then merge 256 pages`,
     },
     {
-      name: `reads under ${prefix}/<tenant>/, without the look for lost jobs`,
+      name: `reads under ${prefix}/<tenant>/`,
       path: 'jobs',
       bound: READS,
       unit: 'requests/s',
       source: S3,
-      demand: asked(operations, prefix, 'reads', false),
+      demand: asked(operations, prefix, 'reads'),
       cure: 'the same hash; and writes that are not read back where the store is S3, which is consistent',
     },
   ]);
   return [
     ...narrow,
     {
-      name: 'reads under jobs/<tenant>/ by every worker that looks for lost jobs',
+      name: 'the look for lost jobs, which one worker does at a time',
       path: 'jobs',
-      bound: READS,
-      unit: 'requests/s',
-      source: S3,
-      demand: asked(operations, 'jobs', 'reads', true),
-      cure: 'one worker looks for all (a lease under state/), or each looks at the jobs whose hash is its own; and only at those that are older than a minute, which their ids tell unread',
+      bound: TURN_SECONDS,
+      unit: 's',
+      source: 'the next worker looks after this time (worker/consumer/open.ts)',
+      demand: ({ open }) => Math.ceil(open / PAGE) * PAGE_SECONDS,
+      cure: 'none needed: several look at once, which costs lists and nothing else',
     },
     {
       name: 'writes under results/<two digits>/',
@@ -92,7 +85,7 @@ export function resourcesOf(operations: JobOperations): Resource[] {
       bound: 256 * WRITES,
       unit: 'requests/s',
       source: `${S3}; keys begin with a hash`,
-      demand: asked(operations, 'results', 'writes', false),
+      demand: asked(operations, 'results', 'writes'),
       cure: 'none needed: more digits of the hash',
     },
     {
