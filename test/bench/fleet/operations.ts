@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isFinal, type JobDocument } from '../../../shared/jobs/job.ts';
 import { createJobStore } from '../../../shared/jobs/jobStore.ts';
+import { createMemoryBlobs } from '../../../shared/store/memoryBlobs.ts';
 import { createStore, type Place, type PlacedObject } from '../../../shared/store/whole.ts';
 import { TIMES } from '../../../worker/consumer/services.ts';
 import { consumerOver, submitJob } from '../../support/consumers.ts';
@@ -58,7 +59,7 @@ function createCounting() {
     },
   };
   return {
-    store: createStore(place),
+    store: createStore(place, createMemoryBlobs()),
     /** What was asked since the last time. */
     taken(): ByPrefix {
       const taken = new Map(counts);
