@@ -1,5 +1,6 @@
 /** The edge's whole middleware and route order. */
 import { Hono } from 'hono';
+import { contextStorage } from 'hono/context-storage';
 import { cors } from 'hono/cors';
 import { secureHeaders } from 'hono/secure-headers';
 import { ADDRESSES } from '../shared/api/addresses.ts';
@@ -10,7 +11,6 @@ import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
 import { openAiErrors } from './compatible/openAiErrors.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
-import { requestIdentity } from './requestIdentity.ts';
 import { createClassifyRoutes } from './routes/classify.ts';
 import { createItemRoutes } from './routes/collectionItems.ts';
 import { createCollectionRoutes } from './routes/collections.ts';
@@ -32,6 +32,7 @@ import { createTokenizeRoute } from './routes/tokenize.ts';
 import { createTokensRoute } from './routes/tokens.ts';
 import { createUploadRoutes } from './routes/uploads.ts';
 import type { Services } from './services.ts';
+import { watchRequests } from './watchRequests.ts';
 
 type Handler = (c: EdgeContext) => Response | Promise<Response>;
 
@@ -78,7 +79,9 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   const { config } = services;
   const origins = config.FOURM_CORS_ORIGIN;
 
-  app.use(requestIdentity);
+  // Lines of the log name the request that they belong to, wherever they are written.
+  app.use(contextStorage());
+  app.use(watchRequests(services));
   app.use(ADDRESSES.embeddings.path, openAiErrors);
   app.use(
     boundBodies(
@@ -108,7 +111,11 @@ export function createApp(services: Services): Hono<EdgeEnv> {
 
   const all = handlers(services);
   for (const [id, route] of Object.entries(ROUTES)) {
-    app.on(route.method, honoPath(route.path), all[id as keyof typeof ROUTES]);
+    const handler = all[id as keyof typeof ROUTES];
+    app.on(route.method, honoPath(route.path), (c) => {
+      c.set('route', id);
+      return handler(c);
+    });
   }
 
   app.notFound((c) => {

@@ -1,5 +1,7 @@
 /** Configuration of the edge: environment variables (Node) or bindings (Workers) -> Config, once. */
 import * as z from 'zod';
+import { LEVELS } from '../shared/log/entry.ts';
+import { metricsPlace } from '../shared/metrics/setting.ts';
 
 const workers = z
   .string()
@@ -88,15 +90,22 @@ export const configSchema = z.object({
     .string()
     .default('*')
     .describe('Origins that pages may call from: `*`, a list with commas, or `none`'),
+  FOURM_LOG_LEVEL: z.enum(LEVELS).default('info').describe('Lines of the log from this level on'),
+  FOURM_METRICS: metricsPlace('off').describe(
+    'Where the Node entry answers `GET /metrics`: off, path (on PORT), or PORT or HOST:PORT of its own',
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optional.describe('Where spans are sent by OTLP; none without it'),
+  OTEL_EXPORTER_OTLP_HEADERS: optional.describe('Headers of these, as `name=value` with commas'),
 });
 export type Config = z.output<typeof configSchema>;
 
-const SECRETS: readonly (keyof Config)[] = [
+export const SECRETS: readonly (keyof Config)[] = [
   'FOURM_WORKER_SECRET',
   'S3_SECRET_ACCESS_KEY',
   'S3_ACCESS_KEY_ID',
   'SQS_ACCESS_KEY_ID',
   'SQS_SECRET_ACCESS_KEY',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ];
 
 /** What a setting needs beside itself. */

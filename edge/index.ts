@@ -1,9 +1,19 @@
 /** The Workers entry (`wrangler dev`, `wrangler deploy`). */
 import type { Hono } from 'hono';
+import { createLightTracer } from '../shared/tracing/light.ts';
 import { createApp } from './app.ts';
-import { parseConfig } from './config.ts';
+import { type Config, parseConfig } from './config.ts';
 import type { EdgeEnv } from './problems.ts';
-import { createServices } from './services.ts';
+import { createServices, type Services } from './services.ts';
+
+/** An isolate's numbers are its own, and nobody can ask a certain one for them: it tells a log, and traces. */
+function openServices(config: Config): Services {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers } = config;
+  if (endpoint === undefined) return createServices(config);
+  const log = (line: string): void => console.error(line);
+  const tracer = createLightTracer({ service: '4m-edge', endpoint, headers, log });
+  return createServices(config, { tracer, flushes: true });
+}
 
 /** Made at an isolate's first request, which is the first to see the bindings. */
 let app: Hono<EdgeEnv> | undefined;
@@ -21,7 +31,7 @@ export default {
     env: Record<string, unknown>,
     context: ExecutionContextLike,
   ): Response | Promise<Response> {
-    app ??= createApp(createServices(parseConfig(env)));
+    app ??= createApp(openServices(parseConfig(env)));
     return app.fetch(request, env, context);
   },
 };

@@ -1,9 +1,11 @@
 /** The Node entry: the same app behind node:http. */
 import { pathToFileURL } from 'node:url';
 import { serve } from '@hono/node-server';
+import { createPinoLog } from '../shared/log/pinoLog.ts';
 import { createDiskStore } from '../shared/store/disk.ts';
 import { createApp } from './app.ts';
 import { type Config, parseConfig, redacted } from './config.ts';
+import { logOptions, startWatching } from './nodeWatching.ts';
 import { createServices } from './services.ts';
 
 /** Longer than a worker gives its own running requests, so that its last answers are passed on. */
@@ -20,9 +22,13 @@ export interface RunningEdge {
 
 /** @throws Error when the port is taken or the store cannot be made */
 export async function startEdge(config: Config): Promise<RunningEdge> {
-  const app = createApp(createServices(config, { openDisk: createDiskStore }));
+  const watching = await startWatching(config);
+  const app = createApp(
+    createServices(config, { openDisk: createDiskStore, ...watching.platform }),
+  );
   return await new Promise((resolve, reject) => {
-    const options = { fetch: app.fetch, port: config.PORT, hostname: config.HOST };
+    const fetch = watching.beside(app.fetch);
+    const options = { fetch, port: config.PORT, hostname: config.HOST };
     const server = serve(options, ({ port }) => {
       server.off('error', reject);
       // Node's own bound on a whole request: files of items may take long, and other bodies are bounded where
@@ -38,7 +44,7 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
             const timer = setTimeout(closeAll, DRAIN_MS);
             server.close(() => {
               clearTimeout(timer);
-              closed();
+              void watching.close().then(closed);
             });
             if ('closeIdleConnections' in server) server.closeIdleConnections();
           }),
@@ -54,9 +60,11 @@ const ORPHAN_MS = 2000;
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
   const edge = await startEdge(config);
-  console.error(
-    `edge listens on http://${config.HOST}:${edge.port} ${JSON.stringify(redacted(config))}`,
-  );
+  createPinoLog(logOptions(config))({
+    event: 'ready',
+    message: `edge listens on http://${config.HOST}:${edge.port}`,
+    config: redacted(config),
+  });
   const stop = (): void => void edge.close().then(() => process.exit(0));
   // A parent that keeps a channel open (`npm start`) closes it by dying, in whatever way.
   process.once('disconnect', () => {

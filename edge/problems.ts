@@ -2,11 +2,14 @@
 import type { Context } from 'hono';
 import { type Failure, FailureError, PROBLEMS, toProblem } from '../shared/api/problem.ts';
 import type { Body } from './body/body.ts';
+import type { RequestNames } from './requestNames.ts';
 
 export interface EdgeEnv {
-  Variables: {
-    requestId: string;
-    traceparent: string;
+  Variables: RequestNames & {
+    /** Which of the table's routes it is; absent for what has no address. */
+    route?: string;
+    /** Resolves when an answer that goes on has ended. */
+    streamed?: Promise<void>;
     body: Body;
     /** What a problem of this address carries besides, for clients that read another shape. */
     beside?: (failure: Failure) => object;

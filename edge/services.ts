@@ -1,17 +1,23 @@
 /** Config -> what the routes use, made once per process or isolate. */
 
+import { tryGetContext } from 'hono/context-storage';
 import { createHeadStore, type HeadStore } from '../shared/heads/headStore.ts';
 import { createModelMemory } from '../shared/jobs/modelMemory.ts';
+import { createConsoleLog } from '../shared/log/consoleLog.ts';
+import type { WriteEntry } from '../shared/log/entry.ts';
 import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
 import { createMemoryStore } from '../shared/store/memory.ts';
 import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
+import { NO_TRACER, type Tracer } from '../shared/tracing/tracer.ts';
 import { createUploads, type Uploads } from '../shared/uploads/uploads.ts';
-import type { Config } from './config.ts';
+import { type Config, SECRETS } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
+import { type EdgeMetrics, UNWATCHED } from './metrics.ts';
+import { namesOf, type RequestNames } from './requestNames.ts';
 import { TENANT } from './tenant.ts';
 import { createSignedAddresses, type SignedAddresses } from './uploads/addresses.ts';
 import { createLinker, type Linker } from './uploads/links.ts';
@@ -27,18 +33,34 @@ export interface Services {
   readonly uploads: Uploads;
   readonly addresses: SignedAddresses;
   readonly linker: Linker;
-  /** One line for the operator; never a secret, never a caller's data. */
+  /** One line for the operator; never a secret, never a caller's data. It names the request that it belongs to. */
   readonly log: (line: string) => void;
+  /** The same of more than a sentence. */
+  readonly write: WriteEntry;
+  readonly metrics: EdgeMetrics;
+  readonly tracer: Tracer;
+  /** Tells what a request has left to tell, before the platform ends its work. */
+  readonly flush: () => Promise<void>;
 }
 
 export interface Platform {
   /** Opens a disk store, where there is a disk. */
   readonly openDisk?: (folder: string, log: (line: string) => void) => Store;
-  readonly log?: (line: string) => void;
+  /** Lines of the log; to the console when left out. */
+  readonly write?: WriteEntry;
+  /** Absent where nobody can look. */
+  readonly metrics?: EdgeMetrics;
+  /** Absent where no traces are told. */
+  readonly tracer?: Tracer;
+  /** Whether spans have to be told before a request's work ends. */
+  readonly flushes?: boolean;
 }
 
 /** What workers do not say themselves of their models, since they have no store, is true for this long. */
 const MODELS_REFRESH_MILLISECONDS = 24 * 3_600_000;
+/** Settings whose values never appear in a log, whatever is logged. */
+export const secretsOf = (config: Config): (string | undefined)[] =>
+  SECRETS.map((name) => config[name]?.toString());
 
 function openStore(config: Config, platform: Platform, log: (line: string) => void): Store {
   switch (config.FOURM_STORE) {
@@ -64,13 +86,24 @@ function openStore(config: Config, platform: Platform, log: (line: string) => vo
 
 /** @throws Error when the configured store does not exist on this platform */
 export function createServices(config: Config, platform: Platform = {}): Services {
-  const log = platform.log ?? ((line: string) => console.error(line));
+  const { metrics = UNWATCHED, tracer = NO_TRACER } = platform;
+  const options = { service: 'edge', level: config.FOURM_LOG_LEVEL, secrets: secretsOf(config) };
+  const write = platform.write ?? createConsoleLog(options);
+  const log = (message: string): void => {
+    const context = tryGetContext<{ Variables: RequestNames }>();
+    // What goes wrong is told by lines; what goes well, by metrics and the line of each request.
+    write({ level: 'warn', ...(context && namesOf(context.var)), message });
+  };
   const store = openStore(config, platform, log);
   const addresses = createSignedAddresses(config);
   return {
     config,
     store,
     log,
+    write,
+    metrics,
+    tracer,
+    flush: platform.flushes ? () => tracer.flush() : async () => {},
     dispatcher: createDispatcher({
       workers: config.FOURM_WORKERS,
       secret: config.FOURM_WORKER_SECRET,
@@ -79,11 +112,13 @@ export function createServices(config: Config, platform: Platform = {}): Service
       ttlSeconds: config.FOURM_MODELS_TTL_SECONDS,
       memory: createModelMemory(store, { refreshMilliseconds: MODELS_REFRESH_MILLISECONDS }),
       log,
+      metrics,
+      tracer,
     }),
     tokens: createTokenStore(store, log),
     chains: createChains(store, log),
     heads: createHeadStore(store, TENANT, log),
-    jobs: createJobs(store, config, log),
+    jobs: createJobs(store, config, log, metrics),
     uploads: createUploads(store),
     addresses,
     linker: createLinker({ addresses, config, store, log }),

@@ -88,7 +88,10 @@ async function untilReady(address: string, signal: AbortSignal): Promise<void> {
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const log = options.log ?? (() => {});
-  const host = { ...process.env, ...options.env }.HOST ?? '127.0.0.1';
+  const given = { ...process.env, ...options.env };
+  const host = given.HOST ?? '127.0.0.1';
+  // Each process tells its own on the port that it has: they could not share another one.
+  const metrics = given.FOURM_METRICS === 'off' ? 'off' : 'path';
   if (options.port !== 0) await assertPortIsFree(options.port, host);
   const modelsFolder = join(options.dataFolder, 'models');
   await exportDemo(modelsFolder, options);
@@ -122,6 +125,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       return start('worker/main.js', [], options, {
         FOURM_WORKER_PORT: String(workerPort),
         FOURM_WORKER_HOST: '127.0.0.1',
+        FOURM_METRICS: metrics,
         FOURM_MODELS_DIR: modelsFolder,
         FOURM_WORKER_SECRET: secret,
         FOURM_COLLECTIONS:
@@ -140,6 +144,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       start('edge/node.js', [], options, {
         PORT: String(port),
         FOURM_WORKERS: workerUrl,
+        FOURM_METRICS: metrics,
         FOURM_WORKER_SECRET: secret,
         FOURM_STORE: 'disk',
         FOURM_STORE_DIR: join(options.dataFolder, 'store'),

@@ -1,5 +1,6 @@
 /** The worker's configuration: environment variables, parsed once at the entry. */
 import * as z from 'zod';
+import type { MetricsPlace } from '../shared/metrics/setting.ts';
 import { parseSize, SIZE_FORM } from './byteSize.ts';
 import { absentForCollections, placeOf } from './collectionsConfig.ts';
 import type { Allow } from './guard/allowed.ts';
@@ -16,6 +17,9 @@ import {
   sharedStoreOf,
   storeFields,
 } from './storeConfig.ts';
+import { watchingFields } from './watchingConfig.ts';
+
+export { logOptions } from './watchingConfig.ts';
 
 const whole = (fallback: number, minimum: number, maximum: number) =>
   z.coerce.number().int().min(minimum).max(maximum).default(fallback);
@@ -92,6 +96,7 @@ export const workerConfigSchema = z.object({
       });
       return z.NEVER;
     }),
+  ...watchingFields,
 });
 
 export interface WorkerConfig {
@@ -106,6 +111,7 @@ export interface WorkerConfig {
   readonly sharedStore: OpenStore | undefined;
   /** Where jobs and deliveries of webhooks wait. */
   readonly queues: OpenQueues;
+  readonly sweepSeconds: number;
   readonly modelsHub: readonly HubModel[];
   /** What the process that pulls them is given: nothing of the worker's secrets. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
@@ -125,6 +131,9 @@ export interface WorkerConfig {
   readonly drainSeconds: number;
   /** What addresses that users name may be besides https and public. */
   readonly urlsAllow: Allow;
+  readonly metrics: MetricsPlace;
+  /** Whether spans are told by OTLP. */
+  readonly traces: boolean;
 }
 
 /**
@@ -158,6 +167,7 @@ export function parseWorkerConfig(
     collections: placeOf(data),
     sharedStore: sharedStoreOf(data),
     queues: queuesOf(data),
+    sweepSeconds: data.FOURM_SWEEP_SECONDS,
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,
@@ -173,5 +183,7 @@ export function parseWorkerConfig(
     queueTokens: data.FOURM_QUEUE_TOKENS,
     drainSeconds: data.FOURM_DRAIN_SECONDS,
     urlsAllow: data.FOURM_URLS_ALLOW,
+    metrics: data.FOURM_METRICS,
+    traces: data.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
   };
 }

@@ -1,10 +1,8 @@
 /** The worker's log: one JSON object a line, with a sentence for whoever reads it where it has one. */
-export type Log = (entry: Readonly<Record<string, unknown>>) => void;
+import type { WriteEntry } from '../shared/log/entry.ts';
 
-export const jsonLog =
-  (write: (line: string) => void): Log =>
-  (entry) =>
-    write(JSON.stringify({ time: new Date().toISOString(), service: 'worker', ...entry }));
+/** Writes an entry; `shared/log` says what becomes of it. */
+export type Log = WriteEntry;
 
 /** An error with the causes behind it. */
 export function describeError(error: unknown): string {

@@ -2,8 +2,9 @@
  * Entry of the worker process. It ends with 0 when it was told to end, with 2 when it could not start, and
  * with 1 after an error that nobody expected: then its state is unknown, and whoever runs it starts another.
  */
-import { parseWorkerConfig } from './config.ts';
-import { describeError, jsonLog } from './log.ts';
+import { createPinoLog } from '../shared/log/pinoLog.ts';
+import { logOptions, parseWorkerConfig } from './config.ts';
+import { describeError } from './log.ts';
 import { startWorker, type Worker } from './worker.ts';
 
 const EXIT = { told: 0, unexpected: 1, notStarted: 2 } as const;
@@ -13,7 +14,7 @@ const FORCE_MILLISECONDS = 30_000;
 const ORPHAN_MILLISECONDS = 2_000;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const log = jsonLog(say);
+const log = createPinoLog(logOptions(process.env));
 let worker: Worker | undefined;
 let ending: number | undefined;
 

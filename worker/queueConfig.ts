@@ -11,6 +11,8 @@ export const queueFields = {
   FOURM_QUEUE: z.enum(['process', 'sqs']).default('process'),
   /** Seconds that a message is hidden from other workers, unless the work on it extends them. */
   FOURM_QUEUE_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200).default(30),
+  /** Seconds between two looks for jobs whose messages are lost, and the age from which they are missed. */
+  FOURM_SWEEP_SECONDS: z.coerce.number().int().min(1).max(86_400).default(60),
   /** Absent for AWS itself. */
   SQS_ENDPOINT: optional,
   SQS_REGION: z.string().default('us-east-1'),

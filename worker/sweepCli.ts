@@ -4,14 +4,15 @@
  */
 import * as z from 'zod';
 import { createJobStore } from '../shared/jobs/jobStore.ts';
+import { createPinoLog } from '../shared/log/pinoLog.ts';
 import { readDeadLetters } from './consumer/deadLetters.ts';
 import { sweepShared } from './consumer/sweep.ts';
-import { jsonLog } from './log.ts';
 import { queueFields, queueProblems, queuesOf } from './queueConfig.ts';
 import { absentOf, sharedStoreOf, storeFields } from './storeConfig.ts';
+import { logOptions } from './watchingConfig.ts';
 
-/** The schedule's period as it is documented: jobs that became doubtful since the last run are looked at. */
-const PERIOD_MILLISECONDS = 300_000;
+/** As if it were run every five minutes, as is documented. */
+const SPANS = { sinceMilliseconds: 300_000, youngMilliseconds: 60_000 };
 
 async function main(): Promise<number> {
   const parsed = z.object({ ...storeFields, ...queueFields }).safeParse(process.env);
@@ -28,12 +29,12 @@ async function main(): Promise<number> {
     console.error(`jobs cannot be looked for:\n${problems.map((line) => `  ${line}`).join('\n')}`);
     return 2;
   }
-  const log = jsonLog((line) => void process.stderr.write(`${line}\n`));
+  const log = createPinoLog(logOptions(process.env));
   const [store, queues] = await Promise.all([open(log), queuesOf(parsed.data)(log)]);
   const services = { jobs: createJobStore(store), queues, now: Date.now, log };
   const { signal } = new AbortController();
   await readDeadLetters(services, signal);
-  const sent = await sweepShared(services, PERIOD_MILLISECONDS, signal);
+  const sent = await sweepShared(services, SPANS, signal);
   console.log(`${sent} jobs were sent again`);
   return 0;
 }

@@ -9,6 +9,7 @@ import { openConsumer } from './consumer/open.ts';
 import { createGuardedFetch } from './guard/guardedFetch.ts';
 import { startServer } from './http/server.ts';
 import type { Log } from './log.ts';
+import { UNWATCHED } from './metrics.ts';
 import { combined } from './registry/combined.ts';
 import { folderSource } from './registry/folderSource.ts';
 import type { OfferSource } from './registry/offer.ts';
@@ -23,6 +24,7 @@ import { keepSweeping } from './sources/sweep.ts';
 import { createTakeInput } from './sources/takeInput.ts';
 import { createHeadSource } from './tasks/headSource.ts';
 import { closeThreads } from './threads/inThread.ts';
+import { readGauges, startWatching } from './watching.ts';
 
 export interface Worker {
   readonly url: string;
@@ -59,7 +61,10 @@ async function openSources(config: WorkerConfig, log: Log): Promise<OfferSource>
  * @throws Error when there are no models, or the address is taken
  */
 export async function startWorker(config: WorkerConfig, log: Log): Promise<Worker> {
+  const watching = await startWatching(config, log);
+  const { metrics = UNWATCHED, tracer } = watching;
   const registry = createRegistry({
+    metrics,
     source: await openSources(config, log),
     budget: config.memoryBudget,
     waitMilliseconds: config.modelWaitSeconds * 1000,
@@ -79,6 +84,8 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     secret: config.secret,
     gate: createGate(config.slots, config.queueTokens),
     log,
+    metrics,
+    tracer,
     registry,
     collections,
     heads: store && createHeadSource(store),
@@ -91,14 +98,17 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     store &&
     openConsumer(store, services, {
       queues,
+      sweepSeconds: config.sweepSeconds,
       worker: config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`,
       slots: config.jobSlots,
     });
+  readGauges(metrics, { gate: services.gate, registry, slots: config.slots });
+  const { exposition } = watching;
   const takeInput = createTakeInput({
     fetch: createGuardedFetch({ allow: config.urlsAllow }),
     store,
   });
-  const served = { ...services, consumer, takeInput };
+  const served = { ...services, consumer, exposition, takeInput };
   const server = await startServer(served, config.host, config.port);
   const url = `http://${config.host}:${server.port}`;
 
@@ -110,12 +120,12 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   };
   const ready = load();
   ready.catch(() => {});
-  const watching = new AbortController();
-  if (store) void keepSweeping(store, { log, signal: watching.signal });
+  const polling = new AbortController();
+  if (store) void keepSweeping(store, { log, signal: polling.signal });
   const every = config.modelsPollSeconds * 1000;
   if (every > 0)
     void ready.then(
-      () => watchModels(registry, every, { log, signal: watching.signal }),
+      () => watchModels(registry, every, { log, signal: polling.signal }),
       () => undefined,
     );
 
@@ -135,11 +145,12 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     await Promise.race([closed, sleep(FLUSH_MILLISECONDS, undefined, { ref: false })]);
     server.destroy();
     await closed;
-    watching.abort();
+    polling.abort();
     await ready.catch(() => undefined);
     await opened?.close();
     await registry.close();
     await closeThreads();
+    await watching.close();
     log({ event: 'stopped', message: 'the worker has stopped' });
   }
   let closing: Promise<void> | undefined;

@@ -1,5 +1,4 @@
 /** A result -> the answer in the form that was asked for: JSON, the bytes of one output, or events. */
-import { stream } from 'hono/streaming';
 import type { Output, Progress } from '../../shared/api/generate.ts';
 import { toProblem } from '../../shared/api/problem.ts';
 import { writeJson } from '../../shared/json.ts';
@@ -9,6 +8,7 @@ import { isKnown } from '../conditional.ts';
 import type { Share } from '../dispatch/coalesce.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { streamed } from '../streamed.ts';
 import type { Answer } from './compute.ts';
 import type { Wish } from './task.ts';
 
@@ -103,7 +103,7 @@ export function answerEvents(
   c.header('cache-status', statusOf(source));
   c.header('content-type', 'text/event-stream');
   c.header('cache-control', 'no-store');
-  return stream(c, async (out) => {
+  return streamed(c, async (out) => {
     out.onAbort(onLeft);
     const send = async (event: string, value: unknown): Promise<void> => {
       const data = await writeJson(value);

@@ -9,6 +9,7 @@ import { withSources } from '../sources/sources.ts';
 import { inlineOf } from '../uploads/links.ts';
 import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
 import { type Answer, createComputation } from './compute.ts';
+import { countSaved } from './saved.ts';
 import { answerAccepted, submit, waitFor } from './submit.ts';
 import type { Asker, Task, Wish } from './task.ts';
 
@@ -55,6 +56,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     }
     const answer = await outcome;
     const isShared = share.joined && answer.ageSeconds === undefined;
+    if (isShared) countSaved(services, c, 'collapsed', answer.result);
     return await answerWhole(c, wish, {
       ...answer,
       ...(isShared && { cacheStatus: '4m-edge; fwd=miss; collapsed' }),
@@ -98,6 +100,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored);
     if (accepted) return accepted;
     if (stored) {
+      countSaved(services, c, 'stored', stored.result);
       const answer = await seenBy(c, wish, stored);
       return wish.wanted.kind === 'events'
         ? answerEvents(c, services, { kind: 'stored', answer }, () => {})

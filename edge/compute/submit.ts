@@ -41,6 +41,7 @@ export async function submit<W extends Wish>(
     // What somebody waits for comes before what nobody does.
     priority: preference.waitSeconds > 0 ? 'interactive' : 'batch',
     request_id: asker.requestId,
+    traceparent: asker.traceparent,
     result: {
       id: wish.key.id,
       ...(wish.key.seed !== undefined && { seed: wish.key.seed }),

@@ -7,7 +7,9 @@ import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import type { Progress } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Failure, FailureError, type Outcome, refusal } from '../../shared/api/problem.ts';
+import type { Tracer } from '../../shared/tracing/tracer.ts';
 import { createFiles, type Files } from '../body/files.ts';
+import type { EdgeMetrics } from '../metrics.ts';
 import { callWorker, errorText } from './http.ts';
 import {
   createListings,
@@ -18,12 +20,17 @@ import {
 } from './listings.ts';
 import { readAnswer, type Task } from './tasks.ts';
 import { inTurn } from './turn.ts';
+import { watchDispatches } from './watch.ts';
 
 export interface DispatcherOptions extends ListingOptions {
   /** The longest that a worker may take for one request. */
   readonly timeoutSeconds: number;
   /** Whether jobs wait in a queue that workers fetch them from when they start. */
   readonly isQueued: boolean;
+  /** Absent where nobody watches. */
+  readonly metrics?: EdgeMetrics | undefined;
+  /** Absent where no traces are told. */
+  readonly tracer?: Tracer | undefined;
 }
 
 export interface DispatchOptions {
@@ -82,6 +89,7 @@ interface Attempt<T> {
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { workers, secret, timeoutSeconds, log } = options;
   const NOBODY = unavailable(options.isQueued);
+  const watch = watchDispatches(options);
   const listings = createListings(options);
   let turn = 0;
 
@@ -90,18 +98,22 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     worker: string,
     task: Task<unknown, T>,
     body: Uint8Array<ArrayBuffer>,
-    { traceparent, signal, onProgress = () => {} }: DispatchOptions,
+    { traceparent: parent, signal, onProgress = () => {} }: DispatchOptions,
   ): Promise<Attempt<T>> {
     const limit = AbortSignal.timeout(timeoutSeconds * 1000);
     const { path, accept } = task;
+    const { traceparent, end } = watch(worker, path, parent);
     const call = { path, body, accept, traceparent, signal: AbortSignal.any([signal, limit]) };
     // Once the worker has answered, the work has begun, and what breaks is not tried again.
     let mayTryNext = true;
     try {
       const response = await callWorker(worker, call, secret);
       mayTryNext = response.status === 503;
-      return { outcome: await readAnswer(response, task, onProgress), mayTryNext };
+      const outcome = await readAnswer(response, task, onProgress);
+      end(outcome.ok ? 'ok' : mayTryNext ? 'busy' : 'failed');
+      return { outcome, mayTryNext };
     } catch (error) {
+      end(signal.aborted ? 'gone' : limit.aborted ? 'late' : 'unreachable');
       if (signal.aborted) throw signal.reason;
       log(`worker ${worker} ${path}: ${errorText(error)}`);
       if (limit.aborted) throw overTime(timeoutSeconds);

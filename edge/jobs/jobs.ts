@@ -18,6 +18,7 @@ import { isBehind } from '../../shared/jobs/progress.ts';
 import { readEvents } from '../../shared/sse.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Config } from '../config.ts';
+import { type EdgeMetrics, UNWATCHED } from '../metrics.ts';
 import { createJobQueueing } from './queueing.ts';
 import { createJobWorkers } from './workers.ts';
 
@@ -72,7 +73,12 @@ const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
     signal.addEventListener('abort', done, { once: true });
   });
 
-export function createJobs(store: Store, config: Config, log: (line: string) => void): Jobs {
+export function createJobs(
+  store: Store,
+  config: Config,
+  log: (line: string) => void,
+  metrics: EdgeMetrics = UNWATCHED,
+): Jobs {
   const jobs = createJobStore(store);
   const workers = createJobWorkers(config, log);
   const queueing = createJobQueueing(config, workers, log);
@@ -131,6 +137,8 @@ export function createJobs(store: Store, config: Config, log: (line: string) => 
     submit: (description, inputs, deadline) =>
       guarded('kept', async () => {
         const now = Date.now();
+        const { task } = description;
+        metrics.count('jobs', { task, result: inputs ? 'wanted' : 'stored' });
         if (!inputs) return await jobs.create(createDoneJob(description, now));
         const job = await jobs.create(createJob(description, now, deadline), inputs);
         if ((await queueing.queue(job)) === 'told') return job;

@@ -6,6 +6,7 @@
 import { isBegun, isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import type { Config } from '../config.ts';
+import { errorText } from '../dispatch/http.ts';
 import { createSqsSender } from './sqs.ts';
 import type { JobWorkers } from './workers.ts';
 
@@ -41,9 +42,7 @@ export function createJobQueueing(
       await send(job.priority, messageOf(job));
       return true;
     } catch (error) {
-      log(
-        `the job ${job.id} is not in the queue yet: ${error instanceof Error ? error.message : error}`,
-      );
+      log(`the job ${job.id} is not in the queue yet: ${errorText(error)}`);
       if (unsent.size < MOST_UNSENT) unsent.set(key, job);
       return false;
     }

@@ -2,6 +2,7 @@
 import { AwsClient } from 'aws4fetch';
 import { present } from '../../shared/lookup.ts';
 import type { Config } from '../config.ts';
+import { errorText } from '../dispatch/http.ts';
 
 export type QueueName = 'interactive' | 'batch';
 
@@ -63,7 +64,7 @@ export function createSqsSender(config: Sqs): SendMessage {
       const mayPass = status >= 500 || status === 429 || /throttl/i.test(said);
       return { said: `${status} ${said.slice(0, 300)}`, mayPass };
     } catch (error) {
-      return { said: error instanceof Error ? error.message : String(error), mayPass: true };
+      return { said: errorText(error), mayPass: true };
     }
   }
 

@@ -1,5 +1,4 @@
 /** `/v1/jobs`: jobs that were asked for: listed, told, followed, canceled. */
-import { stream } from 'hono/streaming';
 import { isJobId } from '../../shared/api/jobId.ts';
 import {
   JOB_STATUSES,
@@ -17,6 +16,7 @@ import { writeJson } from '../../shared/json.ts';
 import { jobView, linkedResult } from '../jobs/view.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { streamed } from '../streamed.ts';
 import { TENANT } from '../tenant.ts';
 import { inlineOf } from '../uploads/links.ts';
 
@@ -81,7 +81,7 @@ export function createJobRoutes(services: Services) {
     const after = c.req.header('last-event-id');
     c.header('content-type', 'text/event-stream');
     c.header('cache-control', 'no-store');
-    return stream(c, async (out) => {
+    return streamed(c, async (out) => {
       const left = new AbortController();
       out.onAbort(() => left.abort());
       const signal = AbortSignal.any([c.req.raw.signal, left.signal]);

@@ -49,6 +49,8 @@ export const ADDRESSES = {
 export const WORKER_ADDRESSES = {
   live: { method: 'GET', path: '/v2/health/live' },
   ready: { method: 'GET', path: '/v2/health/ready' },
+  /** For Prometheus, where the worker's own port tells them. */
+  metrics: { method: 'GET', path: '/metrics' },
   models: { method: 'GET', path: '/internal/models' },
   status: { method: 'GET', path: '/internal/status' },
   generate: { method: 'POST', path: '/internal/generate' },

@@ -65,6 +65,8 @@ export const jobDocumentSchema = z.object({
   holder: z.object({ worker: z.string(), until: milliseconds }).optional(),
   priority: prioritySchema,
   request_id: z.string(),
+  /** Names the span that asked for it, so that its trace goes on. */
+  traceparent: z.string().max(64).optional(),
   /** Where the result lies, and what has to make it. */
   result: z.object({
     id: hash,
@@ -110,6 +112,11 @@ export interface JobName {
 
 export const isFinal = ({ status }: Pick<JobDocument, 'status'>): boolean =>
   status === 'succeeded' || status === 'failed' || status === 'canceled';
+
+/** The same of a document, for whom it matters which of its open states it has. */
+export const isOpen = (
+  job: JobDocument,
+): job is JobDocument & { readonly status: 'queued' | 'starting' | 'processing' } => !isFinal(job);
 
 /** Whether a worker has begun it, or had. */
 export const isBegun = ({ status }: Pick<JobDocument, 'status'>): boolean =>

@@ -15,7 +15,8 @@ import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import { depthOf, type Queues } from '../../shared/queue/queue.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
-import { type DemoSet, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
+import { exportSet } from '../../worker/export/exportSet.ts';
+import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
 import { openSqsQueues, type SqsServer, startSqs } from '../support/sqs.ts';
 import { startWorkerProcess, type WorkerProcess } from '../support/workerProcess.ts';
 
@@ -65,6 +66,7 @@ describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () 
       FOURM_SLOTS: '4',
       FOURM_QUEUE_TOKENS: '10000000',
       FOURM_QUEUE_VISIBILITY_SECONDS: '2',
+      FOURM_SWEEP_SECONDS: '2',
       ...more,
     });
     workers.push(worker);
@@ -167,7 +169,7 @@ describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () 
     await stopWorker(worker);
   });
 
-  test('two workers with the same message: one result; its progress is seen where no worker can be asked', async () => {
+  test('two workers with the same message: one attempt, one result', async () => {
     await Promise.all([startWorker(), startWorker()]);
     const before = await results();
     const job = await client.jobs.submit('generate', long(2));
@@ -197,5 +199,37 @@ describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () 
     killed.child.kill('SIGKILL');
     assert.equal((await job.wait()).seed, 3);
     assert.equal((await client.jobs.get(job.id)).job.attempts, 2);
+  });
+
+  test('the queue loses everything: jobs are found in the store and done', async () => {
+    const jobs = [];
+    for (let seed = 20; seed < 24; seed++)
+      jobs.push(await client.jobs.submit('generate', long(seed)));
+    sqs.server.reset();
+    assert.equal(depthOf(await queues.batch.depth()), 0);
+    for (const [index, job] of jobs.entries()) assert.equal((await job.wait()).seed, 20 + index);
+  });
+
+  test('a model that was replaced while its job waited: the job says so, and a new one is done by the new version', async () => {
+    for (const worker of workers.splice(0)) {
+      worker.child.kill('SIGTERM');
+      await worker.ended;
+    }
+    const job = await client.jobs.submit('generate', request(30));
+    const place = join(set.modelsFolder, 'demo');
+    await rm(place, { recursive: true });
+    await exportSet(demoSource() ?? '', place, { id: 'demo', precision: 'int8' });
+    await startWorker();
+    await assert.rejects(
+      job.wait(),
+      (error) =>
+        error instanceof ProblemError &&
+        error.problem.code === 'model_not_loaded' &&
+        /the model demo was replaced/.test(error.problem.detail ?? ''),
+    );
+    const { problem, attempts } = (await client.jobs.get(job.id)).job;
+    assert.deepEqual([problem?.status, attempts], [404, 0]);
+    const again = await client.jobs.submit('generate', request(30));
+    assert.equal((await again.wait()).model.precision, 'int8');
   });
 });

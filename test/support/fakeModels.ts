@@ -43,7 +43,8 @@ export function fakeServed(
       die = () => resolve(new ThreadEndedError('the thread of the test has ended'));
     });
     const close = async (): Promise<void> => void counts.closed++;
-    return { description, loaded: { died, close }, close } as unknown as ServedModel;
+    const scheduler = {};
+    return { description, loaded: { died, close }, scheduler, close } as unknown as ServedModel;
   };
   return {
     offer: offerOf(description, open, offered),

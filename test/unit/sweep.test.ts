@@ -48,7 +48,8 @@ function world() {
     time: () => now,
     submit: (more = {}) =>
       submitJob(jobs, `x${++made}`, { id: createJobId(now), ...more }, 86_400_000, now),
-    sweep: () => sweepShared(services, MINUTE, signal),
+    sweep: () =>
+      sweepShared(services, { sinceMilliseconds: MINUTE, youngMilliseconds: MINUTE }, signal),
   };
 }
 const messageOf = ({ id }: { id: string }): string => JSON.stringify({ tenant: 'default', id });

@@ -29,7 +29,10 @@ test('defaults', () => {
     jobSlots: 16,
     queueTokens: 1_000_000,
     drainSeconds: 10,
+    sweepSeconds: 60,
     urlsAllow: { http: false, loopback: false },
+    metrics: { at: 'path' },
+    traces: false,
   });
 });
 
@@ -149,4 +152,15 @@ test('queues in SQS need their addresses, both halves of a key, and a store', as
     [{ FOURM_QUEUE: 'rabbit' }, /FOURM_QUEUE/],
   ] as const)
     assert.throws(() => parseWorkerConfig({ ...SQS, ...change }), message);
+});
+
+test('metrics are told on the own port, on another one, or not at all', () => {
+  const place = (text: string) => parseWorkerConfig({ ...needed, FOURM_METRICS: text }).metrics;
+  assert.deepEqual(place(''), { at: 'path' });
+  assert.deepEqual(place('off'), { at: 'off' });
+  assert.deepEqual(place('9464'), { at: 'address', host: '127.0.0.1', port: 9464 });
+  assert.deepEqual(place('0.0.0.0:9464'), { at: 'address', host: '0.0.0.0', port: 9464 });
+  assert.deepEqual(place('[::1]:9464'), { at: 'address', host: '::1', port: 9464 });
+  for (const wrong of ['yes', ':9464', 'host', 'host:99999'])
+    assert.throws(() => place(wrong), /FOURM_METRICS: has to be off, path, PORT or HOST:PORT/);
 });

@@ -9,10 +9,14 @@ import type { TokenState } from '../engine/tokenState.ts';
 import type { GraphSession, Tensor } from '../session/types.ts';
 import { bool, float32, floatsOf, int64 } from './fused/feeds.ts';
 import type { Lane, LaneOptions } from './scheduler.ts';
+import { type OnStep, tellStep } from './step.ts';
+import { NOTHING } from './stepSize.ts';
 
 /** What of a scheduler there is where nothing is generated. */
 export interface BackboneScheduler {
   readonly join: (options?: LaneOptions) => Pick<Lane, 'features' | 'leave'>;
+  /** Tells of every step from now on, whoever took part. */
+  readonly watch?: (onStep: OnStep) => void;
 }
 
 export interface BackboneOutput {
@@ -55,21 +59,30 @@ export async function runBackbone(
   };
 }
 
+const tokensOf = (state: TokenState): number =>
+  [...state.values()].reduce((sum, { positions }) => sum + positions.length, 0);
+
 /** Features (tokens, D) of states, one after the other, in the order of the calls. */
-export const backboneScheduler = (
-  manifest: FmVitManifest,
-  graph: GraphSession,
-): BackboneScheduler => ({
-  join: () => ({
-    async features(states, signal) {
-      const all: Float32Array[] = [];
-      for (const state of states) {
-        signal?.throwIfAborted();
-        const outputs = await graph.run(feedsOf(manifest, state), ['features'], { signal });
-        all.push(floatsOf(outputs, 'features'));
-      }
-      return all;
-    },
-    leave: () => {},
-  }),
-});
+export function backboneScheduler(manifest: FmVitManifest, graph: GraphSession): BackboneScheduler {
+  const watchers = new Set<OnStep>();
+  return {
+    watch: (onStep) => void watchers.add(onStep),
+    join: ({ priority = 'interactive', tenant = '', onStep } = {}) => ({
+      async features(states, signal) {
+        const since = performance.now();
+        const all: Float32Array[] = [];
+        for (const state of states) {
+          signal?.throwIfAborted();
+          const started = performance.now();
+          const outputs = await graph.run(feedsOf(manifest, state), ['features'], { signal });
+          const size = { ...NOTHING, rows: 1, tokens: tokensOf(state) };
+          const step = { kind: 'features', ...size, started, ended: performance.now() } as const;
+          tellStep([...watchers, onStep], [{ asker: { priority, tenant }, since }], step);
+          all.push(floatsOf(outputs, 'features'));
+        }
+        return all;
+      },
+      leave: () => {},
+    }),
+  };
+}

@@ -12,6 +12,7 @@ import { runPredictions } from './fused/predict.ts';
 import { tokensOf } from './fused/states.ts';
 import { runPiece } from './fused/write.ts';
 import type { Pace } from './pace.ts';
+import { NOTHING, type StepSize, sizeOfPiece } from './stepSize.ts';
 import type { PredictWork, Work, WriteWork } from './work.ts';
 
 export interface RunsOptions {
@@ -23,12 +24,10 @@ export interface RunsOptions {
   readonly piece: number;
 }
 
-export interface Ran {
+export interface Ran extends StepSize {
   /** The requests that are done, and what answers each; the others wait for further runs. */
   readonly done: readonly (readonly [Work, () => void])[];
   readonly milliseconds: number;
-  /** Rows of the run: states or sequences, conditions counted. */
-  readonly rows: number;
 }
 
 /**
@@ -58,7 +57,9 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
     }
     const milliseconds = performance.now() - started;
     pace.learn('encode', tokens * states.length, milliseconds);
-    return { done: [], milliseconds, rows: states.length };
+    const known = kept.filter(({ context }) => context).length;
+    const size = { rows: states.length, tokens: (states.length - known) * tokens };
+    return { done: [], milliseconds, ...NOTHING, ...size, known };
   }
 
   async function write({ works }: WriteChoice): Promise<Ran> {
@@ -76,7 +77,8 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
       stops: request.stops,
     }));
     const { ids, milliseconds } = await runPiece(manifest, graph, sequences, piece);
-    const rows = sequences.reduce((sum, sequence) => sum + sequence.rows.length, 0);
+    const size = sizeOfPiece(sequences, ids);
+    const { rows } = size;
     pace.learn('write', rows, milliseconds);
     const done = works.flatMap((work, w): [WriteWork, () => void][] => {
       const { request, sequence, written } = work;
@@ -88,7 +90,7 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
       const result: ForwardResult = { kind: 'write', ids: [...written], cache: sequence };
       return isDone ? [[work, () => work.resolve(result)]] : [];
     });
-    return { done, milliseconds, rows };
+    return { done, milliseconds, ...size };
   }
 
   async function predict({ works, states }: PredictChoice): Promise<Ran> {
@@ -133,13 +135,17 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
           work.outputs.set(key, valueAt(outputs, key, 'decoder outputs'));
     const targets = groups.reduce((sum, { positions }) => sum + positions.length, 0);
     pace.learn('predict', tokens * states.length + targets, milliseconds);
+    const encoded = batch.filter(({ context }) => context).length;
     return {
       done: complete.map((work, i) => {
         const result = itemAt(predicted, i, 'predictions');
         return [work, () => work.resolve(result)];
       }),
       milliseconds,
+      ...NOTHING,
       rows: states.length,
+      tokens: (states.length - encoded) * tokens + targets,
+      known: tokens > 0 ? encoded : 0,
     };
   }
 
@@ -154,7 +160,9 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
         return [work, () => work.resolve(rows)];
       }),
       milliseconds: run.milliseconds,
+      ...NOTHING,
       rows: states.length,
+      tokens: tokens * states.length,
     };
   }
 

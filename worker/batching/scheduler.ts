@@ -23,6 +23,7 @@ import { createPace } from './pace.ts';
 import { waitBeforeRun } from './patience.ts';
 import { createRuns } from './runs.ts';
 import { createStatistics, type Statistics } from './statistics.ts';
+import { type OnStep, tellStep } from './step.ts';
 import { createTurns, type Priority } from './turns.ts';
 import type { Asker, SequenceCache, Work } from './work.ts';
 import { createFeatures, createWork, endSequence } from './works.ts';
@@ -35,6 +36,8 @@ export interface LaneOptions {
   readonly priority?: Priority | undefined;
   /** Whose work it is; all that name none share one. */
   readonly tenant?: string | undefined;
+  /** Told of every step that a request of this lane took part in. */
+  readonly onStep?: OnStep | undefined;
 }
 
 /** The way of one job through the scheduler. */
@@ -57,10 +60,13 @@ export interface Scheduler {
   /** Opens a lane for a job that will ask soon; others may wait a moment for it. */
   readonly join: (options?: LaneOptions) => Lane;
   readonly statistics: () => Statistics;
+  /** Tells of every step from now on, whoever took part. */
+  readonly watch: (onStep: OnStep) => void;
 }
 
 interface OpenLane {
   readonly asker: Asker;
+  readonly onStep: OnStep | undefined;
   readonly works: Set<Work>;
   readonly sequences: Set<SequenceCache>;
 }
@@ -89,6 +95,7 @@ export function createScheduler(
   const turns = createTurns();
   const statistics = createStatistics();
   const runs = createRuns({ manifest, graph, contexts, pace, piece });
+  const watchers = new Set<OnStep>();
   const lanes = new Set<OpenLane>();
   const waiting = new Map<Work, OpenLane>();
   const model = {
@@ -150,9 +157,12 @@ export function createScheduler(
     try {
       const choice = choose(lead, candidates, model);
       works = choice.works;
-      const { done, milliseconds, rows } = await runs.run(choice);
+      const { done, milliseconds, ...size } = await runs.run(choice);
       pace.learn('any', 1, milliseconds);
-      statistics.ran(choice.kind, { requests: choice.works.length, rows, milliseconds });
+      statistics.ran(choice.kind, { requests: works.length, rows: size.rows, milliseconds });
+      const lanesOf = works.map((work) => waiting.get(work)?.onStep);
+      const step = { kind: choice.kind, ...size, started, ended: performance.now() };
+      tellStep([...watchers, ...lanesOf], works, step);
       for (const [work, answer] of done) {
         const lane = waiting.get(work);
         if (lane) finish(work, answer, lane);
@@ -229,9 +239,10 @@ export function createScheduler(
   }
 
   return {
-    join({ priority = 'interactive', tenant = '' } = {}) {
+    join({ priority = 'interactive', tenant = '', onStep } = {}) {
       const lane: OpenLane = {
         asker: { priority, tenant },
+        onStep,
         works: new Set(),
         sequences: new Set(),
       };
@@ -265,5 +276,6 @@ export function createScheduler(
         [...waiting.keys()].map(({ asker }) => asker.priority),
         { tokensAPiece: piece, longestMilliseconds: bounds.longest },
       ),
+    watch: (onStep) => void watchers.add(onStep),
   };
 }

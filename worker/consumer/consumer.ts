@@ -13,9 +13,10 @@ import { describeError } from '../log.ts';
 import type { EventLog } from './eventLog.ts';
 import { startRun } from './jobRun.ts';
 import { judge } from './judge.ts';
-import { createLane } from './lane.ts';
+import { createLane, type Lane } from './lane.ts';
 import { keepLookout } from './lookouts.ts';
 import type { ActiveRun, ActiveRuns, ConsumerServices } from './services.ts';
+import { namesOf, tellChange, watchJobs } from './watch.ts';
 
 export interface Consumer {
   /** Begins to take jobs, and to look for those that are in no queue. */
@@ -81,7 +82,8 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       case 'end': {
         const { next, isDead } = verdict;
         if (!next || !(await jobs.write(next))) return await queue.defer(message, 0);
-        log({ event: 'job', id: next.id, status: next.status, code: next.failure?.code });
+        tellChange(services, next);
+        log({ event: 'job', ...namesOf(next), status: next.status, code: next.failure?.code });
         await jobs.clear(name);
         if (!isDead) return await queue.remove(message.receipt);
         return await queue.bury(message, next.failure?.detail ?? next.status);
@@ -108,8 +110,8 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     try {
       const left = await started.left;
       if (left.is === 'waiting') return await queue.defer(message, left.seconds);
-      const { id, status, attempts, failure } = left.job;
-      log({ event: 'job', id, status, attempts, code: failure?.code });
+      const { status, attempts, failure } = left.job;
+      log({ event: 'job', ...namesOf(left.job), status, attempts, code: failure?.code });
       await jobs.clear(job);
       await queue.remove(message.receipt);
     } finally {
@@ -118,21 +120,26 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
   }
 
   const { backoffSeconds } = times;
-  const lanes = [queues.interactive, queues.batch].map((queue) =>
+  const laneOf = (queue: Queue): Lane =>
     createLane({
       queue,
       slots,
       backoffSeconds,
       trouble,
       handle: (message, leave) => deliver(queue, message, leave),
-    }),
-  );
+    });
+  const [interactive, batch] = [laneOf(queues.interactive), laneOf(queues.batch)];
+  const lanes = [interactive, batch];
+  const onSeen = watchJobs(services, () => ({
+    interactive: interactive.busy(),
+    batch: batch.busy(),
+  }));
 
   let looking: Promise<void> = Promise.resolve();
   return {
     start() {
       for (const lane of lanes) lane.start();
-      looking = keepLookout(services, trouble, stopping.signal);
+      looking = keepLookout({ ...services, onSeen }, trouble, stopping.signal);
     },
     async take(name) {
       const job = await jobs.read(name);

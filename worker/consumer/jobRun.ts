@@ -18,6 +18,7 @@ import { describeError } from '../log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { createEventLog } from './eventLog.ts';
 import { type ActiveRun, type ConsumerServices, jitter } from './services.ts';
+import { namesOf, tellChange } from './watch.ts';
 import { attempt } from './work.ts';
 
 /** Where a job is after its run. */
@@ -59,6 +60,7 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
   async function change(next: JobDocument | undefined): Promise<JobDocument> {
     if (!next || !(await jobs.write(next))) throw supersede();
     current = next;
+    tellChange(services, next);
     return next;
   }
   const end = async (next: JobDocument | undefined): Promise<Left> => ({
@@ -81,7 +83,7 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
   const heartbeat = setInterval(() => {
     lastBeat = beat().catch((error: unknown) => {
       const message = 'the job gives no sign of life';
-      log({ event: 'job', id: job.id, message, error: describeError(error) });
+      log({ event: 'job', ...namesOf(job), message, error: describeError(error) });
     });
   }, times.heartbeatMilliseconds);
   const deadline = setTimeout(
@@ -108,6 +110,7 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
     try {
       const outcome = await attempt(services, job, {
         signal: controller.signal,
+        traceparent: job.traceparent,
         onAdmitted: async () => void (await change(start(current, holder(), now()))),
         onProgress: (progress) => {
           events.add(progress);
@@ -117,6 +120,7 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
           if (next) current = next;
           firstStep = jobs.write(next ?? current).then((isWritten) => {
             if (!isWritten) supersede();
+            else if (next) tellChange(services, next);
           });
         },
       });
@@ -128,7 +132,7 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
       if (error instanceof SupersededError) return { is: 'waiting', seconds: 0 };
       if (error instanceof FailureError) return await failed(error.failure);
       const message = `the job ${job.id} could not be run`;
-      log({ event: 'error', message, error: describeError(error) });
+      log({ event: 'error', ...namesOf(job), message, error: describeError(error) });
       return await failed(asFailure(error));
     }
   }

@@ -23,6 +23,8 @@ export interface LaneOptions {
 
 export interface Lane {
   start(): void;
+  /** Slots that are taken. */
+  busy(): number;
   /** Takes no more; resolves when what is at work has ended. */
   stop(): Promise<void>;
 }
@@ -94,6 +96,7 @@ export function createLane({ queue, slots, handle, backoffSeconds, trouble }: La
     start() {
       looping = loop();
     },
+    busy: () => busy,
     async stop() {
       stopping.abort();
       freed();

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDeadLetters } from './deadLetters.ts';
 import { type ConsumerServices, jitter } from './services.ts';
-import { sweepOwn, sweepShared } from './sweep.ts';
+import { type SweepServices, sweepOwn, sweepShared } from './sweep.ts';
 
 /** Between two looks whether there is something new to say of the models. */
 const TELL_MILLISECONDS = 15_000;
@@ -24,7 +24,7 @@ async function again(
 
 /** Resolves when the signal has aborted. */
 export async function keepLookout(
-  services: ConsumerServices,
+  services: ConsumerServices & SweepServices,
   trouble: Trouble,
   signal: AbortSignal,
 ): Promise<void> {
@@ -36,7 +36,8 @@ export async function keepLookout(
     const since = await turn.take();
     if (since === undefined) return;
     await readDeadLetters(services, signal);
-    const sent = await sweepShared(services, since, signal);
+    const spans = { sinceMilliseconds: since, youngMilliseconds: times.sweepMilliseconds };
+    const sent = await sweepShared(services, spans, signal);
     if (sent > 0) log({ event: 'sweep', message: `${sent} jobs were sent again`, sent });
   }
 

@@ -17,6 +17,8 @@ export interface ConsumerOptions {
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly queues: Queues;
+  /** Between two looks for jobs that are in no queue. */
+  readonly sweepSeconds: number;
   /** Jobs of a priority at work at the same time. */
   readonly slots: number;
 }
@@ -25,20 +27,23 @@ export interface ConsumerOptions {
 export function openConsumer(
   store: Store,
   services: JobServices,
-  { worker, queues, slots }: ConsumerOptions,
+  { worker, queues, slots, sweepSeconds }: ConsumerOptions,
 ): Consumer {
   const { log, registry } = services;
+  const times = { ...TIMES, sweepMilliseconds: sweepSeconds * 1000 };
   return createConsumer({
     jobs: createJobStore(store),
     outcomes: createOutcomes(store, (message) => log({ event: 'store', message })),
     queues,
-    run: (job, options) => runJob(services, job, options),
+    run: (job, options) => runJob(services, job, { ...options, isQueued: true }),
+    metrics: services.metrics,
+    tracer: services.tracer,
     memory: createModelMemory(store, { refreshMilliseconds: MODELS_MILLISECONDS }),
     // Less than the shortest pause between two looks of one worker.
-    turn: createTurn(store, { worker, milliseconds: 0.7 * TIMES.sweepMilliseconds, now: Date.now }),
+    turn: createTurn(store, { worker, milliseconds: 0.7 * times.sweepMilliseconds, now: Date.now }),
     models: () => registry.descriptions(),
     now: Date.now,
-    times: TIMES,
+    times,
     worker,
     slots,
     log,

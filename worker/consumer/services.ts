@@ -2,7 +2,9 @@
 import type { JobName } from '../../shared/jobs/job.ts';
 import type { ModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
+import type { Tracer } from '../../shared/tracing/tracer.ts';
 import type { Log } from '../log.ts';
+import type { WorkerMetrics } from '../metrics.ts';
 import type { EventLog } from './eventLog.ts';
 import type { Turn } from './turn.ts';
 import type { WorkServices } from './work.ts';
@@ -38,6 +40,10 @@ export interface ConsumerServices extends WorkServices {
   readonly worker: string;
   readonly times: Times;
   readonly log: Log;
+  /** Absent where nobody watches. */
+  readonly metrics?: WorkerMetrics | undefined;
+  /** Absent where no traces are told. */
+  readonly tracer?: Tracer | undefined;
   /** Unix milliseconds. */
   readonly now: () => number;
 }

@@ -13,8 +13,6 @@ import type { ConsumerServices } from './services.ts';
 
 /** What was written of a job whose edge ended before it wrote the job itself is removed after this time. */
 const ORPHAN_MILLISECONDS = 600_000;
-/** A younger job's message may be on its way, and not counted yet. */
-const YOUNG_MILLISECONDS = 60_000;
 /** Beyond the number of missing messages, since it is not known whose they are. */
 const MORE = 10;
 /** At this age, at twice this age and so on a job is sent again, whatever the number of messages says. */
@@ -22,7 +20,39 @@ const DOUBTFUL_MILLISECONDS = 900_000;
 /** Jobs that are looked at together. */
 const AT_ONCE = 16;
 
-export type SweepServices = Pick<ConsumerServices, 'jobs' | 'now' | 'queues'>;
+/** Jobs that have not ended, as a look has found them. */
+export interface Seen {
+  /** By status; `unread` are those whose documents there was no reason to read. */
+  readonly open: Readonly<Record<'queued' | 'starting' | 'processing' | 'unread', number>>;
+  /** When the oldest of them was asked for, and when the look was, in unix milliseconds. */
+  readonly oldest: number | undefined;
+  readonly at: number;
+}
+
+export type SweepServices = Pick<ConsumerServices, 'jobs' | 'now' | 'queues'> & {
+  /** Told of what a look has found. */
+  readonly onSeen?: (seen: Seen) => void;
+};
+
+/** @param read jobs whose documents were read. @param unread the others, the oldest first */
+function seenOf(
+  { now }: SweepServices,
+  read: readonly JobDocument[],
+  unread: readonly JobName[],
+): Seen {
+  const count = (wanted: string): number => read.filter(({ status }) => status === wanted).length;
+  const ages = [...read, ...unread].map(({ id }) => timeOfJobId(id));
+  return {
+    open: {
+      queued: count('queued'),
+      starting: count('starting'),
+      processing: count('processing'),
+      unread: unread.length,
+    },
+    oldest: ages.length === 0 ? undefined : Math.min(...ages),
+    at: now(),
+  };
+}
 
 async function openJobs({ jobs }: Pick<SweepServices, 'jobs'>): Promise<JobName[]> {
   const names: JobName[] = [];
@@ -47,11 +77,15 @@ const send = ({ queues }: Pick<SweepServices, 'queues'>, job: JobDocument): Prom
 
 /** Sends every job that has not ended, the oldest first. @throws what the store throws */
 export async function sweepOwn(services: SweepServices, signal: AbortSignal): Promise<void> {
+  const open: JobDocument[] = [];
   for (const name of await openJobs(services)) {
     if (signal.aborted) return;
     const job = await readOpen(services, name);
-    if (job) await send(services, job);
+    if (!job) continue;
+    open.push(job);
+    await send(services, job);
   }
+  services.onSeen?.(seenOf(services, open, []));
 }
 
 /** How often an age has been doubled since it was doubtful. */
@@ -68,15 +102,21 @@ interface Lane {
 const missing = (depth: Depth, { waiting, held }: Lane): number =>
   Math.max(0, waiting.length - (depthOf(depth) - Math.min(depth.taken, held)));
 
+export interface Look {
+  /** Time since the look before this one. */
+  readonly sinceMilliseconds: number;
+  /** The message of a younger job may be on its way, and not counted yet. */
+  readonly youngMilliseconds: number;
+}
+
 /**
  * Looks at the queues that many share.
- * @param sinceMilliseconds time since the look before this one
  * @returns how many jobs were sent again
  * @throws what the store or the queue throws
  */
 export async function sweepShared(
   services: SweepServices,
-  sinceMilliseconds: number,
+  { sinceMilliseconds, youngMilliseconds }: Look,
   signal: AbortSignal,
 ): Promise<number> {
   const { now, queues } = services;
@@ -86,7 +126,8 @@ export async function sweepShared(
     interactive: await queues.interactive.depth(),
     batch: await queues.batch.depth(),
   };
-  const names = (await openJobs(services)).filter((name) => age(name) > YOUNG_MILLISECONDS);
+  const all = await openJobs(services);
+  const names = all.filter((name) => age(name) > youngMilliseconds);
   const areFewer = depthOf(depths.interactive) + depthOf(depths.batch) < names.length;
   const isDoubtful = (name: JobName): boolean =>
     doublings(age(name)) > doublings(age(name) - sinceMilliseconds);
@@ -96,6 +137,7 @@ export async function sweepShared(
     interactive: { waiting: [], held: 0 },
     batch: { waiting: [], held: 0 },
   };
+  const read: JobDocument[] = [];
   for (let at = 0; at < looked.length && !signal.aborted; at += AT_ONCE) {
     const names = looked.slice(at, at + AT_ONCE);
     const found = await Promise.all(
@@ -106,11 +148,15 @@ export async function sweepShared(
       }),
     );
     for (const { job, isHeld } of found) {
+      if (job) read.push(job);
       if (job && isHeld) lanes[job.priority].held++;
       else if (job) lanes[job.priority].waiting.push(job);
     }
   }
 
+  const lookedAt = new Set(looked);
+  const unread = all.filter((name) => !lookedAt.has(name));
+  services.onSeen?.(seenOf(services, read, unread));
   let sent = 0;
   for (const priority of ['interactive', 'batch'] as const) {
     const lane = lanes[priority];

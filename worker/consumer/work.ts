@@ -15,6 +15,8 @@ export interface RunOptions {
   readonly onProgress: (progress: Progress) => void;
   /** Awaited when there is room for the job, before anything is run. */
   readonly onAdmitted: () => Promise<void>;
+  /** Names the span that asked for the job. */
+  readonly traceparent?: string | undefined;
 }
 
 /** Does what a worker is asked, as `runJob` does. */

@@ -1,6 +1,7 @@
 /** Answers of the internal API: JSON, and failures with the status their code has. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Failure, PROBLEMS } from '../../shared/api/problem.ts';
+import type { Exposition } from '../../shared/metrics/prometheus.ts';
 
 /** How long a caller whose body is not read may go on sending before the connection breaks. */
 const LINGER_MILLISECONDS = 2_000;
@@ -15,6 +16,14 @@ function writeWhole(response: ServerResponse, status: number, body: unknown): vo
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   writeWhole(response, status, body);
   response.end();
+}
+
+/** Everything that the worker counts, for whoever watches it. */
+export async function sendMetrics(
+  response: ServerResponse,
+  { text, contentType }: Exposition,
+): Promise<void> {
+  response.writeHead(200, { 'content-type': contentType }).end(await text());
 }
 
 /**

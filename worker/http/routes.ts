@@ -3,13 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
+import type { Exposition } from '../../shared/metrics/prometheus.ts';
+import { traceIdOf } from '../../shared/tracing/traceparent.ts';
 import type { Consumer } from '../consumer/consumer.ts';
 import { isJobKind, type JobKind } from '../jobs/job.ts';
 import { describeError } from '../log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { assertServing, type JobServices } from '../service/services.ts';
 import type { TakeInput } from '../sources/takeInput.ts';
-import { sendFailure, sendJson } from './answers.ts';
+import { sendFailure, sendJson, sendMetrics } from './answers.ts';
 import { answerInput } from './inputs.ts';
 import { readBody } from './io.ts';
 import { answerJobs } from './jobs.ts';
@@ -19,6 +21,8 @@ import { answerJob, callerSignal } from './work.ts';
 export interface RouteServices extends JobServices {
   /** Shared with the edge; signs every internal request. */
   readonly secret: string;
+  /** Absent where metrics are told elsewhere, or to nobody. */
+  readonly exposition?: Exposition | undefined;
   /** Absent where the worker has no store that it shares with an edge. */
   readonly consumer?: Consumer | undefined;
   /** Takes in bytes that requests name. */
@@ -93,12 +97,15 @@ export async function route(
   const arrived = performance.now();
   const method = request.method ?? 'GET';
   const path = new URL(request.url ?? '/', 'http://worker').pathname;
+  const traceparent = request.headers.traceparent?.toString();
   try {
     if (path === WORKER_ADDRESSES.live.path) return sendJson(response, 200, { live: true });
     if (path === WORKER_ADDRESSES.ready.path) {
       const ready = services.registry.isReady() && !services.isStopping();
       return sendJson(response, ready ? 200 : 503, { ready });
     }
+    if (path === WORKER_ADDRESSES.metrics.path && services.exposition)
+      return await sendMetrics(response, services.exposition);
     const [name = ''] = Object.entries(WORKER_ADDRESSES).find(([, own]) => own.path === path) ?? [];
     const kind = isJobKind(name) ? name : undefined;
     const isOfJobs = name === 'jobs';
@@ -126,13 +133,18 @@ export async function route(
     const signal = callerSignal(response);
     const body = await readSigned(request, signed, BODY_BYTES[kind]);
     const streams = String(request.headers.accept ?? '').includes('text/event-stream');
-    return await answerJob(services, request, response, { kind, body, signal, arrived, streams });
+    return await answerJob(services, request, response, {
+      ...{ kind, body, signal, arrived, streams, traceparent },
+    });
   } catch (error) {
     if (response.headersSent || response.destroyed) return;
     const problem = asFailure(error);
     const status = PROBLEMS[problem.code].status;
-    services.log({ event: 'refused', method, path, status, code: problem.code });
-    if (problem.code === 'internal') services.log({ event: 'error', error: describeError(error) });
+    const traceId = traceIdOf(traceparent);
+    const names = traceId === undefined ? {} : { trace_id: traceId };
+    services.log({ event: 'refused', ...names, method, path, status, code: problem.code });
+    if (problem.code === 'internal')
+      services.log({ event: 'error', ...names, error: describeError(error) });
     sendFailure(request, response, problem);
   }
 }

@@ -25,6 +25,8 @@ export interface AskedJob {
   readonly arrived: number;
   /** Whether the caller takes events. */
   readonly streams: boolean;
+  /** Names the span that asks. */
+  readonly traceparent: string | undefined;
 }
 
 /** Does one job. @throws FailureError when its body cannot be read; the reason when the caller has gone */
@@ -32,7 +34,7 @@ export async function answerJob(
   services: JobServices,
   request: IncomingMessage,
   response: ServerResponse,
-  { kind, body, signal, arrived, streams }: AskedJob,
+  { kind, body, signal, arrived, streams, traceparent }: AskedJob,
 ): Promise<void> {
   const begin = (): void => {
     if (response.headersSent) return;
@@ -46,6 +48,7 @@ export async function answerJob(
   const outcome = await runJob(services, job, {
     signal,
     arrived,
+    traceparent,
     ...(streams && { onProgress: (progress) => write('progress', progress) }),
   });
   if (outcome.ok) {

@@ -1,7 +1,9 @@
 /** Models in memory: loaded, proved to run, and freed, with the bytes that each step holds. */
 import type { Log } from '../log.ts';
+import type { WorkerMetrics } from '../metrics.ts';
 import type { Served } from '../tasks/servedModel.ts';
 import type { Loaded, Place } from './place.ts';
+import { watchSteps } from './watchSteps.ts';
 
 export interface HoldingsOptions {
   /** Bytes of all models at most. */
@@ -9,6 +11,7 @@ export interface HoldingsOptions {
   /** @throws Error when the model does not run */
   readonly warmUp: (model: Served, signal?: AbortSignal) => Promise<void>;
   readonly log: Log;
+  readonly metrics: WorkerMetrics;
   readonly now: () => number;
 }
 
@@ -26,7 +29,7 @@ export interface Holdings {
   readonly evict: (place: Place, why: string) => Promise<void>;
 }
 
-export function createHoldings({ budget, warmUp, log, now }: HoldingsOptions): Holdings {
+export function createHoldings({ budget, warmUp, log, metrics, now }: HoldingsOptions): Holdings {
   let [held, leaving, loads, evictions] = [0, 0, 0, 0];
 
   async function open({ offer }: Place, signal: AbortSignal): Promise<Served> {
@@ -69,17 +72,20 @@ export function createHoldings({ budget, warmUp, log, now }: HoldingsOptions): H
       try {
         const model = await open(place, signal);
         loads++;
+        watchSteps(model, metrics);
         const loadedAt = now();
         place.loadMilliseconds = loadedAt - started;
         place.loaded = { model, loadedAt, uses: 0, usedAt: loadedAt };
         const milliseconds = Math.round(place.loadMilliseconds);
         const { id, digest } = description;
+        metrics.observe('loadSeconds', { model: id }, place.loadMilliseconds / 1000);
         // How long others may wait for a run of it.
         const bounds = model.scheduling?.().bounds;
         log({ event: 'loaded', model: id, digest, bytes, milliseconds, ...bounds });
         return place.loaded;
       } catch (error) {
         held -= bytes;
+        if (!signal.aborted) metrics.count('loadFailures', { model: description.id });
         throw error;
       } finally {
         place.loadingSince = undefined;
@@ -90,6 +96,7 @@ export function createHoldings({ budget, warmUp, log, now }: HoldingsOptions): H
       const { id } = place.offer.description;
       const { bytes } = place.offer;
       evictions++;
+      metrics.count('evictions', { model: id });
       log({ event: 'evicted', message: `the model ${id} is freed: ${why}`, model: id, bytes });
       await release(place);
     },

@@ -7,6 +7,7 @@ import type { Model, ModelState } from '../../shared/api/models.ts';
 import type { Scheduling } from '../../shared/api/worker.ts';
 import { selectModel } from '../../shared/plan/names.ts';
 import type { Log } from '../log.ts';
+import { UNWATCHED, type WorkerMetrics } from '../metrics.ts';
 import { ThreadEndedError } from '../session/types.ts';
 import type { Served } from '../tasks/servedModel.ts';
 import { begun, createAllocation } from './allocation.ts';
@@ -23,6 +24,7 @@ export interface RegistryOptions {
   /** @throws Error when the model does not run */
   readonly warmUp: (model: Served, signal?: AbortSignal) => Promise<void>;
   readonly log: Log;
+  readonly metrics?: WorkerMetrics | undefined;
   /** Time before a model that was lost again, or could not be loaded, is tried again; it doubles. */
   readonly backoffMilliseconds?: number;
   /** Time that a request waits for its model at most. */
@@ -53,6 +55,8 @@ export interface Registry {
   descriptions(): readonly Model[];
   /** The same for callers: with where each model stands now. */
   listing(): readonly Model[];
+  /** Whether a model of this id is in memory, so that nobody who asks for it has to wait for that. */
+  isLoaded(id: string): boolean;
   /** The model of a name. @throws FailureError `model_not_loaded` */
   find(name: string): Model;
   /**
@@ -81,10 +85,10 @@ export type Wanted = Pick<Model, 'id' | 'digest'>;
 const WAIT_MILLISECONDS = 120_000;
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { source, log, warmUp, now = () => performance.now() } = options;
+  const { source, log, warmUp, metrics = UNWATCHED, now = () => performance.now() } = options;
   const { backoffMilliseconds = 1_000, waitMilliseconds = WAIT_MILLISECONDS } = options;
   const budget = options.budget ?? Number.POSITIVE_INFINITY;
-  const holdings = createHoldings({ budget, warmUp, log, now });
+  const holdings = createHoldings({ budget, warmUp, log, metrics, now });
   const closing = new AbortController();
   const closed = closing.signal;
   const places = createPlaces({ source, budget, log, now, signal: closed });
@@ -171,6 +175,10 @@ export function createRegistry(options: RegistryOptions): Registry {
       started
         ? places.current().map((place) => ({ ...place.offer.description, state: stateOf(place) }))
         : [],
+    isLoaded: (id) =>
+      places.current().some(({ offer, loaded, isDrained }) => {
+        return offer.description.id === id && loaded !== undefined && !isDrained;
+      }),
     find: (name) => selectModel(name, places.descriptions()),
     check(id) {
       const { offer, loaded: held } = places.find(id);

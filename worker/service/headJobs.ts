@@ -11,7 +11,7 @@ const READ = { tokens: 1, priority: 'interactive', tenant: '' } as const;
 const classify: JobType<'classify'> = {
   run: async ({ id, request, head, tenant = '', priority }, model, { lender, ...options }) => {
     const task = { id, request, head: head && { ...head, tenant } };
-    const turn = { tenant, priority };
+    const turn = { tenant, priority, onStep: options.onStep };
     return await runClassify(task, model, lender, { ...options, tenant, turn });
   },
   load: async ({ request, priority = 'interactive', tenant = '' }, model) => {
@@ -25,7 +25,11 @@ const classify: JobType<'classify'> = {
 
 const fitHead: JobType<'fitHead'> = {
   run: async ({ request, tenant = '', priority }, model, options) =>
-    await runFitHead(request, model, { ...options, tenant, turn: { tenant, priority } }),
+    await runFitHead(request, model, {
+      ...options,
+      tenant,
+      turn: { tenant, priority, onStep: options.onStep },
+    }),
   load: async ({ request, priority = 'interactive', tenant = '' }, model) => {
     const { tokenSteps } = await costOfInputs(exampleItems(request), model);
     const tokens = Math.max(1, tokenSteps);

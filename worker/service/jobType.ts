@@ -5,8 +5,10 @@ import type { Progress } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import type { DetokenizeResponse, TokenizeResponse } from '../../shared/api/tokens.ts';
 import type { MadeHead, WorkerGenerateResponse } from '../../shared/api/worker.ts';
+import type { OnStep } from '../batching/step.ts';
 import type { JobKind, JobRequest } from '../jobs/job.ts';
 import type { Collections } from '../retrieval/collections.ts';
+import type { OnDecoded } from '../tasks/decoding.ts';
 import type { HeadSource } from '../tasks/headSource.ts';
 import type { Lender } from '../tasks/lender.ts';
 import type { Load } from './gate.ts';
@@ -33,6 +35,9 @@ export interface JobOptions {
   readonly heads: HeadSource;
   /** Called after each step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Told of every step of a model that it takes part in. */
+  readonly onStep?: OnStep | undefined;
+  readonly onDecoded?: OnDecoded | undefined;
 }
 
 /** Work that names no model may need none. */
@@ -57,6 +62,8 @@ export interface JobType<K extends JobKind> {
     model: ModelOf<K>,
     models: readonly Model[],
   ) => Load | Promise<Load>;
+  /** Passes that it does not cost, by what earlier requests have made; none when left out. */
+  readonly saved?: (request: JobRequest<K>, model: ModelOf<K>, models: readonly Model[]) => number;
   /** Milliseconds that the caller gives it, counted from its arrival. */
   readonly deadline: (request: JobRequest<K>) => number | undefined;
 }

@@ -1,6 +1,6 @@
 /** How each kind of job is done: one exhaustive table. */
 import { refusal } from '../../shared/api/problem.ts';
-import { costOf } from '../../shared/plan/cost.ts';
+import { type Cost, costOf } from '../../shared/plan/cost.ts';
 import { costOfEmbed, planEmbed } from '../../shared/plan/embed.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import type { JobKind } from '../jobs/job.ts';
@@ -29,10 +29,10 @@ const assertRuns = ({ dry_run }: { readonly dry_run?: boolean | undefined }): vo
 
 export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
   generate: {
-    run: async (request, model, { lender, signal, onProgress }) => {
+    run: async (request, model, { lender, signal, onProgress, onStep, onDecoded }) => {
       assertRuns(request.request);
-      const turn = { priority: request.priority, tenant: request.tenant };
-      const options = { signal, turn, ...(onProgress && { onProgress }) };
+      const turn = { priority: request.priority, tenant: request.tenant, onStep };
+      const options = { signal, turn, onDecoded, ...(onProgress && { onProgress }) };
       return await generateOn(request, model, lender, options);
     },
     load: ({ request, reused = [], priority = 'interactive', tenant = '' }, model, models) => {
@@ -41,12 +41,20 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
     },
     entry: ({ id }) => ({ id }),
     usage: ({ usage }) => usage,
+    saved: ({ request, reused = [] }, model, models) => {
+      if (reused.length === 0) return 0;
+      const plan = planRequest(request, model, models);
+      const [whole, left] = [costOf(plan), costOf(plan, reused.length)];
+      const passes = ({ encoderPasses, decoderPasses }: Cost): number =>
+        encoderPasses + decoderPasses;
+      return passes(whole) - passes(left);
+    },
     deadline: ({ request }) => request.deadline_ms,
   },
   embed: {
-    run: async ({ priority, tenant, ...task }, model, { lender, signal, onProgress }) => {
+    run: async ({ priority, tenant, ...task }, model, { lender, signal, onProgress, onStep }) => {
       assertRuns(task.request);
-      const turn = { priority, tenant };
+      const turn = { priority, tenant, onStep };
       return await lender.use(model, (own) => runEmbed(task, own, { signal, turn, onProgress }));
     },
     load: async ({ request, priority = 'interactive', tenant = '' }, model) => {
@@ -66,8 +74,10 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
     deadline: none,
   },
   detokenize: {
-    run: async ({ request }, model, { signal, lender }) =>
-      await lender.use(model, (own) => runDetokenize(request, asGenerator(own), signal)),
+    run: async ({ request }, model, { signal, lender, onDecoded }) => {
+      const options = { signal, ...(onDecoded && { onDecoded }) };
+      return await lender.use(model, (own) => runDetokenize(request, asGenerator(own), options));
+    },
     load: () => TOKENIZED,
     entry: nothing,
     usage: nothing,

@@ -3,19 +3,13 @@
  * and logs what became of it. It knows nothing of how the job came or how its outcome is told.
  */
 import type { Progress } from '../../shared/api/generate.ts';
-import {
-  type Failure,
-  FailureError,
-  type Outcome,
-  PROBLEMS,
-  refusal,
-} from '../../shared/api/problem.ts';
+import { type Failure, FailureError, type Outcome, refusal } from '../../shared/api/problem.ts';
 import type { Job, JobKind } from '../jobs/job.ts';
-import { describeError } from '../log.ts';
 import { ThreadEndedError } from '../session/types.ts';
 import { fillStored } from '../sources/fill.ts';
 import { NO_HEADS } from '../tasks/headSource.ts';
 import type { Lender } from '../tasks/lender.ts';
+import { type Account, openAccount } from './account.ts';
 import { boundModel } from './boundModel.ts';
 import { jobSignal, untilAborted } from './jobSignal.ts';
 import { JOBS } from './jobs.ts';
@@ -27,6 +21,10 @@ export interface RunJobOptions<K extends JobKind = JobKind> {
   readonly signal: AbortSignal;
   /** When the job arrived, by `performance.now()`; its deadline counts from there. Now when left out. */
   readonly arrived?: number;
+  /** Names the span that the job belongs to. */
+  readonly traceparent?: string | undefined;
+  /** Whether it comes from a queue. */
+  readonly isQueued?: boolean;
   /** Called after each decoding step. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Awaited when there is room for the job, before it begins. */
@@ -46,6 +44,7 @@ interface Attempt<K extends JobKind> {
   readonly job: Job<K>;
   readonly signal: AbortSignal;
   readonly onProgress: RunJobOptions['onProgress'];
+  readonly account: Account;
 }
 
 /** The model that a job names; work that names none may need none. @throws FailureError `model_not_loaded` */
@@ -58,13 +57,28 @@ async function attempt<K extends JobKind>({
   job,
   signal,
   onProgress,
+  account,
 }: Attempt<K>): Promise<JobResults[K]> {
   const lender: Lender = {
     descriptions: registry.descriptions(),
-    use: (wanted, work) => registry.use(wanted, signal, (own) => work(boundModel(own, signal))),
+    async use(wanted, work) {
+      const isThere = registry.isLoaded(wanted.id) ? undefined : account.loads(wanted.id);
+      let isLent = false;
+      try {
+        return await registry.use(wanted, signal, (own) => {
+          isLent = true;
+          isThere?.();
+          return work(boundModel(own, signal));
+        });
+      } catch (error) {
+        if (!isLent) isThere?.(asFailure(error).code);
+        throw error;
+      }
+    },
   };
   const model = modelOf(registry, job);
-  const options = { signal, lender, collections, heads, onProgress };
+  const { onStep, onDecoded } = account;
+  const options = { signal, lender, collections, heads, onProgress, onStep, onDecoded };
   const request = await fillStored(job.request, store);
   return await JOBS[job.kind].run(request, model, options);
 }
@@ -95,11 +109,13 @@ export async function runJob<K extends JobKind>(
   job: Job<K>,
   options: RunJobOptions<K>,
 ): Promise<Outcome<JobResults[K]>> {
-  const { arrived = performance.now(), onProgress } = options;
+  const { arrived = performance.now(), onProgress, traceparent, isQueued = false } = options;
+  const { registry } = services;
   const type = JOBS[job.kind];
-  const { request_id, model: name } = job.request;
-  const entry = { event: job.kind, request_id, model: name, ...type.entry(job.request) };
-  const elapsed = (): number => Math.round(performance.now() - arrived);
+  const { request_id: requestId, model: name } = job.request;
+  const entry = type.entry(job.request);
+  const named = { kind: job.kind, requestId, model: name, entry, arrived, traceparent, isQueued };
+  const account = openAccount(services, named);
   const milliseconds = type.deadline(job.request);
   const sources = [options.signal, services.stopped];
   const deadline = milliseconds === undefined ? undefined : { milliseconds, arrived };
@@ -107,38 +123,30 @@ export async function runJob<K extends JobKind>(
   let model: ModelOf<K> | undefined;
   try {
     assertServing(services);
-    model = modelOf(services.registry, job);
-    const load = await type.load(job.request, model, services.registry.descriptions());
+    model = modelOf(registry, job);
+    const load = await type.load(job.request, model, registry.descriptions());
     const leave = await services.gate.enter(signal, load);
-    const waited = elapsed();
+    account.admitted(load.priority);
     await options.onAdmitted?.().catch((error: unknown) => {
       leave();
       throw error;
     });
-    const work = attemptTwice({ services, job, signal, onProgress });
+    const work = attemptTwice({ services, job, signal, onProgress, account });
     // The slot is free when the work has ended, which may be a moment after its caller was answered.
     void work.then(leave, leave);
     const result = await untilAborted(work, signal);
     await options.onResult?.(result);
-    const usage = type.usage(result);
-    services.log({ ...entry, status: 200, ...usage, milliseconds: elapsed(), waited });
+    const saved = type.saved?.(job.request, model, registry.descriptions()) ?? 0;
+    account.done(model?.id, type.usage(result), saved);
     return { ok: true, value: result };
   } catch (error) {
     if (options.signal.aborted) {
-      services.log({ ...entry, status: 'gone', milliseconds: elapsed() });
+      account.gone();
       throw options.signal.reason;
     }
     const failure = asFailure(error);
-    const isOurs = failure.code === 'internal';
-    services.log({
-      ...entry,
-      status: PROBLEMS[failure.code].status,
-      code: failure.code,
-      detail: failure.detail,
-      milliseconds: elapsed(),
-      ...(isOurs && { error: describeError(error) }),
-    });
-    if (isOurs && model) services.registry.check(model.id);
+    account.failed(failure, error);
+    if (failure.code === 'internal' && model) registry.check(model.id);
     return { ok: false, failure };
   } finally {
     release();

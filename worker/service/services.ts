@@ -1,7 +1,9 @@
 /** What jobs are done with. */
 import { refusal } from '../../shared/api/problem.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { Tracer } from '../../shared/tracing/tracer.ts';
 import type { Log } from '../log.ts';
+import type { WorkerMetrics } from '../metrics.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Collections } from '../retrieval/collections.ts';
 import type { HeadSource } from '../tasks/headSource.ts';
@@ -10,6 +12,10 @@ import type { Gate } from './gate.ts';
 export interface JobServices {
   readonly gate: Gate;
   readonly log: Log;
+  /** Absent where nobody watches. */
+  readonly metrics?: WorkerMetrics | undefined;
+  /** Absent where no traces are told. */
+  readonly tracer?: Tracer | undefined;
   readonly registry: Registry;
   /** Opens the collections at the first call; absent where the worker keeps none. */
   readonly collections?: (() => Collections) | undefined;

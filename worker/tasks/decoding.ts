@@ -13,6 +13,16 @@ export interface Decoded {
   readonly merged?: Merged;
 }
 
+/** A target was decoded: how long that took, from `started` to `ended` by `performance.now()`. */
+export type OnDecoded = (decoded: {
+  readonly model: string;
+  /** The model's own name. */
+  readonly modality: string;
+  readonly samples: number;
+  readonly started: number;
+  readonly ended: number;
+}) => void;
+
 export interface Decoding {
   /** One sample of a target is complete; decoding begins with the last one. */
   readonly complete: (
@@ -29,6 +39,7 @@ export function createDecoding(
   { num_samples: count, outputs: wanted }: GenerateRequest,
   seed: number,
   { signal, unknownWords }: Reading,
+  onDecoded?: OnDecoded,
 ): Decoding {
   const samples = new Map<StageTarget, Map<number, readonly number[]>>();
   const running = new Map<StageTarget, Promise<Decoded>>();
@@ -45,14 +56,23 @@ export function createDecoding(
       return { outputs: rows.map(bare) };
     }
     const unknown = unknownWords.get(modality);
+    const started = performance.now();
+    const tell = (): void =>
+      onDecoded?.({
+        model: model.description.id,
+        modality,
+        samples: rows.length,
+        started,
+        ended: performance.now(),
+      });
     const outputs = await makeOutputs(modality, rows, model, {
       seed,
       ...(signal && { signal }),
       ...(unknown && { unknownWords: unknown }),
     });
-    if (rows.length === 1) return { outputs };
     const ids = rows.map((row) => row.ids);
-    const merged = await mergeInstanceSamples(modality, ids, model);
+    const merged = rows.length === 1 ? undefined : await mergeInstanceSamples(modality, ids, model);
+    tell();
     return { outputs, ...(merged && { merged }) };
   }
 

@@ -10,7 +10,7 @@ import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/pla
 import type { StageTarget } from '../../shared/plan/targets.ts';
 import type { PassCount } from '../batching/passes.ts';
 import type { LaneOptions } from '../batching/scheduler.ts';
-import { createDecoding, type Decoded, type Decoding } from './decoding.ts';
+import { createDecoding, type Decoded, type Decoding, type OnDecoded } from './decoding.ts';
 import { type Lender, lendLoaded } from './lender.ts';
 import { createReporter } from './progress.ts';
 import { type Reading, startReading } from './reading.ts';
@@ -32,6 +32,8 @@ export interface TaskOptions {
   readonly signal?: AbortSignal | undefined;
   /** Whose work it is, and how urgent. */
   readonly turn?: LaneOptions | undefined;
+  /** Told of each target whose outputs are made. */
+  readonly onDecoded?: OnDecoded | undefined;
 }
 
 export interface LoadedTaskOptions extends TaskOptions {
@@ -195,7 +197,7 @@ export async function generateOn(
   const plan = planRequest(request, model, lender.descriptions);
   const passes: PassCount = { encoder: 0, decoder: 0 };
   const reading = startReading(options.signal);
-  const decoding = createDecoding(request, task.seed, reading);
+  const decoding = createDecoding(request, task.seed, reading, options.onDecoded);
   const finished = await runStages(plan, task, { lender, passes, decoding, reading }, options);
   const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
   return {

@@ -33,7 +33,7 @@ export interface ServedModel extends InputModel {
   readonly kind?: 'generator';
   readonly loaded: LoadedModelSet;
   /** Answers the forward requests of generations. */
-  readonly scheduler: Pick<Scheduler, 'join'>;
+  readonly scheduler: Pick<Scheduler, 'join'> & Partial<Pick<Scheduler, 'watch'>>;
   /** What the scheduler does and has done. */
   readonly scheduling?: () => Scheduling;
   /** Frees its memory. Runs that wait fail; one under way is finished first. */

@@ -13,6 +13,7 @@ import { type PlannedInput, planInput } from '../../shared/plan/inputs.ts';
 import { isPixels } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import type { TokenState } from '../engine/tokenState.ts';
+import type { OnDecoded } from './decoding.ts';
 import { readInput } from './inputs.ts';
 import { makeOutput } from './outputs.ts';
 import { startReading } from './reading.ts';
@@ -97,18 +98,21 @@ export async function runTokenize(
 export async function runDetokenize(
   request: DetokenizeRequest,
   model: ServedModel,
-  signal?: AbortSignal,
+  { signal, onDecoded }: { readonly signal?: AbortSignal; readonly onDecoded?: OnDecoded } = {},
 ): Promise<DetokenizeResponse> {
   const { seed, steps } = request;
   const outputs: Record<string, Output> = {};
   for (const { name, modality, tokens } of checkDetokenize(request, model.description)) {
     signal?.throwIfAborted();
+    const started = performance.now();
     outputs[name] = await makeOutput(modality, tokens, model, {
       seed,
       sample: 0,
       ...(steps !== undefined && { steps }),
       ...(signal && { signal }),
     });
+    const { id } = model.description;
+    onDecoded?.({ model: id, modality, samples: 1, started, ended: performance.now() });
   }
   return { model: servedBy(model.description), outputs };
 }

@@ -8,6 +8,7 @@ import { refusal } from '../../shared/api/problem.ts';
 import { itemAt, present } from '../../shared/lookup.ts';
 import { embeddingTarget } from '../../shared/plan/embed.ts';
 import { targetModality } from '../../shared/plan/names.ts';
+import type { OnStep } from '../batching/step.ts';
 import type { Description } from '../retrieval/description.ts';
 import { numbersOf, unit } from '../retrieval/vectors.ts';
 import { decodeVectors } from './decodeVectors.ts';
@@ -24,6 +25,8 @@ export interface Vectorising {
   readonly lender: Lender;
   readonly tenant: string;
   readonly signal: AbortSignal;
+  /** Told of every step of a model that it takes part in. */
+  readonly onStep?: OnStep | undefined;
 }
 
 export interface Source {
@@ -59,9 +62,9 @@ async function made(
   items: readonly { readonly inputs: Record<string, InputValue>; readonly at: string }[],
   { embedding }: Description,
   model: Served,
-  { signal, tenant }: Vectorising,
+  { signal, tenant, onStep }: Vectorising,
 ): Promise<Vectorised[]> {
-  const options = { signal, turn: { tenant } };
+  const options = { signal, turn: { tenant, onStep } };
   if (embedding.kind === 'features') {
     const vectors = await itemFeatures(items, model, options);
     return vectors.map((vector) => ({ vector }));

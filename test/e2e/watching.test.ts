@@ -1,0 +1,277 @@
+/** What real processes tell of themselves: traces that arrive in a collector, metrics, and the log. */
+import assert from 'node:assert/strict';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { repositoryRoot, type Stack, startStack } from '../../infra/stack.ts';
+import { createClient } from '../../shared/client/index.ts';
+import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
+import { type Exposed, readExposition, sumOf } from '../support/exposition.ts';
+import { readQuery } from '../support/promql.ts';
+
+const hex = (digit: string, length: number): string => digit.repeat(length);
+const CALLER = hex('c', 16);
+const header = (traceId: string, flags = '01') => ({
+  traceparent: `00-${traceId}-${CALLER}-${flags}`,
+});
+
+describe('watching real processes', () => {
+  let stack: Stack;
+  let collector: Collector;
+  let folder = '';
+  let logFile = '';
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), '4m-watching-'));
+    logFile = join(folder, 'log');
+    collector = await startCollector();
+    const output = await open(logFile, 'w');
+    stack = await startStack({
+      port: 0,
+      dataFolder: folder,
+      output: output.fd,
+      env: {
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        OTEL_EXPORTER_OTLP_HEADERS: 'x-of-the-collector=its%20secret',
+        OTEL_BSP_SCHEDULE_DELAY: '200',
+        FOURM_THREADS: '1',
+      },
+    });
+    await output.close();
+  });
+  after(async () => {
+    await stack?.close();
+    await collector?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const ask = (body: object, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`${stack.url}/v1/generate`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  const depth = (caption: string) => ({
+    inputs: { caption },
+    targets: [{ modality: 'depth', steps: 3 }],
+  });
+  const metricsOf = async (url: string): Promise<Map<string, Exposed>> => {
+    const response = await fetch(`${url}/metrics`);
+    assert.equal(response.status, 200);
+    assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+    return readExposition(await response.text());
+  };
+  const entries = async (): Promise<Record<string, unknown>[]> =>
+    (await readFile(logFile, 'utf8'))
+      .split('\n')
+      // What `npm start` says while it exports the demo model.
+      .filter((line) => line !== '' && !/^(export|process \d+ is export)/.test(line))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  const named = (spans: readonly CollectedSpan[], name: string): CollectedSpan =>
+    spans.find((span) => span.name === name) ?? assert.fail(`there is a span ${name}`);
+  const within = (child: CollectedSpan, parent: CollectedSpan): void => {
+    assert.equal(child.parentSpanId, parent.spanId, `${child.name} belongs to ${parent.name}`);
+    // Clocks of two processes, and timers, differ by a little.
+    assert.ok(child.started >= parent.started - 50, `${child.name} begins within ${parent.name}`);
+  };
+
+  test('a request: edge -> dispatch -> worker -> steps and decoding, in the trace of its caller', async () => {
+    const traceId = hex('a', 32);
+    const response = await ask(depth('a red cube'), { ...header(traceId), 'x-request-id': 'mine' });
+    assert.equal(response.status, 200);
+    const wanted = ['POST /v1/generate', 'dispatch generate', 'generate', 'step predict'];
+    const spans = await collector.trace(traceId, [...wanted, 'queue', 'decode tok_depth@64']);
+    const [edge, dispatch, worker] = wanted.map((name) => named(spans, name));
+    assert.ok(edge && dispatch && worker);
+    assert.deepEqual(
+      [edge, dispatch, worker].map(({ service, kind }) => [service, kind]),
+      [
+        ['4m-edge', 2],
+        ['4m-edge', 3],
+        ['4m-worker', 2],
+      ],
+    );
+    assert.equal(edge.parentSpanId, CALLER);
+    within(dispatch, edge);
+    within(worker, dispatch);
+    const steps = spans.filter(({ name }) => name === 'step predict');
+    // Guidance may take a run of its own before the first step.
+    assert.ok(steps.length >= 3, `${steps.length} for three decoding steps`);
+    assert.equal(steps.length, worker.attributes['fourm.steps']);
+    for (const span of [...steps, named(spans, 'queue'), named(spans, 'decode tok_depth@64')]) {
+      within(span, worker);
+      assert.ok(span.ended <= worker.ended + 50);
+    }
+    assert.ok(steps.every(({ attributes }) => Number(attributes['fourm.rows']) >= 1));
+    assert.ok(steps.every(({ attributes }) => Number(attributes['fourm.tokens']) >= 1));
+    assert.equal(edge.attributes['http.response.status_code'], 200);
+    assert.equal(worker.attributes['request.id'], 'mine');
+    assert.equal(collector.headers()['x-of-the-collector'], 'its secret');
+  });
+
+  test('a job goes on with the trace of whoever asked for it', async () => {
+    const traceId = hex('b', 32);
+    const asked = await ask(depth('two green cylinders'), {
+      ...header(traceId),
+      prefer: 'respond-async',
+    });
+    assert.equal(asked.status, 202);
+    const { id } = (await asked.json()) as { id: string };
+    await createClient({ baseUrl: stack.url }).jobs.get(id);
+    const wanted = ['POST /v1/generate', 'job wait', 'generate', 'step predict'];
+    const spans = await collector.trace(traceId, wanted);
+    const [edge, wait, worker, step] = wanted.map((name) => named(spans, name));
+    assert.ok(edge && wait && worker && step);
+    assert.deepEqual([worker.service, worker.kind], ['4m-worker', 5]);
+    within(wait, edge);
+    within(worker, edge);
+    within(step, worker);
+    const done = await logged((entry) => entry.event === 'job' && entry.id === id);
+    assert.deepEqual([done.trace_id, done.status], [traceId, 'succeeded']);
+  });
+
+  test('a trace that its caller does not record is not recorded here', async () => {
+    const traceId = hex('d', 32);
+    assert.equal((await ask(depth('a sphere'), header(traceId, '00'))).status, 200);
+    const later = hex('e', 32);
+    await ask(depth('a cone'), header(later));
+    await collector.trace(later, ['generate', 'POST /v1/generate']);
+    assert.deepEqual(
+      collector.spans.filter((span) => span.traceId === traceId),
+      [],
+    );
+  });
+
+  async function logged(fits: (entry: Record<string, unknown>) => boolean) {
+    for (let tries = 0; tries < 100; tries++) {
+      const found = (await entries()).find(fits);
+      if (found) return found;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return assert.fail('the log has no such line');
+  }
+
+  test('the log: one object a line, and every line of a request names it and its trace', async () => {
+    const traceId = hex('f', 32);
+    const names = { request_id: 'one-of-mine', trace_id: traceId };
+    const headers = { ...header(traceId), 'x-request-id': names.request_id };
+    assert.equal((await ask(depth('three boxes'), headers)).status, 200);
+    const bad = await ask({ inputs: { caption: 'a private text' }, targets: ['nothing'] }, headers);
+    assert.equal(bad.status, 400);
+    await logged((entry) => entry.event === 'request' && entry.status === 400);
+    const all = await entries();
+    for (const entry of all) {
+      assert.ok(['worker', 'edge'].includes(String(entry.service)), JSON.stringify(entry));
+      assert.ok(!Number.isNaN(Date.parse(String(entry.time))));
+      assert.ok(['info', 'warn', 'error'].includes(String(entry.level)));
+    }
+    const own = all.filter((entry) => entry.request_id === names.request_id);
+    assert.deepEqual(
+      own.map(({ service, event, status }) => [service, event, status]),
+      [
+        ['worker', 'generate', 200],
+        ['edge', 'request', 200],
+        ['edge', 'request', 400],
+      ],
+    );
+    assert.ok(own.every((entry) => entry.trace_id === traceId));
+    assert.doesNotMatch(await readFile(logFile, 'utf8'), /three boxes|a private text|its secret/);
+  });
+
+  test('metrics: what was done is counted, on both sides', async () => {
+    const [worker, edge] = [await metricsOf(stack.workerUrl), await metricsOf(stack.url)];
+    const [stepsBefore, hitsBefore] = [
+      sumOf(worker, 'fourm_worker_step_seconds_count', { kind: 'predict' }),
+      sumOf(edge, 'fourm_edge_cache_total', { route: 'generate', outcome: 'hit' }),
+    ];
+    assert.ok(stepsBefore > 0);
+    const traceId = hex('9', 32);
+    await ask(depth('counted'), header(traceId));
+    const spans = await collector.trace(traceId, ['generate']);
+    const hit = await ask(depth('counted'));
+    assert.match(hit.headers.get('cache-status') ?? '', /hit/);
+    const [after, edgeAfter] = [await metricsOf(stack.workerUrl), await metricsOf(stack.url)];
+    assert.equal(
+      sumOf(after, 'fourm_worker_step_seconds_count', { kind: 'predict' }) - stepsBefore,
+      spans.filter(({ name }) => name === 'step predict').length,
+    );
+    assert.equal(
+      sumOf(edgeAfter, 'fourm_edge_cache_total', { route: 'generate', outcome: 'hit' }),
+      hitsBefore + 1,
+    );
+    const { usage } = (await hit.json()) as {
+      usage: { encoder_passes: number; decoder_passes: number };
+    };
+    assert.equal(
+      sumOf(edgeAfter, 'fourm_edge_passes_saved_total', { reason: 'stored' }) -
+        sumOf(edge, 'fourm_edge_passes_saved_total', { reason: 'stored' }),
+      usage.encoder_passes + usage.decoder_passes,
+    );
+    assert.ok(sumOf(after, 'fourm_worker_queue_wait_seconds_count') > 0);
+    assert.ok(sumOf(after, 'fourm_worker_jobs_total', { status: 'succeeded' }) >= 1);
+    assert.ok(sumOf(after, 'fourm_worker_model_load_seconds_count') >= 1);
+    assert.ok(after.has('nodejs_eventloop_lag_p99_seconds'));
+    // A caller's words are no labels.
+    await fetch(`${stack.url}/v1/no-such-address-of-mine`);
+    const [texts] = [await (await fetch(`${stack.url}/metrics`)).text()];
+    assert.doesNotMatch(texts, /no-such-address/);
+    assert.ok(sumOf(readExposition(texts), 'fourm_edge_requests_total', { route: 'none' }) >= 1);
+  });
+
+  /** Every query of the dashboard and of the alerts, with where it stands. */
+  async function queries(): Promise<{ where: string; text: string }[]> {
+    const read = (name: string) => readFile(join(repositoryRoot, 'infra/grafana', name), 'utf8');
+    const found: { where: string; text: string }[] = [];
+    const look = (value: unknown, where: string): void => {
+      if (typeof value !== 'object' || value === null) return;
+      for (const [key, one] of Object.entries(value)) {
+        const place = `${where}/${key}`;
+        if ((key === 'expr' || key === 'query') && typeof one === 'string')
+          found.push({ where: place, text: one });
+        else look(one, place);
+      }
+    };
+    look(JSON.parse(await read('dashboard.json')), 'dashboard');
+    look(parse(await read('alerts.yaml')), 'alerts');
+    return found.filter(({ text }) => text !== 'prometheus');
+  }
+
+  test('every query of the dashboard and the alerts reads what is told, by labels that it has', async () => {
+    const told = new Map([...(await metricsOf(stack.workerUrl)), ...(await metricsOf(stack.url))]);
+    /** Labels that Prometheus itself adds, and those of histograms. */
+    const given = ['job', 'instance', 'le'];
+    const all = await queries();
+    assert.ok(all.length > 20, `${all.length} queries`);
+    for (const { where, text } of all) {
+      const inside = /^label_values\((.*),\s*(\w+)\)$/.exec(text);
+      const { series, groups } = readQuery(inside?.[1] ?? text);
+      assert.ok(series.length > 0 || /^vector\(/.test(text), `${where}: ${text} reads nothing`);
+      const known = new Set(given);
+      for (const { name, labels } of series) {
+        if (name === 'up') continue;
+        const base = name.replace(/_(bucket|sum|count)$/, '');
+        const metric = told.get(name) ?? told.get(base);
+        assert.ok(metric, `${where}: ${name} is told by nobody`);
+        if (metric.type === 'histogram')
+          assert.notEqual(name, base, `${where}: ${name} is a histogram`);
+        const own = await labelsOf(base, name);
+        for (const label of own) known.add(label);
+        for (const label of labels)
+          assert.ok([...own, ...given].includes(label), `${where}: ${name} has no label ${label}`);
+      }
+      for (const label of [...groups, ...(inside?.[2] === undefined ? [] : [inside[2]])])
+        assert.ok(known.has(label), `${where}: nothing there has a label ${label}`);
+    }
+  });
+});
+
+/** Labels of a metric by the tables; of Node's own, none. */
+async function labelsOf(base: string, name: string): Promise<readonly string[]> {
+  const { WORKER_METRICS } = await import('../../worker/metrics.ts');
+  const { EDGE_METRICS } = await import('../../edge/metrics.ts');
+  const all = [...Object.values(WORKER_METRICS), ...Object.values(EDGE_METRICS)];
+  return all.find((metric) => metric.name === base || metric.name === name)?.labels ?? [];
+}
