@@ -4,13 +4,16 @@ import { contextStorage } from 'hono/context-storage';
 import { cors } from 'hono/cors';
 import { secureHeaders } from 'hono/secure-headers';
 import { ADDRESSES } from '../shared/api/addresses.ts';
+import { BATCH_URLS } from '../shared/api/batches.ts';
 import type { Route } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
 import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
 import { openAiErrors } from './compatible/openAiErrors.ts';
+import { lineCaller } from './lineCaller.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
+import { createBatchRoutes } from './routes/batches.ts';
 import { createClassifyRoutes } from './routes/classify.ts';
 import { createItemRoutes } from './routes/collectionItems.ts';
 import { createCollectionRoutes } from './routes/collections.ts';
@@ -53,6 +56,7 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   ...createJobRoutes(services),
   ...createUploadRoutes(services),
   ...createLinkRoutes(services),
+  ...createBatchRoutes(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,
@@ -92,6 +96,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
       }),
     ),
   );
+  for (const path of BATCH_URLS) app.use(path, lineCaller(config.FOURM_WORKER_SECRET));
   // The playground and docs set their own content security policies.
   app.use(secureHeaders({ crossOriginResourcePolicy: false, strictTransportSecurity: false }));
   // No cookies are used, so any origin may call unless the operator says otherwise.

@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { type Failure, FailureError, PROBLEMS, toProblem } from '../shared/api/problem.ts';
 import type { Body } from './body/body.ts';
+import type { WorkTurn } from './dispatch/dispatcher.ts';
 import type { RequestNames } from './requestNames.ts';
 
 export interface EdgeEnv {
@@ -11,6 +12,8 @@ export interface EdgeEnv {
     /** Resolves when an answer that goes on has ended. */
     streamed?: Promise<void>;
     body: Body;
+    /** Of a line of a batch: whose it is, and that nobody waits for it. */
+    turn?: WorkTurn;
     /** What a problem of this address carries besides, for clients that read another shape. */
     beside?: (failure: Failure) => object;
   };

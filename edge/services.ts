@@ -13,6 +13,7 @@ import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
 import { NO_TRACER, type Tracer } from '../shared/tracing/tracer.ts';
 import { createUploads, type Uploads } from '../shared/uploads/uploads.ts';
+import { type Batches, createBatches } from './batches/batches.ts';
 import { type Config, SECRETS } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
@@ -33,6 +34,7 @@ export interface Services {
   readonly uploads: Uploads;
   readonly addresses: SignedAddresses;
   readonly linker: Linker;
+  readonly batches: Batches;
   /** One line for the operator; never a secret, never a caller's data. It names the request that it belongs to. */
   readonly log: (line: string) => void;
   /** The same of more than a sentence. */
@@ -122,5 +124,6 @@ export function createServices(config: Config, platform: Platform = {}): Service
     uploads: createUploads(store),
     addresses,
     linker: createLinker({ addresses, config, store, log }),
+    batches: createBatches(store, config, log),
   };
 }

@@ -128,6 +128,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         FOURM_METRICS: metrics,
         FOURM_MODELS_DIR: modelsFolder,
         FOURM_WORKER_SECRET: secret,
+        FOURM_EDGE: url,
         FOURM_COLLECTIONS:
           { ...process.env, ...options.env }.FOURM_COLLECTIONS ??
           join(options.dataFolder, 'collections'),

@@ -70,6 +70,7 @@ const LAWS: Readonly<Record<string, Law>> = {
     exceptions: {
       'worker/session/': ['onnxruntime-node'],
       'worker/hub/': ['@huggingface/hub'],
+      'worker/batches/ask.ts': ['undici'],
       'worker/values/parquet.ts': ['hyparquet', 'hyparquet-compressors'],
       'worker/retrieval/': ['@lancedb/lancedb', 'apache-arrow'],
       'worker/guard/': ['undici', 'ipaddr.js'],
@@ -153,7 +154,8 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['jobs', 'sources', 'tasks', 'retrieval', 'batching', 'registry', 'threads', 'session'],
     ...['log.ts', 'metrics.ts'],
   ],
-  consumer: ['jobs', 'service', 'log.ts', 'metrics.ts'],
+  batches: ['log.ts'],
+  consumer: ['jobs', 'service', 'batches', 'log.ts', 'metrics.ts'],
   http: ['jobs', 'service', 'sources', 'consumer', 'log.ts', 'metrics.ts'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
   export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors', 'owner.ts'],

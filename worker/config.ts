@@ -74,6 +74,16 @@ export const workerConfigSchema = z.object({
   FOURM_SLOTS: whole(32, 1, 1024),
   /** Jobs worked on at the same time, of each priority and within these; half of them when left out. */
   FOURM_JOB_SLOTS: z.coerce.number().int().min(1).max(1024).optional(),
+  /** Address of an edge, which lines of batches are asked of: this worker runs no batches when left out. */
+  FOURM_EDGE: z.preprocess(
+    (value) => (value === '' ? undefined : value),
+    z
+      .url({ protocol: /^https?$/ })
+      .transform((url) => url.replace(/\/+$/, ''))
+      .optional(),
+  ),
+  /** Lines of batches that this worker asks for at the same time; as many as it has slots for jobs when left out. */
+  FOURM_BATCH_PARALLEL: z.coerce.number().int().min(1).max(1024).optional(),
   /** Tokens of the work that is taken on: that its passes read or predict. More is refused at once. */
   FOURM_QUEUE_TOKENS: whole(1_000_000, 1, 1_000_000_000),
   /** Seconds a stopping worker gives its running requests. */
@@ -127,6 +137,9 @@ export interface WorkerConfig {
   readonly modelsPollSeconds: number;
   readonly slots: number;
   readonly jobSlots: number;
+  /** Undefined where this worker runs no batches. */
+  readonly edge: string | undefined;
+  readonly batchParallel: number;
   readonly queueTokens: number;
   readonly drainSeconds: number;
   /** What addresses that users name may be besides https and public. */
@@ -159,6 +172,7 @@ export function parseWorkerConfig(
     throw new Error(`the worker's configuration is not usable:\n${lines.join('\n')}`);
   }
   const { data } = parsed;
+  const jobSlots = data.FOURM_JOB_SLOTS ?? Math.max(1, Math.floor(data.FOURM_SLOTS / 2));
   return {
     port: data.FOURM_WORKER_PORT,
     host: data.FOURM_WORKER_HOST,
@@ -179,7 +193,9 @@ export function parseWorkerConfig(
     modelWaitSeconds: data.FOURM_MODEL_WAIT_SECONDS,
     modelsPollSeconds: data.FOURM_MODELS_POLL_SECONDS,
     slots: data.FOURM_SLOTS,
-    jobSlots: data.FOURM_JOB_SLOTS ?? Math.max(1, Math.floor(data.FOURM_SLOTS / 2)),
+    jobSlots,
+    edge: data.FOURM_EDGE,
+    batchParallel: data.FOURM_BATCH_PARALLEL ?? jobSlots,
     queueTokens: data.FOURM_QUEUE_TOKENS,
     drainSeconds: data.FOURM_DRAIN_SECONDS,
     urlsAllow: data.FOURM_URLS_ALLOW,

@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal } from '../shared/api/problem.ts';
+import { openBatches } from './batches/open.ts';
 import type { WorkerConfig } from './config.ts';
 import { openConsumer } from './consumer/open.ts';
 import { createGuardedFetch } from './guard/guardedFetch.ts';
@@ -94,13 +95,20 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     stopped: stopped.signal,
   };
   const queues = await config.queues(log);
+  const { secret, edge, batchParallel: parallel } = config;
+  const worker = config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`;
+  const batches =
+    store && edge !== undefined
+      ? openBatches(store, { worker, edge, secret, parallel, log })
+      : undefined;
   const consumer =
     store &&
     openConsumer(store, services, {
       queues,
       sweepSeconds: config.sweepSeconds,
-      worker: config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`,
+      worker,
       slots: config.jobSlots,
+      batches,
     });
   readGauges(metrics, { gate: services.gate, registry, slots: config.slots });
   const { exposition } = watching;

@@ -79,7 +79,10 @@ export function createComputation<W extends Wish, R extends object>(
     join(wish, asker, signal) {
       // Who wants a new result, or nothing kept, wants other work.
       const { mayReuse, mayStore } = wish.cache;
-      const name = `${wish.key.id} ${mayReuse} ${mayStore}`;
+      const direct = `${wish.key.id} ${mayReuse} ${mayStore}`;
+      // What nobody waits for joins what somebody does; the reverse would have him wait behind it.
+      const isUnhurried = asker.turn?.priority === 'batch' && !running.isRunning(direct);
+      const name = isUnhurried ? `${direct} batch` : direct;
       return running.join(name, (context) => compute(wish, asker, context), signal);
     },
   };

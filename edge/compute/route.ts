@@ -13,6 +13,12 @@ import { countSaved } from './saved.ts';
 import { answerAccepted, submit, waitFor } from './submit.ts';
 import type { Asker, Task, Wish } from './task.ts';
 
+const askerOf = (c: EdgeContext): Asker => ({
+  requestId: c.get('requestId'),
+  traceparent: c.get('traceparent'),
+  turn: c.get('turn'),
+});
+
 export function createTaskRoute<W extends Wish, R extends object>(
   services: Services,
   task: Task<W, R>,
@@ -42,7 +48,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
   }
 
   async function compute(c: EdgeContext, wish: W): Promise<Response> {
-    const asker: Asker = { requestId: c.get('requestId'), traceparent: c.get('traceparent') };
+    const asker = askerOf(c);
     const left = new AbortController();
     const deadline = startDeadline(wish.deadlineMs);
     const signal = AbortSignal.any([c.req.raw.signal, left.signal, deadline.signal]);
@@ -71,7 +77,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     // A stream tells by itself how far the work is; and where no job can be, what is waited for is the work itself.
     const canWait = wish.wanted.kind !== 'events' && wish.cache.mayStore && !stored;
     if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
-    const asker: Asker = { requestId: c.get('requestId'), traceparent: c.get('traceparent') };
+    const asker = askerOf(c);
     const asked = { wish, job: task.job, asker, preference, isStored: stored !== undefined };
     const job = await submit(services, asked);
     if (isAsync) return await answerAccepted(c, services, job, preference);

@@ -12,6 +12,7 @@ import type { Wanted } from '../accept.ts';
 import type { Files } from '../body/files.ts';
 import type { CacheWishes } from '../cacheControl.ts';
 import type { WorkContext } from '../dispatch/coalesce.ts';
+import type { WorkTurn } from '../dispatch/dispatcher.ts';
 import type { EdgeContext } from '../problems.ts';
 
 /** What is wanted, as far as the way to a result goes; each task adds its own. */
@@ -33,6 +34,8 @@ export interface Wish {
 export interface Asker {
   readonly requestId: string;
   readonly traceparent: string;
+  /** Whose work it is and how urgent, where that was said; a direct request's otherwise. */
+  readonly turn?: WorkTurn | undefined;
 }
 
 export interface Ran<R> {

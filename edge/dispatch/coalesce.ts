@@ -34,6 +34,8 @@ export interface Coalescer<T, E> {
     work: (context: WorkContext<E>) => Promise<T>,
     signal: AbortSignal,
   ): Share<T, E>;
+  /** Whether work for `key` is under way. */
+  isRunning(key: string): boolean;
 }
 
 interface Run<T, E> {
@@ -133,6 +135,7 @@ export function createCoalescer<T, E = never>(): Coalescer<T, E> {
   }
 
   return {
+    isRunning: (key) => running.has(key),
     join(key, work, signal) {
       const underWay = running.get(key);
       if (underWay) return share(key, underWay, true, signal);

@@ -33,7 +33,14 @@ export interface DispatcherOptions extends ListingOptions {
   readonly tracer?: Tracer | undefined;
 }
 
+/** Whose work it is, and how urgent: workers share their time out by it. */
+export interface WorkTurn {
+  readonly priority: 'interactive' | 'batch';
+  readonly tenant: string;
+}
+
 export interface DispatchOptions {
+  readonly turn?: WorkTurn | undefined;
   readonly traceparent?: string | undefined;
   /** Aborts when nobody waits any more: the worker then stops. */
   readonly signal: AbortSignal;
@@ -80,6 +87,15 @@ const overTime = (seconds: number): FailureError =>
       '(FOURM_WORKER_TIMEOUT_SECONDS), and was told to stop',
   );
 
+/** Once a worker has begun, what ends it would most likely end the next one. */
+const LOST: Failure = {
+  code: 'worker_lost',
+  detail: 'the worker ended, or its answer broke off, while it was at this request',
+  retryAfterSeconds: 5,
+};
+/** Time for what nobody waits for: whoever asks for it has a bound of his own. */
+const UNHURRIED_SECONDS = 6 * 3600;
+
 interface Attempt<T> {
   readonly outcome: Outcome<T>;
   /** The worker was not reached, or refused before it began. */
@@ -98,9 +114,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     worker: string,
     task: Task<unknown, T>,
     body: Uint8Array<ArrayBuffer>,
-    { traceparent: parent, signal, onProgress = () => {} }: DispatchOptions,
+    { traceparent: parent, turn, signal, onProgress = () => {} }: DispatchOptions,
   ): Promise<Attempt<T>> {
-    const limit = AbortSignal.timeout(timeoutSeconds * 1000);
+    const seconds = turn?.priority === 'batch' ? UNHURRIED_SECONDS : timeoutSeconds;
+    const limit = AbortSignal.timeout(seconds * 1000);
     const { path, accept } = task;
     const { traceparent, end } = watch(worker, path, parent);
     const call = { path, body, accept, traceparent, signal: AbortSignal.any([signal, limit]) };
@@ -116,8 +133,8 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       end(signal.aborted ? 'gone' : limit.aborted ? 'late' : 'unreachable');
       if (signal.aborted) throw signal.reason;
       log(`worker ${worker} ${path}: ${errorText(error)}`);
-      if (limit.aborted) throw overTime(timeoutSeconds);
-      return { outcome: { ok: false, failure: NOBODY }, mayTryNext };
+      if (limit.aborted) throw overTime(seconds);
+      return { outcome: { ok: false, failure: mayTryNext ? NOBODY : LOST }, mayTryNext };
     }
   }
 
@@ -151,7 +168,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     const needed = [...(request.model === undefined ? [] : [request.model]), ...(how.models ?? [])];
     const having = await candidates(needed, how.encoderWillDo);
     how.signal.throwIfAborted();
-    const body = await (how.files ?? createFiles()).fillIn(JSON.stringify(request));
+    const body = await (how.files ?? createFiles()).fillIn(
+      JSON.stringify({ ...request, ...how.turn }),
+    );
     const together = [...new Set(needed)].join(' and ');
     const apart = `no worker that answers has ${together} loaded together; try again shortly`;
     let last: Failure =

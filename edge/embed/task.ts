@@ -43,10 +43,10 @@ export const embedTask = (
   schema: embedResponseSchema,
   read,
   dryRun: async (wish) => dryRun(wish),
-  async run(wish, { requestId, traceparent }, { signal, emit }) {
+  async run(wish, { requestId, traceparent, turn }, { signal, emit }) {
     const { files, request } = wish;
     const encoderWillDo = !!request.features;
-    const how = { traceparent, signal, onProgress: emit, files, encoderWillDo };
+    const how = { traceparent, turn, signal, onProgress: emit, files, encoderWillDo };
     return { result: await services.dispatcher.run(EMBED, asked(wish, requestId), how) };
   },
   job: (wish, { requestId }) => ({

@@ -32,7 +32,7 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
       const pixels = pixelsOf(request.inputs, files);
       return withVia(dryRunResponse(plan, { ...key, model: model.id, reused, pixels }), wish);
     },
-    async run(wish, { requestId, traceparent }, { signal, emit }) {
+    async run(wish, { requestId, traceparent, turn }, { signal, emit }) {
       const { model, request, files, plan, chain } = wish;
       const reusable = await findChain(wish);
       const computed = await dispatcher.run(
@@ -40,6 +40,7 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
         { ...asked(wish, requestId), ...(reusable.length > 0 && { reused: reusable }) },
         {
           traceparent,
+          turn,
           signal,
           onProgress: emit,
           files,

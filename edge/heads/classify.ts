@@ -130,8 +130,8 @@ export const classifyTask = (services: Services): Task<ClassifyWish, ClassifyRes
   schema: classifyResponseSchema,
   read: (c) => read(c, services),
   dryRun,
-  async run(wish, { requestId, traceparent }, { signal, emit }) {
-    const how = { traceparent, signal, onProgress: emit, files: wish.files };
+  async run(wish, { requestId, traceparent, turn }, { signal, emit }) {
+    const how = { traceparent, turn, signal, onProgress: emit, files: wish.files };
     return { result: await services.dispatcher.run(CLASSIFY, asked(wish, requestId), how) };
   },
   job: (wish, { requestId }) => ({

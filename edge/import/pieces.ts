@@ -18,24 +18,57 @@ export const PIECE_BYTES = 2_000_000;
 const LINE_BYTES = 28_000_000;
 const NEWLINE = 0x0a;
 
+/** How lines are cut into pieces. */
+export interface LineBounds {
+  /** Bytes of a piece, unless one line has more. */
+  readonly pieceBytes: number;
+  /** Lines of a piece at most. */
+  readonly pieceLines: number;
+  readonly lineBytes: number;
+}
+
+const ITEM_LINES: LineBounds = {
+  pieceBytes: PIECE_BYTES,
+  pieceLines: Number.POSITIVE_INFINITY,
+  lineBytes: LINE_BYTES,
+};
+
+/**
+ * Where so many lines end, or all that are whole where there are fewer; 0 where there is none.
+ * @param isEnd whether nothing comes behind these bytes, so that the last line needs no end
+ */
+function endOfLines(bytes: Uint8Array, most: number, isEnd: boolean): number {
+  if (most === Number.POSITIVE_INFINITY)
+    return isEnd ? bytes.length : bytes.lastIndexOf(NEWLINE) + 1;
+  let end = 0;
+  for (let lines = 0; lines < most; lines++) {
+    const next = bytes.indexOf(NEWLINE, end);
+    if (next < 0) return isEnd ? bytes.length : end;
+    end = next + 1;
+  }
+  return end;
+}
+
 /** Whole lines, as many as a piece takes. @throws FailureError `too_large` for an endless line */
-export async function* linePieces(source: ByteSource): AsyncGenerator<Piece> {
+export async function* linePieces(
+  source: ByteSource,
+  { pieceBytes, pieceLines, lineBytes }: LineBounds = ITEM_LINES,
+): AsyncGenerator<Piece> {
   let line = 1;
-  for (let bytes = PIECE_BYTES; ; ) {
+  for (let bytes = pieceBytes; ; ) {
     const seen = await source.peek(bytes);
     if (seen.length === 0) return;
-    const isEnd = seen.length < bytes;
-    const end = isEnd ? seen.length : seen.lastIndexOf(NEWLINE) + 1;
+    const end = endOfLines(seen, pieceLines, seen.length < bytes);
     if (end === 0) {
-      if (bytes >= LINE_BYTES)
-        throw refusal('too_large', `line ${line} has more than ${LINE_BYTES} bytes`);
-      bytes = Math.min(LINE_BYTES, bytes * 2);
+      if (bytes >= lineBytes)
+        throw refusal('too_large', `line ${line} has more than ${lineBytes} bytes`);
+      bytes = Math.min(lineBytes, bytes * 2);
       continue;
     }
     const data = await source.take(end);
     yield { format: 'jsonl', data, line };
     for (const code of data) if (code === NEWLINE) line++;
-    bytes = PIECE_BYTES;
+    bytes = pieceBytes;
   }
 }
 

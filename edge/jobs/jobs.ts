@@ -19,6 +19,7 @@ import { readEvents } from '../../shared/sse.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Config } from '../config.ts';
 import { type EdgeMetrics, UNWATCHED } from '../metrics.ts';
+import { sleep } from '../sleep.ts';
 import { createJobQueueing } from './queueing.ts';
 import { createJobWorkers } from './workers.ts';
 
@@ -61,17 +62,6 @@ const LOOK_MILLISECONDS = { first: 50, most: 1000 };
 const OVERDUE_MILLISECONDS = 30_000;
 /** Tries at a change that others make as well. */
 const TRIES = 5;
-
-const sleep = (milliseconds: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done, { once: true });
-  });
 
 export function createJobs(
   store: Store,

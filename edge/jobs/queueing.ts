@@ -10,9 +10,12 @@ import { errorText } from '../dispatch/http.ts';
 import { createSqsSender } from './sqs.ts';
 import type { JobWorkers } from './workers.ts';
 
+/** A job, or a batch, which has the priority of jobs that nobody waits for. */
+export type Waiting = JobName & Pick<JobDocument, 'priority'>;
+
 export interface JobQueueing {
   /** @returns `nobody` where workers answer, and none has a store in which the job is */
-  queue(job: JobDocument): Promise<'told' | 'nobody'>;
+  queue(job: Waiting): Promise<'told' | 'nobody'>;
   /** Sends what could not be sent of a job that still waits. */
   remind(job: JobDocument): Promise<void>;
 }
@@ -31,10 +34,10 @@ export function createJobQueueing(
     return { queue: (job) => workers.take(job), remind: async () => {} };
 
   const send = createSqsSender(config);
-  const unsent = new Map<string, JobDocument>();
+  const unsent = new Map<string, Waiting>();
   const keyOf = ({ tenant, id }: JobName): string => `${tenant}/${id}`;
 
-  async function trySending(job: JobDocument): Promise<boolean> {
+  async function trySending(job: Waiting): Promise<boolean> {
     const key = keyOf(job);
     // Taken out meanwhile, so that others do not send it as well.
     unsent.delete(key);

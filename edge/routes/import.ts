@@ -5,10 +5,10 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import { askCollections, nameOf } from '../collections/ask.ts';
+import { sendPieces } from '../collections/sendPieces.ts';
 import { byteSource } from '../import/bytes.ts';
 import { readIds } from '../import/multipart.ts';
 import { linePieces, npyPieces, type Piece } from '../import/pieces.ts';
-import { sendPieces } from '../import/send.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 

@@ -30,7 +30,12 @@ export function createTokenizeRoute(services: Services) {
     const answer = await dispatcher.run(
       TOKENIZE,
       { request_id: c.get('requestId'), model: model.id, request },
-      { traceparent: c.get('traceparent'), signal: c.req.raw.signal, files },
+      {
+        traceparent: c.get('traceparent'),
+        turn: c.get('turn'),
+        signal: c.req.raw.signal,
+        files,
+      },
     );
     const result = withSources(answer, sources.found());
     if (!parsed.keep) return result;

@@ -8,7 +8,13 @@ import { describeForm, formOf } from './form.ts';
 import { progressSchema } from './generate.ts';
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
-import { BODY_PROBLEMS, INPUT_PROBLEMS, JOB_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+import {
+  BODY_PROBLEMS,
+  INPUT_PROBLEMS,
+  JOB_PROBLEMS,
+  LINE_PROBLEMS,
+  WORKER_PROBLEMS,
+} from './routeProblems.ts';
 
 const embedForm = formOf(embedRequestSchema);
 
@@ -43,6 +49,7 @@ export const EMBED_ROUTES = {
       ...INPUT_PROBLEMS,
       ...WORKER_PROBLEMS,
       ...JOB_PROBLEMS,
+      ...LINE_PROBLEMS,
       'not_acceptable',
       'unknown_target',
       'input_only',

@@ -18,7 +18,13 @@ import {
 
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
-import { BODY_PROBLEMS, INPUT_PROBLEMS, JOB_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+import {
+  BODY_PROBLEMS,
+  INPUT_PROBLEMS,
+  JOB_PROBLEMS,
+  LINE_PROBLEMS,
+  WORKER_PROBLEMS,
+} from './routeProblems.ts';
 
 const NAME = [{ name: 'name', description: 'Name of the head', schema: headNameSchema }];
 const VERSION = {
@@ -60,6 +66,7 @@ export const HEAD_ROUTES = {
       ...INPUT_PROBLEMS,
       ...WORKER_PROBLEMS,
       ...JOB_PROBLEMS,
+      ...LINE_PROBLEMS,
       'not_acceptable',
       'unknown_head',
       'head_mismatch',

@@ -17,6 +17,6 @@ export const workerJobsAnswerSchema = z.object({
   /** Whether this worker has the job. */
   known: z.boolean(),
   /** Why it does not take it. */
-  reason: z.enum(['no_store', 'no_document', 'no_model']).optional(),
+  reason: z.enum(['no_store', 'no_document', 'no_model', 'no_edge']).optional(),
 });
 export type WorkerJobsAnswer = z.infer<typeof workerJobsAnswerSchema>;

@@ -104,6 +104,10 @@ export const PROBLEMS = {
   unknown_head: { status: 404, title: 'There is no such head', retryable: false },
   unknown_job: { status: 404, title: 'There is no such job', retryable: false },
   no_jobs: { status: 501, title: 'This server keeps no jobs', retryable: false },
+  unknown_batch: { status: 404, title: 'There is no such batch', retryable: false },
+  no_batches: { status: 501, title: 'This server runs no batches', retryable: false },
+  too_many_lines: { status: 413, title: 'The batch has too many lines', retryable: false },
+  batch_unfinished: { status: 409, title: 'The batch has not ended yet', retryable: true },
   attempts_exhausted: {
     status: 500,
     title: 'The job was begun too often without coming to an end',
@@ -129,6 +133,11 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
   overloaded: { status: 503, title: 'All workers are busy', retryable: true },
   worker_unavailable: { status: 503, title: 'No worker answers', retryable: true },
+  worker_lost: {
+    status: 503,
+    title: 'The worker ended while it was at the request',
+    retryable: true,
+  },
   store_unavailable: { status: 503, title: 'The store is out of order', retryable: true },
   not_ready: { status: 503, title: 'The service is not ready', retryable: true },
   unauthorized: { status: 401, title: 'The request is not authenticated', retryable: false },

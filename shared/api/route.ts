@@ -37,6 +37,7 @@ export const TAGS = {
     name: 'uploads',
     description: 'Bytes that are sent once and named by requests, and links to what requests made',
   },
+  batches: { name: 'batches', description: 'Many requests in one file, as OpenAI has them' },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;

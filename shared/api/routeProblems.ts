@@ -11,6 +11,8 @@ export const BODY_PROBLEMS = [
   'too_large',
   'too_slow',
 ] as const satisfies ProblemCode[];
+/** What may be wrong with a request that says that it is a line of a batch. */
+export const LINE_PROBLEMS = ['unauthorized'] as const satisfies ProblemCode[];
 /** What may be wrong where kept tokens are asked for or kept. */
 export const STORE_PROBLEMS = ['unknown_ref', 'store_unavailable'] as const satisfies ProblemCode[];
 /** What is wrong with bytes that are named by an upload or an address. */
@@ -39,5 +41,6 @@ export const WORKER_PROBLEMS = [
   'model_not_loaded',
   'overloaded',
   'worker_unavailable',
+  'worker_lost',
   'time_limit_exceeded',
 ] as const satisfies ProblemCode[];

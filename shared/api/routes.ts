@@ -3,6 +3,7 @@
  * document, the docs page, the reading of forms and the tests read it.
  */
 import type { ADDRESSES } from './addresses.ts';
+import { BATCH_ROUTES } from './batchRoutes.ts';
 import { COLLECTION_ROUTES } from './collectionRoutes.ts';
 import { EMBED_ROUTES } from './embedRoutes.ts';
 import { HEAD_ROUTES } from './headRoutes.ts';
@@ -20,6 +21,7 @@ export const ROUTES = {
   ...HEAD_ROUTES,
   ...JOB_ROUTES,
   ...UPLOAD_ROUTES,
+  ...BATCH_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

@@ -15,6 +15,7 @@ import {
   BODY_PROBLEMS,
   INPUT_PROBLEMS,
   JOB_PROBLEMS,
+  LINE_PROBLEMS,
   STORE_PROBLEMS,
   WORKER_PROBLEMS,
 } from './routeProblems.ts';
@@ -74,6 +75,7 @@ export const VALUE_ROUTES = {
       ...INPUT_PROBLEMS,
       ...WORKER_PROBLEMS,
       ...JOB_PROBLEMS,
+      ...LINE_PROBLEMS,
       'not_acceptable',
       'unknown_target',
       'input_only',
@@ -94,7 +96,7 @@ export const VALUE_ROUTES = {
       'With `keep` they are stored, and `ref` names them in later requests in place of the input.',
     request: { json: tokenizeRequestSchema, form: tokenizeForm },
     response: { 'application/json': tokenizeResponseSchema },
-    problems: [...BODY_PROBLEMS, ...INPUT_PROBLEMS, ...WORKER_PROBLEMS],
+    problems: [...BODY_PROBLEMS, ...INPUT_PROBLEMS, ...WORKER_PROBLEMS, ...LINE_PROBLEMS],
   },
   detokenize: {
     id: 'detokenize',

@@ -72,7 +72,11 @@ export const workerEmbedRequestSchema = z.object({
 export type WorkerEmbedRequest = z.input<typeof workerEmbedRequestSchema>;
 
 const base = { request_id: z.string(), model: z.string() };
-export const workerTokenizeRequestSchema = z.object({ ...base, request: tokenizeRequestSchema });
+export const workerTokenizeRequestSchema = z.object({
+  ...turn,
+  ...base,
+  request: tokenizeRequestSchema,
+});
 export type WorkerTokenizeRequest = z.input<typeof workerTokenizeRequestSchema>;
 export const workerDetokenizeRequestSchema = z.object({
   ...base,

@@ -19,6 +19,7 @@ import type {
   TokenizeResponse,
 } from '../api/tokens.ts';
 import { readEvents } from '../sse.ts';
+import { type BatchMethods, batchMethods } from './batches.ts';
 import type { Address, Call, CallOptions, Open } from './call.ts';
 import { type CollectionMethods, collectionMethods } from './collections.ts';
 import { type HeadMethods, headMethods } from './heads.ts';
@@ -27,6 +28,7 @@ import { ProblemError, problemFrom } from './problem.ts';
 import { type UploadMethods, uploadMethods } from './uploads.ts';
 
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
+export type { BatchMethods, BatchRequest } from './batches.ts';
 export type { CallOptions } from './call.ts';
 export type { JobEvent, JobHandle, JobMethods, JobTasks } from './jobs.ts';
 export { ProblemError } from './problem.ts';
@@ -66,6 +68,8 @@ export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
   tokens(ref: string, options?: CallOptions): Promise<KeptTokens>;
   /** Jobs: work that goes on whether or not anybody waits for it. */
   readonly jobs: JobMethods;
+  /** Batches: many requests in one file. */
+  readonly batches: BatchMethods;
   /** `GET /v1/models`. @throws as `generate` */
   models(options?: CallOptions): Promise<ModelsResponse>;
   /** `GET /v1/modalities`. @throws as `generate` */
@@ -173,5 +177,6 @@ export function createClient(options: ClientOptions): Client {
     ...headMethods(call, compute),
     ...uploadMethods(call, send, throwIfProblem),
     jobs: jobMethods(call, open),
+    batches: batchMethods(call, open),
   };
 }

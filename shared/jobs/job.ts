@@ -19,7 +19,7 @@ export const MOST_ATTEMPTS = 3;
 export const LONGEST_MILLISECONDS = 24 * 3_600_000;
 
 const codes = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]];
-const failureSchema = z.object({
+export const failureSchema = z.object({
   code: z.enum(codes),
   detail: z.string(),
   errors: z.array(z.object({ detail: z.string(), pointer: z.string() })).optional(),

@@ -1,14 +1,16 @@
 /**
- * Jobs in the store. Every revision of a document is an object of its own: see `shared/documents`.
+ * Jobs in the store.
  *
- *   jobs/<tenant>/<id>/<revision>.json     the documents; the highest revision holds
+ *   jobs/<tenant>/<id>/<revision>.json     the documents, see `documents.ts`
  *   job-inputs/<tenant>/<id>/<sha256>.json what a worker is asked; there from before the job is, until it has ended
  *   job-leases/<tenant>/<id>.json          which worker is at it, and until when it is believed to live
  */
 import * as z from 'zod';
-import { isJobId } from '../api/jobId.ts';
+import { isJobId, JOB_IDS } from '../api/jobId.ts';
 import type { JobStatus } from '../api/jobs.ts';
-import { createRevisions, documentsUnder, keysUnder } from '../documents/revisions.ts';
+import { createDocuments } from '../documents/documents.ts';
+import { deleteUnder } from '../documents/keys.ts';
+import { keysUnder } from '../documents/revisions.ts';
 import { sha256 } from '../results/content.ts';
 import { readStored, writeStored } from '../results/stored.ts';
 import type { Store } from '../store/store.ts';
@@ -53,42 +55,29 @@ export interface JobStore {
   open(): AsyncGenerator<JobName, void, undefined>;
   /** The newest first. */
   page(tenant: string, wish: PageWish): Promise<JobPage>;
+  /** Jobs of all tenants that were made at a time or earlier, in unix milliseconds. */
+  madeBefore(time: number): AsyncGenerator<JobName, void, undefined>;
+  /** Removes the document of a job that has ended. */
+  remove(name: JobName): Promise<void>;
 }
 
-/** Documents that are looked at for one page; a filter that few fit answers short pages. */
-const MOST_LOOKED_AT = 500;
-/** Documents that are read at once. */
-const AT_ONCE = 16;
-
-const folderOf = ({ tenant, id }: JobName): string => `jobs/${tenant}/${id}/`;
 const inputsFolder = ({ tenant, id }: JobName): string => `job-inputs/${tenant}/${id}/`;
 const leaseKey = ({ tenant, id }: JobName): string => `job-leases/${tenant}/${id}.json`;
 
-async function* inBatches<T>(items: AsyncIterable<T>): AsyncGenerator<T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length < AT_ONCE) continue;
-    yield batch;
-    batch = [];
-  }
-  yield batch;
-}
-
 export function createJobStore(store: Store): JobStore {
-  const documents = createRevisions(store, jobDocumentSchema);
-  const jobs: JobStore = {
+  const documents = createDocuments(store, 'jobs', JOB_IDS, jobDocumentSchema);
+  return {
     async create(job, inputs) {
       const made = { ...job, ...(inputs && { inputs: await sha256(inputs) }) };
       if (inputs)
         await store.put(`${inputsFolder(job)}${made.inputs}.json`, inputs, {
           contentType: 'application/json',
         });
-      if (!(await jobs.write(made))) throw new Error(`there is a job ${job.id} already`);
+      if (!(await documents.write(made))) throw new Error(`there is a job ${job.id} already`);
       return made;
     },
-    read: (name) => documents.read(folderOf(name)),
-    write: (job) => documents.write(folderOf(job), job),
+    read: documents.read,
+    write: documents.write,
     async inputs(job) {
       if (job.inputs === undefined) return undefined;
       return (await store.get(`${inputsFolder(job)}${job.inputs}.json`))?.body;
@@ -96,7 +85,7 @@ export function createJobStore(store: Store): JobStore {
     async clear(name) {
       await store.delete(leaseKey(name));
       // Last, since it is by these that open jobs are found.
-      for await (const key of keysUnder(store, inputsFolder(name))) await store.delete(key);
+      await deleteUnder(store, inputsFolder(name));
     },
     async lease(name) {
       const found = await readStored(store, leaseKey(name), leaseSchema);
@@ -112,22 +101,11 @@ export function createJobStore(store: Store): JobStore {
       }
     },
     async page(tenant, { limit, after, status }) {
-      const found: JobDocument[] = [];
-      let [lookedAt, last] = [0, after];
-      for await (const batch of inBatches(documentsUnder(store, `jobs/${tenant}/`, after))) {
-        const read = await Promise.all(batch.map(([, keys]) => documents.newest(keys)));
-        for (const [index, [id]] of batch.entries()) {
-          // There is at least this one more.
-          const isFull = found.length === limit || lookedAt === MOST_LOOKED_AT;
-          if (isFull && last !== undefined) return { jobs: found, next: last };
-          const job = read[index];
-          if (job && (status === undefined || job.status === status)) found.push(job);
-          last = id;
-          lookedAt++;
-        }
-      }
-      return { jobs: found };
+      const fits = (job: JobDocument): boolean => status === undefined || job.status === status;
+      const { documents: jobs, next } = await documents.page(tenant, { limit, after, fits });
+      return { jobs, ...(next !== undefined && { next }) };
     },
+    madeBefore: documents.madeBefore,
+    remove: documents.remove,
   };
-  return jobs;
 }

@@ -1,5 +1,6 @@
-/** A job as a message of a queue: its name, and nothing of what it is. */
+/** A job, or a batch, as a message of a queue: its name, and nothing of what it is. */
 import * as z from 'zod';
+import { BATCH_IDS } from '../api/batchId.ts';
 import { isJobId } from '../api/jobId.ts';
 import type { JobName } from './job.ts';
 
@@ -10,11 +11,11 @@ const nameSchema = z.object({
 
 export const messageOf = ({ tenant, id }: JobName): string => JSON.stringify({ tenant, id });
 
-/** The job that a message names; undefined where it names none. */
+/** The job or the batch that a message names; undefined where it names none. */
 export function parseMessage(body: string): JobName | undefined {
   try {
     const { success, data } = nameSchema.safeParse(JSON.parse(body));
-    return success && isJobId(data.id) ? data : undefined;
+    return success && (isJobId(data.id) || BATCH_IDS.is(data.id)) ? data : undefined;
   } catch {
     return undefined;
   }

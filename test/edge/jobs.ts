@@ -8,18 +8,26 @@ import { createJob } from '../../shared/jobs/job.ts';
 import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { readEvents, type ServerSentEvent } from '../../shared/sse.ts';
 import type { Store } from '../../shared/store/store.ts';
+import { createAsk } from '../../worker/batches/ask.ts';
+import { batchRunnerOver } from '../support/batches.ts';
 import { consumerOver, FAST } from '../support/consumers.ts';
 import { describedJob } from '../support/describedJob.ts';
-import { type FakeWorker, resultOf } from '../support/fakeWorker.ts';
+import { type FakeWorker, resultOf, SECRET } from '../support/fakeWorker.ts';
 import { closedGate, until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 import type { Fixture } from './suite.ts';
 
-/** Lets a fake worker do jobs: two steps, its gate between them, and the answer that it gives directly. */
-export function startJobs(worker: FakeWorker, store: Store): void {
+/**
+ * Lets a fake worker do jobs: two steps, its gate between them, and the answer that it gives directly.
+ * @param edge what lines of batches are asked of
+ */
+export function startJobs(worker: FakeWorker, store: Store, edge: string): void {
   worker.consumer = consumerOver(store, {
     times: { ...FAST, heartbeatMilliseconds: 500, leaseMilliseconds: 5000 },
     models: () => [worker.model],
+    batches: batchRunnerOver(store, {
+      answers: createAsk({ edge, secret: SECRET, parallel: 4, log: () => {} }),
+    }),
     result: (asked) => resultOf(asked as never, worker.model),
     async run(asked, { onAdmitted, onProgress, signal }) {
       await onAdmitted();

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Store } from '../../shared/store/store.ts';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
+import { batchTests } from './batches.ts';
 import { bodyTests } from './bodies.ts';
 import { cachingTests } from './caching.ts';
 import { collectionTests } from './collections.ts';
@@ -61,7 +62,6 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
       // A digest of this run's own, so that no result of an earlier run is found.
       worker.model = { ...worker.model, digest: crypto.randomUUID() };
       place = await shared?.();
-      if (place) startJobs(worker, place);
       startInputs(worker, place);
       const gone = await startFakeWorker();
       await gone.close();
@@ -76,6 +76,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
         FOURM_MAX_UPLOAD_BYTES: String(MAX_UPLOAD),
         ...(await store()),
       });
+      if (place) startJobs(worker, place, edge.url);
     });
     after(async () => {
       await edge?.close();
@@ -110,6 +111,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     uploadTests(fixture);
     sourceTests(fixture);
     linkTests(fixture);
+    batchTests(fixture, shared !== undefined);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

@@ -17,6 +17,7 @@ import type { Queues } from '../../shared/queue/queue.ts';
 import { canonicalJson, sha256 } from '../../shared/results/content.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { BatchRunner } from '../../worker/batches/runner.ts';
 import { type Consumer, createConsumer } from '../../worker/consumer/consumer.ts';
 import { createOutcomes } from '../../worker/consumer/outcomes.ts';
 import { TIMES, type Times } from '../../worker/consumer/services.ts';
@@ -55,6 +56,7 @@ export interface ConsumerWish {
   readonly run: FakeRun;
   readonly worker?: string;
   readonly slots?: number;
+  readonly batches?: BatchRunner;
   readonly times?: Times;
   readonly models?: () => readonly Model[];
   /** What is answered; nothing in particular when left out. */
@@ -69,6 +71,7 @@ export function consumerOver(
     run,
     worker = 'w1',
     slots = 4,
+    batches,
     times = FAST,
     models = () => [MODEL],
     result = ({ id }) => fakeResult(id),
@@ -82,6 +85,7 @@ export function consumerOver(
     queues,
     memory: createModelMemory(store, { refreshMilliseconds: 600_000, now }),
     turn: createTurn(store, { worker, milliseconds: 0.7 * times.sweepMilliseconds, now }),
+    batches,
     async run({ request }, options) {
       const asked = request as unknown as Asked;
       try {

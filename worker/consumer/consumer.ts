@@ -4,6 +4,7 @@
  * own, so that those that nobody waits for are never before them.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import type { WorkerJobsAnswer } from '../../shared/api/jobWork.ts';
 import { isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import { messageOf, parseMessage } from '../../shared/jobs/message.ts';
@@ -39,7 +40,7 @@ export interface Consumer {
 const REMEMBERED = 32;
 
 export function createConsumer(services: ConsumerServices & { readonly slots: number }): Consumer {
-  const { jobs, log, times, slots, queues } = services;
+  const { jobs, batches, log, times, slots, queues } = services;
   const active: ActiveRuns = new Map();
   /** Jobs by name -> the progress of the run that is theirs, the newest last. */
   const logs = new Map<string, EventLog>();
@@ -72,6 +73,14 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
   async function deliver(queue: Queue, message: Received, leave: () => void): Promise<void> {
     const name = parseMessage(message.body);
     if (!name) return await queue.bury(message, 'the message names no job');
+    if (BATCH_IDS.is(name.id)) {
+      // A batch has its lines computed elsewhere, and takes no room here.
+      leave();
+      const seconds = await batches?.attend(name);
+      return seconds === undefined
+        ? await queue.remove(message.receipt)
+        : await queue.defer(message, seconds);
+    }
     const verdict = await judge(services, active, name, message.deliveries);
     switch (verdict.do) {
       case 'forget':
@@ -142,6 +151,12 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       looking = keepLookout({ ...services, onSeen }, trouble, stopping.signal);
     },
     async take(name) {
+      if (BATCH_IDS.is(name.id)) {
+        if (!batches) return { known: false, reason: 'no_edge' };
+        if (!(await batches.knows(name))) return { known: false, reason: 'no_document' };
+        await queues.batch.send(messageOf(name));
+        return { known: true };
+      }
       const job = await jobs.read(name);
       if (!job) return { known: false, reason: 'no_document' };
       const offered = services.models();
@@ -154,6 +169,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       return { known: true };
     },
     cancel({ tenant, id }) {
+      if (BATCH_IDS.is(id)) return { known: batches?.cancel({ tenant, id }) ?? false };
       const runs = [...active.values()];
       const run = runs.find(({ name }) => name.tenant === tenant && name.id === id);
       run?.giveUp();
@@ -162,6 +178,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     events: (name, after, signal) => logs.get(messageOf(name))?.read(after, signal),
     async stop() {
       stopping.abort();
+      batches?.stop();
       await Promise.all([looking, ...lanes.map((lane) => lane.stop())]);
     },
   };

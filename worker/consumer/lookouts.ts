@@ -1,8 +1,10 @@
 /** What a worker does again and again beside its jobs: it looks for lost ones, and says which models it has. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BatchName } from '../../shared/batches/batch.ts';
+import { messageOf } from '../../shared/jobs/message.ts';
 import { readDeadLetters } from './deadLetters.ts';
 import { type ConsumerServices, jitter } from './services.ts';
-import { type SweepServices, sweepOwn, sweepShared } from './sweep.ts';
+import { isDoubtful, type SweepServices, sweepOwn, sweepShared } from './sweep.ts';
 
 /** Between two looks whether there is something new to say of the models. */
 const TELL_MILLISECONDS = 15_000;
@@ -28,16 +30,23 @@ export async function keepLookout(
   trouble: Trouble,
   signal: AbortSignal,
 ): Promise<void> {
-  const { queues, turn, times, memory, models, log } = services;
+  const { queues, batches, turn, times, memory, models, log } = services;
   const isShared = queues.batch.isShared;
 
+  const found = (name: BatchName): Promise<void> => queues.batch.send(messageOf(name));
+
   async function look(): Promise<void> {
-    if (!isShared) return await sweepOwn(services, signal);
+    if (!isShared) {
+      await sweepOwn(services, signal);
+      return await batches?.sweep({ found, isDue: () => true }, signal);
+    }
     const since = await turn.take();
     if (since === undefined) return;
     await readDeadLetters(services, signal);
     const spans = { sinceMilliseconds: since, youngMilliseconds: times.sweepMilliseconds };
     const sent = await sweepShared(services, spans, signal);
+    // Their messages are not counted: one is sent again at ages that double.
+    await batches?.sweep({ found, isDue: (age) => isDoubtful(age, since) }, signal);
     if (sent > 0) log({ event: 'sweep', message: `${sent} jobs were sent again`, sent });
   }
 

@@ -3,6 +3,7 @@ import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { createModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { BatchRunner } from '../batches/runner.ts';
 import { runJob } from '../service/runJob.ts';
 import type { JobServices } from '../service/services.ts';
 import { type Consumer, createConsumer } from './consumer.ts';
@@ -21,13 +22,15 @@ export interface ConsumerOptions {
   readonly sweepSeconds: number;
   /** Jobs of a priority at work at the same time. */
   readonly slots: number;
+  /** Absent where no edge is known that lines of batches can be asked of. */
+  readonly batches?: BatchRunner | undefined;
 }
 
 /** @param services given what is done with jobs, whose consumer this is */
 export function openConsumer(
   store: Store,
   services: JobServices,
-  { worker, queues, slots, sweepSeconds }: ConsumerOptions,
+  { worker, queues, slots, sweepSeconds, batches }: ConsumerOptions,
 ): Consumer {
   const { log, registry } = services;
   const times = { ...TIMES, sweepMilliseconds: sweepSeconds * 1000 };
@@ -46,6 +49,7 @@ export function openConsumer(
     times,
     worker,
     slots,
+    batches,
     log,
   });
 }

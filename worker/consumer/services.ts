@@ -3,6 +3,7 @@ import type { JobName } from '../../shared/jobs/job.ts';
 import type { ModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
 import type { Tracer } from '../../shared/tracing/tracer.ts';
+import type { BatchRunner } from '../batches/runner.ts';
 import type { Log } from '../log.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import type { EventLog } from './eventLog.ts';
@@ -36,6 +37,8 @@ export interface ConsumerServices extends WorkServices {
   readonly memory: ModelMemory;
   /** Of the workers that share queues, whose turn it is to look for lost jobs. */
   readonly turn: Turn;
+  /** Absent where no edge is known that lines of batches can be asked of. */
+  readonly batches?: BatchRunner | undefined;
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly times: Times;

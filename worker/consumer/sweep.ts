@@ -92,6 +92,10 @@ export async function sweepOwn(services: SweepServices, signal: AbortSignal): Pr
 const doublings = (age: number): number =>
   age < DOUBTFUL_MILLISECONDS ? 0 : 1 + Math.floor(Math.log2(age / DOUBTFUL_MILLISECONDS));
 
+/** Whether an age has been doubled, from the first doubtful one, since a time ago. */
+export const isDoubtful = (age: number, sinceMilliseconds: number): boolean =>
+  doublings(age) > doublings(age - sinceMilliseconds);
+
 /** Jobs of one priority: those that wait, the oldest first, and how many are at work. */
 interface Lane {
   readonly waiting: JobDocument[];
@@ -129,9 +133,9 @@ export async function sweepShared(
   const all = await openJobs(services);
   const names = all.filter((name) => age(name) > youngMilliseconds);
   const areFewer = depthOf(depths.interactive) + depthOf(depths.batch) < names.length;
-  const isDoubtful = (name: JobName): boolean =>
-    doublings(age(name)) > doublings(age(name) - sinceMilliseconds);
-  const looked = areFewer ? names : names.filter(isDoubtful);
+  const looked = areFewer
+    ? names
+    : names.filter((name) => isDoubtful(age(name), sinceMilliseconds));
 
   const lanes: Record<JobDocument['priority'], Lane> = {
     interactive: { waiting: [], held: 0 },
@@ -164,7 +168,7 @@ export async function sweepShared(
     const most = lost === 0 ? 0 : 2 * lost + MORE;
     for (const [index, job] of lane.waiting.entries()) {
       if (signal.aborted) return sent;
-      if (index >= most && !isDoubtful(job)) continue;
+      if (index >= most && !isDoubtful(age(job), sinceMilliseconds)) continue;
       await send(services, job);
       sent++;
     }

@@ -68,7 +68,7 @@ export const JOBS: { readonly [K in JobKind]: JobType<K> } = {
   tokenize: {
     run: async ({ request }, model, { signal, lender }) =>
       await lender.use(model, (own) => runTokenize(request, own, signal)),
-    load: () => TOKENIZED,
+    load: ({ priority = 'interactive', tenant = '' }) => ({ ...TOKENIZED, priority, tenant }),
     entry: nothing,
     usage: nothing,
     deadline: none,

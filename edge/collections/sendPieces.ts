@@ -6,10 +6,10 @@ import {
 } from '../../shared/api/import.ts';
 import { FailureError, PROBLEMS } from '../../shared/api/problem.ts';
 import { createFiles } from '../body/files.ts';
-import { askCollections } from '../collections/ask.ts';
+import type { Piece } from '../import/pieces.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-import type { Piece } from './pieces.ts';
+import { askCollections } from './ask.ts';
 
 /** Waits before a piece is sent again: a worker that was killed is back in a few seconds. */
 const WAITS = [500, 1000, 2000, 4000, 8000] as const;

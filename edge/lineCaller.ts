@@ -1,0 +1,37 @@
+/**
+ * Requests that are lines of a batch: a worker sends them, signed, and says whose they are. They have the priority of
+ * what nobody waits for. Every other request that says so is refused.
+ */
+import { createMiddleware } from 'hono/factory';
+import { TENANT_HEADER, verifyLine } from '../shared/api/lineHeaders.ts';
+import { refusal } from '../shared/api/problem.ts';
+import { isSignedBody } from '../shared/api/signing.ts';
+import type { EdgeEnv } from './problems.ts';
+
+const unauthorized = () =>
+  refusal(
+    'unauthorized',
+    `only a worker may send ${TENANT_HEADER}; the signature is missing, wrong or too old`,
+  );
+
+/** @param secret shared with the workers; nobody can sign without one */
+export const lineCaller = (secret: string | undefined) =>
+  createMiddleware<EdgeEnv>(async (c, next) => {
+    const tenant = c.req.header(TENANT_HEADER);
+    if (tenant === undefined) return await next();
+    const header = (name: string): string | undefined => c.req.header(name);
+    const now = Date.now() / 1000;
+    const signed = secret && (await verifyLine(secret, c.req.path, header, now));
+    if (!signed) throw unauthorized();
+    const body = c.get('body');
+    c.set('turn', { priority: 'batch', tenant });
+    c.set('body', {
+      ...body,
+      async bytes(request) {
+        const bytes = await body.bytes(request);
+        if (!(await isSignedBody(signed, bytes))) throw unauthorized();
+        return bytes;
+      },
+    });
+    await next();
+  });

@@ -1,0 +1,167 @@
+/** `/v1/batches`: many requests in one file: taken, listed, told, followed, canceled, answered. */
+import { stream } from 'hono/streaming';
+import {
+  BATCH_URLS,
+  type BatchesResponse,
+  batchesPageSchema,
+  completionWindowSchema,
+  endpointSchema,
+} from '../../shared/api/batches.ts';
+import { BATCH_IDS } from '../../shared/api/batchId.ts';
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal, toProblem } from '../../shared/api/problem.ts';
+import { shorten } from '../../shared/api/shorten.ts';
+import { type BatchName, isEnded } from '../../shared/batches/batch.ts';
+import type { BatchAsked } from '../batches/batches.ts';
+import { type BatchState, batchView } from '../batches/view.ts';
+import { type EdgeContext, failureOf } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { TENANT } from '../tenant.ts';
+
+const TYPES = ['application/x-ndjson', 'application/jsonl'] as const;
+
+const unknown = (id: string) =>
+  refusal('unknown_batch', `there is no batch ${shorten(id)}`, pointerTo('id'));
+
+/** The batch of the address. @throws FailureError `unknown_batch` for what can be no id */
+function nameOf(c: EdgeContext): BatchName {
+  const id = c.req.param('id') ?? '';
+  if (!BATCH_IDS.is(id)) throw unknown(id);
+  return { tenant: TENANT, id };
+}
+
+/** @throws FailureError `unsupported_media_type` */
+function assertLines(c: EdgeContext): void {
+  const encoding = c.req.header('content-encoding') ?? 'identity';
+  const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+  if (encoding.toLowerCase() === 'identity' && TYPES.some((taken) => taken === type)) return;
+  const detail = `the content type must be ${TYPES.join(' or ')}, without Content-Encoding, not ${shorten(type || 'none')}`;
+  throw refusal('unsupported_media_type', detail);
+}
+
+/** @throws FailureError `invalid_request` */
+function askedOf(c: EdgeContext): BatchAsked {
+  const { endpoint: endpointText, completion_window: windowText } = c.req.query();
+  const endpoint = endpointSchema.safeParse(endpointText);
+  if (!endpoint.success) {
+    const detail = `endpoint must be one of ${BATCH_URLS.join(', ')}`;
+    throw refusal('invalid_request', detail, pointerTo('endpoint'));
+  }
+  const window = completionWindowSchema.safeParse(windowText);
+  if (!window.success) {
+    const detail = 'completion_window must be a time such as 30m or 24h, of at most 168h';
+    throw refusal('invalid_request', detail, pointerTo('completion_window'));
+  }
+  const asked = { tenant: TENANT, requestId: c.get('requestId') };
+  return { ...asked, endpoint: endpoint.data, window: window.data };
+}
+
+/** @throws FailureError `invalid_request` */
+function pageOf(c: EdgeContext): { limit: number; after: string | undefined } {
+  const { limit: text, after } = c.req.query();
+  const limit = batchesPageSchema.safeParse(
+    text !== undefined && /^\d{1,6}$/.test(text) ? Number(text) : text,
+  );
+  if (!limit.success) {
+    const detail = 'limit must be a whole number from 1 to 100';
+    throw refusal('invalid_request', detail, pointerTo('limit'));
+  }
+  if (after !== undefined && !BATCH_IDS.is(after)) {
+    const detail = 'after must be `last_id` of an earlier page';
+    throw refusal('invalid_request', detail, pointerTo('after'));
+  }
+  return { limit: limit.data, after };
+}
+
+export function createBatchRoutes(services: Services) {
+  const { batches } = services;
+
+  function answer(c: EdgeContext, state: BatchState | undefined, id: string): Response {
+    if (!state) throw unknown(id);
+    c.header('cache-control', 'no-store');
+    return c.json(batchView(state));
+  }
+
+  const file = (which: 'output' | 'errors') => async (c: EdgeContext) => {
+    const name = nameOf(c);
+    const state = await batches.find(name);
+    if (!state) throw unknown(name.id);
+    if (!isEnded(state.batch)) {
+      const detail = `the batch is ${state.batch.status}; its files are there when it has ended`;
+      throw refusal('batch_unfinished', detail, pointerTo('id'));
+    }
+    return c.body(batches.file(state.batch, which), {
+      headers: {
+        'content-type': 'application/x-ndjson',
+        'cache-control': 'no-store',
+        'content-disposition': `attachment; filename="${name.id}.${which}.jsonl"`,
+      },
+    });
+  };
+
+  async function batchEvents(c: EdgeContext): Promise<Response> {
+    const name = nameOf(c);
+    if (!(await batches.find(name))) throw unknown(name.id);
+    let last = c.req.header('last-event-id');
+    c.header('content-type', 'text/event-stream');
+    c.header('cache-control', 'no-store');
+    return stream(c, async (out) => {
+      const left = new AbortController();
+      out.onAbort(() => left.abort());
+      const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
+      const send = (event: string, id: string, value: unknown) =>
+        out.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
+      try {
+        for await (const state of batches.follow(name, signal)) {
+          const view = batchView(state);
+          const { completed, failed } = view.request_counts;
+          const id = `${view.status}-${completed}-${failed}`;
+          if (isEnded(state.batch)) await send('end', id, view);
+          else if (id !== last) await send('progress', id, view);
+          // A line that says nothing keeps the connection, and tells of one that has gone.
+          else await out.write(':\n\n');
+          last = id;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        const failure = failureOf(error, services, c.get('requestId'));
+        await send('problem', last ?? '', toProblem(failure, c.get('requestId'), c.req.path));
+      }
+    });
+  }
+
+  return {
+    async createBatch(c: EdgeContext): Promise<Response> {
+      const asked = askedOf(c);
+      assertLines(c);
+      if (!c.req.raw.body) throw refusal('empty_request', 'the request has no body');
+      const state = await batches.submit(asked, c.get('body').stream(c.req.raw));
+      return answer(c, state, state.batch.id);
+    },
+    async batches(c: EdgeContext): Promise<Response> {
+      const { limit, after } = pageOf(c);
+      const { states, hasMore } = await batches.page(TENANT, limit, after);
+      const data = states.map(batchView);
+      c.header('cache-control', 'no-store');
+      const page: BatchesResponse = {
+        object: 'list',
+        data,
+        first_id: data[0]?.id ?? null,
+        last_id: data.at(-1)?.id ?? null,
+        has_more: hasMore,
+      };
+      return c.json(page);
+    },
+    async batch(c: EdgeContext): Promise<Response> {
+      const name = nameOf(c);
+      return answer(c, await batches.find(name), name.id);
+    },
+    async cancelBatch(c: EdgeContext): Promise<Response> {
+      const name = nameOf(c);
+      return answer(c, await batches.cancel(name), name.id);
+    },
+    batchOutput: file('output'),
+    batchErrors: file('errors'),
+    batchEvents,
+  };
+}

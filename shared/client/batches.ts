@@ -1,0 +1,152 @@
+/** The client's methods for batches: many requests in one file. */
+import { ADDRESSES, fillPath } from '../api/addresses.ts';
+import type { Batch, BatchesResponse, BatchLine, BatchUrl } from '../api/batches.ts';
+import { readEvents } from '../sse.ts';
+import type { Call, CallOptions, Open } from './call.ts';
+import { ProblemError, problemFrom } from './problem.ts';
+
+/** A line of the input. */
+export interface BatchRequest {
+  /** Tells the line from others in the output. */
+  readonly custom_id: string;
+  readonly method: 'POST';
+  readonly url: BatchUrl;
+  /** What the address is asked. */
+  readonly body: object;
+}
+
+export interface BatchOptions extends CallOptions {
+  /** What every line has to ask for. */
+  readonly endpoint?: BatchUrl;
+  /** Such as `24h`, which it is when left out. */
+  readonly completionWindow?: string;
+}
+
+export interface BatchWaitOptions extends CallOptions {
+  /** Called whenever the batch has come further. */
+  readonly onProgress?: (batch: Batch) => void;
+}
+
+export interface BatchPageOptions extends CallOptions {
+  readonly limit?: number;
+  /** `last_id` of the page before. */
+  readonly after?: string;
+}
+
+/** Every method throws as `Client.generate` does. */
+export interface BatchMethods {
+  /** `POST /v1/batches`. @param input lines, or a file of them, which is sent as it is read */
+  create(input: Blob | readonly BatchRequest[], options?: BatchOptions): Promise<Batch>;
+  /** `GET /v1/batches/{id}` */
+  get(id: string, options?: CallOptions): Promise<Batch>;
+  /** `GET /v1/batches` */
+  list(options?: BatchPageOptions): Promise<BatchesResponse>;
+  /** `POST /v1/batches/{id}/cancel` */
+  cancel(id: string, options?: CallOptions): Promise<Batch>;
+  /** Resolves when it has ended, however it did; a connection that breaks is taken up again. */
+  wait(id: string, options?: BatchWaitOptions): Promise<Batch>;
+  /** Lines of its output, as they come. */
+  output(id: string, options?: CallOptions): AsyncGenerator<BatchLine, void, undefined>;
+  /** Lines of its error file, as they come. */
+  errors(id: string, options?: CallOptions): AsyncGenerator<BatchLine, void, undefined>;
+}
+
+/** Between two tries at a connection. */
+const AGAIN_MILLISECONDS = 1000;
+/** Tries that bring nothing new, one after another. */
+const TRIES = 10;
+
+const queryOf = (values: Readonly<Record<string, string | number | undefined>>): string => {
+  const given = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, String(value)]],
+  );
+  const text = new URLSearchParams(given).toString();
+  return text && `?${text}`;
+};
+
+async function* linesIn(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  let rest: string[] = [];
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      const parts = decoder.decode(value, { stream: true }).split('\n');
+      for (const part of parts.slice(0, -1)) {
+        yield [...rest, part].join('');
+        rest = [];
+      }
+      rest.push(parts.at(-1) ?? '');
+    }
+    const last = rest.join('') + decoder.decode();
+    if (last !== '') yield last;
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+export function batchMethods(call: Call, open: Open): BatchMethods {
+  const A = ADDRESSES;
+  const at = <K extends 'batch' | 'cancelBatch' | 'batchOutput' | 'batchErrors' | 'batchEvents'>(
+    name: K,
+    id: string,
+  ) => ({ method: A[name].method, path: fillPath(A[name].path, { id }) });
+
+  async function* file(name: 'batchOutput' | 'batchErrors', id: string, options?: CallOptions) {
+    const { body } = await open(at(name, id), {
+      ...options,
+      headers: { accept: 'application/x-ndjson' },
+    });
+    if (!body) return;
+    for await (const line of linesIn(body)) yield JSON.parse(line) as BatchLine;
+  }
+
+  return {
+    async create(input, { endpoint, completionWindow, signal } = {}) {
+      const lines = input instanceof Blob ? [] : input;
+      const body =
+        input instanceof Blob ? input : new Blob(lines.map((line) => `${JSON.stringify(line)}\n`));
+      const path = A.createBatch.path + queryOf({ endpoint, completion_window: completionWindow });
+      const headers = { 'content-type': 'application/x-ndjson' };
+      const address = { method: A.createBatch.method, path };
+      const answer = await open(address, { ...(signal && { signal }), headers, body });
+      return (await answer.json()) as Batch;
+    },
+    get: (id, options) => call(at('batch', id), options),
+    list({ limit, after, ...options } = {}) {
+      const path = A.batches.path + queryOf({ limit, after });
+      return call({ method: A.batches.method, path }, options);
+    },
+    cancel: (id, options) => call(at('cancelBatch', id), options),
+    async wait(id, { onProgress, signal } = {}) {
+      let last: string | undefined;
+      for (let tries = 0; tries < TRIES; tries++) {
+        try {
+          const headers = {
+            accept: 'text/event-stream',
+            ...(last !== undefined && { 'last-event-id': last }),
+          };
+          const options = { ...(signal && { signal }), headers };
+          const { body } = await open(at('batchEvents', id), options);
+          for await (const { event, data, id: own } of body ? readEvents(body) : []) {
+            last = own;
+            tries = 0;
+            if (event === 'problem') throw new ProblemError(JSON.parse(data));
+            const batch = JSON.parse(data) as Batch;
+            if (event === 'end') return batch;
+            onProgress?.(batch);
+          }
+        } catch (error) {
+          // What the server says is its answer; only connections break.
+          if (signal?.aborted || (error instanceof ProblemError && !error.problem.retryable))
+            throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
+      }
+      throw new ProblemError(problemFrom(undefined, 502, 'The events ended before the batch did'));
+    },
+    output: (id, options) => file('batchOutput', id, options),
+    errors: (id, options) => file('batchErrors', id, options),
+  };
+}

@@ -1,0 +1,128 @@
+/** The batches of a worker: those that the queue names are taken on, as long as this worker has room for them. */
+import { BATCH_IDS } from '../../shared/api/batchId.ts';
+import { type BatchName, begin, isEnded, isStalled } from '../../shared/batches/batch.ts';
+import { type BatchRun, type BatchServices, startBatchRun } from './batchRun.ts';
+
+export interface SweepOptions {
+  /** Told of batches that have not ended and that no worker has, the oldest first. */
+  readonly found: (name: BatchName) => Promise<void>;
+  /** Whether to tell of one that has waited for so many milliseconds. */
+  readonly isDue: (age: number) => boolean;
+}
+
+export interface BatchRunner {
+  /** Whether there is such a batch. */
+  readonly knows: (name: BatchName) => Promise<boolean>;
+  /**
+   * Does what a message of the queue asks for.
+   * @returns seconds until the message has to come again; undefined when it need not
+   * @throws what the store throws
+   */
+  readonly attend: (name: BatchName) => Promise<number | undefined>;
+  /** A batch was cancelled. @returns whether it runs here */
+  readonly cancel: (name: BatchName) => boolean;
+  /**
+   * Finds batches that nobody has, whatever became of the queue and of the workers that had them.
+   * @throws what the store throws
+   */
+  readonly sweep: (options: SweepOptions, signal: AbortSignal) => Promise<void>;
+  /** Gives back those that run here, and takes no more. */
+  readonly stop: () => void;
+}
+
+/** Batches that a worker runs at the same time. */
+const MOST_BATCHES = 8;
+/** Seconds before a batch is looked at again that found no room here, and of one that came to no end. */
+const ROOM_SECONDS = 5;
+const AGAIN_SECONDS = 1;
+/** Beyond the end of a lease, for its holder to write a change that is under way. */
+const SLACK_SECONDS = 0.5;
+/** Pieces whose batch was never written are removed after this time, which is longer than any upload takes. */
+const ORPHAN_MILLISECONDS = 8 * 3_600_000;
+
+const keyOf = ({ tenant, id }: BatchName): string => `${tenant}/${id}`;
+
+export function createBatchRunner(services: BatchServices): BatchRunner {
+  const { batches, worker, times, now, log } = services;
+  const active = new Map<string, BatchRun>();
+  let isStopping = false;
+
+  /** Until when another worker is believed to be at it, in unix milliseconds; 0 where none is. */
+  async function heldUntil(name: BatchName, holder: { worker: string; until: number } | undefined) {
+    if (!holder || holder.worker === worker) return 0;
+    const lease = await batches.lease(name);
+    return Math.max(holder.until, lease?.worker === holder.worker ? lease.until : 0);
+  }
+
+  /** Undefined where another was faster. */
+  async function start(name: BatchName): Promise<BatchRun | undefined> {
+    const batch = await batches.read(name);
+    if (!batch) return undefined;
+    const done = await batches.done(name);
+    const holder = { worker, until: now() + times.leaseMilliseconds };
+    const next = begin(batch, holder, done.size, now());
+    if (!next || !(await batches.write(next))) return undefined;
+    log({ event: 'batch', id: next.id, status: next.status, attempts: next.attempts });
+    const detail = `the batch was begun ${next.stalls} times without another of its pieces being done`;
+    return startBatchRun(services, {
+      batch: next,
+      done,
+      ...(isStalled(next) && { failure: { code: 'attempts_exhausted' as const, detail } }),
+    });
+  }
+
+  async function run(name: BatchName): Promise<'ended' | 'left'> {
+    const started = await start(name);
+    if (!started) return 'left';
+    active.set(keyOf(name), started);
+    try {
+      if (isStopping) started.giveUp();
+      return (await started.left) ? 'ended' : 'left';
+    } finally {
+      active.delete(keyOf(name));
+    }
+  }
+
+  return {
+    knows: async (name) => (await batches.read(name)) !== undefined,
+    async attend(name) {
+      // It runs here, by another message.
+      if (active.has(keyOf(name))) return undefined;
+      const batch = await batches.read(name);
+      if (!batch || isEnded(batch)) {
+        if (batch) await batches.clear(name);
+        return undefined;
+      }
+      const until = await heldUntil(name, batch.holder);
+      if (until > now()) return (until - now()) / 1000 + SLACK_SECONDS;
+      if (isStopping || active.size >= MOST_BATCHES)
+        return ROOM_SECONDS * (0.75 + Math.random() / 2);
+      if ((await run(name)) === 'left') return AGAIN_SECONDS;
+      await batches.clear(name);
+      return undefined;
+    },
+    cancel(name) {
+      const run = active.get(keyOf(name));
+      run?.look();
+      return run !== undefined;
+    },
+    async sweep({ found, isDue }, signal) {
+      const names: BatchName[] = [];
+      for await (const name of batches.opened()) names.push(name);
+      // Ids name the newest batch first, and the oldest has waited longest.
+      for (const name of names.reverse()) {
+        if (signal.aborted) return;
+        const batch = await batches.read(name);
+        if (batch && !isEnded(batch)) {
+          const isHeld = (await heldUntil(name, batch.holder)) > now();
+          if (!isHeld && isDue(now() - batch.updated)) await found(name);
+        } else if (batch || now() - BATCH_IDS.timeOf(name.id) > ORPHAN_MILLISECONDS)
+          await batches.clear(name);
+      }
+    },
+    stop() {
+      isStopping = true;
+      for (const run of active.values()) run.giveUp();
+    },
+  };
+}
