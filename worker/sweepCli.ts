@@ -31,7 +31,7 @@ async function main(): Promise<number> {
   }
   const log = createPinoLog(logOptions(process.env));
   const [store, queues] = await Promise.all([open(log), queuesOf(parsed.data)(log)]);
-  const services = { jobs: createJobStore(store), queues, now: Date.now, log };
+  const services = { jobs: createJobStore(store), queues, now: store.now, log };
   const { signal } = new AbortController();
   await readDeadLetters(services, signal);
   const sent = await sweepShared(services, SPANS, signal);

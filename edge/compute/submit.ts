@@ -24,7 +24,7 @@ export interface Submission<W extends Wish> {
 
 /** @throws FailureError `no_jobs`, `store_unavailable`; `invalid_request` where nothing may be kept */
 export async function submit<W extends Wish>(
-  { jobs }: Services,
+  { jobs, store }: Services,
   { wish, job, asker, preference, isStored }: Submission<W>,
 ): Promise<JobDocument> {
   if (!wish.cache.mayStore) {
@@ -35,7 +35,7 @@ export async function submit<W extends Wish>(
   const { task, request, files, keep, view: own = {} } = job(wish, asker);
   const view = withSources(own, wish.sources);
   const description: JobDescription = {
-    id: createJobId(Date.now()),
+    id: createJobId(store.now()),
     tenant: TENANT,
     task,
     // What somebody waits for comes before what nobody does.

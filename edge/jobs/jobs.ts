@@ -93,7 +93,7 @@ export function createJobs(
   async function look(name: JobName): Promise<JobDocument | undefined> {
     const job = await jobs.read(name);
     if (!job || isFinal(job)) return job;
-    const now = Date.now();
+    const now = store.now();
     if (now < job.expires + OVERDUE_MILLISECONDS) {
       await queueing.remind(job);
       return job;
@@ -109,7 +109,7 @@ export function createJobs(
   async function end(name: JobName): Promise<JobDocument | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
       const job = await jobs.read(name);
-      const next = job && cancel(job, Date.now());
+      const next = job && cancel(job, store.now());
       if (!next) return job;
       if (!(await jobs.write(next))) continue;
       await Promise.all([workers.cancel(name), jobs.clear(name)]);
@@ -126,7 +126,7 @@ export function createJobs(
     find,
     submit: (description, inputs, deadline) =>
       guarded('kept', async () => {
-        const now = Date.now();
+        const now = store.now();
         const { task } = description;
         metrics.count('jobs', { task, result: inputs ? 'wanted' : 'stored' });
         if (!inputs) return await jobs.create(createDoneJob(description, now));

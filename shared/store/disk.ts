@@ -104,6 +104,7 @@ export function createDiskStore(folder: string, log: Log = () => {}): Store {
 
   const place: Place = {
     kind: 'disk',
+    now: Date.now,
     read: (key) => readObject(fileOf(key)),
     async write(key, body, { contentType, seal, ...conditions }) {
       const file = fileOf(key);

@@ -8,6 +8,7 @@ import { createStore, type Log, type Place, type PlacedObject } from './whole.ts
 export function createMemoryStore(log?: Log, objects = new Map<string, PlacedObject>()): Store {
   const place: Place = {
     kind: 'memory',
+    now: Date.now,
     async read(key) {
       const found = objects.get(key);
       return found && { ...found, body: found.body.slice() };

@@ -13,8 +13,10 @@ import {
   S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
+import * as z from 'zod';
 import { present } from '../lookup.ts';
 import { createS3Blobs } from './s3Blobs.ts';
+import { createServerClock } from './serverClock.ts';
 import type { Store } from './store.ts';
 import { createStore, type Log, type Place } from './whole.ts';
 
@@ -25,6 +27,9 @@ export interface S3Settings {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
 }
+
+/** What is read of an answer beside what the SDK makes of it. */
+const answeredSchema = z.object({ headers: z.object({ date: z.string() }) });
 
 /** Of the object's metadata: `x-amz-meta-4m-seal`. */
 const SEAL = '4m-seal';
@@ -60,8 +65,20 @@ export function createS3Store(settings: S3Settings, log?: Log): Store {
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
 
+  const clock = createServerClock();
+  client.middlewareStack.add(
+    (next) => async (given) => {
+      const sent = Date.now();
+      const answered = await next(given);
+      clock.heard(answeredSchema.safeParse(answered.response).data?.headers.date, sent);
+      return answered;
+    },
+    { step: 'deserialize', name: 'serverClock' },
+  );
+
   const place: Place = {
     kind: 's3',
+    now: clock.now,
     async read(Key) {
       try {
         const found = await client.send(new GetObjectCommand({ Bucket, Key }));

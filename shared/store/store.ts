@@ -47,6 +47,11 @@ export type StoreKind = 'memory' | 'disk' | 's3';
 
 export interface Store {
   readonly kind: StoreKind;
+  /**
+   * Unix milliseconds by the store's clock, as far as its last answer told. Whoever shares a store can compare such
+   * times, also where the clocks of machines differ.
+   */
+  now(): number;
   /** Bytes that callers send and fetch, which carry no digest. */
   readonly blobs: Blobs;
   /** A damaged object counts as absent. */

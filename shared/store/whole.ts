@@ -32,6 +32,8 @@ export interface Writing extends PutConditions {
 /** Where objects lie: what a store is made of. Keys are well formed, and bodies are not reused. */
 export interface Place {
   readonly kind: StoreKind;
+  /** Unix milliseconds by the place's clock. */
+  now(): number;
   read(key: string): Promise<PlacedObject | undefined>;
   write(key: string, body: Uint8Array<ArrayBuffer>, writing: Writing): Promise<PutResult>;
   delete(key: string): Promise<void>;
@@ -77,6 +79,7 @@ export function createStore(place: Place, blobs: Blobs, log: Log = () => {}): St
 
   const store: Store = {
     kind: place.kind,
+    now: () => place.now(),
     blobs,
     look,
     async get(key) {

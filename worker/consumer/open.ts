@@ -41,11 +41,15 @@ export function openConsumer(
     run: (job, options) => runJob(services, job, { ...options, isQueued: true }),
     metrics: services.metrics,
     tracer: services.tracer,
-    memory: createModelMemory(store, { refreshMilliseconds: MODELS_MILLISECONDS }),
+    memory: createModelMemory(store, { refreshMilliseconds: MODELS_MILLISECONDS, now: store.now }),
     // Less than the shortest pause between two looks of one worker.
-    turn: createTurn(store, { worker, milliseconds: 0.7 * times.sweepMilliseconds, now: Date.now }),
+    turn: createTurn(store, {
+      worker,
+      milliseconds: 0.7 * times.sweepMilliseconds,
+      now: store.now,
+    }),
     models: () => registry.descriptions(),
-    now: Date.now,
+    now: store.now,
     times,
     worker,
     slots,
