@@ -34,6 +34,7 @@ function createCounting() {
   };
   const place: Place = {
     kind: 'memory',
+    now: Date.now,
     async read(key) {
       count(key, 'reads');
       return objects.get(key);
