@@ -102,12 +102,12 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
     find,
     submit: ({ tenant, requestId, endpoint, window }, file) =>
       guarded('kept', async () => {
-        const name = { tenant, id: BATCH_IDS.create(Date.now()) };
+        const name = { tenant, id: BATCH_IDS.create(store.now()) };
         const received = await receive(name, file);
         const description = { ...name, ...received, window, request_id: requestId };
         const batch = createBatch(
           { ...description, ...(endpoint && { endpoint }) },
-          Date.now(),
+          store.now(),
           windowMilliseconds(window),
         );
         if (!(await batches.write(batch))) throw new Error(`there is a batch ${name.id} already`);
@@ -127,7 +127,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
       guarded('cancelled', async () => {
         for (let tries = 0; tries < TRIES; tries++) {
           const batch = await batches.read(name);
-          const next = batch && requestCancel(batch, Date.now());
+          const next = batch && requestCancel(batch, store.now());
           if (!next) return batch && (await stateOf(batch));
           if (!(await batches.write(next))) continue;
           await workers.cancel(name);

@@ -30,7 +30,7 @@ export function openBatches(store: Store, options: BatchOptions): BatchRunner {
     window: parallel * AHEAD,
     worker,
     log,
-    now: Date.now,
+    now: store.now,
     times: BATCH_TIMES,
   });
 }
