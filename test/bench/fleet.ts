@@ -15,7 +15,8 @@ import type { BenchRow } from './main.ts';
 const FLEETS = [1, 3, 10, 30, 100, 300, 1000, 3000, 10_000];
 /** Workers that are simulated one by one; in larger fleets one stands for several. */
 const PART = 25;
-const SETTLE_SECONDS = 1500;
+/** Until a fleet of so many has grown, and shrunk to what it needs: it doubles and shrinks step by step. */
+const settleSeconds = (workers: number): number => 1500 + 350 * Math.log10(workers);
 const MEASURE_SECONDS = 300;
 /** What a fleet's rate is of the most that its workers can do. */
 const UTILISATION = 0.7;
@@ -114,7 +115,7 @@ export async function bench(): Promise<BenchRow[]> {
         scaling: { ...scaling, maxReplicaCount: Math.max(20, 4 * workers) },
         initial: scaling.minReplicaCount,
         grain: Math.max(1, workers / PART),
-        settleSeconds: SETTLE_SECONDS,
+        settleSeconds: settleSeconds(workers),
         measureSeconds: MEASURE_SECONDS,
       });
       results.set(`${path} ${workers}`, result);
