@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { configSchema, parseConfig } from '../../edge/config.ts';
+import { EDGE_METRICS } from '../../edge/metrics.ts';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { parseWorkerConfig, workerConfigSchema } from '../../worker/config.ts';
+import { WORKER_METRICS } from '../../worker/metrics.ts';
 import {
   compose,
   type KubernetesObject,
@@ -175,6 +177,33 @@ test('KEDA scales what there is, a worker for as many jobs as it takes at once',
   const slots = parseWorkerConfig(jobs?.settings ?? {}).jobSlots;
   for (const { name, metadata } of named('ScaledObject', 'fourm-jobs').spec.triggers)
     if (name !== 'webhooks') assert.equal(metadata.queueLength, String(slots));
+});
+
+test('queries of KEDA ask for metrics that workers tell, and both are where Prometheus looks', () => {
+  const known: string[] = [...Object.values(WORKER_METRICS), ...Object.values(EDGE_METRICS)].map(
+    ({ name }) => name,
+  );
+  const queries = objects
+    .filter(({ kind }) => kind === 'ScaledObject')
+    .flatMap(({ spec }) => spec.triggers)
+    .flatMap(({ metadata }) => (metadata.query === undefined ? [] : [String(metadata.query)]));
+  assert.equal(queries.length, 1);
+  for (const query of queries) {
+    const names = query.match(/\bfourm_\w+/g) ?? [];
+    assert.ok(names.length > 0, query);
+    for (const name of names) assert.ok(known.includes(name), `${name} is no metric`);
+  }
+  for (const { where, of, settings } of all.filter(({ where }) =>
+    /^(Deployment|Stateful)/.test(where),
+  )) {
+    const [kind = '', name = ''] = where.split(' ');
+    const { metadata } = named(kind, name).spec.template;
+    const place =
+      of === 'edge' ? parseConfig(settings).FOURM_METRICS : parseWorkerConfig(settings).metrics;
+    const port = place.at === 'address' ? place.port : settings.FOURM_WORKER_PORT;
+    assert.notEqual(place.at, 'off', where);
+    assert.equal(metadata.annotations['prometheus.io/port'], String(port), where);
+  }
 });
 
 test('pods are confined: no root, nothing to be written but volumes, no capabilities', () => {
