@@ -42,10 +42,10 @@ export function problemResponse(
 /** What a thrown error means for the caller; anything unforeseen is logged and told as `internal`. */
 export function failureOf(
   error: unknown,
-  services: { readonly log: (line: string) => void },
+  services: { readonly logError: (message: string, error: unknown) => void },
   requestId: string,
 ): Failure {
   if (error instanceof FailureError) return error.failure;
-  services.log(`request ${requestId} failed: ${error instanceof Error ? error.stack : error}`);
+  services.logError(`request ${requestId} failed`, error);
   return { code: 'internal', detail: 'something failed here that should not; it has been logged' };
 }

@@ -4,7 +4,7 @@ import { tryGetContext } from 'hono/context-storage';
 import { createHeadStore, type HeadStore } from '../shared/heads/headStore.ts';
 import { createModelMemory } from '../shared/jobs/modelMemory.ts';
 import { createConsoleLog } from '../shared/log/consoleLog.ts';
-import type { WriteEntry } from '../shared/log/entry.ts';
+import type { Entry, WriteEntry } from '../shared/log/entry.ts';
 import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
@@ -37,6 +37,8 @@ export interface Services {
   readonly batches: Batches;
   /** One line for the operator; never a secret, never a caller's data. It names the request that it belongs to. */
   readonly log: (line: string) => void;
+  /** The same of what should not have happened. */
+  readonly logError: (message: string, error: unknown) => void;
   /** The same of more than a sentence. */
   readonly write: WriteEntry;
   readonly metrics: EdgeMetrics;
@@ -91,17 +93,21 @@ export function createServices(config: Config, platform: Platform = {}): Service
   const { metrics = UNWATCHED, tracer = NO_TRACER } = platform;
   const options = { service: 'edge', level: config.FOURM_LOG_LEVEL, secrets: secretsOf(config) };
   const write = platform.write ?? createConsoleLog(options);
-  const log = (message: string): void => {
+  const tell = (entry: Entry): void => {
     const context = tryGetContext<{ Variables: RequestNames }>();
-    // What goes wrong is told by lines; what goes well, by metrics and the line of each request.
-    write({ level: 'warn', ...(context && namesOf(context.var)), message });
+    write({ ...(context && namesOf(context.var)), ...entry });
   };
+  // What goes wrong is told by lines; what goes well, by metrics and the line of each request.
+  const log = (message: string): void => tell({ level: 'warn', message });
+  const logError = (message: string, error: unknown): void =>
+    tell({ event: 'error', message, error: error instanceof Error ? error.stack : String(error) });
   const store = openStore(config, platform, log);
   const addresses = createSignedAddresses(config);
   return {
     config,
     store,
     log,
+    logError,
     write,
     metrics,
     tracer,

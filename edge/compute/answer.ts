@@ -96,7 +96,7 @@ const statusOf = (source: EventSource): string => {
 /** @param onLeft called when the caller goes away before the end */
 export function answerEvents(
   c: EdgeContext,
-  services: Pick<Services, 'log'>,
+  services: Pick<Services, 'logError'>,
   source: EventSource,
   onLeft: () => void,
 ): Response {
