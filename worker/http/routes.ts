@@ -142,7 +142,10 @@ export async function route(
     const status = PROBLEMS[problem.code].status;
     const traceId = traceIdOf(traceparent);
     const names = traceId === undefined ? {} : { trace_id: traceId };
-    services.log({ event: 'refused', ...names, method, path, status, code: problem.code });
+    // What a stranger asks for is his own writing; what is one of ours is not.
+    const isOurs = Object.values(WORKER_ADDRESSES).some((own) => own.path === path);
+    const asked = isOurs ? { path } : {};
+    services.log({ event: 'refused', ...names, ...asked, status, code: problem.code });
     if (problem.code === 'internal')
       services.log({ event: 'error', ...names, error: describeError(error) });
     sendFailure(request, response, problem);
