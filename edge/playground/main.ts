@@ -126,6 +126,8 @@ async function run(current: Form): Promise<void> {
   try {
     const response = await client.generate(body, {
       signal: abort.signal,
+      // The page's policy lets it load from nowhere else.
+      inline: true,
       onProgress: (progress) => results.progress(progress),
       onHeaders: (received) => {
         headers = received;

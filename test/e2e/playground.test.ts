@@ -270,13 +270,13 @@ test('a request can be cancelled, and a server that is gone is said to be', opti
   const { page } = await open();
   await drop(page, 'my scene.png', 'image/png', picture);
   // Held back here, so that the request cannot finish before it is cancelled.
-  await page.route('**/v1/generate', () => {});
+  await page.route('**/v1/generate*', () => {});
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await page.getByRole('button', { name: 'Cancel' }).click();
   await page.getByText('Cancelled.').waitFor();
   assert.equal(await page.locator('[data-target]').count(), 0);
-  await page.unroute('**/v1/generate');
-  await page.route('**/v1/generate', (route) => route.abort('connectionrefused'));
+  await page.unroute('**/v1/generate*');
+  await page.route('**/v1/generate*', (route) => route.abort('connectionrefused'));
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await page.getByRole('alert').getByText('The server cannot be reached').waitFor();
   await page.close();
