@@ -50,7 +50,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
   async function compute(c: EdgeContext, wish: W): Promise<Response> {
     const asker = askerOf(c);
     const left = new AbortController();
-    const deadline = startDeadline(wish.deadlineMs);
+    const deadline = startDeadline(wish.deadlineMs, wish.began);
     const signal = AbortSignal.any([c.req.raw.signal, left.signal, deadline.signal]);
     const share = computation.join(wish, asker, signal);
     keepAlive(c)(share.ended);

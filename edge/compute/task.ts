@@ -24,6 +24,8 @@ export interface Wish {
   readonly isDryRun: boolean;
   /** Of this caller alone: others go on waiting. */
   readonly deadlineMs: number | undefined;
+  /** When that began to count, by `performance.now()`; when the work begins where it is left out. */
+  readonly began?: number;
   readonly wanted: Wanted;
   readonly cache: CacheWishes;
   /** Bytes that inputs gave which were addresses or uploads. */

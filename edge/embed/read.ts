@@ -80,7 +80,7 @@ export async function embedWish(
   const { model } = await chooseModel(c, services, parsed.model);
   const resolved = await withTokens(parsed, model, services);
   const plan = await planEmbed(resolved, model);
-  const sources = createSources(c, services, files);
+  const sources = createSources(c, services, files, parsed.deadline_ms);
   const request = await withFiles(resolved, model, files, sources);
   const { id, seeds } = await embedKey(model, request, await files.digests());
   const isDryRun = request.dry_run === true;
@@ -94,6 +94,7 @@ export async function embedWish(
     plan,
     isDryRun,
     deadlineMs: request.deadline_ms,
+    began: sources.began,
     wanted: negotiate(c.req.header('accept'), undefined, streams && !isDryRun),
     cache: readCacheControl(c.req.header('cache-control')),
     sources: sources.found(),

@@ -61,7 +61,7 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
   const asked = planRequest({ ...parsed, inputs }, model, models);
   const { request: resolved, via } = followRecommended({ ...parsed, inputs }, model);
   const plan = planRequest(resolved, model, models);
-  const sources = createSources(c, services, files);
+  const sources = createSources(c, services, files, parsed.deadline_ms);
   const settled = await sources.settle(resolved.inputs);
   const request = { ...resolved, inputs: normaliseInputs(settled, model, files) };
   const single = singleTarget(request, asked);
@@ -83,6 +83,7 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
     models: [model, ...further],
     isDryRun: request.dry_run === true,
     deadlineMs: request.deadline_ms,
+    began: sources.began,
     model,
     request,
     files,

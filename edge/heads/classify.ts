@@ -80,7 +80,7 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   const { model } = await chooseModel(c, services, nearest ?? parsed.model ?? head?.model);
   if (!neighbours) assertHead(parsed, model);
   if (head) assertOwn(head, model);
-  const sources = createSources(c, services, files);
+  const sources = createSources(c, services, files, parsed.deadline_ms);
   const inputs = await settleItems(itemsOf(parsed), model, services, files, sources);
   const request = parsed.items
     ? { ...parsed, items: inputs.map((own) => ({ inputs: own })) }
@@ -90,6 +90,7 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   return {
     ...{ key: { id }, models: [model], model, request, files, head, isDryRun },
     deadlineMs: request.deadline_ms,
+    began: sources.began,
     wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
     sources: sources.found(),
     cache: neighbours ? ANEW : readCacheControl(c.req.header('cache-control')),

@@ -58,13 +58,14 @@ async function read(c: EdgeContext, services: Services): Promise<FitWish> {
   const { collection } = parsed;
   const named = collection ? await collectionModel(c, services, collection.name) : parsed.model;
   const { model } = await chooseModel(c, services, named);
-  const sources = createSources(c, services, files);
+  const sources = createSources(c, services, files, parsed.deadline_ms);
   const request = await settle(parsed, model, services, files, sources);
   const id = await fitHeadKey(model, request, await files.digests());
   const isDryRun = request.dry_run === true;
   return {
     ...{ key: { id }, models: [model], model, request, files, isDryRun },
     deadlineMs: request.deadline_ms,
+    began: sources.began,
     wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
     sources: sources.found(),
     cache: collection ? ANEW : readCacheControl(c.req.header('cache-control')),

@@ -18,6 +18,7 @@ import { sha256 } from '../../shared/results/content.ts';
 import { type Bytes, collect } from '../../shared/store/blobs.ts';
 import { keptKey } from '../../shared/uploads/kept.ts';
 import type { Files } from '../body/files.ts';
+import { startDeadline } from '../deadline.ts';
 import { TAKE_INPUT } from '../dispatch/tasks.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -36,6 +37,8 @@ export interface RequestSources {
   settle(inputs: Readonly<Inputs>, at?: string): Promise<Inputs>;
   /** The bytes that were found, by the pointer of their input. */
   found(): Sources;
+  /** When its deadline began to count, by `performance.now()`. */
+  readonly began: number;
 }
 
 /** Sources of a request at most, those that it names again not counted. */
@@ -51,9 +54,22 @@ interface Taken {
   readonly is: Sources[string];
 }
 
-export function createSources(c: EdgeContext, services: Services, files: Files): RequestSources {
+/** An error as it is told of an input; that the time of the whole request is over is told of nothing else. */
+const told = (error: unknown, at: string): unknown =>
+  error instanceof FailureError && error.failure.code === 'deadline_exceeded'
+    ? error
+    : failureAt(error, at);
+
+/** @param deadlineMs that the caller gives the request, from now */
+export function createSources(
+  c: EdgeContext,
+  services: Services,
+  files: Files,
+  deadlineMs?: number,
+): RequestSources {
   const { dispatcher, store, uploads, config } = services;
   const most = config.FOURM_MAX_BODY_BYTES;
+  const began = performance.now();
   const asked = new Map<string, Promise<Taken>>();
   const found: Record<string, Sources[string]> = {};
   let bytesTogether = 0;
@@ -74,8 +90,10 @@ export function createSources(c: EdgeContext, services: Services, files: Files):
   const ask = async (source: Source, keep: boolean): Promise<TakenInput> => {
     const given = { request_id: c.get('requestId'), tenant: TENANT, source, most, keep };
     const request: TakeInputRequest = given;
-    const signal = c.req.raw.signal;
-    return await dispatcher.run(TAKE_INPUT, request, { traceparent: c.get('traceparent'), signal });
+    const deadline = startDeadline(deadlineMs, began);
+    const signal = AbortSignal.any([c.req.raw.signal, deadline.signal]);
+    const how = { traceparent: c.get('traceparent'), signal };
+    return await dispatcher.run(TAKE_INPUT, request, how).finally(deadline.clear);
   };
 
   function count(size: number): void {
@@ -178,7 +196,7 @@ export function createSources(c: EdgeContext, services: Services, files: Files):
       found[at + pointer] = is;
       return { data, ...(hide !== undefined && { hide }) };
     } catch (error) {
-      throw failureAt(error, pointer + pointerTo(field));
+      throw told(error, pointer + pointerTo(field));
     }
   }
 
@@ -196,6 +214,7 @@ export function createSources(c: EdgeContext, services: Services, files: Files):
       );
     },
     found: () => found,
+    began,
   };
 }
 
@@ -208,7 +227,7 @@ export const settleEach = <T extends { readonly inputs: Inputs; readonly at: str
     try {
       return { ...item, inputs: await sources.settle(item.inputs, item.at) };
     } catch (error) {
-      throw failureAt(error, item.at);
+      throw told(error, item.at);
     }
   });
 

@@ -212,6 +212,19 @@ export function sourceTests(f: Fixture): void {
     );
   });
 
+  test('addresses: the time of the request holds for them, too', async () => {
+    await serving(
+      () => {},
+      async ({ seen }, base) => {
+        const inputs = { rgb: { url: `${base}/silent.png` } };
+        const body = { inputs, targets: ['depth'], deadline_ms: 150 };
+        const problem = await problemOf(await ask('/v1/generate', body), 'deadline_exceeded');
+        assert.equal(problem.errors?.[0]?.pointer, '/deadline_ms');
+        assert.equal(seen.length, 1);
+      },
+    );
+  });
+
   test('addresses: nothing is fetched for a request that does not fit', async () => {
     await serving(
       (_, response) => response.end(freshPicture().bytes),
