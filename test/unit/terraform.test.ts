@@ -1,0 +1,85 @@
+/** Terraform's files against the code that uses what they make: what is allowed, queues, and names. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { repositoryRoot } from '../../infra/paths.ts';
+import { named } from '../support/deployed.ts';
+import { terraform } from '../support/manifests.ts';
+
+/** Operations that are allowed by another name than their own. */
+const S3_ACTIONS: Record<string, string> = { ListObjectsV2: 'ListBucket' };
+
+const textOf = (file: string): string => readFileSync(join(repositoryRoot, file), 'utf8');
+
+/** Operations of the AWS SDK that a file calls, as actions of a policy. */
+const actionsOf = (file: string, service: 's3' | 'sqs'): string[] => [
+  ...new Set(
+    [...textOf(file).matchAll(/new (\w+)Command\(/g)].map(
+      ([, name = '']) => `${service}:${S3_ACTIONS[name] ?? name}`,
+    ),
+  ),
+];
+
+test('keys are allowed what the code does with store and queues, and no more', async () => {
+  const { data } = await terraform('access.tf');
+  const documents = data?.aws_iam_policy_document ?? {};
+  const allowed = (name: string): string[] =>
+    documents[name]?.[0].statement.flatMap(({ actions }) => actions).sort() ?? [];
+  assert.deepEqual(allowed('store'), actionsOf('shared/store/s3.ts', 's3').sort());
+  assert.deepEqual(allowed('work'), actionsOf('shared/queue/sqs.ts', 'sqs').sort());
+  const sent = [...textOf('edge/jobs/sqs.ts').matchAll(/AmazonSQS\.(\w+)/g)].map(
+    ([, name]) => `sqs:${name}`,
+  );
+  assert.deepEqual(allowed('send'), sent);
+  assert.deepEqual(allowed('measure'), ['sqs:GetQueueAttributes']);
+  for (const document of Object.values(documents))
+    for (const { resources } of document[0].statement)
+      assert.ok(!JSON.stringify(resources).includes('"*"'), 'no policy is for everything');
+});
+
+test('Terraform makes the queues that the command makes, and KEDA looks at them', async () => {
+  const { resource, locals } = await terraform('queues.tf');
+  const [work] = resource?.aws_sqs_queue?.work ?? [];
+  const command = textOf('infra/createQueues.ts');
+  const [, most] = /MOST_DELIVERIES = (\d+)/.exec(command) ?? [];
+  assert.match(work?.redrive_policy ?? '', new RegExp(`maxReceiveCount = ${most}\\b`));
+  const [, visibility] = /VisibilityTimeout: '(\d+)'/.exec(command) ?? [];
+  assert.equal(work?.visibility_timeout_seconds, Number(visibility));
+  const [{ queues } = {}] = locals ?? [];
+  for (const name of ['interactive', 'batch', 'webhooks']) {
+    assert.ok(command.includes(`queue('${name}')`));
+    assert.ok(String(queues).includes(`"${name}"`), name);
+  }
+  const settings = {
+    ...named('ConfigMap', 'fourm').data,
+    ...named('ConfigMap', 'fourm-worker').data,
+  };
+  for (const { name, metadata } of named('ScaledObject', 'fourm-jobs').spec.triggers) {
+    assert.equal(metadata.queueURL, settings[`SQS_QUEUE_URL_${name.toUpperCase()}`]);
+    assert.equal(metadata.awsRegion, settings.SQS_REGION);
+  }
+});
+
+test("Terraform's expressions name what is declared", async () => {
+  const files = ['main.tf', 'bucket.tf', 'queues.tf', 'access.tf', 'outputs.tf'];
+  const parts = await Promise.all(files.map(terraform));
+  const declared = new Set(
+    parts.flatMap((part) => [
+      ...Object.keys(part.variable ?? {}).map((name) => `var.${name}`),
+      ...(part.locals ?? []).flatMap((one) => Object.keys(one).map((name) => `local.${name}`)),
+      ...Object.entries(part.resource ?? {}).flatMap(([type, ones]) =>
+        Object.keys(ones).map((name) => `${type}.${name}`),
+      ),
+      ...Object.entries(part.data ?? {}).flatMap(([type, ones]) =>
+        Object.keys(ones).map((name) => `data.${type}.${name}`),
+      ),
+    ]),
+  );
+  const text = JSON.stringify(parts);
+  const used = text.match(/\b(?:var|local|data\.aws_\w+|aws_\w+)\.[a-z_]+/g) ?? [];
+  assert.ok(used.length > 20);
+  // `data.aws_x.y` holds `aws_x.y` as well.
+  for (const name of used)
+    assert.ok(declared.has(name) || declared.has(`data.${name}`), `${name} is declared`);
+});
