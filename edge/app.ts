@@ -34,6 +34,7 @@ import { createSearchRoute } from './routes/search.ts';
 import { createTokenizeRoute } from './routes/tokenize.ts';
 import { createTokensRoute } from './routes/tokens.ts';
 import { createUploadRoutes } from './routes/uploads.ts';
+import { createWebhookRoutes } from './routes/webhooks.ts';
 import type { Services } from './services.ts';
 import { watchRequests } from './watchRequests.ts';
 
@@ -57,6 +58,7 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   ...createUploadRoutes(services),
   ...createLinkRoutes(services),
   ...createBatchRoutes(services),
+  ...createWebhookRoutes(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,

@@ -1,7 +1,9 @@
 /** Configuration of the edge: environment variables (Node) or bindings (Workers) -> Config, once. */
 import * as z from 'zod';
+import { allowSetting } from '../shared/guard/setting.ts';
 import { LEVELS } from '../shared/log/entry.ts';
 import { metricsPlace } from '../shared/metrics/setting.ts';
+import { sealingKeySetting } from '../shared/webhooks/sealing.ts';
 
 const workers = z
   .string()
@@ -86,6 +88,12 @@ export const configSchema = z.object({
     .min(0)
     .default(5)
     .describe("How long a worker's answer about its models is believed"),
+  FOURM_URLS_ALLOW: allowSetting.describe(
+    "Where users' addresses may lead besides https to the public internet: `http`, `loopback`, or both",
+  ),
+  FOURM_SECRETS_KEY: sealingKeySetting.describe(
+    'Encrypts webhook secrets in the store: 32 bytes in base64, the same as the workers have',
+  ),
   FOURM_CORS_ORIGIN: z
     .string()
     .default('*')
@@ -101,6 +109,7 @@ export type Config = z.output<typeof configSchema>;
 
 export const SECRETS: readonly (keyof Config)[] = [
   'FOURM_WORKER_SECRET',
+  'FOURM_SECRETS_KEY',
   'S3_SECRET_ACCESS_KEY',
   'S3_ACCESS_KEY_ID',
   'SQS_ACCESS_KEY_ID',

@@ -22,6 +22,7 @@ import { namesOf, type RequestNames } from './requestNames.ts';
 import { TENANT } from './tenant.ts';
 import { createSignedAddresses, type SignedAddresses } from './uploads/addresses.ts';
 import { createLinker, type Linker } from './uploads/links.ts';
+import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
 export interface Services {
   readonly config: Config;
@@ -35,6 +36,7 @@ export interface Services {
   readonly addresses: SignedAddresses;
   readonly linker: Linker;
   readonly batches: Batches;
+  readonly webhooks: Webhooks;
   /** One line for the operator; never a secret, never a caller's data. It names the request that it belongs to. */
   readonly log: (line: string) => void;
   /** The same of what should not have happened. */
@@ -131,5 +133,6 @@ export function createServices(config: Config, platform: Platform = {}): Service
     addresses,
     linker: createLinker({ addresses, config, store, log }),
     batches: createBatches(store, config, log),
+    webhooks: createWebhooks(store, config, log),
   };
 }

@@ -42,6 +42,7 @@ const LAWS: Readonly<Record<string, Law>> = {
       'shared/queue/sqs.ts': ['@aws-sdk/client-sqs'],
       // s3.ts, s3Blobs.ts
       'shared/store/s3': ['@aws-sdk/client-s3'],
+      'shared/guard/': ['ipaddr.js'],
       // disk.ts, diskFiles.ts
       'shared/store/disk': ['node:'],
       'shared/metrics/prometheus.ts': ['prom-client'],
@@ -73,7 +74,7 @@ const LAWS: Readonly<Record<string, Law>> = {
       'worker/batches/ask.ts': ['undici'],
       'worker/values/parquet.ts': ['hyparquet', 'hyparquet-compressors'],
       'worker/retrieval/': ['@lancedb/lancedb', 'apache-arrow'],
-      'worker/guard/': ['undici', 'ipaddr.js'],
+      'worker/guard/': ['undici'],
     },
   },
 };
@@ -156,7 +157,8 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   batches: ['log.ts'],
   consumer: ['jobs', 'service', 'batches', 'log.ts', 'metrics.ts'],
-  http: ['jobs', 'service', 'sources', 'consumer', 'log.ts', 'metrics.ts'],
+  webhooks: ['consumer', 'guard', 'log.ts', 'metrics.ts'],
+  http: ['jobs', 'service', 'sources', 'consumer', 'webhooks', 'log.ts', 'metrics.ts'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],
   export: ['compare', 'batching', 'engine', 'session', 'onnx', 'safetensors', 'owner.ts'],
   hub: ['export', 'session', 'safetensors', 'owner.ts'],

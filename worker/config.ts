@@ -1,9 +1,11 @@
 /** The worker's configuration: environment variables, parsed once at the entry. */
 import * as z from 'zod';
+import type { Allow } from '../shared/guard/allowed.ts';
+import { allowSetting } from '../shared/guard/setting.ts';
 import type { MetricsPlace } from '../shared/metrics/setting.ts';
+import { sealingKeySetting } from '../shared/webhooks/sealing.ts';
 import { parseSize, SIZE_FORM } from './byteSize.ts';
 import { absentForCollections, placeOf } from './collectionsConfig.ts';
-import type { Allow } from './guard/allowed.ts';
 import { type HubModel, hubEnvironment, hubModels } from './hubConfig.ts';
 import { type OpenQueues, queueFields, queueProblems, queuesOf } from './queueConfig.ts';
 import type { CollectionsPlace } from './retrieval/place.ts';
@@ -86,26 +88,12 @@ export const workerConfigSchema = z.object({
   FOURM_BATCH_PARALLEL: z.coerce.number().int().min(1).max(1024).optional(),
   /** Tokens of the work that is taken on: that its passes read or predict. More is refused at once. */
   FOURM_QUEUE_TOKENS: whole(1_000_000, 1, 1_000_000_000),
+  /** Where users' addresses may lead besides https to the public internet: http, loopback, or both with a comma. */
+  FOURM_URLS_ALLOW: allowSetting,
+  /** Encrypts webhook secrets in the store: 32 bytes in base64, the same as the edge has. */
+  FOURM_SECRETS_KEY: sealingKeySetting,
   /** Seconds a stopping worker gives its running requests. */
   FOURM_DRAIN_SECONDS: whole(10, 0, 3600),
-  /**
-   * What addresses that users name may be besides https and public, with commas: `http`, and `loopback` for this
-   * machine. For tests, and where everything runs on one machine.
-   */
-  FOURM_URLS_ALLOW: z
-    .string()
-    .default('')
-    .transform((text, context) => {
-      const named = text.split(',').map((word) => word.trim());
-      const words = named.filter((word) => word !== '');
-      if (words.every((word) => word === 'http' || word === 'loopback'))
-        return { http: words.includes('http'), loopback: words.includes('loopback') };
-      context.addIssue({
-        code: 'custom',
-        message: 'has to be http, loopback, or both with a comma',
-      });
-      return z.NEVER;
-    }),
   ...watchingFields,
 });
 
@@ -142,11 +130,12 @@ export interface WorkerConfig {
   readonly batchParallel: number;
   readonly queueTokens: number;
   readonly drainSeconds: number;
-  /** What addresses that users name may be besides https and public. */
+  /** Where users' addresses may lead. */
   readonly urlsAllow: Allow;
   readonly metrics: MetricsPlace;
   /** Whether spans are told by OTLP. */
   readonly traces: boolean;
+  readonly secretsKey: string | undefined;
 }
 
 /**
@@ -201,5 +190,6 @@ export function parseWorkerConfig(
     urlsAllow: data.FOURM_URLS_ALLOW,
     metrics: data.FOURM_METRICS,
     traces: data.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
+    secretsKey: data.FOURM_SECRETS_KEY,
   };
 }

@@ -1,15 +1,22 @@
 /**
- * `npm run jobs:sweep`: looks once for jobs whose messages are lost, and at dead letters, and ends. It loads no models.
+ * `npm run jobs:sweep`: looks once for jobs and webhooks whose messages are lost, and at dead letters, and ends. It loads no models.
  * For a fleet that scales to zero, on a schedule: where no worker runs, none looks, and a lost message wakes nobody.
  */
 import * as z from 'zod';
+import { announceJob } from '../shared/jobs/announce.ts';
+import type { JobDocument } from '../shared/jobs/job.ts';
 import { createJobStore } from '../shared/jobs/jobStore.ts';
 import { createPinoLog } from '../shared/log/pinoLog.ts';
+import { isSettled } from '../shared/webhooks/event.ts';
+import { createEventStore } from '../shared/webhooks/eventStore.ts';
+import { type DueMessage, messageOf } from '../shared/webhooks/message.ts';
 import { readDeadLetters } from './consumer/deadLetters.ts';
 import { sweepShared } from './consumer/sweep.ts';
 import { queueFields, queueProblems, queuesOf } from './queueConfig.ts';
 import { absentOf, sharedStoreOf, storeFields } from './storeConfig.ts';
 import { logOptions } from './watchingConfig.ts';
+import { DELIVERY_TIMES } from './webhooks/services.ts';
+import { sweepEvents } from './webhooks/sweep.ts';
 
 /** As if it were run every five minutes, as is documented. */
 const SPANS = { sinceMilliseconds: 300_000, youngMilliseconds: 60_000 };
@@ -31,11 +38,29 @@ async function main(): Promise<number> {
   }
   const log = createPinoLog(logOptions(process.env));
   const [store, queues] = await Promise.all([open(log), queuesOf(parsed.data)(log)]);
-  const services = { jobs: createJobStore(store), queues, now: store.now, log };
+  const events = createEventStore(store);
+  const { now } = store;
+  const tell = (event: DueMessage): Promise<void> => queues.webhooks.send(messageOf(event));
+  const services = {
+    jobs: createJobStore(store),
+    queues,
+    async announce(job: JobDocument) {
+      for (const event of await announceJob(events, job, now()))
+        if (!isSettled(event)) await tell(event);
+    },
+    now,
+    log,
+  };
   const { signal } = new AbortController();
   await readDeadLetters(services, signal);
   const sent = await sweepShared(services, SPANS, signal);
-  console.log(`${sent} jobs were sent again`);
+  let told = 0;
+  const again = async (event: DueMessage): Promise<void> => {
+    await tell(event);
+    told++;
+  };
+  await sweepEvents({ events, now }, now() - DELIVERY_TIMES.graceMilliseconds, again, signal);
+  console.log(`${sent} jobs and ${told} webhooks were sent again`);
   return 0;
 }
 

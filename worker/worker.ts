@@ -26,6 +26,7 @@ import { createTakeInput } from './sources/takeInput.ts';
 import { createHeadSource } from './tasks/headSource.ts';
 import { closeThreads } from './threads/inThread.ts';
 import { readGauges, startWatching } from './watching.ts';
+import { openDeliverer } from './webhooks/open.ts';
 
 export interface Worker {
   readonly url: string;
@@ -101,6 +102,17 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     store && edge !== undefined
       ? openBatches(store, { worker, edge, secret, parallel, log })
       : undefined;
+  const fetch = createGuardedFetch({ allow: config.urlsAllow });
+  const deliverer =
+    store &&
+    openDeliverer(store, {
+      queue: queues.webhooks,
+      worker,
+      fetch,
+      secretsKey: config.secretsKey,
+      stopped: stopped.signal,
+      log,
+    });
   const consumer =
     store &&
     openConsumer(store, services, {
@@ -109,16 +121,17 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
       worker,
       slots: config.jobSlots,
       batches,
+      announced: async (events) => await deliverer?.take(events),
     });
   readGauges(metrics, { gate: services.gate, registry, slots: config.slots });
   const { exposition } = watching;
-  const takeInput = createTakeInput({
-    fetch: createGuardedFetch({ allow: config.urlsAllow }),
-    store,
-  });
-  const served = { ...services, consumer, exposition, takeInput };
+  const takeInput = createTakeInput({ fetch, store });
+  const served = { ...services, consumer, deliverer, exposition, takeInput };
   const server = await startServer(served, config.host, config.port);
   const url = `http://${config.host}:${server.port}`;
+
+  // Webhooks need no model.
+  deliverer?.start();
 
   const load = async (): Promise<void> => {
     await registry.load(stopped.signal);
@@ -145,7 +158,10 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     const message = `the worker stops; ${running + waiting} requests have ${drainSeconds} s to end`;
     log({ event: 'stopping', message, running, waiting });
     // Jobs that do not end in time go back to the store.
-    const closed = Promise.all([server.stop(), consumer?.stop()]);
+    // What the last jobs announce is sent as well, if there is time.
+    const jobsEnded = consumer?.stop();
+    const told = Promise.resolve(jobsEnded).then(() => deliverer?.stop());
+    const closed = Promise.all([server.stop(), jobsEnded, told]);
     const time = sleep(drainSeconds * 1000, undefined, { signal: hurried.signal, ref: false });
     await Promise.race([closed, time.catch(() => undefined)]);
     const detail = 'the worker is stopping, and the time that it gives to running requests is over';

@@ -1,4 +1,5 @@
 /** The route of a task: read what is wanted, find or compute it, answer it. */
+import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { startDeadline } from '../deadline.ts';
 import { readPrefer } from '../jobs/prefer.ts';
@@ -18,6 +19,18 @@ const askerOf = (c: EdgeContext): Asker => ({
   traceparent: c.get('traceparent'),
   turn: c.get('turn'),
 });
+
+/** What only a job can be told of is asked of work that is none. */
+function noJob({ store }: Pick<Services, 'store'>) {
+  if (store.kind === 'memory') {
+    const detail = 'webhooks tell of jobs, which need a store that edge and workers share';
+    return refusal('no_jobs', detail, pointerTo('webhook'));
+  }
+  const detail =
+    'webhooks tell of jobs, and this request is answered directly: send Prefer: respond-async or wait=N, and accept ' +
+    'no events';
+  return refusal('invalid_request', detail, pointerTo('webhook'));
+}
 
 export function createTaskRoute<W extends Wish, R extends object>(
   services: Services,
@@ -41,6 +54,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
   /** 304 for a caller who asks whether his copy of a stored result still holds. */
   async function revalidate(c: EdgeContext, wish: W): Promise<Response | undefined> {
     const asks = c.req.header('if-none-match') !== undefined && wish.cache.mayStore;
+    // Who wants to be told of the work wants more than an answer.
+    if (wish.webhook) return undefined;
     if (!asks || wish.wanted.kind === 'events') return undefined;
     const cache = { ...wish.cache, mayReuse: true, maxAgeSeconds: Number.POSITIVE_INFINITY };
     const stored = await computation.find({ ...wish, cache });
@@ -75,7 +90,9 @@ export function createTaskRoute<W extends Wish, R extends object>(
     if (!preference || !task.job) return undefined;
     const isAsync = preference.waitSeconds === 0;
     // A stream tells by itself how far the work is; and where no job can be, what is waited for is the work itself.
-    const canWait = wish.wanted.kind !== 'events' && wish.cache.mayStore && !stored;
+    // A stored result is answered as it is, unless somebody is to be told of it.
+    const isWork = stored === undefined || wish.webhook !== undefined;
+    const canWait = wish.wanted.kind !== 'events' && wish.cache.mayStore && isWork;
     if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
     const asker = askerOf(c);
     const asked = { wish, job: task.job, asker, preference, isStored: stored !== undefined };
@@ -105,6 +122,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const stored = await computation.find(wish);
     const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored);
     if (accepted) return accepted;
+    if (wish.webhook) throw noJob(services);
     if (stored) {
       countSaved(services, c, 'stored', stored.result);
       const answer = await seenBy(c, wish, stored);

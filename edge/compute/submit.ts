@@ -50,6 +50,7 @@ export async function submit<W extends Wish>(
     },
     ...(keep && { keep }),
     ...(Object.keys(view).length > 0 && { view }),
+    ...(wish.webhook && { webhook: wish.webhook }),
   };
   const inputs = isStored ? undefined : await files.fillIn(JSON.stringify(request));
   return await jobs.submit(description, inputs, wish.deadlineMs);

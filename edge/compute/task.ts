@@ -6,6 +6,7 @@ import type * as z from 'zod';
 import type { Output, Progress } from '../../shared/api/generate.ts';
 import type { JobTask } from '../../shared/api/jobs.ts';
 import type { Sources } from '../../shared/api/takeInput.ts';
+import type { Webhook } from '../../shared/api/webhooks.ts';
 import type { JobDescription } from '../../shared/jobs/job.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
 import type { Wanted } from '../accept.ts';
@@ -26,6 +27,8 @@ export interface Wish {
   readonly deadlineMs: number | undefined;
   /** When that began to count, by `performance.now()`; when the work begins where it is left out. */
   readonly began?: number;
+  /** Who is told how it goes on, where it becomes a job. */
+  readonly webhook: Webhook | undefined;
   readonly wanted: Wanted;
   readonly cache: CacheWishes;
   /** Bytes that inputs gave which were addresses or uploads. */

@@ -11,6 +11,7 @@ import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { readCacheControl } from '../cacheControl.ts';
+import { runOf } from '../compute/run.ts';
 import type { Wish } from '../compute/task.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
@@ -77,13 +78,13 @@ export async function embedWish(
   files: Files,
   streams = true,
 ): Promise<EmbedWish> {
+  const run = runOf(parsed, services);
   const { model } = await chooseModel(c, services, parsed.model);
   const resolved = await withTokens(parsed, model, services);
   const plan = await planEmbed(resolved, model);
   const sources = createSources(c, services, files, parsed.deadline_ms);
   const request = await withFiles(resolved, model, files, sources);
   const { id, seeds } = await embedKey(model, request, await files.digests());
-  const isDryRun = request.dry_run === true;
   return {
     key: { id },
     seeds,
@@ -92,10 +93,9 @@ export async function embedWish(
     request,
     files,
     plan,
-    isDryRun,
-    deadlineMs: request.deadline_ms,
     began: sources.began,
-    wanted: negotiate(c.req.header('accept'), undefined, streams && !isDryRun),
+    ...run,
+    wanted: negotiate(c.req.header('accept'), undefined, streams && !run.isDryRun),
     cache: readCacheControl(c.req.header('cache-control')),
     sources: sources.found(),
   };

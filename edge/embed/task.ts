@@ -4,6 +4,7 @@ import {
   type EmbedResponse,
   embedResponseSchema,
 } from '../../shared/api/embed.ts';
+import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { WorkerEmbedRequest } from '../../shared/api/worker.ts';
 import { costOfEmbed } from '../../shared/plan/embed.ts';
 import type { Task } from '../compute/task.ts';
@@ -29,10 +30,15 @@ function dryRun({ key, model, request, plan, files }: EmbedWish): EmbedDryRun {
   };
 }
 
-/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+/** What a worker is asked. */
 function asked({ key, seeds, model, request }: EmbedWish, requestId: string): WorkerEmbedRequest {
-  const { deadline_ms: _, ...shared } = request;
-  return { request_id: requestId, id: key.id, model: model.id, seeds: [...seeds], request: shared };
+  return {
+    request_id: requestId,
+    id: key.id,
+    model: model.id,
+    seeds: [...seeds],
+    request: withoutRunFields(request),
+  };
 }
 
 /** @param read what is wanted, where it does not come as a request of `/v1/embed` */

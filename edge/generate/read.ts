@@ -14,6 +14,7 @@ import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { readCacheControl } from '../cacheControl.ts';
+import { runOf } from '../compute/run.ts';
 import type { Wish } from '../compute/task.ts';
 import { normaliseInputs } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
@@ -55,6 +56,7 @@ export const withVia = <T extends object>(answer: T, { via }: GenerateWish): T =
 export async function readWish(c: EdgeContext, services: Services): Promise<GenerateWish> {
   const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.generate.request);
   const parsed = parseBody(generateRequestSchema, value);
+  const run = runOf(parsed, services);
   const { model, models } = await chooseModel(c, services, parsed.model);
   const inputs = await resolveInputs(parsed.inputs, model, services.tokens);
   // Problems point at the targets as they were stated, so these are planned for themselves first.
@@ -81,9 +83,8 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
   return {
     key,
     models: [model, ...further],
-    isDryRun: request.dry_run === true,
-    deadlineMs: request.deadline_ms,
     began: sources.began,
+    ...run,
     model,
     request,
     files,

@@ -1,5 +1,6 @@
 /** The task of generating: what a worker is asked, which targets of a chain are there already, what is kept. */
 import { type GenerateResponse, generateResponseSchema } from '../../shared/api/generate.ts';
+import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { ReusedTarget, WorkerGenerateRequest } from '../../shared/api/worker.ts';
 import { dryRunResponse } from '../../shared/plan/dryRun.ts';
 import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
@@ -9,11 +10,10 @@ import { pixelsOf } from '../inputs.ts';
 import type { Services } from '../services.ts';
 import { type GenerateWish, readWish, withVia } from './read.ts';
 
-/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+/** What a worker is asked. */
 function asked({ key, model, request }: GenerateWish, requestId: string): WorkerGenerateRequest {
-  const { deadline_ms: _, ...shared } = request;
   const { id, seed } = key;
-  return { request_id: requestId, id, model: model.id, seed, request: shared };
+  return { request_id: requestId, id, model: model.id, seed, request: withoutRunFields(request) };
 }
 
 export function generateTask(services: Services): Task<GenerateWish, GenerateResponse> {

@@ -12,6 +12,7 @@ import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
+import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { WorkerClassifyRequest } from '../../shared/api/worker.ts';
 import { assertHead, assertWidth, costOfInputs, itemsOf } from '../../shared/plan/classify.ts';
 import { classifyKey } from '../../shared/results/headKeys.ts';
@@ -19,6 +20,7 @@ import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { readCacheControl } from '../cacheControl.ts';
+import { runOf } from '../compute/run.ts';
 import type { Task, Wish } from '../compute/task.ts';
 import { CLASSIFY } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
@@ -62,6 +64,7 @@ function withWarning({ head, model }: ClassifyWish, answer: ClassifyResponse): C
 async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.classify.request);
   const parsed = parseBody(classifyRequestSchema, value);
+  const run = runOf(parsed, services);
   const { head: name, version } = parsed;
   const found =
     name === undefined
@@ -86,13 +89,11 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
     ? { ...parsed, items: inputs.map((own) => ({ inputs: own })) }
     : { ...parsed, inputs: inputs[0] };
   const id = await classifyKey(model, request, head, await files.digests());
-  const isDryRun = request.dry_run === true;
   return {
-    ...{ key: { id }, models: [model], model, request, files, head, isDryRun },
-    deadlineMs: request.deadline_ms,
     began: sources.began,
-    wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
     sources: sources.found(),
+    ...{ key: { id }, models: [model], model, request, files, head, ...run },
+    wanted: negotiate(c.req.header('accept'), undefined, !run.isDryRun),
     cache: neighbours ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
 }
@@ -115,14 +116,19 @@ async function dryRun({ key, model, request, files, head }: ClassifyWish): Promi
   };
 }
 
-/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+/** What a worker is asked. */
 function asked(
   { key, model, request, head }: ClassifyWish,
   requestId: string,
 ): WorkerClassifyRequest {
-  const { deadline_ms: _, ...shared } = request;
   return {
-    ...{ request_id: requestId, tenant: TENANT, id: key.id, model: model.id, request: shared },
+    ...{
+      request_id: requestId,
+      tenant: TENANT,
+      id: key.id,
+      model: model.id,
+      request: withoutRunFields(request),
+    },
     ...(head && { head: { name: head.name, version: head.version } }),
   };
 }

@@ -11,6 +11,7 @@ import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
+import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { WorkerFitHeadRequest } from '../../shared/api/worker.ts';
 import { fromBase64 } from '../../shared/base64.ts';
 import { checkExamples, costOfInputs, exampleItems, widthOf } from '../../shared/plan/classify.ts';
@@ -19,6 +20,7 @@ import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { readCacheControl } from '../cacheControl.ts';
+import { runOf } from '../compute/run.ts';
 import type { Task, Wish } from '../compute/task.ts';
 import { FIT_HEAD } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
@@ -55,19 +57,18 @@ async function settle(
 async function read(c: EdgeContext, services: Services): Promise<FitWish> {
   const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.fitHead.request);
   const parsed = parseBody(fitHeadRequestSchema, value);
+  const run = runOf(parsed, services);
   const { collection } = parsed;
   const named = collection ? await collectionModel(c, services, collection.name) : parsed.model;
   const { model } = await chooseModel(c, services, named);
   const sources = createSources(c, services, files, parsed.deadline_ms);
   const request = await settle(parsed, model, services, files, sources);
   const id = await fitHeadKey(model, request, await files.digests());
-  const isDryRun = request.dry_run === true;
   return {
-    ...{ key: { id }, models: [model], model, request, files, isDryRun },
-    deadlineMs: request.deadline_ms,
     began: sources.began,
-    wanted: negotiate(c.req.header('accept'), undefined, !isDryRun),
     sources: sources.found(),
+    ...{ key: { id }, models: [model], model, request, files, ...run },
+    wanted: negotiate(c.req.header('accept'), undefined, !run.isDryRun),
     cache: collection ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
 }
@@ -88,10 +89,14 @@ async function dryRun({ key, model, request, files }: FitWish): Promise<FitHeadD
   };
 }
 
-/** What a worker is asked. Each caller has a deadline of his own, which others keep. */
+/** What a worker is asked. */
 function asked({ model, request }: FitWish, requestId: string): WorkerFitHeadRequest {
-  const { deadline_ms: _, ...shared } = request;
-  return { request_id: requestId, tenant: TENANT, model: model.id, request: shared };
+  return {
+    request_id: requestId,
+    tenant: TENANT,
+    model: model.id,
+    request: withoutRunFields(request),
+  };
 }
 
 export function fitHeadTask(services: Services): Task<FitWish, Head> {

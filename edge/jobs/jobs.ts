@@ -1,6 +1,7 @@
 /** Jobs as the edge's routes use them: asked for, followed, canceled. The store is the truth; workers are told. */
 import { type Progress, progressSchema } from '../../shared/api/generate.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { announceJob } from '../../shared/jobs/announce.ts';
 import {
   cancel,
   createDoneJob,
@@ -17,9 +18,11 @@ import { createJobStore, type JobPage, type PageWish } from '../../shared/jobs/j
 import { isBehind } from '../../shared/jobs/progress.ts';
 import { readEvents } from '../../shared/sse.ts';
 import type { Store } from '../../shared/store/store.ts';
+import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import type { Config } from '../config.ts';
 import { type EdgeMetrics, UNWATCHED } from '../metrics.ts';
 import { sleep } from '../sleep.ts';
+import { createInPlace } from './place.ts';
 import { createJobQueueing } from './queueing.ts';
 import { createJobWorkers } from './workers.ts';
 
@@ -60,6 +63,8 @@ export interface Jobs {
 const LOOK_MILLISECONDS = { first: 50, most: 1000 };
 /** Time for a worker to say itself that a job's time is over. */
 const OVERDUE_MILLISECONDS = 30_000;
+/** What stands for the inputs of a job that needs none. */
+const NO_INPUTS = new TextEncoder().encode('{}');
 /** Tries at a change that others make as well. */
 const TRIES = 5;
 
@@ -72,21 +77,17 @@ export function createJobs(
   const jobs = createJobStore(store);
   const workers = createJobWorkers(config, log);
   const queueing = createJobQueueing(config, workers, log);
+  const events = createEventStore(store);
 
-  async function guarded<T>(action: string, work: () => Promise<T>): Promise<T> {
-    if (store.kind === 'memory') {
-      const detail =
-        'jobs need a store that edge and workers share: start both with FOURM_STORE=disk or s3';
-      throw refusal('no_jobs', detail);
-    }
-    try {
-      return await work();
-    } catch (cause) {
-      if (cause instanceof Error && cause.name === 'FailureError') throw cause;
-      log(`jobs cannot be ${action}: ${cause instanceof Error ? cause.message : cause}`);
-      const detail = `the store is out of order, so jobs cannot be ${action} now`;
-      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
-    }
+  const inPlace = createInPlace(store, log);
+  /**
+   * What follows from a job's end. What the job is found by is removed last, so that a worker makes up for what this
+   * process does not come to.
+   */
+  async function finish(job: JobDocument): Promise<void> {
+    const announced = await announceJob(events, job, store.now());
+    await jobs.clear(job);
+    if (announced.length > 0) await workers.deliver(job);
   }
 
   /** A job whose time is over has failed, also where no worker runs that would say so. */
@@ -100,11 +101,17 @@ export function createJobs(
     }
     const next = fail(job, overdue(job), now);
     if (!next || !(await jobs.write(next))) return await jobs.read(name);
-    await jobs.clear(name);
+    await finish(next);
     return next;
   }
 
-  const find: Jobs['find'] = (name) => guarded('read', () => look(name));
+  const find: Jobs['find'] = (name) => inPlace('jobs cannot be read', () => look(name));
+
+  /** Ends a job that nobody has been told of. */
+  async function withdraw(job: JobDocument): Promise<void> {
+    const next = cancel(job, store.now());
+    if (next && (await jobs.write(next))) await jobs.clear(job);
+  }
 
   async function end(name: JobName): Promise<JobDocument | undefined> {
     for (let tries = 0; tries < TRIES; tries++) {
@@ -112,7 +119,7 @@ export function createJobs(
       const next = job && cancel(job, store.now());
       if (!next) return job;
       if (!(await jobs.write(next))) continue;
-      await Promise.all([workers.cancel(name), jobs.clear(name)]);
+      await Promise.all([workers.cancel(name), finish(next)]);
       return next;
     }
     throw new Error(`others change the job ${name.id} again and again`);
@@ -120,25 +127,32 @@ export function createJobs(
 
   /** How far a job was at its last sign of life, for those who cannot ask its worker. */
   const lastKnown = async (name: JobName): Promise<JobEvent | undefined> =>
-    (await guarded('read', () => jobs.lease(name)))?.progress;
+    (await inPlace('jobs cannot be read', () => jobs.lease(name)))?.progress;
 
   return {
     find,
     submit: (description, inputs, deadline) =>
-      guarded('kept', async () => {
+      inPlace('jobs cannot be kept', async () => {
         const now = store.now();
         const { task } = description;
         metrics.count('jobs', { task, result: inputs ? 'wanted' : 'stored' });
-        if (!inputs) return await jobs.create(createDoneJob(description, now));
+        if (!inputs) {
+          const done = createDoneJob(description, now);
+          if (!description.webhook) return await jobs.create(done);
+          // It is found by its inputs until it is announced, though nobody reads them.
+          const made = await jobs.create(done, NO_INPUTS);
+          await finish(made);
+          return made;
+        }
         const job = await jobs.create(createJob(description, now, deadline), inputs);
         if ((await queueing.queue(job)) === 'told') return job;
-        await end(job);
+        await withdraw(job);
         const detail =
           'the workers do not have the store of this edge, so they cannot do jobs: start them with its FOURM_STORE';
         throw refusal('no_jobs', detail);
       }),
-    page: (tenant, wish) => guarded('listed', () => jobs.page(tenant, wish)),
-    cancel: (name) => guarded('canceled', () => end(name)),
+    page: (tenant, wish) => inPlace('jobs cannot be listed', () => jobs.page(tenant, wish)),
+    cancel: (name) => inPlace('jobs cannot be canceled', () => end(name)),
     async *follow(name, after, signal) {
       let last = after;
       let wait = LOOK_MILLISECONDS.first;

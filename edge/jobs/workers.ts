@@ -15,6 +15,8 @@ export interface JobWorkers {
    */
   take(name: JobName): Promise<'told' | 'nobody'>;
   cancel(name: JobName): Promise<void>;
+  /** Events of a job, or of whatever has this name, wait to be told by webhooks. */
+  deliver(name: JobName): Promise<void>;
   /** The progress of a job as its worker tells it; undefined where no worker has it. */
   events(
     name: JobName,
@@ -69,6 +71,17 @@ export function createJobWorkers(
       const request = { do: 'cancel', tenant, id } as const;
       const answers = await Promise.all(workers.map((worker) => ask(worker, request, signal)));
       await Promise.all(answers.map((answer) => answer?.body?.cancel()));
+    },
+    async deliver({ tenant, id }) {
+      const first = turn++ % Math.max(1, workers.length);
+      for (const worker of [...workers.slice(first), ...workers.slice(0, first)]) {
+        const signal = AbortSignal.timeout(ANSWER_MILLISECONDS);
+        const response = await ask(worker, { do: 'deliver', tenant, id }, signal);
+        const answer = workerJobsAnswerSchema.safeParse(
+          await response?.json().catch(() => undefined),
+        );
+        if (answer.success && answer.data.known) return;
+      }
     },
     async events({ tenant, id }, after, signal) {
       for (const worker of workers) {

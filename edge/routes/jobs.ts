@@ -8,7 +8,6 @@ import {
 } from '../../shared/api/jobs.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal, toProblem } from '../../shared/api/problem.ts';
-import { shorten } from '../../shared/api/shorten.ts';
 import { failureOfJob, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import type { PageWish } from '../../shared/jobs/jobStore.ts';
 import { listedJob } from '../../shared/jobs/listed.ts';
@@ -20,15 +19,12 @@ import { streamed } from '../streamed.ts';
 import { TENANT } from '../tenant.ts';
 import { inlineOf } from '../uploads/links.ts';
 
-const unknown = (id: string) =>
-  refusal('unknown_job', `there is no job ${shorten(id)}`, pointerTo('id'));
+import { jobNameOf, unknownJob } from './jobName.ts';
 
 /** The job of the address. @throws FailureError `unknown_job` for what can be no id, `invalid_request` for the query */
 function nameOf(c: EdgeContext): JobName {
   inlineOf(c);
-  const id = c.req.param('id') ?? '';
-  if (!isJobId(id)) throw unknown(id);
-  return { tenant: TENANT, id };
+  return jobNameOf(c);
 }
 
 /** The page that a query asks for. @throws FailureError `invalid_request` */
@@ -57,7 +53,7 @@ export function createJobRoutes(services: Services) {
   const { jobs } = services;
 
   async function answer(c: EdgeContext, job: JobDocument | undefined, id: string) {
-    if (!job) throw unknown(id);
+    if (!job) throw unknownJob(id);
     const body = await writeJson(await jobView(c, job, services));
     return c.body(body, {
       headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
@@ -77,7 +73,7 @@ export function createJobRoutes(services: Services) {
 
   async function jobEvents(c: EdgeContext): Promise<Response> {
     const name = nameOf(c);
-    if (!(await jobs.find(name))) throw unknown(name.id);
+    if (!(await jobs.find(name))) throw unknownJob(name.id);
     const after = c.req.header('last-event-id');
     c.header('content-type', 'text/event-stream');
     c.header('cache-control', 'no-store');

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { inputsSchema, refSchema } from './inputs.ts';
 import { mergedSchema, outputSchema, servedBySchema, usageSchema } from './outputs.ts';
+import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
 import { presetSchema, schemeSchema, targetsSchema } from './targets.ts';
 import { warningsSchema } from './warning.ts';
@@ -28,9 +29,6 @@ export {
   type TargetSettings,
   targetSchema,
 } from './targets.ts';
-
-/** Time a request may take at least: a smaller bound could not even be told apart from a network's delay. */
-export const LEAST_DEADLINE_MS = 50;
 
 const count = z.number().int();
 export const seedSchema = z
@@ -63,15 +61,6 @@ export const generateRequestSchema = z
       .optional()
       .describe('Absent: derived from the request, so that equal requests give equal results'),
     num_samples: count.min(1).max(16).default(1).describe('Results of each target'),
-    dry_run: z
-      .boolean()
-      .optional()
-      .describe('Answers the plan and what it costs, and runs nothing'),
-    deadline_ms: count
-      .min(LEAST_DEADLINE_MS)
-      .max(3_600_000)
-      .optional()
-      .describe('The request fails when it has not ended after so many milliseconds'),
     keep: z
       .boolean()
       .optional()
@@ -84,6 +73,7 @@ export const generateRequestSchema = z
       .boolean()
       .optional()
       .describe('Progress events carry a picture of what is there so far, where that is cheap'),
+    ...runFields,
   })
   .refine(({ targets, preset }) => targets.length > 0 || preset !== undefined, {
     message: 'must name at least one target where there is no preset',

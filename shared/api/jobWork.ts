@@ -8,6 +8,8 @@ export const workerJobsRequestSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('take'), ...name }),
   /** A job was canceled: -> JobAnswer. */
   z.object({ do: z.literal('cancel'), ...name }),
+  /** Events of what has this name wait to be told by webhooks: -> JobAnswer. */
+  z.object({ do: z.literal('deliver'), ...name }),
   /** Its progress: -> events `progress` (Progress) with ids, until its run ends; or JobAnswer where none is known. */
   z.object({ do: z.literal('events'), ...name, after: z.string().max(64).optional() }),
 ]);

@@ -108,6 +108,14 @@ export const PROBLEMS = {
   no_batches: { status: 501, title: 'This server runs no batches', retryable: false },
   too_many_lines: { status: 413, title: 'The batch has too many lines', retryable: false },
   batch_unfinished: { status: 409, title: 'The batch has not ended yet', retryable: true },
+  unknown_delivery: { status: 404, title: 'There is no such delivery', retryable: false },
+  invalid_address: { status: 400, title: 'The address is no address of the web', retryable: false },
+  insecure_address: { status: 400, title: 'The address is not https', retryable: false },
+  forbidden_address: {
+    status: 400,
+    title: 'The address does not lead to the public internet',
+    retryable: false,
+  },
   attempts_exhausted: {
     status: 500,
     title: 'The job was begun too often without coming to an end',

@@ -38,6 +38,7 @@ export const TAGS = {
     description: 'Bytes that are sent once and named by requests, and links to what requests made',
   },
   batches: { name: 'batches', description: 'Many requests in one file, as OpenAI has them' },
+  webhooks: { name: 'webhooks', description: 'Being told of jobs, and what was told' },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;

@@ -35,8 +35,18 @@ export const INPUT_PROBLEMS = [
   'invalid_input',
   ...SOURCE_PROBLEMS,
 ] as const satisfies ProblemCode[];
+/** What may be wrong with an address that a user names. */
+export const ADDRESS_PROBLEMS = [
+  'invalid_address',
+  'insecure_address',
+  'forbidden_address',
+] as const satisfies ProblemCode[];
 /** What may be wrong where work can become a job. */
-export const JOB_PROBLEMS = ['no_jobs', 'attempts_exhausted'] as const satisfies ProblemCode[];
+export const JOB_PROBLEMS = [
+  'no_jobs',
+  'attempts_exhausted',
+  ...ADDRESS_PROBLEMS,
+] as const satisfies ProblemCode[];
 export const WORKER_PROBLEMS = [
   'model_not_loaded',
   'overloaded',

@@ -13,6 +13,7 @@ import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';
 import { UPLOAD_ROUTES } from './uploadRoutes.ts';
 import { VALUE_ROUTES } from './valueRoutes.ts';
+import { WEBHOOK_ROUTES } from './webhookRoutes.ts';
 
 export const ROUTES = {
   ...VALUE_ROUTES,
@@ -22,6 +23,7 @@ export const ROUTES = {
   ...JOB_ROUTES,
   ...UPLOAD_ROUTES,
   ...BATCH_ROUTES,
+  ...WEBHOOK_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

@@ -26,6 +26,7 @@ import { type HeadMethods, headMethods } from './heads.ts';
 import { type JobMethods, jobMethods } from './jobs.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 import { type UploadMethods, uploadMethods } from './uploads.ts';
+import { type WebhookMethods, webhookMethods } from './webhooks.ts';
 
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
 export type { BatchMethods, BatchRequest } from './batches.ts';
@@ -33,6 +34,13 @@ export type { CallOptions } from './call.ts';
 export type { JobEvent, JobHandle, JobMethods, JobTasks } from './jobs.ts';
 export { ProblemError } from './problem.ts';
 export type { UploadMethods, UploadOptions } from './uploads.ts';
+export {
+  type HeadersLike,
+  type VerifyOptions,
+  verifyWebhook,
+  WebhookError,
+  type WebhookMethods,
+} from './webhooks.ts';
 
 export interface ClientOptions {
   /** Such as `https://4m.example.com`; empty for the page's own origin. */
@@ -70,6 +78,8 @@ export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
   readonly jobs: JobMethods;
   /** Batches: many requests in one file. */
   readonly batches: BatchMethods;
+  /** Being told of jobs. */
+  readonly webhooks: WebhookMethods;
   /** `GET /v1/models`. @throws as `generate` */
   models(options?: CallOptions): Promise<ModelsResponse>;
   /** `GET /v1/modalities`. @throws as `generate` */
@@ -178,5 +188,6 @@ export function createClient(options: ClientOptions): Client {
     ...uploadMethods(call, send, throwIfProblem),
     jobs: jobMethods(call, open),
     batches: batchMethods(call, open),
+    webhooks: webhookMethods(call),
   };
 }

@@ -1,4 +1,5 @@
 /** Secrets at rest: AES-256-GCM under a key that the operator keeps outside of the store. */
+import * as z from 'zod';
 import { fromBase64, toBase64 } from '../base64.ts';
 
 const KEY_BYTES = 32;
@@ -20,6 +21,13 @@ export function isSealingKey(text: string): boolean {
     return false;
   }
 }
+
+/** The setting with the key; an empty variable counts as absent. */
+export const sealingKeySetting = z
+  .string()
+  .optional()
+  .transform((text) => (text === '' ? undefined : text))
+  .refine((text) => text === undefined || isSealingKey(text), 'has to be 32 bytes in base64');
 
 /** @param key as `isSealingKey` has it */
 export function createSealing(key: string): Sealing {

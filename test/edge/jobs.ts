@@ -9,8 +9,10 @@ import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { readEvents, type ServerSentEvent } from '../../shared/sse.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { createAsk } from '../../worker/batches/ask.ts';
+import { createDeliverer } from '../../worker/webhooks/deliverer.ts';
 import { batchRunnerOver } from '../support/batches.ts';
 import { consumerOver, FAST } from '../support/consumers.ts';
+import { servicesOver } from '../support/delivering.ts';
 import { describedJob } from '../support/describedJob.ts';
 import { type FakeWorker, resultOf, SECRET } from '../support/fakeWorker.ts';
 import { closedGate, until } from '../support/waiting.ts';
@@ -22,7 +24,14 @@ import type { Fixture } from './suite.ts';
  * @param edge what lines of batches are asked of
  */
 export function startJobs(worker: FakeWorker, store: Store, edge: string): void {
+  const deliverer = createDeliverer(servicesOver(store, { worker: worker.url }), {
+    slots: 64,
+    stopped: new AbortController().signal,
+  });
+  worker.deliverer = deliverer;
+  deliverer.start();
   worker.consumer = consumerOver(store, {
+    announced: deliverer.take,
     times: { ...FAST, heartbeatMilliseconds: 500, leaseMilliseconds: 5000 },
     models: () => [worker.model],
     batches: batchRunnerOver(store, {

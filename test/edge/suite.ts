@@ -21,6 +21,7 @@ import { sourceTests, startInputs } from './sources.ts';
 import { tokenTests } from './tokens.ts';
 import { uploadTests } from './uploads.ts';
 import { waitingTests } from './waiting.ts';
+import { webhookTests } from './webhooks.ts';
 
 export interface Edge {
   readonly url: string;
@@ -74,6 +75,8 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
         FOURM_BODY_SECONDS: String(BODY_SECONDS),
         FOURM_MODELS_TTL_SECONDS: '0',
         FOURM_MAX_UPLOAD_BYTES: String(MAX_UPLOAD),
+        // Receivers of webhooks are on this machine.
+        FOURM_URLS_ALLOW: 'http,loopback',
         ...(await store()),
       });
       if (place) startJobs(worker, place, edge.url);
@@ -81,6 +84,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     after(async () => {
       await edge?.close();
       await worker?.consumer?.stop();
+      await worker?.deliverer?.stop();
       await worker?.close();
     });
     const fixture: Fixture = {
@@ -112,6 +116,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     sourceTests(fixture);
     linkTests(fixture);
     batchTests(fixture, shared !== undefined);
+    webhookTests(fixture, shared !== undefined);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GenerateResponse, Progress } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { FailureError } from '../../shared/api/problem.ts';
+import { announceJob } from '../../shared/jobs/announce.ts';
 import {
   createJob,
   type JobDescription,
@@ -17,6 +18,8 @@ import type { Queues } from '../../shared/queue/queue.ts';
 import { canonicalJson, sha256 } from '../../shared/results/content.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { EventDocument } from '../../shared/webhooks/event.ts';
+import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import type { BatchRunner } from '../../worker/batches/runner.ts';
 import { type Consumer, createConsumer } from '../../worker/consumer/consumer.ts';
 import { createOutcomes } from '../../worker/consumer/outcomes.ts';
@@ -63,6 +66,8 @@ export interface ConsumerWish {
   readonly result?: (asked: Asked) => object;
   readonly now?: () => number;
   readonly queues?: Queues;
+  /** Is given what a webhook is to tell. */
+  readonly announced?: (events: readonly EventDocument[]) => Promise<void>;
 }
 
 export function consumerOver(
@@ -77,6 +82,7 @@ export function consumerOver(
     result = ({ id }) => fakeResult(id),
     now = Date.now,
     queues = createInProcessQueues(30, () => {}),
+    announced = async () => {},
   }: ConsumerWish,
 ): Consumer {
   return createConsumer({
@@ -98,6 +104,8 @@ export function consumerOver(
       }
       return { ok: true, value: result(asked) as never };
     },
+    announce: async (job) =>
+      await announced(await announceJob(createEventStore(store), job, now())),
     models,
     log: () => {},
     worker,

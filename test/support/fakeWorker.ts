@@ -27,6 +27,7 @@ import type { Consumer } from '../../worker/consumer/consumer.ts';
 import { answerInput } from '../../worker/http/inputs.ts';
 import { answerJobs } from '../../worker/http/jobs.ts';
 import type { TakeInput } from '../../worker/sources/takeInput.ts';
+import type { Deliverer } from '../../worker/webhooks/deliverer.ts';
 import { answersOf, type HeadWork } from './fakeHeads.ts';
 import { MODEL } from './fakeModel.ts';
 import { embedded } from './fakeVectors.ts';
@@ -72,6 +73,8 @@ export interface FakeWorker {
   consumer: Consumer | undefined;
   /** Takes in bytes that requests name, where the test gives one. */
   takeInput: TakeInput | undefined;
+  /** Delivers webhooks, where the test gives one. */
+  deliverer: Deliverer | undefined;
   close(): Promise<void>;
 }
 
@@ -221,7 +224,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
       const gone = new AbortController();
       response.once('close', () => gone.abort());
       const bytes = new TextEncoder().encode(body);
-      return await answerJobs(fake.consumer, response, bytes, gone.signal);
+      return await answerJobs(fake, response, bytes, gone.signal);
     }
     if (path === WORKER_ADDRESSES.takeInput.path) {
       const [gone, stopped] = [new AbortController(), new AbortController()];
@@ -257,6 +260,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     model: MODEL,
     consumer: undefined,
     takeInput: undefined,
+    deliverer: undefined,
     close: () =>
       new Promise((resolve) => {
         server.closeAllConnections();

@@ -6,7 +6,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import type { Allow } from '../../worker/guard/allowed.ts';
+import type { Allow } from '../../shared/guard/allowed.ts';
 import { createGuardedFetch, type GuardedFetch } from '../../worker/guard/guardedFetch.ts';
 import { CERTIFICATE, KEY } from './certificate.ts';
 

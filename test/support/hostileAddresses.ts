@@ -1,5 +1,5 @@
 /** Addresses that users name and that must not be fetched, each with the reason of its refusal. */
-import type { GuardReason } from '../../worker/guard/refused.ts';
+import type { GuardReason } from '../../shared/guard/refused.ts';
 
 type Hostile = readonly (readonly [url: string, reason: GuardReason])[];
 

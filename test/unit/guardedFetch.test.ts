@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { type GuardReason, mayPass, type Refused } from '../../shared/guard/refused.ts';
 import type { GuardedAnswer } from '../../worker/guard/guardedFetch.ts';
-import { type GuardReason, mayPass, type Refused } from '../../worker/guard/refused.ts';
 import { guarded, type StandIn, standIn } from '../support/guardStandIns.ts';
 import { HOSTILE, NAMES, TO_LOOPBACK } from '../support/hostileAddresses.ts';
 

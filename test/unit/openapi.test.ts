@@ -74,11 +74,13 @@ test('every answer has a schema, and every code of a route is told with its stat
 
 test('forms have the settings that JSON has, and nothing else by name', () => {
   const form = formOf(generateRequestSchema);
-  assert.deepEqual(form.lists, ['targets']);
+  assert.deepEqual(form.lists, ['targets', 'webhook_events_filter']);
   assert.deepEqual(
     new Set(Object.keys(form.settings)),
     new Set(
-      'model preset chained seed num_samples dry_run deadline_ms keep outputs previews'.split(' '),
+      'model preset chained seed num_samples dry_run deadline_ms webhook keep outputs previews'.split(
+        ' ',
+      ),
     ),
   );
   const { seed, chained, outputs, deadline_ms } = form.settings;
@@ -91,7 +93,7 @@ test('forms have the settings that JSON has, and nothing else by name', () => {
   const told = JSON.parse(JSON.stringify(body?.['multipart/form-data'])).schema;
   assert.deepEqual(
     new Set(Object.keys(told.properties)),
-    new Set([...Object.keys(form.settings), 'targets', 'request']),
+    new Set([...Object.keys(form.settings), ...form.lists, 'request']),
   );
 });
 

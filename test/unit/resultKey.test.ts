@@ -93,6 +93,8 @@ const OTHER: Readonly<Record<keyof GenerateRequest, unknown>> = {
   dry_run: 'harmless',
   deadline_ms: 'harmless',
   previews: 'harmless',
+  webhook: 'harmless',
+  webhook_events_filter: 'harmless',
   preset: 'rgb-to-all',
   inputs: { caption: 'other' },
   targets: ['normal'],
@@ -102,7 +104,14 @@ const OTHER: Readonly<Record<keyof GenerateRequest, unknown>> = {
   keep: true,
   outputs: 'tokens',
 };
-const HARMLESS = { model: 'm', dry_run: true, deadline_ms: 60, previews: true };
+const HARMLESS = {
+  model: 'm',
+  dry_run: true,
+  deadline_ms: 60,
+  previews: true,
+  webhook: 'https://receiver.example/hook',
+  webhook_events_filter: ['job.failed'],
+};
 const OTHER_SETTING: Readonly<Record<keyof TargetSettings, unknown>> = {
   modality: 'normal',
   scheme: 'maskgit',

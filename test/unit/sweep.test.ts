@@ -34,7 +34,7 @@ function world() {
   const batch = createSharedQueue(() => now);
   const interactive = createSharedQueue(() => now);
   const queues = { ...createInProcessQueues(30, () => {}), batch, interactive };
-  const services = { jobs, queues, now: () => now };
+  const services = { jobs, announce: async () => {}, queues, now: () => now };
   const { signal } = new AbortController();
   let made = 0;
   return {

@@ -33,6 +33,7 @@ test('defaults', () => {
     urlsAllow: { http: false, loopback: false },
     metrics: { at: 'path' },
     traces: false,
+    secretsKey: undefined,
   });
 });
 

@@ -12,6 +12,7 @@ import type { LoggedProgress } from '../../shared/jobs/progress.ts';
 import type { Queue, Received } from '../../shared/queue/queue.ts';
 import { describeError } from '../log.ts';
 import type { EventLog } from './eventLog.ts';
+import { finish } from './finish.ts';
 import { startRun } from './jobRun.ts';
 import { judge } from './judge.ts';
 import { createLane, type Lane } from './lane.ts';
@@ -84,7 +85,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     const verdict = await judge(services, active, name, message.deliveries);
     switch (verdict.do) {
       case 'forget':
-        if (verdict.isEnded) await jobs.clear(name);
+        if (verdict.ended) await finish(services, verdict.ended);
         return await queue.remove(message.receipt);
       case 'wait':
         return await queue.defer(message, verdict.seconds);
@@ -93,7 +94,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
         if (!next || !(await jobs.write(next))) return await queue.defer(message, 0);
         tellChange(services, next);
         log({ event: 'job', ...namesOf(next), status: next.status, code: next.failure?.code });
-        await jobs.clear(name);
+        await finish(services, next);
         if (!isDead) return await queue.remove(message.receipt);
         return await queue.bury(message, next.failure?.detail ?? next.status);
       }
@@ -121,7 +122,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
       if (left.is === 'waiting') return await queue.defer(message, left.seconds);
       const { status, attempts, failure } = left.job;
       log({ event: 'job', ...namesOf(left.job), status, attempts, code: failure?.code });
-      await jobs.clear(job);
+      await finish(services, left.job);
       await queue.remove(message.receipt);
     } finally {
       active.delete(job.result.id);

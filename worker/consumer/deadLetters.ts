@@ -2,6 +2,7 @@
 import { isFinal } from '../../shared/jobs/job.ts';
 import { parseMessage } from '../../shared/jobs/message.ts';
 import type { Received } from '../../shared/queue/queue.ts';
+import { finish } from './finish.ts';
 import { dead, heldUntil } from './judge.ts';
 import type { ConsumerServices } from './services.ts';
 
@@ -11,7 +12,13 @@ const ROUNDS = 20;
 
 /** @throws what the store or the queue throws */
 export async function readDeadLetters(
-  { jobs, queues, now, log }: Pick<ConsumerServices, 'jobs' | 'queues' | 'now' | 'log'>,
+  {
+    jobs,
+    queues,
+    announce,
+    now,
+    log,
+  }: Pick<ConsumerServices, 'jobs' | 'queues' | 'announce' | 'now' | 'log'>,
   signal: AbortSignal,
 ): Promise<void> {
   const letters = queues.dead;
@@ -30,7 +37,7 @@ export async function readDeadLetters(
     // Another has changed it meanwhile: the next look sees what it is then.
     if (!next || !(await jobs.write(next))) return;
     log({ event: 'job', id: job.id, status: next.status, code: next.failure?.code });
-    await jobs.clear(name);
+    await finish({ jobs, announce }, next);
     await letters.bury(letter, reason);
   }
 

@@ -46,7 +46,7 @@ export interface StartedRun extends ActiveRun {
 }
 
 export function startRun(services: ConsumerServices, job: JobDocument): StartedRun {
-  const { jobs, worker, times, now, log } = services;
+  const { jobs, announce, worker, times, now, log } = services;
   const events = createEventLog(job.attempts + 1);
   const controller = new AbortController();
   let current = job;
@@ -91,6 +91,14 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
     Math.min(Math.max(0, job.expires - now()), LONGEST_TIMER),
   );
 
+  let begun: Promise<void> = Promise.resolve();
+  /** What is missed here is announced with the job's end. */
+  const tellBegun = (started: JobDocument): Promise<void> =>
+    announce(started).catch((error: unknown) => {
+      const message = 'that the job has begun could not be announced';
+      log({ event: 'job', id: job.id, message, error: describeError(error) });
+    });
+
   async function failed(failure: Failure): Promise<Left> {
     if (isPassing(failure)) {
       if (isBegun(current)) await change(postpone(current, now()));
@@ -111,7 +119,9 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
       const outcome = await attempt(services, job, {
         signal: controller.signal,
         traceparent: job.traceparent,
-        onAdmitted: async () => void (await change(start(current, holder(), now()))),
+        onAdmitted: async () => {
+          begun = tellBegun(await change(start(current, holder(), now())));
+        },
         onProgress: (progress) => {
           events.add(progress);
           if (current.status !== 'starting') return;
@@ -148,6 +158,7 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
       events.end();
       // Whoever clears the job's lease must not have it written again.
       await lastBeat;
+      await begun;
     });
   return {
     name: job,

@@ -13,7 +13,7 @@ import { type ActiveRun, type ActiveRuns, type ConsumerServices, jitter } from '
 
 export type Verdict =
   /** It has ended, or was never there. */
-  | { readonly do: 'forget'; readonly isEnded: boolean }
+  | { readonly do: 'forget'; readonly ended: JobDocument | undefined }
   /** It ends without a run; `isDead` where no worker could ever do it. */
   | { readonly do: 'end'; readonly next: JobDocument | undefined; readonly isDead?: boolean }
   | { readonly do: 'wait'; readonly seconds: number }
@@ -99,7 +99,7 @@ export async function judge(
 ): Promise<Verdict> {
   const { jobs, worker, now, outcomes } = services;
   const job = await jobs.read(name);
-  if (!job || isFinal(job)) return { do: 'forget', isEnded: job !== undefined };
+  if (!job || isFinal(job)) return { do: 'forget', ended: job };
   if (now() >= job.expires) return { do: 'end', next: fail(job, overdue(job), now()) };
   if (isBegun(job) && job.holder && job.holder.worker !== worker) {
     const until = await heldUntil(services, job);

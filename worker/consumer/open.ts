@@ -1,8 +1,11 @@
 /** The consumer of a worker: over its store, with what it has to do jobs. */
+import { announceJob } from '../../shared/jobs/announce.ts';
 import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { createModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { EventDocument } from '../../shared/webhooks/event.ts';
+import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import type { BatchRunner } from '../batches/runner.ts';
 import { runJob } from '../service/runJob.ts';
 import type { JobServices } from '../service/services.ts';
@@ -24,15 +27,18 @@ export interface ConsumerOptions {
   readonly slots: number;
   /** Absent where no edge is known that lines of batches can be asked of. */
   readonly batches?: BatchRunner | undefined;
+  /** Events that wait to be told. */
+  readonly announced: (events: readonly EventDocument[]) => Promise<void>;
 }
 
 /** @param services given what is done with jobs, whose consumer this is */
 export function openConsumer(
   store: Store,
   services: JobServices,
-  { worker, queues, slots, sweepSeconds, batches }: ConsumerOptions,
+  { worker, queues, slots, sweepSeconds, batches, announced }: ConsumerOptions,
 ): Consumer {
   const { log, registry } = services;
+  const events = createEventStore(store);
   const times = { ...TIMES, sweepMilliseconds: sweepSeconds * 1000 };
   return createConsumer({
     jobs: createJobStore(store),
@@ -48,6 +54,7 @@ export function openConsumer(
       milliseconds: 0.7 * times.sweepMilliseconds,
       now: store.now,
     }),
+    announce: async (job) => await announced(await announceJob(events, job, store.now())),
     models: () => registry.descriptions(),
     now: store.now,
     times,

@@ -1,5 +1,5 @@
 /** What the consumer of jobs works with. */
-import type { JobName } from '../../shared/jobs/job.ts';
+import type { JobDocument, JobName } from '../../shared/jobs/job.ts';
 import type { ModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
 import type { Tracer } from '../../shared/tracing/tracer.ts';
@@ -39,6 +39,8 @@ export interface ConsumerServices extends WorkServices {
   readonly turn: Turn;
   /** Absent where no edge is known that lines of batches can be asked of. */
   readonly batches?: BatchRunner | undefined;
+  /** Announces what a job's webhook is to tell, of one that has begun or ended. @throws what the store throws */
+  readonly announce: (job: JobDocument) => Promise<void>;
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly times: Times;

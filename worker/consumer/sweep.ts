@@ -8,6 +8,7 @@ import { timeOfJobId } from '../../shared/api/jobId.ts';
 import { isBegun, isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import { type Depth, depthOf } from '../../shared/queue/queue.ts';
+import { finish } from './finish.ts';
 import { heldUntil } from './judge.ts';
 import type { ConsumerServices } from './services.ts';
 
@@ -29,7 +30,7 @@ export interface Seen {
   readonly at: number;
 }
 
-export type SweepServices = Pick<ConsumerServices, 'jobs' | 'now' | 'queues'> & {
+export type SweepServices = Pick<ConsumerServices, 'jobs' | 'now' | 'queues' | 'announce'> & {
   /** Told of what a look has found. */
   readonly onSeen?: (seen: Seen) => void;
 };
@@ -61,14 +62,15 @@ async function openJobs({ jobs }: Pick<SweepServices, 'jobs'>): Promise<JobName[
   return names.reverse();
 }
 
-/** The job of a name, where it has not ended; what is left of any other is removed when it is old enough. */
+/** The job of a name, where it has not ended; of one that has, what follows from its end is made up for. */
 async function readOpen(
-  { jobs, now }: Pick<SweepServices, 'jobs' | 'now'>,
+  { jobs, now, announce }: Pick<SweepServices, 'jobs' | 'now' | 'announce'>,
   name: JobName,
 ): Promise<JobDocument | undefined> {
   const job = await jobs.read(name);
   if (job && !isFinal(job)) return job;
-  if (job || now() - timeOfJobId(name.id) > ORPHAN_MILLISECONDS) await jobs.clear(name);
+  if (job) await finish({ jobs, announce }, job);
+  else if (now() - timeOfJobId(name.id) > ORPHAN_MILLISECONDS) await jobs.clear(name);
   return undefined;
 }
 

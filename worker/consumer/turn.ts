@@ -13,13 +13,15 @@ export interface Turn {
 
 export interface TurnOptions {
   readonly worker: string;
+  /** The object in the store; that of jobs when left out. */
+  readonly key?: string;
   /** Time from one look to the next, whoever does it. */
   readonly milliseconds: number;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
 
-const KEY = 'state/sweep.json';
+const JOBS_KEY = 'state/sweep.json';
 const turnSchema = z.object({ worker: z.string(), at: z.number() });
 
 /** When the last look began, in unix milliseconds; undefined where that cannot be read. */
@@ -31,15 +33,18 @@ function timeOf(body: Uint8Array): number | undefined {
   }
 }
 
-export const createTurn = (store: Store, { worker, milliseconds, now }: TurnOptions): Turn => ({
+export const createTurn = (
+  store: Store,
+  { worker, key = JOBS_KEY, milliseconds, now }: TurnOptions,
+): Turn => ({
   async take() {
-    const found = await store.get(KEY);
+    const found = await store.get(key);
     const last = found && timeOf(found.body);
     // A time to come is another's clock: it must not stop everybody.
     if (last !== undefined && Math.abs(now() - last) < milliseconds) return undefined;
     const body = new TextEncoder().encode(JSON.stringify({ worker, at: now() }));
     const condition = found ? { ifMatch: found.etag } : ({ ifNoneMatch: '*' } as const);
-    const put = await store.put(KEY, body, { contentType: 'application/json', ...condition });
+    const put = await store.put(key, body, { contentType: 'application/json', ...condition });
     return put.ok ? Math.max(milliseconds, now() - (last ?? now())) : undefined;
   },
 });

@@ -6,8 +6,8 @@
 import { lookup as lookUp } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import { type Allow, isAllowedAddress, notPublic } from './allowed.ts';
-import { errorOf, refused } from './refused.ts';
+import { type Allow, isAllowedAddress, notPublic } from '../../shared/guard/allowed.ts';
+import { errorOf, refused } from '../../shared/guard/refused.ts';
 
 /** Addresses of a name. @throws Error where it has none */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;

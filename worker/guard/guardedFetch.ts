@@ -3,9 +3,9 @@
  * the public internet alone, and are bounded in time and size. Each request has a connection of its own.
  */
 import { Agent, type buildConnector } from 'undici';
-import { type Allow, readAddress } from './allowed.ts';
+import { type Allow, readAddress } from '../../shared/guard/allowed.ts';
+import { type Refused, refusalOf, refused } from '../../shared/guard/refused.ts';
 import { guardedConnect, type Resolve, systemResolve } from './connect.ts';
-import { type Refused, refusalOf, refused } from './refused.ts';
 
 /** Milliseconds at most. */
 export interface Times {

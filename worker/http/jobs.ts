@@ -8,6 +8,7 @@ import {
 import { parseBody } from '../../shared/api/parse.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { Consumer } from '../consumer/consumer.ts';
+import type { Deliverer } from '../webhooks/deliverer.ts';
 import { sendJson } from './answers.ts';
 
 /** @throws FailureError `invalid_json`, `invalid_request` */
@@ -21,12 +22,17 @@ function read(body: Uint8Array): WorkerJobsRequest {
   return parseBody(workerJobsRequestSchema, json);
 }
 
+/** Both are undefined where the worker has no store that it shares with an edge. */
+export interface JobServants {
+  readonly consumer?: Consumer | undefined;
+  readonly deliverer?: Pick<Deliverer, 'takeOf'> | undefined;
+}
+
 /**
- * @param consumer undefined where the worker has no store that it shares with an edge
  * @param signal aborts when the caller has gone
  */
 export async function answerJobs(
-  consumer: Consumer | undefined,
+  { consumer, deliverer }: JobServants,
   response: ServerResponse,
   body: Uint8Array,
   signal: AbortSignal,
@@ -34,6 +40,10 @@ export async function answerJobs(
   const { do: asked, after, ...name } = { after: undefined, ...read(body) };
   const answer = (known: WorkerJobsAnswer): void => sendJson(response, 200, known);
   if (!consumer) return answer({ known: false, reason: 'no_store' });
+  if (asked === 'deliver') {
+    await deliverer?.takeOf(name.tenant, name.id);
+    return answer({ known: deliverer !== undefined });
+  }
   if (asked === 'take') return answer(await consumer.take(name));
   if (asked === 'cancel') return answer(consumer.cancel(name));
   const events = consumer.events(name, after, signal);

@@ -11,6 +11,7 @@ import { describeError } from '../log.ts';
 import { asFailure } from '../service/runJob.ts';
 import { assertServing, type JobServices } from '../service/services.ts';
 import type { TakeInput } from '../sources/takeInput.ts';
+import type { Deliverer } from '../webhooks/deliverer.ts';
 import { sendFailure, sendJson, sendMetrics } from './answers.ts';
 import { answerInput } from './inputs.ts';
 import { readBody } from './io.ts';
@@ -27,6 +28,8 @@ export interface RouteServices extends JobServices {
   readonly consumer?: Consumer | undefined;
   /** Takes in bytes that requests name. */
   readonly takeInput?: TakeInput | undefined;
+  /** Absent as the consumer is. */
+  readonly deliverer?: Deliverer | undefined;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -120,7 +123,7 @@ export async function route(
     if (isOfJobs) {
       const gone = callerSignal(response);
       const body = await readSigned(request, signed, JOB_NAME_BYTES);
-      return await answerJobs(services.consumer, response, body, gone);
+      return await answerJobs(services, response, body, gone);
     }
     if (isOfInputs) {
       const gone = callerSignal(response);

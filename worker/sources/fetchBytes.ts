@@ -1,8 +1,8 @@
 /** The bytes of an address that a user named. */
 import { refusal } from '../../shared/api/problem.ts';
+import { type GuardReason, mayPass, type Refused, refused } from '../../shared/guard/refused.ts';
 import type { Bytes } from '../../shared/store/blobs.ts';
 import type { GuardedFetch } from '../guard/guardedFetch.ts';
-import { type GuardReason, mayPass, type Refused, refused } from '../guard/refused.ts';
 
 /** Redirects that are followed; each is checked as the first address. */
 const REDIRECTS = 3;

@@ -1,0 +1,164 @@
+/** The deliverer of webhooks: its queue, its sweep, and receivers that hold up nobody else's. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { present } from '../../shared/lookup.ts';
+import { redeliver } from '../../shared/webhooks/event.ts';
+import { createEventStore } from '../../shared/webhooks/eventStore.ts';
+import type { Deliverer } from '../../worker/webhooks/deliverer.ts';
+import { createDeliverer } from '../../worker/webhooks/deliverer.ts';
+import { createHosts } from '../../worker/webhooks/hosts.ts';
+import { announced, createClock, servicesOver, setUp } from '../support/delivering.ts';
+import { answers, type Receiver, startReceiver } from '../support/receiver.ts';
+
+const stopped = new AbortController().signal;
+const OPTIONS = { slots: 64, stopped };
+
+async function running(
+  { deliverers, receivers }: { deliverers: Deliverer[]; receivers: Receiver[] },
+  work: () => Promise<void>,
+): Promise<void> {
+  for (const deliverer of deliverers) deliverer.start();
+  try {
+    await work();
+  } finally {
+    for (const receiver of receivers) await receiver.close();
+    for (const deliverer of deliverers) await deliverer.stop();
+  }
+}
+
+test('what is taken is delivered, and what is in no queue is found by the sweep', async () => {
+  const receiver = await startReceiver();
+  const { store, until } = setUp();
+  const lost = await announced(store, receiver.url);
+  const deliverer = createDeliverer(servicesOver(store), OPTIONS);
+  await running({ deliverers: [deliverer], receivers: [receiver] }, async () => {
+    await until(lost, ({ status }) => status === 'delivered');
+    const event = await announced(store, receiver.url);
+    await deliverer.take([event]);
+    await until(event, ({ status }) => status === 'delivered');
+    const named = await announced(store, receiver.url);
+    await deliverer.takeOf('default', named.subject);
+    await until(named, ({ status }) => status === 'delivered');
+    assert.equal(receiver.received.length, 3);
+    const left = await store.list('webhook-due/');
+    assert.deepEqual(left.keys, [], 'nothing is left of what they were found by');
+  });
+});
+
+test('a sweep in the midst of work finds what another worker lost, and removes what belongs to nothing', async () => {
+  const receiver = await startReceiver();
+  const { store, until } = setUp();
+  const times = { sweepMilliseconds: 50, graceMilliseconds: 0 };
+  const deliverer = createDeliverer(servicesOver(store, { times }), OPTIONS);
+  const orphan = createEventStore(store);
+  await running({ deliverers: [deliverer], receivers: [receiver] }, async () => {
+    await sleep(120);
+    await store.put('webhook-due/000000000001000/default/job_x/msg_x.json', new Uint8Array([1]));
+    const event = await announced(store, receiver.url);
+    await until(event, ({ status }) => status === 'delivered');
+    for (let tries = 0; tries < 100; tries++) {
+      const left = await orphan.due(Date.now()).next();
+      if (left.done) return;
+      await sleep(20);
+    }
+    assert.fail('the orphan is still there');
+  });
+});
+
+test('a receiver that answers nothing holds up no other', async () => {
+  const dead = await startReceiver();
+  const well = await startReceiver();
+  dead.answer = () => {};
+  const { store, until } = setUp();
+  const deliverer = createDeliverer(servicesOver(store), OPTIONS);
+  await running({ deliverers: [deliverer], receivers: [dead, well] }, async () => {
+    const stuck = [];
+    for (let i = 0; i < 200; i++) stuck.push(await announced(store, dead.url));
+    await deliverer.take(stuck);
+    const event = await announced(store, well.url);
+    await deliverer.take([event]);
+    await until(event, ({ status }) => status === 'delivered');
+    assert.ok(dead.received.length <= 4, `${dead.received.length} at the same time`);
+  });
+});
+
+test('two workers with a sweep each: every event arrives once', async () => {
+  const receiver = await startReceiver();
+  const { store, until } = setUp();
+  const times = { sweepMilliseconds: 30, graceMilliseconds: 0 };
+  const deliverers = ['w1', 'w2'].map((worker) =>
+    createDeliverer(servicesOver(store, { worker, times }), OPTIONS),
+  );
+  await running({ deliverers, receivers: [receiver] }, async () => {
+    const all = [];
+    for (let i = 0; i < 40; i++) all.push(await announced(store, `${receiver.url}/${i}`));
+    for (const deliverer of deliverers) await deliverer.take(all);
+    for (const event of all) await until(event, ({ status }) => status === 'delivered');
+    const ids = receiver.received.map(({ headers }) => headers['webhook-id']);
+    assert.deepEqual(ids.toSorted(), all.map(({ id }) => id).toSorted());
+  });
+});
+
+test('a redelivery is made at once, though the event waits in the queue for a later time', async () => {
+  const receiver = await startReceiver();
+  const { store, events, until } = setUp();
+  const deliverer = createDeliverer(servicesOver(store), OPTIONS);
+  receiver.answer = answers(503);
+  await running({ deliverers: [deliverer], receivers: [receiver] }, async () => {
+    const event = await announced(store, receiver.url);
+    await deliverer.take([event]);
+    const waits = await until(
+      event,
+      ({ attempts, status }) => status === 'waiting' && attempts.length === 1,
+    );
+    receiver.answer = answers(200);
+    const again = present(redeliver(waits, Date.now()), 'the redelivery');
+    assert.ok(await events.write(again, waits));
+    await deliverer.takeOf('default', event.subject);
+    const done = await until(event, ({ status }) => status === 'delivered');
+    assert.deepEqual(
+      done.attempts.map(({ manual, status }) => [manual, status]),
+      [
+        [false, 503],
+        [true, 200],
+      ],
+    );
+    assert.ok((done.attempts[1]?.at ?? 0) - (done.attempts[0]?.at ?? 0) < 4000);
+  });
+});
+
+test('turns at a host: few at once, a short line, and a time to come back for the rest', async () => {
+  const clock = createClock(0);
+  const hosts = createHosts({ atOnce: 2, inLine: 1 }, clock.now);
+  const first = await hosts.enter('a');
+  const second = await hosts.enter('a');
+  assert.deepEqual([first.is, second.is], ['now', 'now']);
+  let third: string | undefined;
+  const waiting = hosts.enter('a').then((turn) => {
+    third = turn.is;
+    return turn;
+  });
+  const back = [];
+  for (let i = 0; i < 100; i++) {
+    const turn = await hosts.enter('a');
+    assert.equal(turn.is, 'later');
+    if (turn.is === 'later') back.push(turn.seconds);
+  }
+  assert.deepEqual(
+    back,
+    back.toSorted((a, b) => a - b),
+    'one behind the other',
+  );
+  assert.ok((back.at(-1) ?? 0) > (back[0] ?? 0));
+  assert.equal((await hosts.enter('b')).is, 'now', 'another host');
+  assert.equal(third, undefined);
+  if (first.is === 'now') first.leave(10);
+  assert.equal((await waiting).is, 'now');
+  hosts.pause('a', 30);
+  const paused = await hosts.enter('a');
+  assert.ok(paused.is === 'later' && paused.seconds >= 30);
+  clock.advance(40_000);
+  if (second.is === 'now') second.leave(10);
+  assert.equal((await hosts.enter('a')).is, 'now');
+});
