@@ -239,9 +239,10 @@ test('a worker that is told to end gives its attempt back, and it does not count
   const stopped = new AbortController();
   const services = servicesOver(store, {
     fetch: (_, { signal } = {}) =>
-      new Promise((_resolve, reject) =>
-        signal?.addEventListener('abort', () => reject(signal.reason)),
-      ),
+      new Promise((_resolve, reject) => {
+        if (signal?.aborted) reject(signal.reason);
+        signal?.addEventListener('abort', () => reject(signal.reason));
+      }),
   });
   const event = await announced(store, 'https://receiver.example/hook');
   const attempt = createAttempts(services)(event, never, stopped.signal);

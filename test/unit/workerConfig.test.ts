@@ -34,6 +34,8 @@ test('defaults', () => {
     metrics: { at: 'path' },
     traces: false,
     secretsKey: undefined,
+    edge: undefined,
+    batchParallel: 16,
   });
 });
 
