@@ -155,7 +155,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['jobs', 'sources', 'tasks', 'retrieval', 'batching', 'registry', 'threads', 'session'],
     ...['log.ts', 'metrics.ts'],
   ],
-  batches: ['log.ts'],
+  batches: ['log.ts', 'metrics.ts'],
   consumer: ['jobs', 'service', 'batches', 'log.ts', 'metrics.ts'],
   webhooks: ['consumer', 'guard', 'log.ts', 'metrics.ts'],
   http: ['jobs', 'service', 'sources', 'consumer', 'webhooks', 'log.ts', 'metrics.ts'],

@@ -100,7 +100,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   const worker = config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`;
   const batches =
     store && edge !== undefined
-      ? openBatches(store, { worker, edge, secret, parallel, log })
+      ? openBatches(store, { worker, edge, secret, parallel, log, metrics })
       : undefined;
   const fetch = createGuardedFetch({ allow: config.urlsAllow });
   const deliverer =

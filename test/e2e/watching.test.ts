@@ -4,12 +4,12 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parse } from 'yaml';
-import { repositoryRoot, type Stack, startStack } from '../../infra/stack.ts';
+import { type Stack, startStack } from '../../infra/stack.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
 import { type Exposed, readExposition, sumOf } from '../support/exposition.ts';
 import { readQuery } from '../support/promql.ts';
+import { labelsOf, readQueries } from '../support/watchedQueries.ts';
 
 const hex = (digit: string, length: number): string => digit.repeat(length);
 const CALLER = hex('c', 16);
@@ -221,29 +221,41 @@ describe('watching real processes', () => {
     assert.ok(sumOf(readExposition(texts), 'fourm_edge_requests_total', { route: 'none' }) >= 1);
   });
 
-  /** Every query of the dashboard and of the alerts, with where it stands. */
-  async function queries(): Promise<{ where: string; text: string }[]> {
-    const read = (name: string) => readFile(join(repositoryRoot, 'infra/grafana', name), 'utf8');
-    const found: { where: string; text: string }[] = [];
-    const look = (value: unknown, where: string): void => {
-      if (typeof value !== 'object' || value === null) return;
-      for (const [key, one] of Object.entries(value)) {
-        const place = `${where}/${key}`;
-        if ((key === 'expr' || key === 'query') && typeof one === 'string')
-          found.push({ where: place, text: one });
-        else look(one, place);
-      }
-    };
-    look(JSON.parse(await read('dashboard.json')), 'dashboard');
-    look(parse(await read('alerts.yaml')), 'alerts');
-    return found.filter(({ text }) => text !== 'prometheus');
-  }
+  test('batches and open jobs are counted', async () => {
+    const client = createClient({ baseUrl: stack.url });
+    const line = (custom_id: string, target: string) => ({
+      custom_id,
+      method: 'POST',
+      url: '/v1/generate',
+      body: { inputs: { caption: custom_id }, targets: [{ modality: target, steps: 1 }] },
+    });
+    const lines = [line('one', 'depth'), line('two', 'nothing'), line('three', 'depth')];
+    const input = new Blob([lines.map((one) => JSON.stringify(one)).join('\n')]);
+    const { id } = await client.batches.create(input);
+    await logged(({ event, status, ...entry }) => {
+      return event === 'batch' && entry.id === id && status === 'completed';
+    });
+    const worker = await metricsOf(stack.workerUrl);
+    const ended = (outcome: string) => sumOf(worker, 'fourm_worker_batch_lines_total', { outcome });
+    assert.deepEqual([ended('completed'), ended('failed')], [2, 1]);
+    const reached = (status: string) => sumOf(worker, 'fourm_worker_batches_total', { status });
+    assert.deepEqual(
+      ['in_progress', 'finalizing', 'completed', 'failed'].map(reached),
+      [1, 1, 1, 0],
+    );
+    // The worker has looked for jobs at its start, and none was open.
+    assert.equal(worker.get('fourm_worker_jobs_open')?.samples.size, 1);
+    assert.equal(sumOf(worker, 'fourm_worker_jobs_open'), 0);
+    const queue = worker.get('fourm_worker_queue_messages')?.samples;
+    const names = queue?.get('fourm_worker_queue_messages')?.map(({ labels }) => labels.queue);
+    for (const name of ['interactive', 'batch', 'dead']) assert.ok(names?.includes(name), name);
+  });
 
   test('every query of the dashboard and the alerts reads what is told, by labels that it has', async () => {
     const told = new Map([...(await metricsOf(stack.workerUrl)), ...(await metricsOf(stack.url))]);
     /** Labels that Prometheus itself adds, and those of histograms. */
     const given = ['job', 'instance', 'le'];
-    const all = await queries();
+    const all = await readQueries();
     assert.ok(all.length > 20, `${all.length} queries`);
     for (const { where, text } of all) {
       const inside = /^label_values\((.*),\s*(\w+)\)$/.exec(text);
@@ -257,7 +269,7 @@ describe('watching real processes', () => {
         assert.ok(metric, `${where}: ${name} is told by nobody`);
         if (metric.type === 'histogram')
           assert.notEqual(name, base, `${where}: ${name} is a histogram`);
-        const own = await labelsOf(base, name);
+        const own = labelsOf(base, name);
         for (const label of own) known.add(label);
         for (const label of labels)
           assert.ok([...own, ...given].includes(label), `${where}: ${name} has no label ${label}`);
@@ -267,11 +279,3 @@ describe('watching real processes', () => {
     }
   });
 });
-
-/** Labels of a metric by the tables; of Node's own, none. */
-async function labelsOf(base: string, name: string): Promise<readonly string[]> {
-  const { WORKER_METRICS } = await import('../../worker/metrics.ts');
-  const { EDGE_METRICS } = await import('../../edge/metrics.ts');
-  const all = [...Object.values(WORKER_METRICS), ...Object.values(EDGE_METRICS)];
-  return all.find((metric) => metric.name === base || metric.name === name)?.labels ?? [];
-}

@@ -76,7 +76,12 @@ export function createAsk({ edge, secret, parallel, log }: AskSettings): Ask & {
   function trouble(requestId: string, detail: object): void {
     if (performance.now() - logged < LOG_MILLISECONDS) return;
     logged = performance.now();
-    log({ event: 'batch', message: 'a line has to be asked for again', requestId, ...detail });
+    log({
+      event: 'batch',
+      message: 'a line has to be asked for again',
+      ...detail,
+      request_id: requestId,
+    });
   }
 
   async function once({ url, body }: LineRequest, { tenant, requestId, signal }: AskOptions) {

@@ -14,6 +14,7 @@ import {
 } from '../../shared/batches/batch.ts';
 import type { BatchStore } from '../../shared/batches/batchStore.ts';
 import { describeError, type Log } from '../log.ts';
+import { UNWATCHED, type WorkerMetrics } from '../metrics.ts';
 import type { Ask } from './ask.ts';
 import { type Ending, LostInputError, runPieces } from './pieces.ts';
 
@@ -25,6 +26,8 @@ export interface BatchServices {
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly log: Log;
+  /** Absent where nobody watches. */
+  readonly metrics?: WorkerMetrics | undefined;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly times: BatchTimes;
@@ -53,6 +56,9 @@ const ENDINGS = {
   expired: { code: 'batch_expired', message: 'the batch expired before this line was done' },
   failed: { code: 'batch_failed', message: 'the batch failed before this line was done' },
 } as const satisfies Record<string, Ending>;
+
+/** How a line of the log names a batch. */
+export const namesOf = ({ id, request_id }: BatchDocument) => ({ id, request_id });
 
 /** Another has the batch, or this worker stops. */
 class GivenUpError extends Error {
@@ -104,7 +110,7 @@ export async function totalsOf(batches: BatchStore, batch: BatchDocument): Promi
 }
 
 export function startBatchRun(services: BatchServices, begun: BatchBegun): BatchRun {
-  const { batches, worker, times, now, log } = services;
+  const { batches, worker, times, now, log, metrics = UNWATCHED } = services;
   const { batch, done, failure } = begun;
   const ending = new AbortController();
   const stopping = new AbortController();
@@ -133,7 +139,7 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
   const quietly = (work: Promise<void>): Promise<void> =>
     work.catch((error: unknown) => {
       const message = 'the batch gives no sign of life';
-      log({ event: 'batch', id: batch.id, message, error: describeError(error) });
+      log({ event: 'batch', ...namesOf(batch), message, error: describeError(error) });
     });
   let lastBeat: Promise<void> = Promise.resolve();
   let isBeating = false;
@@ -167,11 +173,14 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
       if (!found || isEnded(found)) return true;
       if (!isOurs(found)) return false;
       const next = endOf(found, totals);
-      if (!next || !(await batches.write(next))) tries++;
-      else if (isEnded(next)) {
-        log({ event: 'batch', id: next.id, status: next.status, ...next.counts });
-        return true;
+      if (!next || !(await batches.write(next))) {
+        tries++;
+        continue;
       }
+      metrics.count('batches', { status: next.status });
+      if (!isEnded(next)) continue;
+      log({ event: 'batch', ...namesOf(next), status: next.status, ...next.counts });
+      return true;
     }
     return false;
   }
@@ -186,7 +195,9 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
       sums,
       now(),
     );
-    return next !== undefined && (await batches.write(next));
+    if (next === undefined || !(await batches.write(next))) return false;
+    metrics.count('batches', { status: next.status });
+    return true;
   }
 
   async function run(): Promise<boolean> {
@@ -200,7 +211,10 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
         done,
         ending: ending.signal,
         signal: stopping.signal,
-        onLine: (file) => counts[file]++,
+        onLine: (file) => {
+          counts[file]++;
+          metrics.count('batchLines', { outcome: file });
+        },
       });
       return await finish();
     } catch (error) {

@@ -2,6 +2,7 @@
 import { createBatchStore } from '../../shared/batches/batchStore.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Log } from '../log.ts';
+import type { WorkerMetrics } from '../metrics.ts';
 import { createAnswers } from './answers.ts';
 import { createAsk } from './ask.ts';
 import { BATCH_TIMES } from './batchRun.ts';
@@ -17,19 +18,21 @@ export interface BatchOptions {
   /** Lines that are asked for at once, of all batches together. */
   readonly parallel: number;
   readonly log: Log;
+  readonly metrics?: WorkerMetrics | undefined;
 }
 
 /** Lines that wait for an earlier one, for each that is under way: so that a slow one does not leave the others idle. */
 const AHEAD = 4;
 
 export function openBatches(store: Store, options: BatchOptions): BatchRunner {
-  const { worker, edge, secret, parallel, log } = options;
+  const { worker, edge, secret, parallel, log, metrics } = options;
   return createBatchRunner({
     batches: createBatchStore(store),
     answers: createAnswers(createAsk({ edge, secret, parallel, log }), createLimiter(parallel)),
     window: parallel * AHEAD,
     worker,
     log,
+    metrics,
     now: store.now,
     times: BATCH_TIMES,
   });

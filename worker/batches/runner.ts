@@ -1,7 +1,8 @@
 /** The batches of a worker: those that the queue names are taken on, as long as this worker has room for them. */
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import { type BatchName, begin, isEnded, isStalled } from '../../shared/batches/batch.ts';
-import { type BatchRun, type BatchServices, startBatchRun } from './batchRun.ts';
+import { UNWATCHED } from '../metrics.ts';
+import { type BatchRun, type BatchServices, namesOf, startBatchRun } from './batchRun.ts';
 
 export interface SweepOptions {
   /** Told of batches that have not ended and that no worker has, the oldest first. */
@@ -43,7 +44,7 @@ const ORPHAN_MILLISECONDS = 8 * 3_600_000;
 const keyOf = ({ tenant, id }: BatchName): string => `${tenant}/${id}`;
 
 export function createBatchRunner(services: BatchServices): BatchRunner {
-  const { batches, worker, times, now, log } = services;
+  const { batches, worker, times, now, log, metrics = UNWATCHED } = services;
   const active = new Map<string, BatchRun>();
   let isStopping = false;
 
@@ -62,7 +63,8 @@ export function createBatchRunner(services: BatchServices): BatchRunner {
     const holder = { worker, until: now() + times.leaseMilliseconds };
     const next = begin(batch, holder, done.size, now());
     if (!next || !(await batches.write(next))) return undefined;
-    log({ event: 'batch', id: next.id, status: next.status, attempts: next.attempts });
+    if (next.status !== batch.status) metrics.count('batches', { status: next.status });
+    log({ event: 'batch', ...namesOf(next), status: next.status, attempts: next.attempts });
     const detail = `the batch was begun ${next.stalls} times without another of its pieces being done`;
     return startBatchRun(services, {
       batch: next,
