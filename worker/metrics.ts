@@ -202,7 +202,7 @@ export const WORKER_METRICS = {
   webhookAttempts: {
     kind: 'counter',
     name: 'fourm_worker_webhook_attempts_total',
-    help: 'Attempts to deliver a webhook, by the scheme of its address and by how they ended.',
+    help: 'Attempts to deliver a webhook, by the scheme of its address and by how they ended: `delivered`, the class of any other answer (`3xx`, `4xx`, `5xx`), `unreachable`, `forbidden` where the guard does not let it through.',
     labels: ['scheme', 'outcome'],
   },
   webhookSeconds: {

@@ -112,6 +112,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
       secretsKey: config.secretsKey,
       stopped: stopped.signal,
       log,
+      metrics,
     });
   const consumer =
     store &&

@@ -17,6 +17,8 @@ const SECRETS = {
   access: 'AKIDOFTHISTEST000001',
   s3: 's3/Secret+OfThisTest/0123456789abcdef',
   hub: 'hf_OfThisTestAlone0123',
+  /** 32 bytes in base64. */
+  sealing: 'U2VhbGluZ0tleU9mVGhpc1Rlc3RPbmx5MDEyMzQ1Njc=',
   otlp: 'otlp-token-of-this-test',
   key: 'fm_live_key_of_a_caller_0001',
   cookie: 'session-of-a-caller-0001',
@@ -62,6 +64,7 @@ describe('secrets and logs', () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
       OTEL_EXPORTER_OTLP_HEADERS: `authorization=Bearer%20${SECRETS.otlp}`,
       OTEL_BSP_SCHEDULE_DELAY: '100',
+      FOURM_SECRETS_KEY: SECRETS.sealing,
       FOURM_LOG_LEVEL: 'debug',
     };
     const workerPort = String(await freePort());

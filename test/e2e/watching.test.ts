@@ -1,13 +1,16 @@
 /** What real processes tell of themselves: traces that arrive in a collector, metrics, and the log. */
 import assert from 'node:assert/strict';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Stack, startStack } from '../../infra/stack.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../support/collector.ts';
-import { type Exposed, readExposition, sumOf } from '../support/exposition.ts';
+import { metricsOf, readExposition, sumOf } from '../support/exposition.ts';
+import { loggedIn, readLog } from '../support/logFile.ts';
 import { readQuery } from '../support/promql.ts';
 import { labelsOf, readQueries } from '../support/watchedQueries.ts';
 
@@ -37,6 +40,7 @@ describe('watching real processes', () => {
         OTEL_EXPORTER_OTLP_HEADERS: 'x-of-the-collector=its%20secret',
         OTEL_BSP_SCHEDULE_DELAY: '200',
         FOURM_THREADS: '1',
+        FOURM_URLS_ALLOW: 'http,loopback',
       },
     });
     await output.close();
@@ -57,18 +61,7 @@ describe('watching real processes', () => {
     inputs: { caption },
     targets: [{ modality: 'depth', steps: 3 }],
   });
-  const metricsOf = async (url: string): Promise<Map<string, Exposed>> => {
-    const response = await fetch(`${url}/metrics`);
-    assert.equal(response.status, 200);
-    assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
-    return readExposition(await response.text());
-  };
-  const entries = async (): Promise<Record<string, unknown>[]> =>
-    (await readFile(logFile, 'utf8'))
-      .split('\n')
-      // What `npm start` says while it exports the demo model.
-      .filter((line) => line !== '' && !/^(export|process \d+ is export)/.test(line))
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const entries = () => readLog(logFile);
 
   const named = (spans: readonly CollectedSpan[], name: string): CollectedSpan =>
     spans.find((span) => span.name === name) ?? assert.fail(`there is a span ${name}`);
@@ -145,14 +138,7 @@ describe('watching real processes', () => {
     );
   });
 
-  async function logged(fits: (entry: Record<string, unknown>) => boolean) {
-    for (let tries = 0; tries < 100; tries++) {
-      const found = (await entries()).find(fits);
-      if (found) return found;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    return assert.fail('the log has no such line');
-  }
+  const logged = (fits: Parameters<typeof loggedIn>[1]) => loggedIn(logFile, fits);
 
   test('the log: one object a line, and every line of a request names it and its trace', async () => {
     const traceId = hex('f', 32);
@@ -249,6 +235,37 @@ describe('watching real processes', () => {
     const queue = worker.get('fourm_worker_queue_messages')?.samples;
     const names = queue?.get('fourm_worker_queue_messages')?.map(({ labels }) => labels.queue);
     for (const name of ['interactive', 'batch', 'dead']) assert.ok(names?.includes(name), name);
+  });
+
+  test('attempts at webhooks are counted, and neither address nor secret is logged', async () => {
+    let told = 0;
+    const receiver = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(++told > 1 ? 204 : 500).end());
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    const { port } = receiver.address() as AddressInfo;
+    const webhook = `http://127.0.0.1:${port}/hooks/the-path-of-a-receiver?key=its-key`;
+    try {
+      const asked = await ask({ ...depth('told'), webhook }, { prefer: 'respond-async' });
+      assert.equal(asked.status, 202, await asked.text());
+      // The second attempt comes after seconds.
+      await logged(({ event, answered }) => event === 'webhook' && answered === 204);
+    } finally {
+      receiver.close();
+      receiver.closeAllConnections();
+    }
+    const worker = await metricsOf(stack.workerUrl);
+    const attempts = (outcome: string) =>
+      sumOf(worker, 'fourm_worker_webhook_attempts_total', { scheme: 'http', outcome });
+    assert.deepEqual([attempts('delivered'), attempts('5xx')], [1, 1]);
+    assert.equal(sumOf(worker, 'fourm_worker_webhook_attempt_seconds_count'), 2);
+    const { secret } = (await (await fetch(`${stack.url}/v1/webhook-secret`)).json()) as {
+      secret: string;
+    };
+    assert.match(secret, /^whsec_/);
+    const log = await readFile(logFile, 'utf8');
+    for (const hidden of [secret, 'the-path-of-a-receiver', 'its-key'])
+      assert.ok(!log.includes(hidden), hidden);
   });
 
   test('every query of the dashboard and the alerts reads what is told, by labels that it has', async () => {

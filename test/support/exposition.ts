@@ -1,4 +1,5 @@
 /** Prometheus' text format, read: what is told of each metric, and its samples. */
+import assert from 'node:assert/strict';
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -53,4 +54,12 @@ export function sumOf(
   return all
     .filter((sample) => Object.entries(labels).every(([key, text]) => sample.labels[key] === text))
     .reduce((sum, { value }) => sum + value, 0);
+}
+
+/** What a process tells at `/metrics`. */
+export async function metricsOf(url: string): Promise<Map<string, Exposed>> {
+  const response = await fetch(`${url}/metrics`);
+  assert.equal(response.status, 200);
+  assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
+  return readExposition(await response.text());
 }

@@ -11,6 +11,7 @@ import {
   settle,
 } from '../../shared/webhooks/event.ts';
 import type { DueMessage } from '../../shared/webhooks/message.ts';
+import { UNWATCHED } from '../metrics.ts';
 import type { Attempted } from './send.ts';
 import type { DeliveryServices } from './services.ts';
 
@@ -27,8 +28,19 @@ const disabledSince = (since: number): string =>
 /** Host and tenant: what one tenant's receiver does is nothing to another's at the same host. */
 const lineOf = ({ tenant, url }: EventDocument): string => `${tenant} ${new URL(url).host}`;
 
+/** Of few values, whatever a caller has named. */
+const schemeOf = ({ url }: EventDocument): string =>
+  new URL(url).protocol === 'https:' ? 'https' : 'http';
+
+function outcomeOf({ answer }: Attempted): string {
+  if (answer.is === 'accepted') return 'delivered';
+  if (answer.status !== undefined) return `${Math.floor(answer.status / 100)}xx`;
+  return answer.is === 'hopeless' ? 'forbidden' : 'unreachable';
+}
+
 export function createAttempts(services: DeliveryServices) {
   const { events, secrets, addresses, hosts, send, worker, times, log, now, random } = services;
+  const { metrics = UNWATCHED } = services;
 
   const nextOf = (event: EventDocument): Next => {
     const { tenant, subject, id, due } = event;
@@ -74,6 +86,9 @@ export function createAttempts(services: DeliveryServices) {
       if (released) await events.write(released, claimed);
       throw error;
     }
+    const scheme = schemeOf(event);
+    metrics.count('webhookAttempts', { scheme, outcome: outcomeOf(attempted) });
+    metrics.observe('webhookSeconds', { scheme }, (performance.now() - began) / 1000);
     await follow(claimed, attempted);
     const settled = settle(claimed, attempted.answer, now(), random());
     // Another took it over, believing that this worker had ended: what he does holds.

@@ -6,8 +6,10 @@ import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import { createSealing } from '../../shared/webhooks/sealing.ts';
 import { createWebhookSecrets } from '../../shared/webhooks/secrets.ts';
 import { createTurn } from '../consumer/turn.ts';
+import { watchQueue } from '../consumer/watch.ts';
 import type { GuardedFetch } from '../guard/guardedFetch.ts';
 import type { Log } from '../log.ts';
+import { UNWATCHED, type WorkerMetrics } from '../metrics.ts';
 import { createDeliverer, type Deliverer } from './deliverer.ts';
 import { createHosts, type HostBounds } from './hosts.ts';
 import { createSend } from './send.ts';
@@ -29,13 +31,15 @@ export interface DelivererSettings {
   /** Aborts when attempts that are still under way have to be given back. */
   readonly stopped: AbortSignal;
   readonly log: Log;
+  readonly metrics?: WorkerMetrics | undefined;
 }
 
 export function openDeliverer(
   store: Store,
-  { queue, worker, fetch, secretsKey, stopped, log }: DelivererSettings,
+  { queue, worker, fetch, secretsKey, stopped, log, metrics = UNWATCHED }: DelivererSettings,
 ): Deliverer {
   const { now } = store;
+  watchQueue(metrics, 'webhooks', queue, now);
   const sealing = secretsKey === undefined ? undefined : createSealing(secretsKey);
   return createDeliverer(
     {
@@ -55,6 +59,7 @@ export function openDeliverer(
       worker,
       times: DELIVERY_TIMES,
       log,
+      metrics,
       now,
       random: Math.random,
     },

@@ -5,6 +5,7 @@ import type { EventStore } from '../../shared/webhooks/eventStore.ts';
 import type { WebhookSecrets } from '../../shared/webhooks/secrets.ts';
 import type { Turn } from '../consumer/turn.ts';
 import type { Log } from '../log.ts';
+import type { WorkerMetrics } from '../metrics.ts';
 import type { Hosts } from './hosts.ts';
 import type { Send } from './send.ts';
 
@@ -39,6 +40,8 @@ export interface DeliveryServices {
   readonly turn: Turn;
   readonly times: DeliveryTimes;
   readonly log: Log;
+  /** Absent where nobody watches. */
+  readonly metrics?: WorkerMetrics | undefined;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** From 0 to 1. */
