@@ -85,7 +85,8 @@ export function createAsk({ edge, secret, parallel, log }: AskSettings): Ask & {
   }
 
   async function once({ url, body }: LineRequest, { tenant, requestId, signal }: AskOptions) {
-    const response = await send(`${edge}${url}`, {
+    // An answer in a file has to hold longer than a link does.
+    const response = await send(`${edge}${url}?inline=true`, {
       method: 'POST',
       dispatcher: agent,
       signal,
