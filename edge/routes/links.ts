@@ -1,10 +1,10 @@
-/** `/v1/links/{token}`: bytes are fetched from and sent to addresses that were given for it. */
+/** `/v1/links/{permit}`: bytes are fetched from and sent to addresses that were given for it. */
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import type { Permit } from '../uploads/permit.ts';
 import { whileStoreWorks } from '../uploads/store.ts';
-import type { Permit } from '../uploads/token.ts';
 import { uploadView } from '../uploads/view.ts';
 
 /** The bytes as they come, within what the address allows. */
@@ -46,7 +46,7 @@ export function createLinkRoutes(services: Services) {
 
   /** @throws FailureError `invalid_link`, `link_expired` */
   async function permitOf(c: EdgeContext, wanted: Permit['do']): Promise<Permit> {
-    const permit = await addresses.tokens.read(c.req.param('token') ?? '');
+    const permit = await addresses.permits.read(c.req.param('permit') ?? '');
     if (permit === 'expired')
       throw refusal('link_expired', 'the address has expired; ask for what it led to again');
     if (permit === 'forged' || permit.do !== wanted)

@@ -4,6 +4,7 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import { createUploadRequestSchema, type Upload } from '../../shared/api/uploads.ts';
+import { sweepUploads } from '../../shared/uploads/sweep.ts';
 import { type UploadDocument, uploadKey } from '../../shared/uploads/uploads.ts';
 import { readRequest } from '../body/read.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -12,8 +13,11 @@ import { TENANT } from '../tenant.ts';
 import { whileStoreWorks } from '../uploads/store.ts';
 import { originOf, uploadView } from '../uploads/view.ts';
 
+/** Between two sweeps of a process. */
+const SWEEP_MILLISECONDS = 3_600_000;
+
 export function createUploadRoutes(services: Services) {
-  const { uploads, addresses, config, store } = services;
+  const { uploads, addresses, config, store, log } = services;
 
   /** The upload of the address. @throws FailureError `unknown_upload`, also for another tenant's */
   async function find(c: EdgeContext): Promise<UploadDocument> {
@@ -23,6 +27,16 @@ export function createUploadRoutes(services: Services) {
     );
     if (found) return found;
     throw refusal('unknown_upload', `there is no upload ${shorten(id)}`, pointerTo('id'));
+  }
+
+  let swept = Number.NEGATIVE_INFINITY;
+  /** Workers sweep the store that they share with edges; where there is none, nobody else would. */
+  function sweep(): void {
+    if (store.kind === 's3' || performance.now() - swept < SWEEP_MILLISECONDS) return;
+    swept = performance.now();
+    sweepUploads(store).catch((error: unknown) =>
+      log(`expired uploads cannot be removed: ${error instanceof Error ? error.message : error}`),
+    );
   }
 
   const answer = (c: EdgeContext, upload: Upload): Response => {
@@ -37,11 +51,10 @@ export function createUploadRoutes(services: Services) {
       const most = config.FOURM_MAX_UPLOAD_BYTES;
       if ((announced.size ?? 0) > most)
         throw refusal('too_large', `an upload has at most ${most} bytes`, pointerTo('size'));
-      const document = await whileStoreWorks(services, 'kept', async () => {
-        // Others sweep a store that they share with the edge.
-        if (store.kind === 'memory') await uploads.sweep();
-        return await uploads.create(TENANT, announced);
-      });
+      sweep();
+      const document = await whileStoreWorks(services, 'kept', () =>
+        uploads.create(TENANT, announced),
+      );
       const { url, headers, expires } = await addresses.toSend(
         uploadKey(document),
         announced,

@@ -2,8 +2,8 @@
 import { ADDRESSES, fillPath } from '../../shared/api/addresses.ts';
 import { present } from '../../shared/lookup.ts';
 import type { Config } from '../config.ts';
+import { createPermits, type Permit, type Permits } from './permit.ts';
 import { presign, type S3Place } from './presign.ts';
-import { createTokens, type Permit, type Tokens } from './token.ts';
 
 export interface SignedAddress {
   readonly url: string;
@@ -20,14 +20,14 @@ export interface Announced {
 }
 
 export interface SignedAddresses {
-  readonly tokens: Tokens;
+  readonly permits: Permits;
   /** @param origin of the edge as its caller sees it */
   toSend(key: string, announced: Announced, origin: string): Promise<SignedAddress>;
   toFetch(key: string, contentType: string, origin: string): Promise<SignedAddress>;
 }
 
 export function createSignedAddresses(config: Config): SignedAddresses {
-  const tokens = createTokens(config.FOURM_WORKER_SECRET);
+  const permits = createPermits(config.FOURM_WORKER_SECRET);
   const seconds = config.FOURM_LINK_SECONDS;
   const s3: S3Place | undefined =
     config.FOURM_STORE === 's3'
@@ -42,14 +42,14 @@ export function createSignedAddresses(config: Config): SignedAddresses {
       : undefined;
   const expiry = (): number => Date.now() + seconds * 1000;
 
-  async function own(permit: Omit<Permit, 'expires'>, origin: string): Promise<string> {
-    const token = await tokens.write({ ...permit, expires: Math.ceil(expiry() / 1000) });
+  async function own(allowed: Omit<Permit, 'expires'>, origin: string): Promise<string> {
+    const permit = await permits.write({ ...allowed, expires: Math.ceil(expiry() / 1000) });
     const base = config.FOURM_PUBLIC_URL ?? origin;
-    return base.replace(/\/+$/, '') + fillPath(ADDRESSES.link.path, { token });
+    return base.replace(/\/+$/, '') + fillPath(ADDRESSES.link.path, { permit });
   }
 
   return {
-    tokens,
+    permits,
     async toSend(key, { content_type, size }, origin) {
       const headers = { 'content-type': content_type };
       const expires = expiry();

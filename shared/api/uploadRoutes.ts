@@ -12,8 +12,8 @@ import {
 } from './uploads.ts';
 
 const ID = [{ name: 'id', description: 'Id of the upload', schema: uploadIdSchema }];
-const TOKEN = [
-  { name: 'token', description: 'What the address allows, signed', schema: z.string() },
+const PERMIT = [
+  { name: 'permit', description: 'What the address allows, signed', schema: z.string() },
 ];
 const LINK_PROBLEMS = ['invalid_link', 'link_expired', 'store_unavailable'] as const;
 
@@ -54,7 +54,7 @@ export const UPLOAD_ROUTES = {
     ...ADDRESSES.link,
     tag: 'uploads',
     summary: 'The bytes behind a link of an answer',
-    parameters: TOKEN,
+    parameters: PERMIT,
     response: {
       'application/octet-stream': { description: 'The bytes of an array', text: false },
       'application/x-npy': { description: 'The bytes of an array', text: false },
@@ -68,7 +68,7 @@ export const UPLOAD_ROUTES = {
     tag: 'uploads',
     summary: 'Send the bytes of an upload',
     description: 'The address is the one that `POST /v1/uploads` answered.',
-    parameters: TOKEN,
+    parameters: PERMIT,
     request: { bytes: { 'application/octet-stream': 'The bytes, in the type that was announced' } },
     response: { 'application/json': uploadSchema },
     problems: [

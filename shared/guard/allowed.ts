@@ -35,6 +35,18 @@ export function isAllowedAddress(address: string, allow: Allow): boolean {
   return parsed.kind() === 'ipv4' || (parsed as ipaddr.IPv6).match(GLOBAL);
 }
 
+/** Whether a port of an allowed address is one: any of this machine, those of the web elsewhere. */
+export const isAllowedPort = (port: number, address: string): boolean =>
+  PORTS.includes(port) ||
+  (ipaddr.isValid(address) && ipaddr.process(address).range() === 'loopback');
+
+export const noPort = (port: number): Refused =>
+  refused('port', `port ${port} is not allowed; allowed are ${PORTS.join(', ')}`);
+
+/** The port of a URL, whether it is written there or not. */
+export const portOf = ({ port, protocol }: { port: string; protocol: string }): number =>
+  port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port);
+
 /** The host without the brackets of an IPv6 literal. */
 const bare = (hostname: string): string => hostname.replace(/^\[|\]$/g, '');
 
@@ -57,10 +69,10 @@ export function readAddress(text: string, allow: Allow): URL | Refused {
   }
   if (url.username !== '' || url.password !== '')
     return refused('credentials', 'an address must not hold a user name or a password');
-  const port = url.port === '' ? (https ? 443 : 80) : Number(url.port);
-  if (!allow.loopback && !PORTS.includes(port))
-    return refused('port', `port ${port} is not allowed; allowed are ${PORTS.join(', ')}`);
-  const host = bare(url.hostname);
+  const [host, port] = [bare(url.hostname), portOf(url)];
+  // A name may lead to this machine, where that is allowed; it is looked up later.
+  const mayBeHere = allow.loopback && !ipaddr.isValid(host);
+  if (!mayBeHere && !isAllowedPort(port, host)) return noPort(port);
   if (ipaddr.isValid(host) && !isAllowedAddress(host, allow)) return notPublic();
   return url;
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { createTokens } from '../../edge/uploads/token.ts';
+import { createPermits } from '../../edge/uploads/permit.ts';
 import { type GenerateResponse, generateResponseSchema } from '../../shared/api/generate.ts';
 import { jobSchema } from '../../shared/api/jobs.ts';
 import { createClient, ProblemError } from '../../shared/client/index.ts';
@@ -102,7 +102,7 @@ export function linkTests(f: Fixture): void {
     const isOver = (error: unknown): boolean =>
       error instanceof ProblemError && error.problem.code === 'link_expired';
     const past = { do: 'get', key: 'outputs/x', content_type: 'image/png', expires: 1 } as const;
-    const own = `${f.url}/v1/links/${await createTokens(SECRET).write(past)}`;
+    const own = `${f.url}/v1/links/${await createPermits(SECRET).write(past)}`;
     await assert.rejects(client.file(own), isOver);
     if (!(linked.image ?? '').startsWith(f.url)) {
       // An S3 server says of all that it does not accept that it is not allowed.
@@ -115,8 +115,8 @@ export function linkTests(f: Fixture): void {
     await problemOf(await fetch(`${f.url}/v1/links/x.y`), 'invalid_link');
     const gone = { do: 'get', content_type: 'image/png', expires: 9e9 } as const;
     const key = `outputs/default/${'0'.repeat(64)}`;
-    const token = await createTokens(SECRET).write({ ...gone, key });
-    await problemOf(await fetch(`${f.url}/v1/links/${token}`), 'not_found');
+    const permit = await createPermits(SECRET).write({ ...gone, key });
+    await problemOf(await fetch(`${f.url}/v1/links/${permit}`), 'not_found');
     const asked = f.worker.asked.length;
     const wrong = await problemOf(await ask(fresh(), '?inline=1'), 'invalid_request');
     assert.equal(wrong.errors?.[0]?.pointer, '/inline');

@@ -1,7 +1,7 @@
 /** Uploads: begun, sent, looked at, named by requests, deleted; and everything that is no upload. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createTokens } from '../../edge/uploads/token.ts';
+import { createPermits } from '../../edge/uploads/permit.ts';
 import { type CreatedUpload, createdUploadSchema, uploadSchema } from '../../shared/api/uploads.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { createUploads } from '../../shared/uploads/uploads.ts';
@@ -207,9 +207,9 @@ export function uploadTests(f: Fixture): void {
       content_type: 'image/png',
     } as const;
     const past = { ...permit, expires: Math.floor(Date.now() / 1000) - 1 };
-    const url = `${f.url}/v1/links/${await createTokens(SECRET).write(past)}`;
+    const url = `${f.url}/v1/links/${await createPermits(SECRET).write(past)}`;
     await problemOf(await send({ ...upload, url }, bytes), 'link_expired');
-    const others = await createTokens('another secret').write({ ...past, expires: 9e9 });
+    const others = await createPermits('another secret').write({ ...past, expires: 9e9 });
     await problemOf(
       await send({ ...upload, url: `${f.url}/v1/links/${others}` }, bytes),
       'invalid_link',

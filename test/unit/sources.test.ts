@@ -6,9 +6,9 @@ import { storedInput } from '../../shared/api/takeInput.ts';
 import { collect } from '../../shared/store/blobs.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 import { KEPT_MILLISECONDS, keepBytes, keptKey, readKept } from '../../shared/uploads/kept.ts';
+import { sweepUploads } from '../../shared/uploads/sweep.ts';
 import { createUploads, UPLOAD_MILLISECONDS, uploadKey } from '../../shared/uploads/uploads.ts';
 import { fillStored } from '../../worker/sources/fill.ts';
-import { sweepSources } from '../../worker/sources/sweep.ts';
 import { createTakeInput } from '../../worker/sources/takeInput.ts';
 import { guarded } from '../support/guardStandIns.ts';
 import { freshPicture } from '../support/pictures.ts';
@@ -109,14 +109,14 @@ test('a sweep removes what has expired, and what is used stays', async () => {
     for await (const { key } of blobs.list('')) keys.push(key);
     return keys;
   };
-  await sweepSources(store);
+  await sweepUploads(store);
   assert.equal((await all()).length, 4);
   const later = Date.now() + UPLOAD_MILLISECONDS + 1000;
-  await sweepSources(store, () => later);
+  await sweepUploads(store, () => later);
   assert.equal(await createUploads(store).find(old), undefined);
   assert.deepEqual((await store.list('upload-documents/')).keys, []);
   assert.deepEqual((await all()).sort(), [`inputs/default/${sha256}`, `outputs/default/${sha256}`]);
-  await sweepSources(store, () => Date.now() + KEPT_MILLISECONDS + 1000);
+  await sweepUploads(store, () => Date.now() + KEPT_MILLISECONDS + 1000);
   assert.deepEqual(await all(), []);
 });
 

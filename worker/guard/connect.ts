@@ -6,7 +6,14 @@
 import { lookup as lookUp } from 'node:dns/promises';
 import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
-import { type Allow, isAllowedAddress, notPublic } from '../../shared/guard/allowed.ts';
+import {
+  type Allow,
+  isAllowedAddress,
+  isAllowedPort,
+  noPort,
+  notPublic,
+  portOf,
+} from '../../shared/guard/allowed.ts';
 import { errorOf, refused } from '../../shared/guard/refused.ts';
 
 /** Addresses of a name. @throws Error where it has none */
@@ -27,13 +34,14 @@ export interface ConnectOptions {
 }
 
 /** As `dns.lookup` answers: every address of a name must be allowed, or none is used. */
-function guardedLookup(allow: Allow, resolve: Resolve): LookupFunction {
+function guardedLookup(allow: Allow, resolve: Resolve, port: number): LookupFunction {
   return (hostname, options, callback) => {
     const answer = async (): Promise<void> => {
       const found = await resolve(hostname).catch(() => []);
       const [first] = found;
       if (first === undefined) throw errorOf(refused('unresolved', 'its host has no address'));
       if (!found.every((address) => isAllowedAddress(address, allow))) throw errorOf(notPublic());
+      if (!found.every((address) => isAllowedPort(port, address))) throw errorOf(noPort(port));
       const family = (address: string): number => (address.includes(':') ? 6 : 4);
       if (options.all)
         callback(
@@ -49,12 +57,12 @@ function guardedLookup(allow: Allow, resolve: Resolve): LookupFunction {
 /** The `connect` of an undici dispatcher that reaches allowed addresses alone. */
 export function guardedConnect(options: ConnectOptions): buildConnector.connector {
   const { allow, resolve, milliseconds, ca, build = buildConnector } = options;
-  const connect = build({
-    timeout: milliseconds,
-    lookup: guardedLookup(allow, resolve),
-    ...(ca !== undefined && { ca }),
-  });
-  return (target, callback) =>
+  return (target, callback) => {
+    const connect = build({
+      timeout: milliseconds,
+      lookup: guardedLookup(allow, resolve, portOf(target)),
+      ...(ca !== undefined && { ca }),
+    });
     connect(target, (error, socket) => {
       if (error) return callback(error, null);
       const address = socket?.remoteAddress;
@@ -62,4 +70,5 @@ export function guardedConnect(options: ConnectOptions): buildConnector.connecto
       socket?.destroy();
       callback(errorOf(notPublic()), null);
     });
+  };
 }

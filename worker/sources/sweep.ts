@@ -1,17 +1,11 @@
 /** Removes uploads that have expired, and bytes that nothing has used for long. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from '../../shared/store/store.ts';
-import { sweepKept } from '../../shared/uploads/kept.ts';
-import { createUploads } from '../../shared/uploads/uploads.ts';
+import { sweepUploads } from '../../shared/uploads/sweep.ts';
 import { describeError, type Log } from '../log.ts';
 
 /** Between two looks; workers that were started together do not look together. */
 const EVERY_MILLISECONDS = 3_600_000;
-
-export async function sweepSources(store: Store, now: () => number = Date.now): Promise<void> {
-  await createUploads(store, now).sweep();
-  await sweepKept(store, now());
-}
 
 /** Looks again and again, until the signal aborts. */
 export async function keepSweeping(
@@ -19,7 +13,7 @@ export async function keepSweeping(
   { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
 ): Promise<void> {
   while (!signal.aborted) {
-    await sweepSources(store).catch((error: unknown) => {
+    await sweepUploads(store).catch((error: unknown) => {
       const message = 'expired uploads could not be removed';
       log({ event: 'store', message, error: describeError(error) });
     });

@@ -1,12 +1,11 @@
 /** Bytes that a request names: an address is fetched through the guard, an upload read; then looked at and kept. */
-import { createHash } from 'node:crypto';
 import { refusal } from '../../shared/api/problem.ts';
 import type { TakeInputRequest, TakenInput } from '../../shared/api/takeInput.ts';
-import { arrayType, HEAD_BYTES, pictureType } from '../../shared/fileKinds.ts';
+import { HEAD_BYTES } from '../../shared/fileKinds.ts';
 import { pictureSize } from '../../shared/pictureSize.ts';
-import { type Bytes, collect } from '../../shared/store/blobs.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { keepBytes } from '../../shared/uploads/kept.ts';
+import { type InputBytes, inputBytes, readUpload } from '../../shared/uploads/readUpload.ts';
 import { createUploads } from '../../shared/uploads/uploads.ts';
 import type { GuardedFetch } from '../guard/guardedFetch.ts';
 import { fetchBytes } from './fetchBytes.ts';
@@ -20,51 +19,20 @@ export interface SourceServices {
 /** Takes bytes in. @throws FailureError for what is wrong with them; the signal's reason */
 export type TakeInput = (request: TakeInputRequest, signal: AbortSignal) => Promise<TakenInput>;
 
-/** @throws FailureError `unknown_upload`, `upload_waiting`, `upload_mismatch`, `too_large` */
-async function uploadBytes(
-  store: Store | undefined,
-  { tenant, id }: { readonly tenant: string; readonly id: string },
-  most: number,
-): Promise<{ readonly bytes: Bytes; readonly announced: string | undefined }> {
-  const opened = store ? await createUploads(store).open({ tenant, id }) : 'unknown';
-  if (opened === 'unknown') throw refusal('unknown_upload', `there is no upload ${id}`);
-  if (opened === 'waiting')
-    throw refusal('upload_waiting', `nothing has been sent to the upload ${id} yet`);
-  const { document, size } = opened;
-  if (document.size !== undefined && document.size !== size) {
-    const detail = `the upload ${id} has ${size} bytes, and ${document.size} were announced`;
-    throw refusal('upload_mismatch', detail);
+export function createTakeInput({ fetch, store }: SourceServices): TakeInput {
+  async function bytesOf(
+    { tenant, source, most }: TakeInputRequest,
+    signal: AbortSignal,
+  ): Promise<InputBytes> {
+    if ('url' in source) return await inputBytes(await fetchBytes(fetch, source.url, most, signal));
+    if (store) return await readUpload(createUploads(store), { tenant, id: source.upload }, most);
+    throw refusal('unknown_upload', `this worker has no store in which ${source.upload} could be`);
   }
-  const tooLarge = () => refusal('too_large', `an input has at most ${most} bytes`);
-  if (size > most) throw tooLarge();
-  const bytes = await collect(opened.bytes, most);
-  if (!bytes) throw tooLarge();
-  return { bytes, announced: document.sha256 };
-}
 
-/** @throws FailureError `unsupported_media_type` for what no input can be */
-function typeOf(bytes: Bytes): string {
-  const type = pictureType(bytes) ?? arrayType(bytes);
-  if (type !== undefined) return type;
-  const detail = 'the bytes are no PNG, JPEG or WebP picture, and no .npy or .safetensors file';
-  throw refusal('unsupported_media_type', detail);
-}
-
-export const createTakeInput =
-  ({ fetch, store }: SourceServices): TakeInput =>
-  async ({ tenant, source, most, keep }, signal) => {
-    const { bytes, announced } =
-      'url' in source
-        ? { bytes: await fetchBytes(fetch, source.url, most, signal), announced: undefined }
-        : await uploadBytes(store, { tenant, id: source.upload }, most);
-    const content_type = typeOf(bytes);
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    if (announced !== undefined && announced !== sha256) {
-      const detail = `the sha256 of the bytes is ${sha256}, and ${announced} was announced`;
-      throw refusal('upload_mismatch', detail);
-    }
-    const isKept = keep && store !== undefined;
-    if (isKept) await keepBytes(store, 'inputs', tenant, { digest: sha256, bytes });
+  return async (request, signal) => {
+    const { bytes, sha256, content_type } = await bytesOf(request, signal);
+    const isKept = request.keep && store !== undefined;
+    if (isKept) await keepBytes(store, 'inputs', request.tenant, { digest: sha256, bytes });
     const { width, height } = pictureSize(bytes) ?? {};
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return {
@@ -74,3 +42,4 @@ export const createTakeInput =
       ...(!isKept && { data: buffer.toString('base64') }),
     };
   };
+}

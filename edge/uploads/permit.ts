@@ -19,10 +19,11 @@ const permitSchema = z.object({
 /** What an address allows. */
 export type Permit = z.infer<typeof permitSchema>;
 
-export interface Tokens {
+export interface Permits {
+  /** As it stands in an address. */
   write(permit: Permit): Promise<string>;
   /** `forged` for what was not signed here, `expired` for what was and is over. */
-  read(token: string): Promise<Permit | 'forged' | 'expired'>;
+  read(text: string): Promise<Permit | 'forged' | 'expired'>;
 }
 
 const encoder = new TextEncoder();
@@ -41,7 +42,7 @@ const fromUrlSafe = (text: string): Uint8Array<ArrayBuffer> =>
  * @param secret of the edges and their workers; where there is none, addresses hold as long as this process
  * @param now unix milliseconds
  */
-export function createTokens(secret: string | undefined, now: () => number = Date.now): Tokens {
+export function createPermits(secret: string | undefined, now: () => number = Date.now): Permits {
   const raw = secret ?? crypto.randomUUID() + crypto.randomUUID();
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   let key: Promise<CryptoKey> | undefined;
@@ -59,9 +60,9 @@ export function createTokens(secret: string | undefined, now: () => number = Dat
       const signature = await crypto.subtle.sign('HMAC', await keyOf(), encoder.encode(body));
       return `${body}.${urlSafe(new Uint8Array(signature))}`;
     },
-    async read(token) {
-      const [body = '', signature = '', ...more] = token.split('.');
-      if (token.length > MOST_CHARACTERS || more.length > 0) return 'forged';
+    async read(text) {
+      const [body = '', signature = '', ...more] = text.split('.');
+      if (text.length > MOST_CHARACTERS || more.length > 0) return 'forged';
       try {
         const bytes = fromUrlSafe(signature);
         const signed = encoder.encode(body);
