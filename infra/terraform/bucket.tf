@@ -31,6 +31,11 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
       jobs       = var.job_days
       job-inputs = var.job_days
       job-leases = var.job_days
+      # Workers remove these sooner, by their last use: this is for what they leave.
+      uploads          = 2
+      upload-documents = 2
+      inputs           = 7
+      outputs          = 7
     }
     content {
       id     = rule.key
