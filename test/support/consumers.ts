@@ -43,6 +43,7 @@ export const FAST: Times = {
   heartbeatMilliseconds: 50,
   leaseMilliseconds: 400,
   roomSeconds: 0.02,
+  restSeconds: 0.02,
   backoffSeconds: 0.02,
   sweepMilliseconds: 100,
 };

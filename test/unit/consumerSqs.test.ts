@@ -4,7 +4,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createJobId } from '../../shared/api/jobId.ts';
 import { refusal } from '../../shared/api/problem.ts';
-import { type JobDocument, start } from '../../shared/jobs/job.ts';
+import { type JobDocument, MOST_ATTEMPTS, start } from '../../shared/jobs/job.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import { depthOf, type Queues, type Received } from '../../shared/queue/queue.ts';
 import { resultKey } from '../../shared/results/results.ts';
@@ -102,6 +102,46 @@ test('one message in the hands of two workers at once: one result', async () => 
   assert.equal(runs.length, 1);
   assert.equal(writes, 1);
   assert.ok(await store.get(resultKey(job.result.id)));
+});
+
+test('one message twice in the hands of one worker: one run, also where it is the last attempt', async () => {
+  const { store, jobs, status } = setUp();
+  const { open } = fleet();
+  const fresh = await submitJob(jobs, 'fresh');
+  let last = await submitJob(jobs, 'last');
+  for (let i = 1; i < MOST_ATTEMPTS; i++) {
+    const next = start(last, { worker: 'w1', until: Date.now() }, Date.now());
+    assert.ok(next && (await jobs.write(next)));
+    last = next;
+  }
+  const ran: string[] = [];
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const run: FakeRun = async ({ id }, { onAdmitted }) => {
+    ran.push(id);
+    await onAdmitted();
+    await released;
+  };
+  const queues = open();
+  await send(queues, fresh, fresh, last, last);
+  await using([consumerOver(store, { run, queues: open(), slots: 4 })], async () => {
+    try {
+      await status(fresh, 'starting');
+      await sleep(200);
+      await send(queues, fresh, last);
+      await sleep(300);
+      const now = await status(last, 'starting');
+      assert.equal(now.attempts, MOST_ATTEMPTS);
+    } finally {
+      release();
+    }
+    await status(fresh, 'succeeded');
+    await status(last, 'succeeded');
+    await empty(queues);
+  });
+  assert.deepEqual(ran.toSorted(), [fresh.result.id, last.result.id].toSorted());
 });
 
 test('a job that waits for room, however often, is never given up by the queue', async () => {

@@ -17,7 +17,7 @@ import { startRun } from './jobRun.ts';
 import { judge } from './judge.ts';
 import { createLane, type Lane } from './lane.ts';
 import { keepLookout } from './lookouts.ts';
-import type { ActiveRun, ActiveRuns, ConsumerServices } from './services.ts';
+import { type ActiveRun, type ActiveRuns, type ConsumerServices, jitter } from './services.ts';
 import { namesOf, tellChange, watchJobs } from './watch.ts';
 
 export interface Consumer {
@@ -37,6 +37,8 @@ export interface Consumer {
   stop(): Promise<void>;
 }
 
+/** Jobs that wait for equal ones and give their slots to others: each keeps a message from other workers. */
+const MOST_FOLLOWING = 100;
 /** Runs whose progress can still be read after their end. */
 const REMEMBERED = 32;
 
@@ -46,6 +48,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
   /** Jobs by name -> the progress of the run that is theirs, the newest last. */
   const logs = new Map<string, EventLog>();
   const stopping = new AbortController();
+  let following = 0;
 
   function remember(name: JobName, events: EventLog): void {
     const key = messageOf(name);
@@ -61,12 +64,15 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     log({ event: 'error', message, error: describeError(error) });
 
   /** A run of an equal job has its result for this one as well. */
-  async function follow(job: JobDocument, run: ActiveRun): Promise<void> {
+  async function follow(job: JobDocument, run: ActiveRun, leave: () => void): Promise<void> {
     remember(job, run.events);
+    if (following < MOST_FOLLOWING) leave();
+    following++;
     const left = Math.max(0, job.expires - services.now());
     const late = new AbortController();
     const overdue = sleep(Math.min(left, 2 ** 31 - 1), undefined, { signal: late.signal });
     await Promise.race([run.ended, overdue]);
+    following--;
     late.abort();
     overdue.catch(() => undefined);
   }
@@ -77,7 +83,9 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     if (BATCH_IDS.is(name.id)) {
       // A batch has its lines computed elsewhere, and takes no room here.
       leave();
-      const seconds = await batches?.attend(name);
+      // Another worker may do batches, where this one knows no edge.
+      if (!batches) return await queue.defer(message, jitter(times.strangerSeconds));
+      const seconds = await batches.attend(name);
       return seconds === undefined
         ? await queue.remove(message.receipt)
         : await queue.defer(message, seconds);
@@ -99,34 +107,48 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
         return await queue.bury(message, next.failure?.detail ?? next.status);
       }
       case 'follow':
-        leave();
-        await follow(verdict.job, verdict.run);
+        await follow(verdict.job, verdict.run, leave);
         return await queue.defer(message, 0);
       case 'run': {
         // The message may have come twice, and both were judged at once.
         const equal = active.get(verdict.job.result.id);
         if (!equal) return await run(queue, verdict.job, message);
-        leave();
-        await follow(verdict.job, equal);
+        await follow(verdict.job, equal, leave);
         return await queue.defer(message, 0);
       }
     }
   }
 
-  async function run(queue: Queue, job: JobDocument, message: Received): Promise<void> {
+  const rest = (): Promise<void> =>
+    sleep(jitter(times.restSeconds) * 1000, undefined, { signal: stopping.signal }).catch(
+      () => undefined,
+    );
+
+  /** @returns whether there was no room for it */
+  async function runOnce(queue: Queue, job: JobDocument, message: Received): Promise<boolean> {
     const started = startRun(services, job);
     active.set(job.result.id, started);
     remember(job, started.events);
     try {
       const left = await started.left;
-      if (left.is === 'waiting') return await queue.defer(message, left.seconds);
+      if (left.is === 'waiting') {
+        await queue.defer(message, left.seconds);
+        return left.isFull ?? false;
+      }
       const { status, attempts, failure } = left.job;
       log({ event: 'job', ...namesOf(left.job), status, attempts, code: failure?.code });
       await finish(services, left.job);
       await queue.remove(message.receipt);
+      return false;
     } finally {
       active.delete(job.result.id);
     }
+  }
+
+  async function run(queue: Queue, job: JobDocument, message: Received): Promise<void> {
+    const isFull = await runOnce(queue, job, message);
+    // Others may have room; to take it again and again from under them would cost calls, and help nobody.
+    if (isFull && queue.isShared) await rest();
   }
 
   const { backoffSeconds } = times;

@@ -24,8 +24,8 @@ import { attempt } from './work.ts';
 /** Where a job is after its run. */
 export type Left =
   | { readonly is: 'ended'; readonly job: JobDocument }
-  /** To be looked at again after a while. */
-  | { readonly is: 'waiting'; readonly seconds: number };
+  /** To be looked at again after a while; `isFull` where this worker has no room for it. */
+  | { readonly is: 'waiting'; readonly seconds: number; readonly isFull?: boolean };
 
 /** Another has changed the document: it is looked at again. */
 class SupersededError extends Error {
@@ -102,7 +102,7 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
   async function failed(failure: Failure): Promise<Left> {
     if (isPassing(failure)) {
       if (isBegun(current)) await change(postpone(current, now()));
-      return { is: 'waiting', seconds: jitter(times.roomSeconds) };
+      return { is: 'waiting', seconds: jitter(times.roomSeconds), isFull: true };
     }
     // A job that cannot even begin uses its attempts up as well.
     if (!isBegun(current) && isWorthRetrying(failure))

@@ -17,6 +17,10 @@ export interface Times {
   readonly leaseMilliseconds: number;
   /** Before a job that found no room here is looked at again. */
   readonly roomSeconds: number;
+  /** Before a full worker takes another job from a queue that others take from as well. */
+  readonly restSeconds: number;
+  /** Before what this worker cannot do at all is looked at again. */
+  readonly strangerSeconds: number;
   /** Before the second attempt; each further one waits four times as long. */
   readonly backoffSeconds: number;
   /** Between two looks for jobs that are not in the queue, more or less. */
@@ -27,6 +31,8 @@ export const TIMES: Times = {
   heartbeatMilliseconds: 5_000,
   leaseMilliseconds: 20_000,
   roomSeconds: 1,
+  restSeconds: 5,
+  strangerSeconds: 30,
   backoffSeconds: 4,
   sweepMilliseconds: 60_000,
 };
