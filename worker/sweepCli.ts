@@ -3,13 +3,16 @@
  * For a fleet that scales to zero, on a schedule: where no worker runs, none looks, and a lost message wakes nobody.
  */
 import * as z from 'zod';
+import { createBatchStore } from '../shared/batches/batchStore.ts';
 import { announceJob } from '../shared/jobs/announce.ts';
-import type { JobDocument } from '../shared/jobs/job.ts';
+import type { JobDocument, JobName } from '../shared/jobs/job.ts';
 import { createJobStore } from '../shared/jobs/jobStore.ts';
+import { messageOf } from '../shared/jobs/message.ts';
 import { createPinoLog } from '../shared/log/pinoLog.ts';
 import { isSettled } from '../shared/webhooks/event.ts';
 import { createEventStore } from '../shared/webhooks/eventStore.ts';
-import { type DueMessage, messageOf } from '../shared/webhooks/message.ts';
+import { type DueMessage, messageOf as messageOfEvent } from '../shared/webhooks/message.ts';
+import { sweepBatches } from './batches/sweep.ts';
 import { readDeadLetters } from './consumer/deadLetters.ts';
 import { sweepShared } from './consumer/sweep.ts';
 import { queueFields, queueProblems, queuesOf } from './queueConfig.ts';
@@ -40,7 +43,7 @@ async function main(): Promise<number> {
   const [store, queues] = await Promise.all([open(log), queuesOf(parsed.data)(log)]);
   const events = createEventStore(store);
   const { now } = store;
-  const tell = (event: DueMessage): Promise<void> => queues.webhooks.send(messageOf(event));
+  const tell = (event: DueMessage): Promise<void> => queues.webhooks.send(messageOfEvent(event));
   const services = {
     jobs: createJobStore(store),
     queues,
@@ -53,7 +56,16 @@ async function main(): Promise<number> {
   };
   const { signal } = new AbortController();
   await readDeadLetters(services, signal);
-  const sent = await sweepShared(services, SPANS, signal);
+  const batches = createBatchStore(store);
+  const found = (name: JobName): Promise<void> => queues.batch.send(messageOf(name));
+  const sent = await sweepShared(
+    services,
+    {
+      ...SPANS,
+      batches: (isDue) => sweepBatches({ batches, now }, { isDue, found }, signal),
+    },
+    signal,
+  );
   let told = 0;
   const again = async (event: DueMessage): Promise<void> => {
     await tell(event);

@@ -7,7 +7,7 @@ import { createInProcessQueue } from '../../shared/queue/inProcess.ts';
 import { createInProcessQueues } from '../../shared/queue/inProcessQueues.ts';
 import type { Queue } from '../../shared/queue/queue.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
-import { sweepShared } from '../../worker/consumer/sweep.ts';
+import { type Look, sweepShared } from '../../worker/consumer/sweep.ts';
 import { createTurn } from '../../worker/consumer/turn.ts';
 import { setUp, submitJob } from '../support/consumers.ts';
 
@@ -48,8 +48,12 @@ function world() {
     time: () => now,
     submit: (more = {}) =>
       submitJob(jobs, `x${++made}`, { id: createJobId(now), ...more }, 86_400_000, now),
-    sweep: () =>
-      sweepShared(services, { sinceMilliseconds: MINUTE, youngMilliseconds: MINUTE }, signal),
+    sweep: (batches?: Look['batches']) =>
+      sweepShared(
+        services,
+        { sinceMilliseconds: MINUTE, youngMilliseconds: MINUTE, ...(batches && { batches }) },
+        signal,
+      ),
   };
 }
 const messageOf = ({ id }: { id: string }): string => JSON.stringify({ tenant: 'default', id });
@@ -113,6 +117,26 @@ test('jobs at work are no lost ones, those that have ended are cleared, and so a
   pass(10 * MINUTE);
   await sweep();
   assert.ok(!(await store.list('job-inputs/')).keys.some((key) => key.includes(orphan)));
+});
+
+test('messages of batches hide no lost job, and are found lost where there is none at all', async () => {
+  const { submit, batch, sweep, pass } = world();
+  const due: boolean[] = [];
+  const twoBatches = async (isDue: (age: number) => boolean): Promise<number> => {
+    due.push(isDue(3 * MINUTE));
+    return 2;
+  };
+  const job = await submit();
+  await batch.send('one batch');
+  await batch.send('the other');
+  pass(2 * MINUTE);
+  assert.equal(await sweep(twoBatches), 1);
+  assert.ok(batch.bodies().includes(messageOf(job)));
+  assert.equal(await sweep(twoBatches), 0);
+  for (const { receipt } of await batch.receive({ most: 10, waitSeconds: 0 }))
+    await batch.remove(receipt);
+  assert.equal(await sweep(twoBatches), 1);
+  assert.deepEqual(due, [false, false, true]);
 });
 
 test('of many workers one looks at a time, and a clock that goes wrong stops nobody', async () => {

@@ -1,15 +1,8 @@
 /** The batches of a worker: those that the queue names are taken on, as long as this worker has room for them. */
-import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import { type BatchName, begin, isEnded, isStalled } from '../../shared/batches/batch.ts';
 import { UNWATCHED } from '../metrics.ts';
 import { type BatchRun, type BatchServices, namesOf, startBatchRun } from './batchRun.ts';
-
-export interface SweepOptions {
-  /** Told of batches that have not ended and that no worker has, the oldest first. */
-  readonly found: (name: BatchName) => Promise<void>;
-  /** Whether to tell of one that has waited for so many milliseconds. */
-  readonly isDue: (age: number) => boolean;
-}
+import { heldUntil, type SweepOptions, sweepBatches } from './sweep.ts';
 
 export interface BatchRunner {
   /** Whether there is such a batch. */
@@ -24,9 +17,10 @@ export interface BatchRunner {
   readonly cancel: (name: BatchName) => boolean;
   /**
    * Finds batches that nobody has, whatever became of the queue and of the workers that had them.
+   * @returns batches that have not ended
    * @throws what the store throws
    */
-  readonly sweep: (options: SweepOptions, signal: AbortSignal) => Promise<void>;
+  readonly sweep: (options: SweepOptions, signal: AbortSignal) => Promise<number>;
   /** Gives back those that run here, and takes no more. */
   readonly stop: () => void;
 }
@@ -38,22 +32,12 @@ const ROOM_SECONDS = 5;
 const AGAIN_SECONDS = 1;
 /** Beyond the end of a lease, for its holder to write a change that is under way. */
 const SLACK_SECONDS = 0.5;
-/** Pieces whose batch was never written are removed after this time, which is longer than any upload takes. */
-const ORPHAN_MILLISECONDS = 8 * 3_600_000;
-
 const keyOf = ({ tenant, id }: BatchName): string => `${tenant}/${id}`;
 
 export function createBatchRunner(services: BatchServices): BatchRunner {
   const { batches, worker, times, now, log, metrics = UNWATCHED } = services;
   const active = new Map<string, BatchRun>();
   let isStopping = false;
-
-  /** Until when another worker is believed to be at it, in unix milliseconds; 0 where none is. */
-  async function heldUntil(name: BatchName, holder: { worker: string; until: number } | undefined) {
-    if (!holder || holder.worker === worker) return 0;
-    const lease = await batches.lease(name);
-    return Math.max(holder.until, lease?.worker === holder.worker ? lease.until : 0);
-  }
 
   /** Undefined where another was faster. */
   async function start(name: BatchName): Promise<BatchRun | undefined> {
@@ -95,7 +79,7 @@ export function createBatchRunner(services: BatchServices): BatchRunner {
         if (batch) await batches.clear(name);
         return undefined;
       }
-      const until = await heldUntil(name, batch.holder);
+      const until = await heldUntil(services, name, batch.holder);
       if (until > now()) return (until - now()) / 1000 + SLACK_SECONDS;
       if (isStopping || active.size >= MOST_BATCHES)
         return ROOM_SECONDS * (0.75 + Math.random() / 2);
@@ -108,20 +92,7 @@ export function createBatchRunner(services: BatchServices): BatchRunner {
       run?.look();
       return run !== undefined;
     },
-    async sweep({ found, isDue }, signal) {
-      const names: BatchName[] = [];
-      for await (const name of batches.opened()) names.push(name);
-      // Ids name the newest batch first, and the oldest has waited longest.
-      for (const name of names.reverse()) {
-        if (signal.aborted) return;
-        const batch = await batches.read(name);
-        if (batch && !isEnded(batch)) {
-          const isHeld = (await heldUntil(name, batch.holder)) > now();
-          if (!isHeld && isDue(now() - batch.updated)) await found(name);
-        } else if (batch || now() - BATCH_IDS.timeOf(name.id) > ORPHAN_MILLISECONDS)
-          await batches.clear(name);
-      }
-    },
+    sweep: (options, signal) => sweepBatches(services, options, signal),
     stop() {
       isStopping = true;
       for (const run of active.values()) run.giveUp();

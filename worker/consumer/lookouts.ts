@@ -4,7 +4,7 @@ import type { BatchName } from '../../shared/batches/batch.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import { readDeadLetters } from './deadLetters.ts';
 import { type ConsumerServices, jitter } from './services.ts';
-import { isDoubtful, type SweepServices, sweepOwn, sweepShared } from './sweep.ts';
+import { type SweepServices, sweepOwn, sweepShared } from './sweep.ts';
 
 /** Between two looks whether there is something new to say of the models. */
 const TELL_MILLISECONDS = 15_000;
@@ -38,15 +38,21 @@ export async function keepLookout(
   async function look(): Promise<void> {
     if (!isShared) {
       await sweepOwn(services, signal);
-      return await batches?.sweep({ found, isDue: () => true }, signal);
+      await batches?.sweep({ found, isDue: () => true }, signal);
+      return;
     }
     const since = await turn.take();
     if (since === undefined) return;
     await readDeadLetters(services, signal);
-    const spans = { sinceMilliseconds: since, youngMilliseconds: times.sweepMilliseconds };
-    const sent = await sweepShared(services, spans, signal);
-    // Their messages are not counted: one is sent again at ages that double.
-    await batches?.sweep({ found, isDue: (age) => isDoubtful(age, since) }, signal);
+    const sent = await sweepShared(
+      services,
+      {
+        sinceMilliseconds: since,
+        youngMilliseconds: times.sweepMilliseconds,
+        ...(batches && { batches: (isDue) => batches.sweep({ found, isDue }, signal) }),
+      },
+      signal,
+    );
     if (sent > 0) log({ event: 'sweep', message: `${sent} jobs were sent again`, sent });
   }
 

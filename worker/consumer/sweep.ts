@@ -95,7 +95,7 @@ const doublings = (age: number): number =>
   age < DOUBTFUL_MILLISECONDS ? 0 : 1 + Math.floor(Math.log2(age / DOUBTFUL_MILLISECONDS));
 
 /** Whether an age has been doubled, from the first doubtful one, since a time ago. */
-export const isDoubtful = (age: number, sinceMilliseconds: number): boolean =>
+const isDoubtful = (age: number, sinceMilliseconds: number): boolean =>
   doublings(age) > doublings(age - sinceMilliseconds);
 
 /** Jobs of one priority: those that wait, the oldest first, and how many are at work. */
@@ -104,15 +104,25 @@ interface Lane {
   held: number;
 }
 
-/** Messages that a queue lacks; those that belong to jobs at work are no others'. */
-const missing = (depth: Depth, { waiting, held }: Lane): number =>
-  Math.max(0, waiting.length - (depthOf(depth) - Math.min(depth.taken, held)));
+/**
+ * Messages that a queue lacks; those that belong to jobs at work are no others'.
+ * @param batches whose messages lie in the queue as well
+ */
+const missing = (depth: Depth, { waiting, held }: Lane, batches: number): number => {
+  const left = Math.max(0, depthOf(depth) - Math.min(depth.taken, held) - batches);
+  return Math.max(0, waiting.length - left);
+};
 
 export interface Look {
   /** Time since the look before this one. */
   readonly sinceMilliseconds: number;
   /** The message of a younger job may be on its way, and not counted yet. */
   readonly youngMilliseconds: number;
+  /**
+   * Looks at batches as well, whose messages lie in the queue of jobs that nobody waits for; absent where there are none.
+   * @returns batches that have not ended
+   */
+  readonly batches?: (isDue: (age: number) => boolean) => Promise<number>;
 }
 
 /**
@@ -122,7 +132,7 @@ export interface Look {
  */
 export async function sweepShared(
   services: SweepServices,
-  { sinceMilliseconds, youngMilliseconds }: Look,
+  { sinceMilliseconds, youngMilliseconds, batches }: Look,
   signal: AbortSignal,
 ): Promise<number> {
   const { now, queues } = services;
@@ -134,7 +144,13 @@ export async function sweepShared(
   };
   const all = await openJobs(services);
   const names = all.filter((name) => age(name) > youngMilliseconds);
-  const areFewer = depthOf(depths.interactive) + depthOf(depths.batch) < names.length;
+  const messages = depthOf(depths.interactive) + depthOf(depths.batch);
+  // Their messages cannot be told from those of jobs: where there is none at all, theirs are lost as well.
+  const openBatches =
+    (await batches?.(
+      (age) => (messages === 0 && age > youngMilliseconds) || isDoubtful(age, sinceMilliseconds),
+    )) ?? 0;
+  const areFewer = messages < names.length + openBatches;
   const looked = areFewer
     ? names
     : names.filter((name) => isDoubtful(age(name), sinceMilliseconds));
@@ -166,7 +182,8 @@ export async function sweepShared(
   let sent = 0;
   for (const priority of ['interactive', 'batch'] as const) {
     const lane = lanes[priority];
-    const lost = areFewer ? missing(depths[priority], lane) : 0;
+    const others = priority === 'batch' ? openBatches : 0;
+    const lost = areFewer ? missing(depths[priority], lane, others) : 0;
     const most = lost === 0 ? 0 : 2 * lost + MORE;
     for (const [index, job] of lane.waiting.entries()) {
       if (signal.aborted) return sent;
