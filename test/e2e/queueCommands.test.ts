@@ -80,7 +80,11 @@ describe('commands for queues', () => {
     const job = await submitJob(jobs, 'lost', { id }, 86_400_000);
     const settings = { ...printed, FOURM_STORE: 'disk', FOURM_STORE_DIR: join(folder, 'store') };
     const looked = await run('worker/sweepCli.js', [], settings);
-    assert.deepEqual([looked.code, looked.stdout], [0, '1 jobs were sent again\n'], looked.stderr);
+    assert.deepEqual(
+      [looked.code, looked.stdout],
+      [0, '1 jobs and 0 webhooks were sent again\n'],
+      looked.stderr,
+    );
     const [url = '', deadUrl = ''] = [printed.SQS_QUEUE_URL_BATCH, printed.SQS_QUEUE_URL_DEAD];
     const queue = createSqsQueue(sqs.client, { url, deadUrl, visibilitySeconds: 30 });
     const [message] = await queue.receive({ most: 10, waitSeconds: 1 });
