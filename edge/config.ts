@@ -44,6 +44,9 @@ export const configSchema = z.object({
   SQS_SECRET_ACCESS_KEY: optional,
   SQS_QUEUE_URL_INTERACTIVE: optional.describe('Jobs that somebody waits for (`Prefer: wait=N`)'),
   SQS_QUEUE_URL_BATCH: optional.describe('Jobs that nobody waits for'),
+  SQS_QUEUE_URL_WEBHOOKS: optional.describe(
+    'Deliveries of webhooks; workers are told of those that this edge asks for when absent',
+  ),
   FOURM_MAX_BODY_BYTES: z.coerce
     .number()
     .int()

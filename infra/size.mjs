@@ -48,8 +48,8 @@ async function browserBundle(entry) {
 }
 
 const sizes = [
-  { what: 'edge', bytes: edgeBundle(), bound: 240 },
-  { what: 'client', bytes: await browserBundle('shared/client/index.ts'), bound: 5 },
+  { what: 'edge', bytes: edgeBundle(), bound: 280 },
+  { what: 'client', bytes: await browserBundle('shared/client/index.ts'), bound: 6 },
 ];
 for (const { what, bytes, bound } of sizes) {
   const size = kibibytes(bytes);

@@ -24,6 +24,7 @@ import { type EdgeMetrics, UNWATCHED } from '../metrics.ts';
 import { sleep } from '../sleep.ts';
 import { createInPlace } from './place.ts';
 import { createJobQueueing } from './queueing.ts';
+import { createTell } from './tell.ts';
 import { createJobWorkers } from './workers.ts';
 
 export interface JobEvent {
@@ -78,6 +79,7 @@ export function createJobs(
   const workers = createJobWorkers(config, log);
   const queueing = createJobQueueing(config, workers, log);
   const events = createEventStore(store);
+  const tell = createTell(config, workers, log);
 
   const inPlace = createInPlace(store, log);
   /**
@@ -87,7 +89,7 @@ export function createJobs(
   async function finish(job: JobDocument): Promise<void> {
     const announced = await announceJob(events, job, store.now());
     await jobs.clear(job);
-    if (announced.length > 0) await workers.deliver(job);
+    await tell(announced);
   }
 
   /** A job whose time is over has failed, also where no worker runs that would say so. */

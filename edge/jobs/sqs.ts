@@ -1,10 +1,10 @@
-/** Sends names of jobs to SQS: signed calls of its JSON protocol, in a few KiB, on Node as in Workers. */
+/** Sends names of jobs, and of events of webhooks, to SQS: signed calls of its JSON protocol, in a few KiB, on Node as in Workers. */
 import { AwsClient } from 'aws4fetch';
 import { present } from '../../shared/lookup.ts';
 import type { Config } from '../config.ts';
 import { errorText } from '../dispatch/http.ts';
 
-export type QueueName = 'interactive' | 'batch';
+export type QueueName = 'interactive' | 'batch' | 'webhooks';
 
 /** @throws Error when the queue did not take it, after several tries */
 export type SendMessage = (queue: QueueName, body: string) => Promise<void>;
@@ -22,6 +22,7 @@ type Sqs = Pick<
   | 'SQS_SECRET_ACCESS_KEY'
   | 'SQS_QUEUE_URL_INTERACTIVE'
   | 'SQS_QUEUE_URL_BATCH'
+  | 'SQS_QUEUE_URL_WEBHOOKS'
 >;
 
 /** What went wrong, and whether it may go better the next time. */
@@ -41,9 +42,10 @@ export function createSqsSender(config: Sqs): SendMessage {
     service: 'sqs',
     region: config.SQS_REGION,
   });
-  const urls: Record<QueueName, string> = {
+  const urls: Record<QueueName, string | undefined> = {
     interactive: present(config.SQS_QUEUE_URL_INTERACTIVE, 'SQS_QUEUE_URL_INTERACTIVE'),
     batch: present(config.SQS_QUEUE_URL_BATCH, 'SQS_QUEUE_URL_BATCH'),
+    webhooks: config.SQS_QUEUE_URL_WEBHOOKS,
   };
 
   async function attempt(QueueUrl: string, MessageBody: string): Promise<Trouble | undefined> {
@@ -69,11 +71,12 @@ export function createSqsSender(config: Sqs): SendMessage {
   }
 
   return async (queue, body) => {
+    const url = present(urls[queue], `the address of the queue ${queue}`);
     for (let tries = 1; ; tries++) {
-      const trouble = await attempt(urls[queue], body);
+      const trouble = await attempt(url, body);
       if (!trouble) return;
       if (!trouble.mayPass || tries === TRIES)
-        throw new Error(`SQS SendMessage to ${urls[queue]}: ${trouble.said}`);
+        throw new Error(`SQS SendMessage to ${url}: ${trouble.said}`);
       await pause(FIRST_PAUSE_MILLISECONDS * 2 ** (tries - 1) * (0.5 + Math.random() / 2));
     }
   };

@@ -10,6 +10,7 @@ import { createSealing } from '../../shared/webhooks/sealing.ts';
 import { createWebhookSecrets, type SigningSecret } from '../../shared/webhooks/secrets.ts';
 import type { Config } from '../config.ts';
 import { createInPlace } from '../jobs/place.ts';
+import { createTell } from '../jobs/tell.ts';
 import { createJobWorkers } from '../jobs/workers.ts';
 
 /** Every function throws FailureError `no_jobs`, and `store_unavailable` where the store is out of order. */
@@ -48,7 +49,7 @@ export function createWebhooks(
     key === undefined ? undefined : createSealing(key),
     store.now,
   );
-  const workers = createJobWorkers(config, log);
+  const tell = createTell(config, createJobWorkers(config, log), log);
 
   async function again(name: JobName, id: string): Promise<Delivery | undefined> {
     const { tenant, id: subject } = name;
@@ -58,7 +59,7 @@ export function createWebhooks(
       const next = redeliver(event, store.now());
       if (!next) return deliveryOf(event);
       if (!(await events.write(next, event))) continue;
-      await workers.deliver(name);
+      await tell([next]);
       return deliveryOf(next);
     }
     throw new Error(`others change the event ${id} again and again`);

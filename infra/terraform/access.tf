@@ -14,7 +14,7 @@ data "aws_iam_policy_document" "store" {
 data "aws_iam_policy_document" "send" {
   statement {
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.work["interactive"].arn, aws_sqs_queue.work["batch"].arn]
+    resources = [for queue in aws_sqs_queue.work : queue.arn]
   }
 }
 

@@ -15,8 +15,8 @@ import {
   answers,
   type Received,
   type Receiver,
-  startReceiver,
   verified,
+  withReceiver,
 } from '../support/receiver.ts';
 import { closedGate, until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
@@ -46,15 +46,6 @@ export function webhookTests(f: Fixture, areThere: boolean): void {
     await until(() => receiver.received.length >= count, `${count} webhooks have come`);
     return receiver.received;
   };
-
-  async function withReceiver(work: (receiver: Receiver) => Promise<void>): Promise<void> {
-    const receiver = await startReceiver();
-    try {
-      await work(receiver);
-    } finally {
-      await receiver.close();
-    }
-  }
 
   const pointerOf = async (answer: Promise<Response>, code: ProblemCode) =>
     (await problemOf(await answer, code)).errors?.[0]?.pointer;

@@ -9,6 +9,7 @@ import type { EventDocument, EventName } from '../../shared/webhooks/event.ts';
 import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import { createWebhookSecrets } from '../../shared/webhooks/secrets.ts';
 import { createGuardedFetch, type GuardedFetch } from '../../worker/guard/guardedFetch.ts';
+import { UNWATCHED } from '../../worker/metrics.ts';
 import { createHosts } from '../../worker/webhooks/hosts.ts';
 import { createSend } from '../../worker/webhooks/send.ts';
 import { DELIVERY_TIMES, type DeliveryServices } from '../../worker/webhooks/services.ts';
@@ -22,6 +23,7 @@ export interface DeliveryWish {
   readonly now?: () => number;
   readonly times?: Partial<DeliveryServices['times']>;
   readonly log?: DeliveryServices['log'];
+  readonly metrics?: DeliveryServices['metrics'];
   readonly bounds?: Parameters<typeof createHosts>[0];
 }
 
@@ -33,6 +35,7 @@ export function servicesOver(
     now = Date.now,
     times = {},
     log = () => {},
+    metrics = UNWATCHED,
     bounds = { atOnce: 4, inLine: 32 },
   }: DeliveryWish = {},
 ): DeliveryServices {
@@ -47,6 +50,7 @@ export function servicesOver(
     worker,
     times: { ...DELIVERY_TIMES, ...times },
     log,
+    metrics,
     now,
     random: () => 0,
   };

@@ -46,6 +46,16 @@ export async function startReceiver(port = 0): Promise<Receiver> {
   return receiver;
 }
 
+/** A receiver for as long as some work takes. */
+export async function withReceiver(work: (receiver: Receiver) => Promise<void>): Promise<void> {
+  const receiver = await startReceiver();
+  try {
+    await work(receiver);
+  } finally {
+    await receiver.close();
+  }
+}
+
 /** Answers with a status. */
 export const answers =
   (status: number, headers: Record<string, string> = {}) =>
