@@ -2,11 +2,13 @@
 import { Hono } from 'hono';
 import { contextStorage } from 'hono/context-storage';
 import { cors } from 'hono/cors';
+import { createMiddleware } from 'hono/factory';
 import { secureHeaders } from 'hono/secure-headers';
 import { ADDRESSES } from '../shared/api/addresses.ts';
 import { BATCH_URLS } from '../shared/api/batches.ts';
 import type { Route } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
+import { createGuard } from './auth/guard.ts';
 import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
@@ -119,10 +121,11 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   const all = handlers(services);
   for (const [id, route] of Object.entries(ROUTES)) {
     const handler = all[id as keyof typeof ROUTES];
-    app.on(route.method, honoPath(route.path), (c) => {
+    const named = createMiddleware<EdgeEnv>(async (c, next) => {
       c.set('route', id);
-      return handler(c);
+      await next();
     });
+    app.on(route.method, honoPath(route.path), named, createGuard(services, route), handler);
   }
 
   app.notFound((c) => {

@@ -47,6 +47,22 @@ export const configSchema = z.object({
   SQS_QUEUE_URL_WEBHOOKS: optional.describe(
     'Deliveries of webhooks; workers are told of those that this edge asks for when absent',
   ),
+  FOURM_AUTH: z
+    .enum(['keys', 'off', 'open'])
+    .default('off')
+    .describe('Who may ask: holders of keys; everybody on this machine; everybody'),
+  FOURM_KEY_TTL_SECONDS: z.coerce
+    .number()
+    .min(0)
+    .max(50)
+    .default(10)
+    .describe(
+      'How long what was read of a key is believed; a revoked one works no longer than this',
+    ),
+  CACHE_SCOPE: z
+    .enum(['tenant', 'shared'])
+    .default('tenant')
+    .describe('Who is answered from results, kept tokens and chains: their own tenant, or all'),
   FOURM_MAX_BODY_BYTES: z.coerce
     .number()
     .int()

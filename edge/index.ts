@@ -9,10 +9,10 @@ import { createServices, type Services } from './services.ts';
 /** An isolate's numbers are its own, and nobody can ask a certain one for them: it tells a log, and traces. */
 function openServices(config: Config): Services {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers } = config;
-  if (endpoint === undefined) return createServices(config);
+  if (endpoint === undefined) return createServices(config, { isPublic: true });
   const log = (line: string): void => console.error(line);
   const tracer = createLightTracer({ service: '4m-edge', endpoint, headers, log });
-  return createServices(config, { tracer, flushes: true });
+  return createServices(config, { tracer, flushes: true, isPublic: true });
 }
 
 /** Made at an isolate's first request, which is the first to see the bindings. */

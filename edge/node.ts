@@ -4,6 +4,7 @@ import { serve } from '@hono/node-server';
 import { createPinoLog } from '../shared/log/pinoLog.ts';
 import { createDiskStore } from '../shared/store/disk.ts';
 import { createApp } from './app.ts';
+import { isLoopback } from './auth/guard.ts';
 import { type Config, parseConfig, redacted } from './config.ts';
 import { logOptions, startWatching } from './nodeWatching.ts';
 import { createServices } from './services.ts';
@@ -20,8 +21,18 @@ export interface RunningEdge {
   close(): Promise<void>;
 }
 
-/** @throws Error when the port is taken or the store cannot be made */
+/** @throws Error when everybody could use a server that was told to serve this machine alone */
+function assertPrivate({ FOURM_AUTH, HOST }: Config): void {
+  if (FOURM_AUTH !== 'off' || isLoopback(HOST)) return;
+  throw new Error(
+    `configuration: FOURM_AUTH=off serves this machine alone, and HOST=${HOST} is not on it: set FOURM_AUTH=keys, ` +
+      'or FOURM_AUTH=open where everybody who reaches the address may use it',
+  );
+}
+
+/** @throws Error when the port is taken, the store cannot be made, or the address does not fit FOURM_AUTH */
 export async function startEdge(config: Config): Promise<RunningEdge> {
+  assertPrivate(config);
   const watching = await startWatching(config);
   const app = createApp(
     createServices(config, { openDisk: createDiskStore, ...watching.platform }),

@@ -1,6 +1,7 @@
 /** Failures as HTTP: RFC 9457 problem documents, and the shared request bookkeeping they need. */
 import type { Context } from 'hono';
 import { type Failure, FailureError, PROBLEMS, toProblem } from '../shared/api/problem.ts';
+import type { KnownKey } from '../shared/keys/keyCache.ts';
 import type { Body } from './body/body.ts';
 import type { WorkTurn } from './dispatch/dispatcher.ts';
 import type { RequestNames } from './requestNames.ts';
@@ -12,7 +13,11 @@ export interface EdgeEnv {
     /** Resolves when an answer that goes on has ended. */
     streamed?: Promise<void>;
     body: Body;
-    /** Of a line of a batch: whose it is, and that nobody waits for it. */
+    /** Whose request it is; absent on routes that are open to everybody. Read it with `tenantOf`. */
+    tenant?: string;
+    /** The key that the request came with, where it needs one. */
+    key?: KnownKey;
+    /** Whose work it is and how urgent, where that was said: of a key's, and of a line of a batch. */
     turn?: WorkTurn;
     /** What a problem of this address carries besides, for clients that read another shape. */
     beside?: (failure: Failure) => object;

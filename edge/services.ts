@@ -3,11 +3,14 @@
 import { tryGetContext } from 'hono/context-storage';
 import { createHeadStore, type HeadStore } from '../shared/heads/headStore.ts';
 import { createModelMemory } from '../shared/jobs/modelMemory.ts';
+import { createKeyCache, type KeyCache } from '../shared/keys/keyCache.ts';
+import { createKeyStore } from '../shared/keys/keyStore.ts';
 import { createConsoleLog } from '../shared/log/consoleLog.ts';
 import type { Entry, WriteEntry } from '../shared/log/entry.ts';
 import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
+import { scopeOf } from '../shared/results/scope.ts';
 import { createMemoryStore } from '../shared/store/memory.ts';
 import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
@@ -19,18 +22,27 @@ import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { type EdgeMetrics, UNWATCHED } from './metrics.ts';
 import { namesOf, type RequestNames } from './requestNames.ts';
-import { TENANT } from './tenant.ts';
 import { createSignedAddresses, type SignedAddresses } from './uploads/addresses.ts';
 import { createLinker, type Linker } from './uploads/links.ts';
 import { createWebhooks, type Webhooks } from './webhooks/webhooks.ts';
 
-export interface Services {
-  readonly config: Config;
-  readonly store: Store;
-  readonly dispatcher: Dispatcher;
+export interface Kept {
+  /** Where results, tokens and chains lie: of `shared/results/scope.ts`. */
+  readonly scope: string;
   readonly tokens: TokenStore;
   readonly chains: Chains;
   readonly heads: HeadStore;
+}
+
+export interface Services {
+  readonly keys: KeyCache;
+  /** Whether the world can reach this platform, whatever address it listens on. */
+  readonly isPublic: boolean;
+  readonly config: Config;
+  readonly store: Store;
+  readonly dispatcher: Dispatcher;
+  /** What is kept of one tenant's. */
+  readonly keptFor: (tenant: string) => Kept;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
   readonly addresses: SignedAddresses;
@@ -60,6 +72,8 @@ export interface Platform {
   readonly tracer?: Tracer;
   /** Whether spans have to be told before a request's work ends. */
   readonly flushes?: boolean;
+  /** Whether the world can reach it, whatever address is listened on. */
+  readonly isPublic?: boolean;
 }
 
 /** What workers do not say themselves of their models, since they have no store, is true for this long. */
@@ -125,9 +139,17 @@ export function createServices(config: Config, platform: Platform = {}): Service
       metrics,
       tracer,
     }),
-    tokens: createTokenStore(store, log),
-    chains: createChains(store, log),
-    heads: createHeadStore(store, TENANT, log),
+    keys: createKeyCache(createKeyStore(store), config.FOURM_KEY_TTL_SECONDS, log),
+    isPublic: platform.isPublic ?? false,
+    keptFor: (tenant) => {
+      const scope = scopeOf(tenant, config.CACHE_SCOPE);
+      return {
+        scope,
+        tokens: createTokenStore(store, scope, log),
+        chains: createChains(store, scope, log),
+        heads: createHeadStore(store, tenant, log),
+      };
+    },
     jobs: createJobs(store, config, log, metrics),
     uploads: createUploads(store),
     addresses,

@@ -25,8 +25,8 @@ COPY infra/images/health.mjs /app/
 RUN mkdir -p /data/store && chown -R 65532:65532 /data
 WORKDIR /app
 USER 65532:65532
-# Nothing is written but by the disk store, into /data/store.
-ENV NODE_ENV=production HOME=/tmp HOST=0.0.0.0 PORT=8787 FOURM_STORE_DIR=/data/store
+# Nothing is written but by the disk store, into /data/store. Who may ask has keys, unless FOURM_AUTH says otherwise.
+ENV NODE_ENV=production HOME=/tmp HOST=0.0.0.0 PORT=8787 FOURM_STORE_DIR=/data/store FOURM_AUTH=keys
 VOLUME /data
 EXPOSE 8787
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -13,9 +13,7 @@ import type { Files } from '../body/files.ts';
 import { collectionTask } from '../dispatch/tasks.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-
-/** Whose collections these are, as long as requests are not told apart by keys. */
-export const TENANT = 'default';
+import { tenantOf } from '../tenant.ts';
 
 export interface WorkOptions {
   /** What makes vectors of inputs. */
@@ -33,7 +31,7 @@ export async function askCollections<T>(
 ): Promise<T> {
   const request = {
     request_id: c.get('requestId'),
-    tenant: TENANT,
+    tenant: tenantOf(c),
     ...(model !== undefined && { model }),
     operation,
   };

@@ -14,6 +14,7 @@ import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { createSources } from '../sources/sources.ts';
+import { tenantOf } from '../tenant.ts';
 import { askCollections } from './ask.ts';
 
 type Inputs = Readonly<Record<string, InputValue>>;
@@ -61,11 +62,12 @@ export async function readyInputs<T extends Holder>(
     throw refusal('model_not_loaded', detail);
   }
   const { target, steps, samples, guidance_scale } = embedding;
+  const { tokens } = services.keptFor(tenantOf(c));
   const costs: EmbedCost[] = [];
   let pixels = 0;
   const sources = createSources(c, services, files);
   const ready = async (given: Inputs, place: string): Promise<Record<string, InputValue>> => {
-    const resolved = await resolveInputs(given, model, services.tokens);
+    const resolved = await resolveInputs(given, model, tokens);
     const settings = { target, steps, samples, guidance_scale };
     costs.push(costOfItem({ inputs: resolved, at: '' }, settings, model));
     const settled = await sources.settle(resolved, place);

@@ -5,7 +5,7 @@
  */
 import type { Progress } from '../../shared/api/generate.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
-import { createResultCache } from '../../shared/results/results.ts';
+import { createResultCache, type ResultName } from '../../shared/results/results.ts';
 import { createCoalescer, type Share, type WorkContext } from '../dispatch/coalesce.ts';
 import type { Services } from '../services.ts';
 import type { Asker, Task, Wish } from './task.ts';
@@ -31,16 +31,17 @@ const isSame =
     a.id === b.id && a.digest === b.digest;
 
 export function createComputation<W extends Wish, R extends object>(
-  { store, log }: Pick<Services, 'store' | 'log'>,
+  { store, keptFor, log }: Pick<Services, 'store' | 'keptFor' | 'log'>,
   task: Task<W, R>,
 ): Computation<W, R> {
   const results = createResultCache(store, task.schema, log);
   const running = createCoalescer<Answer<R>, Progress>();
+  const nameOf = ({ tenant, key }: W): ResultName => ({ scope: keptFor(tenant).scope, id: key.id });
 
   async function find(wish: W): Promise<Answer<R> | undefined> {
-    const { cache, key } = wish;
+    const { cache } = wish;
     if (!cache.mayReuse) return undefined;
-    const stored = await results.get(key.id);
+    const stored = await results.get(nameOf(wish));
     if (!stored) return undefined;
     const { result, ageSeconds } = stored;
     if (ageSeconds > cache.maxAgeSeconds) return undefined;
@@ -49,9 +50,10 @@ export function createComputation<W extends Wish, R extends object>(
   }
 
   /** Whether the caller wants a new result in place of one that may be there. */
-  async function declines({ cache, key }: W): Promise<boolean> {
+  async function declines(wish: W): Promise<boolean> {
+    const { cache } = wish;
     if (!cache.mayReuse) return true;
-    return Number.isFinite(cache.maxAgeSeconds) && (await results.get(key.id)) !== undefined;
+    return Number.isFinite(cache.maxAgeSeconds) && (await results.get(nameOf(wish))) !== undefined;
   }
 
   async function compute(
@@ -68,7 +70,7 @@ export function createComputation<W extends Wish, R extends object>(
     const isKeyed = task.madeBy(result).every((model) => wish.models.some(isSame(model)));
     const isStorable = wish.cache.mayStore && isKeyed;
     if (isStorable) await keep?.();
-    const isStored = isStorable && (await results.put(wish.key.id, result, isDeclined));
+    const isStored = isStorable && (await results.put(nameOf(wish), result, isDeclined));
     const reason = isDeclined ? 'fwd=request' : 'fwd=miss';
     const said = detail === undefined ? '' : `; detail="${detail}"`;
     return { result, cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${said}` };
@@ -79,7 +81,8 @@ export function createComputation<W extends Wish, R extends object>(
     join(wish, asker, signal) {
       // Who wants a new result, or nothing kept, wants other work.
       const { mayReuse, mayStore } = wish.cache;
-      const direct = `${wish.key.id} ${mayReuse} ${mayStore}`;
+      const { scope, id } = nameOf(wish);
+      const direct = `${scope} ${id} ${mayReuse} ${mayStore}`;
       // What nobody waits for joins what somebody does; the reverse would have him wait behind it.
       const isUnhurried = asker.turn?.priority === 'batch' && !running.isRunning(direct);
       const name = isUnhurried ? `${direct} batch` : direct;

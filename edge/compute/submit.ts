@@ -10,7 +10,6 @@ import { jobView } from '../jobs/view.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
-import { TENANT } from '../tenant.ts';
 import type { Asker, Task, Wish } from './task.ts';
 
 export interface Submission<W extends Wish> {
@@ -24,7 +23,7 @@ export interface Submission<W extends Wish> {
 
 /** @throws FailureError `no_jobs`, `store_unavailable`; `invalid_request` where nothing may be kept */
 export async function submit<W extends Wish>(
-  { jobs, store }: Services,
+  { jobs, store, keptFor }: Services,
   { wish, job, asker, preference, isStored }: Submission<W>,
 ): Promise<JobDocument> {
   if (!wish.cache.mayStore) {
@@ -36,7 +35,7 @@ export async function submit<W extends Wish>(
   const view = withSources(own, wish.sources);
   const description: JobDescription = {
     id: createJobId(store.now()),
-    tenant: TENANT,
+    tenant: wish.tenant,
     task,
     // What somebody waits for comes before what nobody does.
     priority: preference.waitSeconds > 0 ? 'interactive' : 'batch',
@@ -44,6 +43,7 @@ export async function submit<W extends Wish>(
     traceparent: asker.traceparent,
     result: {
       id: wish.key.id,
+      scope: keptFor(wish.tenant).scope,
       ...(wish.key.seed !== undefined && { seed: wish.key.seed }),
       models: wish.models.map(({ id, digest }) => ({ id, digest })),
       replace: !wish.cache.mayReuse,

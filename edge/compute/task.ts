@@ -18,6 +18,8 @@ import type { EdgeContext } from '../problems.ts';
 
 /** What is wanted, as far as the way to a result goes; each task adds its own. */
 export interface Wish {
+  /** Who wishes it. */
+  readonly tenant: string;
   /** The result's id, which is its place in the store, and its seed where it has one. */
   readonly key: { readonly id: string; readonly seed?: number };
   /** The models that the key names. */

@@ -6,6 +6,7 @@ import { parseBody } from '../../shared/api/parse.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { type EmbedItem, type EmbedPlan, itemsOf, planEmbed } from '../../shared/plan/embed.ts';
 import { type EmbedKey, embedKey } from '../../shared/results/embedKey.ts';
+import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
@@ -18,6 +19,7 @@ import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { createSources, type RequestSources, settleEach } from '../sources/sources.ts';
+import { tenantOf } from '../tenant.ts';
 
 export interface EmbedWish extends Wish {
   readonly seeds: EmbedKey['seeds'];
@@ -38,7 +40,7 @@ const withItems = (request: EmbedRequest, inputs: readonly EmbedItem['inputs'][]
 async function withTokens(
   request: EmbedRequest,
   model: Model,
-  { tokens }: Services,
+  tokens: TokenStore,
 ): Promise<EmbedRequest> {
   const resolved = await eachAtOnce(itemsOf(request), ({ inputs, at }) =>
     resolveInputs(inputs, model, tokens).catch((error: unknown) => {
@@ -78,14 +80,16 @@ export async function embedWish(
   files: Files,
   streams = true,
 ): Promise<EmbedWish> {
+  const tenant = tenantOf(c);
   const run = runOf(parsed, services);
   const { model } = await chooseModel(c, services, parsed.model);
-  const resolved = await withTokens(parsed, model, services);
+  const resolved = await withTokens(parsed, model, services.keptFor(tenant).tokens);
   const plan = await planEmbed(resolved, model);
   const sources = createSources(c, services, files, parsed.deadline_ms);
   const request = await withFiles(resolved, model, files, sources);
   const { id, seeds } = await embedKey(model, request, await files.digests());
   return {
+    tenant,
     key: { id },
     seeds,
     models: [model],

@@ -21,6 +21,7 @@ import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { createSources } from '../sources/sources.ts';
+import { tenantOf } from '../tenant.ts';
 
 export interface GenerateWish extends Wish {
   readonly key: ResultKey;
@@ -58,7 +59,8 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
   const parsed = parseBody(generateRequestSchema, value);
   const run = runOf(parsed, services);
   const { model, models } = await chooseModel(c, services, parsed.model);
-  const inputs = await resolveInputs(parsed.inputs, model, services.tokens);
+  const tenant = tenantOf(c);
+  const inputs = await resolveInputs(parsed.inputs, model, services.keptFor(tenant).tokens);
   // Problems point at the targets as they were stated, so these are planned for themselves first.
   const asked = planRequest({ ...parsed, inputs }, model, models);
   const { request: resolved, via } = followRecommended({ ...parsed, inputs }, model);
@@ -81,6 +83,7 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
     ? await chainKeys(request, plan, key.seed, digests)
     : [];
   return {
+    tenant,
     key,
     models: [model, ...further],
     began: sources.began,

@@ -17,11 +17,11 @@ function asked({ key, model, request }: GenerateWish, requestId: string): Worker
 }
 
 export function generateTask(services: Services): Task<GenerateWish, GenerateResponse> {
-  const { dispatcher, chains, tokens } = services;
+  const { dispatcher, keptFor } = services;
 
   /** Targets of the chain that were made before. */
-  const findChain = async ({ cache, chain }: GenerateWish): Promise<ReusedTarget[]> =>
-    cache.mayReuse ? await chains.find(chain) : [];
+  const findChain = async ({ tenant, cache, chain }: GenerateWish): Promise<ReusedTarget[]> =>
+    cache.mayReuse ? await keptFor(tenant).chains.find(chain) : [];
 
   return {
     schema: generateResponseSchema,
@@ -33,7 +33,8 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
       return withVia(dryRunResponse(plan, { ...key, model: model.id, reused, pixels }), wish);
     },
     async run(wish, { requestId, traceparent, turn }, { signal, emit }) {
-      const { model, request, files, plan, chain } = wish;
+      const { tenant, model, request, files, plan, chain } = wish;
+      const { tokens, chains } = keptFor(tenant);
       const reusable = await findChain(wish);
       const computed = await dispatcher.run(
         GENERATE,
@@ -65,8 +66,8 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
     }),
     madeBy: ({ model, further_models = [] }) => [model, ...further_models],
     // A result whose kept tokens are gone is made again, which keeps them again.
-    isWhole: async ({ request, chain }, result) =>
-      !request.keep || (await isStillKept(result, chain, services)),
+    isWhole: async ({ tenant, request, chain }, result) =>
+      !request.keep || (await isStillKept(result, chain, keptFor(tenant))),
     view: (wish, result) => withVia(result, wish),
     single: ({ single }, { outputs }) => (single === undefined ? undefined : outputs[single]?.[0]),
   };

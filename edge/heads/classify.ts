@@ -27,7 +27,7 @@ import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { createSources } from '../sources/sources.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 import { ANEW, collectionModel } from './collection.ts';
 import { pixelsOfItems, settleItems } from './items.ts';
 
@@ -65,15 +65,13 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.classify.request);
   const parsed = parseBody(classifyRequestSchema, value);
   const run = runOf(parsed, services);
+  const tenant = tenantOf(c);
+  const kept = services.keptFor(tenant);
   const { head: name, version } = parsed;
   const found =
     name === undefined
       ? undefined
-      : await services.heads.find(
-          name,
-          version,
-          pointerTo(version === undefined ? 'head' : 'version'),
-        );
+      : await kept.heads.find(name, version, pointerTo(version === undefined ? 'head' : 'version'));
   const head = found?.head;
   // A head looks at the features of one model.
   const { neighbours } = parsed;
@@ -84,7 +82,7 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   if (!neighbours) assertHead(parsed, model);
   if (head) assertOwn(head, model);
   const sources = createSources(c, services, files, parsed.deadline_ms);
-  const inputs = await settleItems(itemsOf(parsed), model, services, files, sources);
+  const inputs = await settleItems(itemsOf(parsed), model, kept, files, sources);
   const request = parsed.items
     ? { ...parsed, items: inputs.map((own) => ({ inputs: own })) }
     : { ...parsed, inputs: inputs[0] };
@@ -92,7 +90,7 @@ async function read(c: EdgeContext, services: Services): Promise<ClassifyWish> {
   return {
     began: sources.began,
     sources: sources.found(),
-    ...{ key: { id }, models: [model], model, request, files, head, ...run },
+    ...{ tenant, key: { id }, models: [model], model, request, files, head, ...run },
     wanted: negotiate(c.req.header('accept'), undefined, !run.isDryRun),
     cache: neighbours ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
@@ -118,13 +116,13 @@ async function dryRun({ key, model, request, files, head }: ClassifyWish): Promi
 
 /** What a worker is asked. */
 function asked(
-  { key, model, request, head }: ClassifyWish,
+  { tenant, key, model, request, head }: ClassifyWish,
   requestId: string,
 ): WorkerClassifyRequest {
   return {
     ...{
       request_id: requestId,
-      tenant: TENANT,
+      tenant,
       id: key.id,
       model: model.id,
       request: withoutRunFields(request),

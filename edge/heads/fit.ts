@@ -25,9 +25,9 @@ import type { Task, Wish } from '../compute/task.ts';
 import { FIT_HEAD } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
-import type { Services } from '../services.ts';
+import type { Kept, Services } from '../services.ts';
 import { createSources, type RequestSources } from '../sources/sources.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 import { ANEW, collectionModel } from './collection.ts';
 import { pixelsOfItems, settleItems } from './items.ts';
 
@@ -41,14 +41,14 @@ interface FitWish extends Wish {
 async function settle(
   request: FitHeadRequest,
   model: Model,
-  services: Services,
+  kept: Kept,
   files: Files,
   sources: RequestSources,
 ): Promise<FitHeadRequest> {
   const { examples, features = 'encoder' } = request;
   if (!examples) return request;
   checkExamples(examples, widthOf(features, model, pointerTo('features')));
-  const inputs = await settleItems(exampleItems(request), model, services, files, sources);
+  const inputs = await settleItems(exampleItems(request), model, kept, files, sources);
   const settled = examples.map((example, i) => ({ ...example, inputs: inputs[i] ?? {} }));
   return { ...request, examples: settled };
 }
@@ -61,13 +61,14 @@ async function read(c: EdgeContext, services: Services): Promise<FitWish> {
   const { collection } = parsed;
   const named = collection ? await collectionModel(c, services, collection.name) : parsed.model;
   const { model } = await chooseModel(c, services, named);
+  const tenant = tenantOf(c);
   const sources = createSources(c, services, files, parsed.deadline_ms);
-  const request = await settle(parsed, model, services, files, sources);
+  const request = await settle(parsed, model, services.keptFor(tenant), files, sources);
   const id = await fitHeadKey(model, request, await files.digests());
   return {
     began: sources.began,
     sources: sources.found(),
-    ...{ key: { id }, models: [model], model, request, files, ...run },
+    ...{ tenant, key: { id }, models: [model], model, request, files, ...run },
     wanted: negotiate(c.req.header('accept'), undefined, !run.isDryRun),
     cache: collection ? ANEW : readCacheControl(c.req.header('cache-control')),
   };
@@ -90,17 +91,17 @@ async function dryRun({ key, model, request, files }: FitWish): Promise<FitHeadD
 }
 
 /** What a worker is asked. */
-function asked({ model, request }: FitWish, requestId: string): WorkerFitHeadRequest {
+function asked({ tenant, model, request }: FitWish, requestId: string): WorkerFitHeadRequest {
   return {
     request_id: requestId,
-    tenant: TENANT,
+    tenant,
     model: model.id,
     request: withoutRunFields(request),
   };
 }
 
 export function fitHeadTask(services: Services): Task<FitWish, Head> {
-  const { dispatcher, heads } = services;
+  const { dispatcher, keptFor } = services;
   return {
     schema: headSchema,
     read: (c) => read(c, services),
@@ -108,7 +109,7 @@ export function fitHeadTask(services: Services): Task<FitWish, Head> {
     async run(wish, { requestId, traceparent }, { signal, emit }) {
       const how = { traceparent, signal, onProgress: emit, files: wish.files };
       const made = await dispatcher.run(FIT_HEAD, asked(wish, requestId), how);
-      return { result: await heads.keep(made.head, fromBase64(made.file)) };
+      return { result: await keptFor(wish.tenant).heads.keep(made.head, fromBase64(made.file)) };
     },
     job: (wish, { requestId }) => ({
       task: 'fitHead',
@@ -117,9 +118,9 @@ export function fitHeadTask(services: Services): Task<FitWish, Head> {
     }),
     madeBy: ({ model, model_digest }) => [{ id: model, digest: model_digest }],
     // A head that was deleted since is fitted again, and one that is not the newest becomes so.
-    isWhole: async (_, { name, version }) => {
+    isWhole: async ({ tenant }, { name, version }) => {
       try {
-        return (await heads.find(name, undefined)).head.version === version;
+        return (await keptFor(tenant).heads.find(name, undefined)).head.version === version;
       } catch (error) {
         if (error instanceof FailureError && error.failure.code === 'unknown_head') return false;
         throw error;

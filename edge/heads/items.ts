@@ -7,7 +7,7 @@ import { planInputs } from '../../shared/plan/plan.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import type { Files } from '../body/files.ts';
 import { normaliseInputs, pixelsOf } from '../inputs.ts';
-import type { Services } from '../services.ts';
+import type { Kept } from '../services.ts';
 import { type RequestSources, settleEach } from '../sources/sources.ts';
 
 type Inputs = GenerateRequest['inputs'];
@@ -19,7 +19,7 @@ type Inputs = GenerateRequest['inputs'];
 export async function settleItems(
   items: readonly PlacedItem[],
   model: Model,
-  { tokens }: Pick<Services, 'tokens'>,
+  { tokens }: Pick<Kept, 'tokens'>,
   files: Files,
   sources: RequestSources,
 ): Promise<Inputs[]> {

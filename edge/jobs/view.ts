@@ -33,7 +33,8 @@ async function resultOf(
 ): Promise<NonNullable<Job['result']> | undefined> {
   if (job.status !== 'succeeded') return undefined;
   const cache = createResultCache<NonNullable<Job['result']>>(store, RESULTS[job.task], log);
-  const found = await cache.get(job.result.id);
+  const { tenant, result } = job;
+  const found = await cache.get({ scope: result.scope ?? tenant, id: result.id });
   return found && { ...found.result, ...job.view };
 }
 

@@ -16,7 +16,7 @@ import type { BatchAsked } from '../batches/batches.ts';
 import { type BatchState, batchView } from '../batches/view.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 
 const TYPES = ['application/x-ndjson', 'application/jsonl'] as const;
 
@@ -27,7 +27,7 @@ const unknown = (id: string) =>
 function nameOf(c: EdgeContext): BatchName {
   const id = c.req.param('id') ?? '';
   if (!BATCH_IDS.is(id)) throw unknown(id);
-  return { tenant: TENANT, id };
+  return { tenant: tenantOf(c), id };
 }
 
 /** @throws FailureError `unsupported_media_type` */
@@ -52,7 +52,7 @@ function askedOf(c: EdgeContext): BatchAsked {
     const detail = 'completion_window must be a time such as 30m or 24h, of at most 168h';
     throw refusal('invalid_request', detail, pointerTo('completion_window'));
   }
-  const asked = { tenant: TENANT, requestId: c.get('requestId') };
+  const asked = { tenant: tenantOf(c), requestId: c.get('requestId') };
   return { ...asked, endpoint: endpoint.data, window: window.data };
 }
 
@@ -140,7 +140,7 @@ export function createBatchRoutes(services: Services) {
     },
     async batches(c: EdgeContext): Promise<Response> {
       const { limit, after } = pageOf(c);
-      const { states, hasMore } = await batches.page(TENANT, limit, after);
+      const { states, hasMore } = await batches.page(tenantOf(c), limit, after);
       const data = states.map(batchView);
       c.header('cache-control', 'no-store');
       const page: BatchesResponse = {

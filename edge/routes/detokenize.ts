@@ -15,16 +15,18 @@ import { DETOKENIZE } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { tenantOf } from '../tenant.ts';
 import { inlineOf } from '../uploads/links.ts';
 
 export function createDetokenizeRoute(services: Services) {
-  const { dispatcher, tokens, linker } = services;
+  const { dispatcher, keptFor, linker } = services;
 
   async function detokenize(c: EdgeContext): Promise<Response> {
     inlineOf(c);
     const { value } = await readRequest(c.req.raw, c.get('body'));
     const parsed = parseBody(detokenizeRequestSchema, value);
     const { model } = await chooseModel(c, services, parsed.model);
+    const kept = keptFor(tenantOf(c));
     const given: DetokenizeRequest['tokens'] = {};
     for (const [name, source] of Object.entries(parsed.tokens)) {
       if (!('ref' in source)) {
@@ -32,9 +34,9 @@ export function createDetokenizeRoute(services: Services) {
         continue;
       }
       const pointer = pointerTo('tokens', name, 'ref');
-      const kept = await tokens.find(source.ref, pointer);
-      assertSameTokens(kept, findModality(model, name), name, pointer);
-      given[name] = { tokens: assertComplete(kept, pointer) };
+      const found = await kept.tokens.find(source.ref, pointer);
+      assertSameTokens(found, findModality(model, name), name, pointer);
+      given[name] = { tokens: assertComplete(found, pointer) };
     }
     const request = { ...parsed, tokens: given };
     const [first, ...others] = checkDetokenize(request, model);

@@ -16,6 +16,7 @@ import { READ_HEAD } from '../dispatch/tasks.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { tenantOf } from '../tenant.ts';
 
 const SAFETENSORS = 'application/octet-stream';
 const PNG = 'image/png';
@@ -52,10 +53,12 @@ function wantedType(c: EdgeContext, hasReport: boolean): string {
   throw refusal('not_acceptable', `this head is there as ${offered.join(', ')}`);
 }
 
-export function createHeadRoutes({ heads, ...services }: Services) {
-  const { dispatcher } = services;
+export function createHeadRoutes(services: Services) {
+  const { dispatcher, keptFor } = services;
+  const headsOf = (c: EdgeContext) => keptFor(tenantOf(c)).heads;
 
   async function head(c: EdgeContext): Promise<Response> {
+    const heads = headsOf(c);
     const { head, versions } = await heads.find(nameOf(c), versionOf(c), pointerTo('name'));
     const { report } = head;
     const type = wantedType(c, report !== undefined);
@@ -81,7 +84,7 @@ export function createHeadRoutes({ heads, ...services }: Services) {
       const detail = `the content type must be ${SAFETENSORS}, not ${shorten(type ?? '')}`;
       throw refusal('unsupported_media_type', detail);
     }
-    const { model } = await chooseModel(c, { heads, ...services }, c.req.query('model'));
+    const { model } = await chooseModel(c, services, c.req.query('model'));
     const file = await c.get('body').bytes(c.req.raw);
     if (file.length === 0) throw refusal('empty_request', 'the request has no body');
     const files = createFiles();
@@ -90,15 +93,15 @@ export function createHeadRoutes({ heads, ...services }: Services) {
       { request_id: c.get('requestId'), model: model.id, name, file: files.add(file) },
       { traceparent: c.get('traceparent'), signal: c.req.raw.signal, files },
     );
-    return c.json((await heads.keep(made.head, file)) satisfies Head);
+    return c.json((await headsOf(c).keep(made.head, file)) satisfies Head);
   }
 
   return {
     head,
     putHead,
     heads: async (c: EdgeContext): Promise<Response> =>
-      c.json({ heads: await heads.list() } satisfies HeadsResponse),
+      c.json({ heads: await headsOf(c).list() } satisfies HeadsResponse),
     deleteHead: async (c: EdgeContext): Promise<Response> =>
-      c.json({ deleted: await heads.remove(nameOf(c), versionOf(c)) }),
+      c.json({ deleted: await headsOf(c).remove(nameOf(c), versionOf(c)) }),
   };
 }

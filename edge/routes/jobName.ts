@@ -5,7 +5,7 @@ import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import type { JobName } from '../../shared/jobs/job.ts';
 import type { EdgeContext } from '../problems.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 
 export const unknownJob = (id: string) =>
   refusal('unknown_job', `there is no job ${shorten(id)}`, pointerTo('id'));
@@ -14,5 +14,5 @@ export const unknownJob = (id: string) =>
 export function jobNameOf(c: EdgeContext): JobName {
   const id = c.req.param('id') ?? '';
   if (!isJobId(id)) throw unknownJob(id);
-  return { tenant: TENANT, id };
+  return { tenant: tenantOf(c), id };
 }

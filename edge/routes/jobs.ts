@@ -16,7 +16,7 @@ import { jobView, linkedResult } from '../jobs/view.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { streamed } from '../streamed.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 import { inlineOf } from '../uploads/links.ts';
 
 import { jobNameOf, unknownJob } from './jobName.ts';
@@ -115,7 +115,7 @@ export function createJobRoutes(services: Services) {
 
   return {
     async jobs(c: EdgeContext): Promise<Response> {
-      const { jobs: found, next } = await jobs.page(TENANT, pageOf(c));
+      const { jobs: found, next } = await jobs.page(tenantOf(c), pageOf(c));
       c.header('cache-control', 'no-store');
       const page: JobsResponse = {
         jobs: found.map(listedJob),

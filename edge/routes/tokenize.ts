@@ -14,14 +14,16 @@ import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { createSources, withSources } from '../sources/sources.ts';
+import { tenantOf } from '../tenant.ts';
 
 export function createTokenizeRoute(services: Services) {
-  const { dispatcher, tokens } = services;
+  const { dispatcher, keptFor } = services;
 
   async function tokenize(c: EdgeContext): Promise<TokenizeResponse> {
     const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.tokenize.request);
     const parsed = parseBody(tokenizeRequestSchema, value);
     const { model } = await chooseModel(c, services, parsed.model);
+    const { tokens } = keptFor(tenantOf(c));
     const given = await resolveInputs(parsed.inputs, model, tokens);
     for (const [name, value] of Object.entries(given)) planInput(model, name, value, () => true);
     const sources = createSources(c, services, files);

@@ -16,6 +16,7 @@ import { DETOKENIZE } from '../dispatch/tasks.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { tenantOf } from '../tenant.ts';
 
 /** The model that made the tokens, or another that has the same modality and vocabulary. */
 function decoderOf(kept: KeptTokens, models: readonly Model[]): Model {
@@ -56,10 +57,10 @@ async function answer(c: EdgeContext, { body, contentType }: Representation): Pr
 }
 
 export function createTokensRoute(services: Services) {
-  const { dispatcher, tokens } = services;
+  const { dispatcher, keptFor } = services;
 
   return async (c: EdgeContext): Promise<Response> => {
-    const kept = await findKept(c, tokens);
+    const kept = await findKept(c, keptFor(tenantOf(c)).tokens);
     const { modality } = kept;
     const presentation = presentationSchema.safeParse(kept.presentation);
     const type = presentation.success && isTextual(presentation.data) ? 'seq' : 'img';

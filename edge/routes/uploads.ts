@@ -9,7 +9,7 @@ import { type UploadDocument, uploadKey } from '../../shared/uploads/uploads.ts'
 import { readRequest } from '../body/read.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 import { whileStoreWorks } from '../uploads/store.ts';
 import { originOf, uploadView } from '../uploads/view.ts';
 
@@ -23,7 +23,7 @@ export function createUploadRoutes(services: Services) {
   async function find(c: EdgeContext): Promise<UploadDocument> {
     const id = c.req.param('id') ?? '';
     const found = await whileStoreWorks(services, 'read', () =>
-      uploads.find({ tenant: TENANT, id }),
+      uploads.find({ tenant: tenantOf(c), id }),
     );
     if (found) return found;
     throw refusal('unknown_upload', `there is no upload ${shorten(id)}`, pointerTo('id'));
@@ -53,7 +53,7 @@ export function createUploadRoutes(services: Services) {
         throw refusal('too_large', `an upload has at most ${most} bytes`, pointerTo('size'));
       sweep();
       const document = await whileStoreWorks(services, 'kept', () =>
-        uploads.create(TENANT, announced),
+        uploads.create(tenantOf(c), announced),
       );
       const { url, headers, expires } = await addresses.toSend(
         uploadKey(document),

@@ -6,7 +6,7 @@ import { type DeliveriesResponse, isEventId } from '../../shared/api/webhooks.ts
 import type { JobName } from '../../shared/jobs/job.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 import { jobNameOf, unknownJob } from './jobName.ts';
 
 export function createWebhookRoutes({ jobs, webhooks }: Pick<Services, 'jobs' | 'webhooks'>) {
@@ -40,11 +40,11 @@ export function createWebhookRoutes({ jobs, webhooks }: Pick<Services, 'jobs' | 
     redeliverJobEvent,
     async webhookSecret(c: EdgeContext): Promise<Response> {
       c.header('cache-control', 'no-store');
-      return c.json(await webhooks.secret(TENANT));
+      return c.json(await webhooks.secret(tenantOf(c)));
     },
     async rotateWebhookSecret(c: EdgeContext): Promise<Response> {
       c.header('cache-control', 'no-store');
-      return c.json(await webhooks.rotate(TENANT));
+      return c.json(await webhooks.rotate(tenantOf(c)));
     },
   };
 }

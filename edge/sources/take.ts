@@ -16,7 +16,7 @@ import type { Files } from '../body/files.ts';
 import { TAKE_INPUT } from '../dispatch/tasks.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 import { whileStoreWorks } from '../uploads/store.ts';
 
 export interface Taken {
@@ -41,10 +41,11 @@ export type Take = (source: Source, signal: AbortSignal) => Promise<Taken>;
 
 export function createTake(c: EdgeContext, services: Services, options: TakeOptions): Take {
   const { dispatcher, store, uploads } = services;
+  const tenant = tenantOf(c);
   const { files, most, count } = options;
 
   const ask = async (source: Source, keep: boolean, signal: AbortSignal): Promise<TakenInput> => {
-    const asked = { request_id: c.get('requestId'), tenant: TENANT, source, most, keep };
+    const asked = { request_id: c.get('requestId'), tenant, source, most, keep };
     const request: TakeInputRequest = asked;
     return await dispatcher.run(TAKE_INPUT, request, { traceparent: c.get('traceparent'), signal });
   };
@@ -56,16 +57,12 @@ export function createTake(c: EdgeContext, services: Services, options: TakeOpti
   }
 
   const readHere = async (id: string): Promise<Taken> =>
-    hold(
-      await whileStoreWorks(services, 'read', () =>
-        readUpload(uploads, { tenant: TENANT, id }, most),
-      ),
-    );
+    hold(await whileStoreWorks(services, 'read', () => readUpload(uploads, { tenant, id }, most)));
 
   /** Whether bytes that a worker has kept lie in the store of this edge. */
   const isHere = (digest: string): Promise<boolean> =>
     whileStoreWorks(services, 'read', async () => {
-      const info = await store.blobs.info(keptKey('inputs', TENANT, digest));
+      const info = await store.blobs.info(keptKey('inputs', tenant, digest));
       return info !== undefined;
     });
 
@@ -76,14 +73,14 @@ export function createTake(c: EdgeContext, services: Services, options: TakeOpti
       return hold({ bytes: present(bytes, 'the bytes of an input'), sha256, content_type });
     }
     count(size);
-    const place = storedInput(TENANT, sha256);
+    const place = storedInput(tenant, sha256);
     const name = files.addStored({ place, sha256, head: fromBase64(head), width, height });
     return { name, is: { sha256, size, content_type } };
   }
 
   async function takeUpload(source: Source & { upload: string }, signal: AbortSignal) {
     const id = source.upload;
-    const name = { tenant: TENANT, id };
+    const name = { tenant, id };
     if (!(await whileStoreWorks(services, 'read', () => uploads.find(name))))
       throw refusal('unknown_upload', `there is no upload ${id}`);
     try {

@@ -12,7 +12,7 @@ import { keepBytes } from '../../shared/uploads/kept.ts';
 import { decodeBase64 } from '../body/base64.ts';
 import type { Config } from '../config.ts';
 import type { EdgeContext } from '../problems.ts';
-import { TENANT } from '../tenant.ts';
+import { tenantOf } from '../tenant.ts';
 import type { SignedAddresses } from './addresses.ts';
 import { originOf } from './view.ts';
 
@@ -46,6 +46,14 @@ export interface Linked<T> {
   readonly hasLinks: boolean;
 }
 
+/** What links are made for. */
+interface Linking {
+  readonly tenant: string;
+  /** Bytes of a file that stays within the answer at most. */
+  readonly most: number;
+  readonly origin: string;
+}
+
 export interface LinkerServices {
   readonly addresses: SignedAddresses;
   readonly config: Config;
@@ -63,8 +71,7 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
   /** The link in place of a file; undefined for one that stays within the answer. */
   async function linkOf(
     text: string,
-    most: number,
-    origin: string,
+    { tenant, most, origin }: Linking,
   ): Promise<{ readonly url: string; readonly link: FileLink } | undefined> {
     const [prefix, content_type] = prefixOf(text) ?? [];
     if (prefix === undefined || content_type === undefined) return undefined;
@@ -72,18 +79,18 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
     const bytes = await decodeBase64(new TextEncoder().encode(text.slice(prefix.length)));
     if (!bytes || bytes.length <= most) return undefined;
     const digest = await sha256(bytes);
-    const key = await keepBytes(store, 'outputs', TENANT, { digest, bytes });
+    const key = await keepBytes(store, 'outputs', tenant, { digest, bytes });
     const { url, expires } = await addresses.toFetch(key, content_type, origin);
     const expires_at = new Date(expires).toISOString();
     return { url, link: { size: bytes.length, content_type, sha256: digest, expires_at } };
   }
 
-  async function linkFiles(output: Fields, most: number, origin: string): Promise<Fields> {
+  async function linkFiles(output: Fields, linking: Linking): Promise<Fields> {
     const urls: Partial<Record<FileField, string>> = {};
     const links: Partial<Record<FileField, FileLink>> = {};
     for (const field of FILE_FIELDS) {
       const text = output[field];
-      const made = typeof text === 'string' ? await linkOf(text, most, origin) : undefined;
+      const made = typeof text === 'string' ? await linkOf(text, linking) : undefined;
       if (!made) continue;
       urls[field] = made.url;
       links[field] = made.link;
@@ -93,21 +100,21 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
   }
 
   /** The same with the files of every output below it looked at: by target, by sample, or alone. */
-  async function linkAll(outputs: unknown, most: number, origin: string): Promise<unknown> {
+  async function linkAll(outputs: unknown, linking: Linking): Promise<unknown> {
     if (Array.isArray(outputs)) {
       const linked: unknown[] = [];
-      for (const output of outputs) linked.push(await linkAll(output, most, origin));
+      for (const output of outputs) linked.push(await linkAll(output, linking));
       return linked.every((output, i) => output === outputs[i]) ? outputs : linked;
     }
-    return isObject(outputs) ? await linkFiles(outputs, most, origin) : outputs;
+    return isObject(outputs) ? await linkFiles(outputs, linking) : outputs;
   }
 
-  async function linkTargets(targets: unknown, most: number, origin: string): Promise<unknown> {
+  async function linkTargets(targets: unknown, linking: Linking): Promise<unknown> {
     if (!isObject(targets)) return targets;
     let hasLinks = false;
     const entries: [string, unknown][] = [];
     for (const [name, outputs] of Object.entries(targets)) {
-      const linked = await linkAll(outputs, most, origin);
+      const linked = await linkAll(outputs, linking);
       hasLinks ||= linked !== outputs;
       entries.push([name, linked]);
     }
@@ -121,9 +128,9 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
       const most = inline === false ? 0 : config.FOURM_INLINE_BYTES;
       const { outputs, merged } = result as Fields;
       try {
-        const origin = originOf(c);
-        const linkedOutputs = await linkTargets(outputs, most, origin);
-        const linkedMerged = await linkTargets(merged, most, origin);
+        const linking = { tenant: tenantOf(c), most, origin: originOf(c) };
+        const linkedOutputs = await linkTargets(outputs, linking);
+        const linkedMerged = await linkTargets(merged, linking);
         if (linkedOutputs === outputs && linkedMerged === merged)
           return { result, hasLinks: false };
         const changed = {

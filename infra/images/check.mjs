@@ -99,6 +99,7 @@ async function main() {
   const running = await startContainer('edge', `${edge}/readyz`, {
     HOST: '127.0.0.1',
     PORT: String(EDGE_PORT),
+    FOURM_AUTH: 'off',
     FOURM_WORKERS: `http://127.0.0.1:${WORKER_PORT}`,
     FOURM_WORKER_SECRET: SECRET,
     FOURM_STORE: 'disk',

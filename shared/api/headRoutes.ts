@@ -41,6 +41,7 @@ export const HEAD_ROUTES = {
     id: 'classify',
     ...ADDRESSES.classify,
     tag: 'heads',
+    scope: 'classify',
     summary: 'Classify inputs of any modalities',
     description:
       `${describeForm(classifyForm)} ` +

@@ -149,6 +149,7 @@ export const PROBLEMS = {
   store_unavailable: { status: 503, title: 'The store is out of order', retryable: true },
   not_ready: { status: 503, title: 'The service is not ready', retryable: true },
   unauthorized: { status: 401, title: 'The request is not authenticated', retryable: false },
+  insufficient_scope: { status: 403, title: 'The key does not open this route', retryable: false },
   internal: { status: 500, title: 'The server failed', retryable: true },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 

@@ -43,11 +43,16 @@ export const TAGS = {
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;
 
+/** What a key may be for: the groups of routes, and classifying apart from making heads. */
+export type Scope = Exclude<keyof typeof TAGS, 'service'> | 'classify';
+
 export interface Route {
   readonly id: string;
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly tag: keyof typeof TAGS;
+  /** The scope that opens it, that of its tag when left out; `none` where the address itself is the permit. */
+  readonly scope?: Scope | 'none';
   readonly summary: string;
   readonly description?: string;
   readonly query?: readonly Parameter[];
@@ -82,8 +87,25 @@ export const INLINE: Parameter = {
 /** Codes that every address can answer. */
 export const ANY_PROBLEMS = ['method_not_allowed', 'internal'] as const satisfies ProblemCode[];
 
+/** The scope that a key needs for a route; undefined for what is open to everybody. */
+export function scopeOf({ scope, tag }: Route): Scope | undefined {
+  if (scope === 'none') return undefined;
+  return scope ?? (tag === 'service' ? undefined : tag);
+}
+
+/** Codes that every route can answer that needs a key. */
+const KEY_PROBLEMS = [
+  'unauthorized',
+  'insufficient_scope',
+  'store_unavailable',
+  'overloaded',
+] as const satisfies ProblemCode[];
+
 /** Every code that a route can answer. */
-export const problemsOf = ({ problems }: Route): readonly ProblemCode[] => [
-  ...problems,
-  ...ANY_PROBLEMS,
+export const problemsOf = (route: Route): readonly ProblemCode[] => [
+  ...new Set([
+    ...route.problems,
+    ...(scopeOf(route) === undefined ? [] : KEY_PROBLEMS),
+    ...ANY_PROBLEMS,
+  ]),
 ];

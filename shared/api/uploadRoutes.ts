@@ -53,6 +53,7 @@ export const UPLOAD_ROUTES = {
     id: 'link',
     ...ADDRESSES.link,
     tag: 'uploads',
+    scope: 'none',
     summary: 'The bytes behind a link of an answer',
     parameters: PERMIT,
     response: {
@@ -66,6 +67,7 @@ export const UPLOAD_ROUTES = {
     id: 'putLink',
     ...ADDRESSES.putLink,
     tag: 'uploads',
+    scope: 'none',
     summary: 'Send the bytes of an upload',
     description: 'The address is the one that `POST /v1/uploads` answered.',
     parameters: PERMIT,

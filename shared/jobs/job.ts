@@ -70,6 +70,8 @@ export const jobDocumentSchema = z.object({
   /** Where the result lies, and what has to make it. */
   result: z.object({
     id: hash,
+    /** Who shares the result; the tenant alone when left out. */
+    scope: z.string().optional(),
     seed: z.number().optional(),
     models: z.array(z.object({ id: z.string(), digest: z.string() })),
     /** Made anew, whatever is stored. */

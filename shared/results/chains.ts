@@ -8,7 +8,7 @@ import { type ReusedTarget, reusedTargetSchema } from '../api/worker.ts';
 import type { Store } from '../store/store.ts';
 import { readStored, writeStored } from './stored.ts';
 
-/** One target of a chain, and the store key of what led to it. */
+/** One target of a chain, and the hash of what led to it. */
 export interface ChainLink {
   readonly key: string;
   readonly target: ReusedTarget;
@@ -21,7 +21,9 @@ export interface Chains {
   put(links: readonly ChainLink[]): Promise<void>;
 }
 
-export function createChains(store: Store, log: (line: string) => void): Chains {
+/** @param scope whose chains these are: of `scope.ts` */
+export function createChains(store: Store, scope: string, log: (line: string) => void): Chains {
+  const placeOf = (key: string): string => `chains/${scope}/${key.slice(0, 2)}/${key}.json`;
   const trouble = (action: string, error: unknown): void =>
     log(`chains ${action}: ${error instanceof Error ? error.message : error}`);
   return {
@@ -29,7 +31,7 @@ export function createChains(store: Store, log: (line: string) => void): Chains 
       const reused: ReusedTarget[] = [];
       try {
         for (const key of keys) {
-          const found = await readStored(store, key, reusedTargetSchema);
+          const found = await readStored(store, placeOf(key), reusedTargetSchema);
           if (found.state !== 'found') break;
           reused.push(found.value);
         }
@@ -41,7 +43,7 @@ export function createChains(store: Store, log: (line: string) => void): Chains 
     },
     async put(links) {
       try {
-        for (const { key, target } of links) await writeStored(store, key, target);
+        for (const { key, target } of links) await writeStored(store, placeOf(key), target);
       } catch (error) {
         trouble('put', error);
       }

@@ -15,9 +15,13 @@ export interface TokenStore {
   has(ref: string): Promise<boolean>;
 }
 
-const keyOf = (ref: string): string => `tokens/${ref.slice('sha256:'.length)}.json`;
-
-export function createTokenStore(store: Store, log: (line: string) => void): TokenStore {
+/** @param scope whose tokens these are: of `scope.ts` */
+export function createTokenStore(
+  store: Store,
+  scope: string,
+  log: (line: string) => void,
+): TokenStore {
+  const keyOf = (ref: string): string => `tokens/${scope}/${ref.slice('sha256:'.length)}.json`;
   /** Whoever asks for tokens to be kept must not be told that they are when they are not. */
   const unavailable =
     (action: 'kept' | 'read') =>

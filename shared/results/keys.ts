@@ -129,7 +129,7 @@ export async function generateKey(
 }
 
 /**
- * Store keys of a chain's beginnings, the shortest first; none when targets do not follow each other. A
+ * What a chain's beginnings are remembered under (sha256 in hex), the shortest first; none when targets do not follow each other. A
  * target sees the opening sentinels of the texts that are still to come, so these are in its key; of what else
  * comes later it does not depend.
  */
@@ -152,7 +152,7 @@ export async function chainKeys(
       const coming = emptySequences(stage, index + 1).sort();
       const step = { before, model, target: target.plan, coming };
       before = await sha256(canonicalJson(step));
-      keys.push(`chains/${before.slice(0, 2)}/${before}.json`);
+      keys.push(before);
     }
   }
   return keys;

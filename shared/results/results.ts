@@ -8,16 +8,25 @@ export interface StoredResult<R> {
   readonly ageSeconds: number;
 }
 
+/** Where a result lies. */
+export interface ResultName {
+  /** Of `scope.ts`. */
+  readonly scope: string;
+  /** The hash of the request. */
+  readonly id: string;
+}
+
 /** Results of one task. */
 export interface ResultCache<R> {
   /** Undefined when nothing usable is stored, or the store cannot say: a broken cache must not stop work. */
-  get(id: string): Promise<StoredResult<R> | undefined>;
+  get(name: ResultName): Promise<StoredResult<R> | undefined>;
   /** True when the result of this key can now be read from the store. `replace` overwrites an earlier one. */
-  put(id: string, result: R, replace: boolean): Promise<boolean>;
+  put(name: ResultName, result: R, replace: boolean): Promise<boolean>;
 }
 
 /** The first two digits spread the objects over folders. */
-export const resultKey = (id: string): string => `results/${id.slice(0, 2)}/${id}.json`;
+export const resultKey = ({ scope, id }: ResultName): string =>
+  `results/${scope}/${id.slice(0, 2)}/${id}.json`;
 
 /**
  * @param schema what a result is: anything else in its place counts as absent
@@ -36,11 +45,11 @@ export function createResultCache<R>(
   });
   const trouble = (action: string, error: unknown): void =>
     log(`result cache ${action}: ${error instanceof Error ? error.message : error}`);
-  const read = async (id: string) => await readStored(store, resultKey(id), storedSchema);
+  const read = async (name: ResultName) => await readStored(store, resultKey(name), storedSchema);
   return {
-    async get(id) {
+    async get(name) {
       try {
-        const found = await read(id);
+        const found = await read(name);
         if (found.state !== 'found') return undefined;
         const { result, stored_at } = found.value;
         return { result, ageSeconds: Math.max(0, now() - stored_at) / 1000 };
@@ -49,11 +58,11 @@ export function createResultCache<R>(
         return undefined;
       }
     },
-    async put(id, result, replace) {
+    async put(name, result, replace) {
       try {
         // Another edge may have stored the same result first: then callers have already seen that one.
-        const isThere = !replace && (await read(id)).state === 'found';
-        if (!isThere) await writeStored(store, resultKey(id), { stored_at: now(), result });
+        const isThere = !replace && (await read(name)).state === 'found';
+        if (!isThere) await writeStored(store, resultKey(name), { stored_at: now(), result });
         return true;
       } catch (error) {
         trouble('put', error);

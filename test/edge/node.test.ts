@@ -76,7 +76,13 @@ test('kept tokens that were damaged or deleted are a problem, until they are kep
   };
   const { ref } = await keep();
   assert.equal((await keep()).status, '4m-edge; hit');
-  const file = join(stored, 'objects', 'tokens+', `${ref.slice('sha256:'.length)}.json`);
+  const file = join(
+    stored,
+    'objects',
+    'tokens+',
+    'default+',
+    `${ref.slice('sha256:'.length)}.json`,
+  );
   for (const damage of [() => truncate(file, 100), () => truncate(file, 0), () => rm(file)]) {
     await damage();
     await problemOf(await fetch(`${edge.url}/v1/tokens/${ref}`), 'unknown_ref');

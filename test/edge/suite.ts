@@ -14,6 +14,7 @@ import { errorTests } from './errors.ts';
 import { happyTests } from './happy.ts';
 import { headTests } from './heads.ts';
 import { jobTests, startJobs } from './jobs.ts';
+import { keyTests } from './keys.ts';
 import { linkTests } from './links.ts';
 import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
@@ -58,6 +59,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     let worker: FakeWorker | undefined;
     let edge: Edge | undefined;
     let place: Store | undefined;
+    let environment: Record<string, string> = {};
     before(async () => {
       worker = await startFakeWorker();
       // A digest of this run's own, so that no result of an earlier run is found.
@@ -66,7 +68,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
       startInputs(worker, place);
       const gone = await startFakeWorker();
       await gone.close();
-      edge = await start({
+      environment = {
         // The first worker is never there: every request shows that the next one is asked.
         FOURM_WORKERS: `${gone.url},${worker.url}`,
         FOURM_WORKER_SECRET: SECRET,
@@ -78,7 +80,8 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
         // Receivers of webhooks are on this machine.
         FOURM_URLS_ALLOW: 'http,loopback',
         ...(await store()),
-      });
+      };
+      edge = await start(environment);
       if (place) startJobs(worker, place, edge.url);
     });
     after(async () => {
@@ -117,6 +120,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     linkTests(fixture);
     batchTests(fixture, shared !== undefined);
     webhookTests(fixture, shared !== undefined);
+    keyTests(fixture, (env) => start({ ...environment, ...env }), shared !== undefined);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

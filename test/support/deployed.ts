@@ -50,7 +50,7 @@ const seconds = (text = '10s'): number => Number(/^(\d+)s$/.exec(text)?.[1]);
 
 /** What the images set themselves. */
 const OF_IMAGE: Record<Program['of'], Settings> = {
-  edge: { HOST: '0.0.0.0' },
+  edge: { HOST: '0.0.0.0', FOURM_AUTH: 'keys' },
   worker: { FOURM_MODELS_DIR: '/models' },
 };
 

@@ -32,7 +32,7 @@ test('a job is done once, its result stored, its progress told, and what it need
     const done = await status(job, 'succeeded');
     assert.equal(done.attempts, 1);
     assert.deepEqual(asked, ['batch']);
-    assert.ok(await store.get(resultKey(job.result.id)));
+    assert.ok(await store.get(resultKey({ scope: job.tenant, id: job.result.id })));
     await cleared(job);
     const { signal } = new AbortController();
     const all = await listed(consumer.events(job, undefined, signal));
@@ -153,7 +153,7 @@ test('a job that was canceled stops, told at once or found by the next sign of l
       if (isTold) assert.deepEqual(consumer.cancel(job), { known: true });
       await cleared(job);
       assert.equal((await jobs.read(job))?.status, 'canceled');
-      assert.equal(await store.get(resultKey(job.result.id)), undefined);
+      assert.equal(await store.get(resultKey({ scope: job.tenant, id: job.result.id })), undefined);
     }
   });
 });

@@ -101,7 +101,7 @@ test('one message in the hands of two workers at once: one result', async () => 
   });
   assert.equal(runs.length, 1);
   assert.equal(writes, 1);
-  assert.ok(await store.get(resultKey(job.result.id)));
+  assert.ok(await store.get(resultKey({ scope: job.tenant, id: job.result.id })));
 });
 
 test('one message twice in the hands of one worker: one run, also where it is the last attempt', async () => {

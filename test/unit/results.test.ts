@@ -38,6 +38,8 @@ function openDamageable() {
   return { store, objects, lines, log, damage };
 }
 
+const NAME = { scope: 'one', id: ID };
+
 const brokenStore = (): Store => {
   const fails = async (): Promise<never> => {
     throw new Error('ENOSPC: no space left');
@@ -48,25 +50,25 @@ const brokenStore = (): Store => {
 test('a damaged result is computed again once, and is then there', async () => {
   const { store, lines, log, damage } = openDamageable();
   const results = createResultCache(store, generateResponseSchema, log);
-  assert.equal(await results.put(ID, RESULT, false), true);
-  damage(resultKey(ID));
-  assert.equal(await results.get(ID), undefined);
+  assert.equal(await results.put(NAME, RESULT, false), true);
+  damage(resultKey(NAME));
+  assert.equal(await results.get(NAME), undefined);
   assert.match(lines[0] ?? '', /is damaged/);
-  assert.equal(await results.put(ID, { ...RESULT, seed: 2 }, false), true);
-  assert.equal((await results.get(ID))?.result.seed, 2);
+  assert.equal(await results.put(NAME, { ...RESULT, seed: 2 }, false), true);
+  assert.equal((await results.get(NAME))?.result.seed, 2);
 });
 
 test('a result of another form is replaced; one that can be read stays', async () => {
   const { store, log } = openDamageable();
   const results = createResultCache(store, generateResponseSchema, log);
-  await store.put(resultKey(ID), new TextEncoder().encode('{"outputs": "of an older form"}'));
-  assert.equal(await results.get(ID), undefined);
-  assert.equal(await results.put(ID, RESULT, false), true);
-  assert.deepEqual((await results.get(ID))?.result, RESULT);
-  assert.equal(await results.put(ID, { ...RESULT, seed: 2 }, false), true);
-  assert.deepEqual((await results.get(ID))?.result, RESULT, 'what callers have seen stays');
-  await results.put(ID, { ...RESULT, seed: 2 }, true);
-  assert.equal((await results.get(ID))?.result.seed, 2);
+  await store.put(resultKey(NAME), new TextEncoder().encode('{"outputs": "of an older form"}'));
+  assert.equal(await results.get(NAME), undefined);
+  assert.equal(await results.put(NAME, RESULT, false), true);
+  assert.deepEqual((await results.get(NAME))?.result, RESULT);
+  assert.equal(await results.put(NAME, { ...RESULT, seed: 2 }, false), true);
+  assert.deepEqual((await results.get(NAME))?.result, RESULT, 'what callers have seen stays');
+  await results.put(NAME, { ...RESULT, seed: 2 }, true);
+  assert.equal((await results.get(NAME))?.result.seed, 2);
 });
 
 test('a result that cannot be stored is not said to be', async () => {
@@ -74,9 +76,9 @@ test('a result that cannot be stored is not said to be', async () => {
   const results = createResultCache(brokenStore(), generateResponseSchema, (line) =>
     lines.push(line),
   );
-  assert.equal(await results.put(ID, RESULT, false), false);
-  assert.equal(await results.put(ID, RESULT, true), false);
-  assert.equal(await results.get(ID), undefined);
+  assert.equal(await results.put(NAME, RESULT, false), false);
+  assert.equal(await results.put(NAME, RESULT, true), false);
+  assert.equal(await results.get(NAME), undefined);
   assert.equal(lines.length, 3);
 });
 
@@ -86,7 +88,7 @@ const codeOf = (error: unknown): string =>
 
 test('damaged tokens are gone, which a problem says; keeping them again repairs them', async () => {
   const { store, objects, log, damage } = openDamageable();
-  const tokens = createTokenStore(store, log);
+  const tokens = createTokenStore(store, 'one', log);
   const ref = await tokens.keep(KEPT);
   assert.equal(await tokens.has(ref), true);
   damage([...objects.keys()][0] ?? '');
@@ -101,31 +103,31 @@ test('damaged tokens are gone, which a problem says; keeping them again repairs 
 
 test('tokens of a sequence that ended at once are kept as any others', async () => {
   const { store, log } = openDamageable();
-  const tokens = createTokenStore(store, log);
+  const tokens = createTokenStore(store, 'one', log);
   const none = { ...KEPT, tokens: [] };
   assert.deepEqual(await tokens.find(await tokens.keep(none), ''), none);
 });
 
 test('a store that takes no writes and gives no answers is a problem of its own', async () => {
-  const tokens = createTokenStore(brokenStore(), () => {});
+  const tokens = createTokenStore(brokenStore(), 'one', () => {});
   const isUnavailable = (error: unknown) => codeOf(error) === 'store_unavailable';
   await assert.rejects(tokens.keep(KEPT), isUnavailable);
   await assert.rejects(tokens.find(`sha256:${'0'.repeat(64)}`, ''), isUnavailable);
 });
 
 const link = (key: string, modality: string) => ({
-  key: `chains/${key}`,
+  key: key.repeat(64),
   target: { modality, samples: [[1], [2]] },
 });
 
 test('a damaged link of a chain counts as absent, with those after it, and is repaired', async () => {
   const { store, log, damage } = openDamageable();
-  const chains = createChains(store, log);
+  const chains = createChains(store, 'one', log);
   const links = [link('a', 'rgb'), link('b', 'depth'), link('c', 'caption')];
   const keys = links.map(({ key }) => key);
   await chains.put(links);
   assert.equal((await chains.find(keys)).length, 3);
-  damage('chains/b');
+  damage(`chains/one/bb/${'b'.repeat(64)}.json`);
   assert.deepEqual(await chains.find(keys), [links[0]?.target]);
   await chains.put(links.slice(1));
   assert.equal((await chains.find(keys)).length, 3);
@@ -141,9 +143,9 @@ test('targets that do not follow each other have nothing to remember', async () 
   });
   const plan = planRequest(request, MODEL, [MODEL]);
   assert.deepEqual(linksOf([], plan, RESULT), []);
-  await createChains(store, log).put(linksOf([], plan, RESULT));
+  await createChains(store, 'one', log).put(linksOf([], plan, RESULT));
   assert.deepEqual([lines, [...objects.keys()]], [[], []]);
   // A target without an answer has no samples, and is no error.
-  const [rgb] = linksOf(['chains/a', 'chains/b'], plan, RESULT).slice(1);
+  const [rgb] = linksOf(['a', 'b'], plan, RESULT).slice(1);
   assert.deepEqual(rgb?.target.samples, []);
 });

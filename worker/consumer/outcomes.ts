@@ -15,7 +15,11 @@ import { createChains } from '../../shared/results/chains.ts';
 import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
 import { createTokenStore } from '../../shared/results/keptTokens.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
-import { createResultCache, type ResultCache } from '../../shared/results/results.ts';
+import {
+  createResultCache,
+  type ResultCache,
+  type ResultName,
+} from '../../shared/results/results.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { JobRequest } from '../jobs/job.ts';
 import type { JobResults } from '../service/jobType.ts';
@@ -62,13 +66,19 @@ const isSame =
   (b: KeyedModel): boolean =>
     a.id === b.id && a.digest === b.digest;
 
+/** Where the result of a job lies. */
+const nameOf = ({ tenant, result: { id, scope = tenant } }: JobDocument): ResultName => ({
+  scope,
+  id,
+});
+
 function outcomesOf<K extends JobTask>(
   cache: ResultCache<Stored[K]>,
   special: Special<K>,
 ): Outcomes<K> {
   return {
     async find(job) {
-      const stored = await cache.get(job.result.id);
+      const stored = await cache.get(nameOf(job));
       if (!stored) return undefined;
       const isWhole = (await special.isWhole?.(job, stored.result)) ?? true;
       return isWhole ? stored.result : undefined;
@@ -84,7 +94,7 @@ function outcomesOf<K extends JobTask>(
       await keep?.();
       // What lacks something that belongs to it is replaced, as is what its caller wanted anew.
       const replace = job.result.replace || special.isWhole !== undefined;
-      if (await cache.put(job.result.id, result, replace)) return;
+      if (await cache.put(nameOf(job), result, replace)) return;
       const detail = 'the store is out of order, so the result cannot be kept now';
       throw new FailureError({ code: 'store_unavailable', detail, retryAfterSeconds: 5 });
     },
@@ -96,17 +106,27 @@ export function createOutcomes(
   store: Store,
   log: (line: string) => void,
 ): { readonly [K in JobTask]: Outcomes<K> } {
-  const [tokens, chains] = [createTokenStore(store, log), createChains(store, log)];
+  /** What is kept in the scope of a job's result. */
+  const keptOf = (job: JobDocument) => {
+    const { scope } = nameOf(job);
+    return {
+      tokens: createTokenStore(store, scope, log),
+      chains: createChains(store, scope, log),
+    };
+  };
   return {
     generate: outcomesOf<'generate'>(createResultCache(store, generateResponseSchema, log), {
-      isWhole: async ({ keep }, result) =>
-        !keep?.tokens || (await isStillKept(result, keep.chain, { tokens, chains })),
-      async prepare({ keep, result: { replace } }, request) {
-        const reused = keep && !replace ? await chains.find(keep.chain) : [];
+      isWhole: async (job, result) =>
+        !job.keep?.tokens || (await isStillKept(result, job.keep.chain, keptOf(job))),
+      async prepare(job, request) {
+        const { keep, result } = job;
+        const reused = keep && !result.replace ? await keptOf(job).chains.find(keep.chain) : [];
         return reused.length > 0 ? { ...request, reused } : request;
       },
-      async settle({ keep }, { request, model: name, reused = [] }, computed, models) {
+      async settle(job, { request, model: name, reused = [] }, computed, models) {
+        const { keep } = job;
         if (!keep?.tokens) return { result: computed };
+        const { tokens, chains } = keptOf(job);
         const plan = planRequest(request, selectModel(name, models), models);
         const result = await keepTokens(computed, plan, tokens);
         const links = linksOf(keep.chain, plan, result).slice(reused.length);

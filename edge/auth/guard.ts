@@ -1,0 +1,82 @@
+/**
+ * What stands before every route: whose request it is, by its key and by nothing else, and whether the key opens the
+ * route. Pages, documents and health are open to everybody.
+ */
+import { createMiddleware } from 'hono/factory';
+import { type Route, scopeOf } from '../../shared/api/route.ts';
+import { allows, stateOf } from '../../shared/keys/documents.ts';
+import type { KnownKey } from '../../shared/keys/keyCache.ts';
+import { hashOfSecret } from '../../shared/keys/secret.ts';
+import { keepAlive } from '../keepAlive.ts';
+import { type EdgeContext, type EdgeEnv, problemResponse } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { ONLY_TENANT } from '../tenant.ts';
+
+const REALM = 'Bearer realm="4m-edge"';
+
+function unauthorized(c: EdgeContext, detail: string, error?: string): Response {
+  const challenge = error === undefined ? REALM : `${REALM}, error="${error}"`;
+  return problemResponse(c, { code: 'unauthorized', detail }, { 'www-authenticate': challenge });
+}
+
+/** The key of a request, or the answer that refuses it. */
+async function keyOf(c: EdgeContext, { keys }: Services): Promise<KnownKey | Response> {
+  const [, secret] = /^Bearer +(\S{1,200}) *$/i.exec(c.req.header('authorization') ?? '') ?? [];
+  if (secret === undefined) {
+    const isThere = c.req.header('authorization') !== undefined;
+    return unauthorized(
+      c,
+      'this needs a key: send Authorization: Bearer with it',
+      isThere ? 'invalid_request' : undefined,
+    );
+  }
+  const hash = await hashOfSecret(secret);
+  const known = hash && (await keys.find(hash, keepAlive(c)));
+  if (!known) return unauthorized(c, 'there is no such key', 'invalid_token');
+  const state = stateOf(known.key, Date.now());
+  return state === 'valid' ? known : unauthorized(c, `the key is ${state}`, 'invalid_token');
+}
+
+/** Loopback addresses and names, as a URL writes them. */
+export const isLoopback = (host: string): boolean =>
+  /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
+
+/** @param route that it stands before */
+export function createGuard(services: Services, route: Route) {
+  const scope = scopeOf(route);
+  const auth = services.config.FOURM_AUTH;
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    if (scope === undefined) return await next();
+    if (auth === 'off' && services.isPublic && !isLoopback(new URL(c.req.url).hostname)) {
+      const detail =
+        'this server asks for no keys and is reached at a public address: its operator has to set FOURM_AUTH to ' +
+        'keys, or to open where everybody may use it';
+      return unauthorized(c, detail);
+    }
+    const turn = c.get('turn');
+    if (turn) {
+      // A line of a batch, as its signature has shown: whoever sent the batch had a key for it.
+      c.set('tenant', turn.tenant);
+      return await next();
+    }
+    if (auth !== 'keys') {
+      c.set('tenant', ONLY_TENANT);
+      return await next();
+    }
+    const known = await keyOf(c, services);
+    if (known instanceof Response) return known;
+    if (!allows(known.key, scope)) {
+      const detail = `the key does not have the scope ${scope}, which this needs`;
+      const challenge = `${REALM}, error="insufficient_scope", scope="${scope}"`;
+      return problemResponse(
+        c,
+        { code: 'insufficient_scope', detail },
+        { 'www-authenticate': challenge },
+      );
+    }
+    c.set('tenant', known.key.tenant);
+    c.set('key', known);
+    c.set('turn', { priority: 'interactive', tenant: known.key.tenant });
+    return await next();
+  });
+}
