@@ -5,6 +5,7 @@
  * long it takes at rates that keep 1 to 10,000 workers busy, and what saturates first.
  */
 
+import { measureEdge } from './fleet/edgeCost.ts';
 import { TIMES } from './fleet/measured.ts';
 import { countOperations, total } from './fleet/operations.ts';
 import { type Load, resourcesOf, saturations } from './fleet/saturation.ts';
@@ -158,6 +159,7 @@ async function saturate(
   results: ReadonlyMap<string, FleetResult>,
 ): Promise<BenchRow[]> {
   const operations = await countOperations();
+  const edge = await measureEdge();
   const { reads, writes } = total(operations.job);
   const seconds = results.get('jobs 100')?.mean ?? results.get('jobs 10')?.mean ?? 1;
   const loadOf = (workers: number): Load => {
@@ -167,7 +169,7 @@ async function saturate(
   console.log(
     `\nA job asks for ${writes} writes and ${reads} reads of the store. What saturates first:`,
   );
-  const found = saturations(resourcesOf(operations), loadOf);
+  const found = saturations(resourcesOf(operations, edge.seconds), loadOf);
   for (const { resource, workers, rate } of found) {
     const where = Number.isFinite(workers)
       ? `at ${workers.toPrecision(3)} workers, ${rate.toPrecision(3)} requests/s`
@@ -177,7 +179,13 @@ async function saturate(
     );
     console.log(`      cure: ${resource.cure}`);
   }
-  return found
+  const edgeRow = {
+    name: 'edge.processor',
+    value: edge.seconds,
+    unit: 's',
+    what: 'processor time of a direct request with a picture on an edge on Node',
+  };
+  const rows = found
     .filter(({ workers }) => Number.isFinite(workers))
     .map(({ resource, workers }) => ({
       name: `saturates.${resource.name.replaceAll(/[^a-zA-Z0-9]+/g, '_')}`,
@@ -185,4 +193,5 @@ async function saturate(
       unit: '',
       what: `workers at which: ${resource.name}`,
     }));
+  return [edgeRow, ...rows];
 }

@@ -47,7 +47,8 @@ const asked =
     rate * count(operations, 'job', prefix)[what] +
     rate * Math.floor(seconds / HEARTBEAT_SECONDS) * count(operations, 'heartbeat', prefix)[what];
 
-export function resourcesOf(operations: JobOperations): Resource[] {
+/** @param edgeSeconds processor time of a request on an edge; left out, that of edges is not looked at */
+export function resourcesOf(operations: JobOperations, edgeSeconds = 0): Resource[] {
   const narrow = NARROW.flatMap((prefix): Resource[] => [
     {
       name: `writes under ${prefix}/<tenant>/`,
@@ -96,6 +97,15 @@ export function resourcesOf(operations: JobOperations): Resource[] {
       source: 'AWS: about 120,000 messages in flight in a standard queue',
       demand: ({ rate, seconds }) => rate * seconds,
       cure: 'several queues by a hash of the job, or fewer FOURM_JOB_SLOTS, whose messages wait in a worker',
+    },
+    {
+      name: 'the processor of one edge on Node',
+      path: 'direct',
+      bound: 1,
+      unit: 'processors',
+      source: 'measured in this run, with a picture in each request',
+      demand: ({ rate }) => rate * edgeSeconds,
+      cure: 'more edges, which share nothing; on Cloudflare they come by themselves',
     },
     {
       name: "workers in one edge's FOURM_WORKERS on Cloudflare",

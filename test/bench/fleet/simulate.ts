@@ -79,7 +79,11 @@ export function simulate(settings: FleetSettings): FleetResult {
   let [asked, refused, first, worst] = [0, 0, Number.NaN, 0];
   let [workerSeconds, mostWorkers, mostInFlight, since, busyBefore, answered] = [0, 0, 0, 0, 0, 0];
 
-  const resize = (): void => pool.resize(Math.round(autoscaler.replicas() / grain));
+  /** From its first worker on a fleet has a simulated one, though that stands for several. */
+  function resize(): void {
+    const replicas = autoscaler.replicas();
+    pool.resize(replicas === 0 ? 0 : Math.max(1, Math.round(replicas / grain)));
+  }
   const isMeasured = (): boolean => clock.now() >= settleSeconds;
   const note = (): void => {
     const now = clock.now();
