@@ -5,6 +5,11 @@ data "aws_iam_policy_document" "store" {
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     resources = ["${aws_s3_bucket.store.arn}/*"]
   }
+  # LanceDB writes large files of collections in parts.
+  statement {
+    actions   = ["s3:AbortMultipartUpload"]
+    resources = ["${aws_s3_bucket.store.arn}/collections/*"]
+  }
   statement {
     actions   = ["s3:ListBucket"]
     resources = [aws_s3_bucket.store.arn]

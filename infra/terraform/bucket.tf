@@ -19,18 +19,25 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "store" {
   }
 }
 
-# What can be computed again goes after some time; heads, collections and models stay.
+# What can be computed again goes after some time, and what belongs to jobs and batches after theirs; heads, collections,
+# models and secrets of webhooks stay.
 resource "aws_s3_bucket_lifecycle_configuration" "store" {
   bucket = aws_s3_bucket.store.id
 
   dynamic "rule" {
     for_each = {
-      results    = var.result_days
-      tokens     = var.result_days
-      chains     = var.result_days
-      jobs       = var.job_days
-      job-inputs = var.job_days
-      job-leases = var.job_days
+      results          = var.result_days
+      tokens           = var.result_days
+      chains           = var.result_days
+      jobs             = var.job_days
+      job-inputs       = var.job_days
+      job-leases       = var.job_days
+      batches          = var.job_days
+      batch-inputs     = var.job_days
+      batch-records    = var.job_days
+      batch-parts      = var.job_days
+      batch-leases     = var.job_days
+      webhook-events   = var.job_days
       # Workers remove these sooner, by their last use: this is for what they leave.
       uploads          = 2
       upload-documents = 2

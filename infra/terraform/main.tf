@@ -33,5 +33,5 @@ variable "result_days" {
 variable "job_days" {
   type        = number
   default     = 30
-  description = "Days that documents of jobs stay."
+  description = "Days that documents of jobs and batches stay."
 }

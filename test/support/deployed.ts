@@ -18,6 +18,7 @@ const SECRETS = {
   S3_SECRET_ACCESS_KEY: 'key',
   SQS_ACCESS_KEY_ID: 'id',
   SQS_SECRET_ACCESS_KEY: 'key',
+  FOURM_SECRETS_KEY: Buffer.alloc(32).toString('base64'),
 };
 
 export const objects = [

@@ -7,27 +7,33 @@ import { repositoryRoot } from '../../infra/paths.ts';
 import { named } from '../support/deployed.ts';
 import { terraform } from '../support/manifests.ts';
 
-/** Operations that are allowed by another name than their own. */
-const S3_ACTIONS: Record<string, string> = { ListObjectsV2: 'ListBucket' };
+/** Operations that are allowed by other names than their own. */
+const ACTIONS: Record<string, readonly string[]> = {
+  ListObjectsV2: ['ListBucket'],
+  HeadObject: ['GetObject'],
+  CopyObject: ['GetObject', 'PutObject'],
+};
 
 const textOf = (file: string): string => readFileSync(join(repositoryRoot, file), 'utf8');
 
 /** Operations of the AWS SDK that a file calls, as actions of a policy. */
-const actionsOf = (file: string, service: 's3' | 'sqs'): string[] => [
-  ...new Set(
-    [...textOf(file).matchAll(/new (\w+)Command\(/g)].map(
-      ([, name = '']) => `${service}:${S3_ACTIONS[name] ?? name}`,
-    ),
-  ),
-];
+const actionsOf = (files: readonly string[], service: 's3' | 'sqs'): string[] => {
+  const called = files.flatMap((file) => [...textOf(file).matchAll(/new (\w+)Command\(/g)]);
+  const actions = called.flatMap(([, name = '']) => ACTIONS[name] ?? [name]);
+  return [...new Set(actions)].map((action) => `${service}:${action}`).sort();
+};
+
+/** Of LanceDB, whose code is not ours. */
+const OF_COLLECTIONS = 's3:AbortMultipartUpload';
 
 test('keys are allowed what the code does with store and queues, and no more', async () => {
   const { data } = await terraform('access.tf');
   const documents = data?.aws_iam_policy_document ?? {};
   const allowed = (name: string): string[] =>
     documents[name]?.[0].statement.flatMap(({ actions }) => actions).sort() ?? [];
-  assert.deepEqual(allowed('store'), actionsOf('shared/store/s3.ts', 's3').sort());
-  assert.deepEqual(allowed('work'), actionsOf('shared/queue/sqs.ts', 'sqs').sort());
+  const store = actionsOf(['shared/store/s3.ts', 'shared/store/s3Blobs.ts'], 's3');
+  assert.deepEqual(allowed('store'), [OF_COLLECTIONS, ...store].sort());
+  assert.deepEqual(allowed('work'), actionsOf(['shared/queue/sqs.ts'], 'sqs'));
   const sent = [...textOf('edge/jobs/sqs.ts').matchAll(/AmazonSQS\.(\w+)/g)].map(
     ([, name]) => `sqs:${name}`,
   );
@@ -36,6 +42,18 @@ test('keys are allowed what the code does with store and queues, and no more', a
   for (const document of Object.values(documents))
     for (const { resources } of document[0].statement)
       assert.ok(!JSON.stringify(resources).includes('"*"'), 'no policy is for everything');
+});
+
+test('what expires is what the store holds, and never what cannot be made again', async () => {
+  const { resource } = await terraform('bucket.tf');
+  const [rules] = resource?.aws_s3_bucket_lifecycle_configuration?.store ?? [];
+  const expiring = Object.keys(Object(rules?.dynamic?.rule[0].for_each));
+  const held = [...textOf('ARCHITECTURE.md').matchAll(/^\| `([a-z-]+)\/|, `([a-z-]+)\//gm)].map(
+    ([, first, second]) => first ?? second,
+  );
+  for (const name of expiring) assert.ok(held.includes(name), `${name}/ is a key of the store`);
+  for (const name of ['heads', 'models', 'model-parts', 'webhook-secrets', 'state'])
+    assert.ok(!expiring.includes(name), name);
 });
 
 test('Terraform makes the queues that the command makes, and KEDA looks at them', async () => {
