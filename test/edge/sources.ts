@@ -58,6 +58,11 @@ export function sourceTests(f: Fixture): void {
           assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
           assert.equal(again.headers.get('x-4m-result'), first.headers.get('x-4m-result'));
         }
+        const costs = [{ url: `${base}/a.png` }, dataUrl].map(async (rgb) => {
+          const body = { inputs: { rgb }, targets: ['depth'], dry_run: true };
+          return (await (await ask('/v1/generate', body)).json()).usage;
+        });
+        assert.deepEqual(await costs[0], await costs[1], 'the price is that of the bytes');
         assert.ok(seen.every((line) => line === 'GET identity'));
       },
     );
