@@ -1,5 +1,6 @@
 /** Inputs in one form each: pictures as base64 bytes that look like a picture, text and tokens as given. */
 import type { GenerateRequest, InputValue } from '../shared/api/generate.ts';
+import { heldMask } from '../shared/api/inputs.ts';
 import type { Model } from '../shared/api/models.ts';
 import { pointerTo } from '../shared/api/pointer.ts';
 import { refusal } from '../shared/api/problem.ts';
@@ -56,7 +57,7 @@ function checkMasks(name: string, value: InputValue, files: Files): void {
   for (const [index, part] of parts.entries()) {
     if (!('mask' in part)) continue;
     const pointer = pointerTo('inputs', name, 'hide', ...(isList ? [index] : []), 'mask');
-    if (pictureType(firstBytes(part.mask, files, 'the mask', pointer))) continue;
+    if (pictureType(firstBytes(heldMask(part.mask), files, 'the mask', pointer))) continue;
     const detail = 'the mask is neither a PNG nor a JPEG nor a WebP picture';
     throw refusal('invalid_image', detail, pointer);
   }
@@ -90,7 +91,7 @@ export function normaliseInputs(
 export function pixelsOf(inputs: GenerateRequest['inputs'], files: Files): number {
   const given = Object.values(inputs).flatMap((value) => [
     ...(typeof value === 'object' && 'data' in value ? [value.data] : []),
-    ...hiddenParts(value).flatMap((part) => ('mask' in part ? [part.mask] : [])),
+    ...hiddenParts(value).flatMap((part) => ('mask' in part ? [heldMask(part.mask)] : [])),
   ]);
   return given.reduce((sum, data) => {
     const size = files.stored(data) ?? pictureSize(bytesOf(data, files));

@@ -3,10 +3,11 @@
  * they are, so that a result's key stands on them, as if the request had held them. The edge itself fetches nothing.
  */
 import { eachAtOnce, failureAt, together } from '../../shared/api/failures.ts';
-import { type InputValue, type Source, sourceOf } from '../../shared/api/inputs.ts';
+import { type Hidden, type InputValue, type Source, sourceOf } from '../../shared/api/inputs.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { FailureError, refusal } from '../../shared/api/problem.ts';
 import type { Sources } from '../../shared/api/takeInput.ts';
+import { hiddenParts } from '../../shared/plan/names.ts';
 import type { Files } from '../body/files.ts';
 import { startDeadline } from '../deadline.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -35,6 +36,12 @@ const MOST_SOURCES = 64;
 const AT_ONCE = 8;
 /** Bytes of all sources of a request, as a multiple of what one body may have. */
 const TOGETHER = 3;
+
+/** Whether bytes of a value are elsewhere: its own, or those of a mask. */
+const namesBytes = (value: InputValue): value is Exclude<InputValue, string> =>
+  typeof value !== 'string' &&
+  (sourceOf(value) !== undefined ||
+    hiddenParts(value).some((part) => 'mask' in part && typeof part.mask !== 'string'));
 
 /** Lets so many at once do their work, and the others wait. */
 function createTurns(most: number): <T>(work: () => Promise<T>) => Promise<T> {
@@ -107,25 +114,39 @@ export function createSources(
     return taking;
   }
 
-  async function settleOne(name: string, value: InputValue, at: string): Promise<InputValue> {
-    const source = sourceOf(value);
-    if (!source) return value;
-    const field = 'upload' in source ? 'upload' : 'url';
-    const pointer = pointerTo('inputs', name);
-    const hide = typeof value === 'object' && 'hide' in value ? value.hide : undefined;
+  /** The file of a source. @param pointer of what was given so, below that of the holder */
+  async function fileOf(source: Source, pointer: string, at: string): Promise<string> {
     try {
-      const { name: data, is } = await takeOnce(source);
+      const { name, is } = await takeOnce(source);
       found[at + pointer] = is;
-      return { data, ...(hide !== undefined && { hide }) };
+      return name;
     } catch (error) {
-      throw told(error, pointer + pointerTo(field));
+      throw told(error, pointer + pointerTo('upload' in source ? 'upload' : 'url'));
     }
+  }
+
+  async function settleHidden(part: Hidden, pointer: string, at: string): Promise<Hidden> {
+    if (!('mask' in part) || typeof part.mask === 'string') return part;
+    return { mask: await fileOf(part.mask, pointer + pointerTo('mask'), at) };
+  }
+
+  async function settleOne(name: string, value: InputValue, at: string): Promise<InputValue> {
+    if (!namesBytes(value)) return value;
+    const pointer = pointerTo('inputs', name);
+    const source = sourceOf(value);
+    const given = source ? { data: await fileOf(source, pointer, at) } : value;
+    if (!('hide' in value) || value.hide === undefined) return given;
+    const { hide } = value;
+    const place = pointer + pointerTo('hide');
+    const hidden = Array.isArray(hide)
+      ? await Promise.all(hide.map((part, i) => settleHidden(part, place + pointerTo(i), at)))
+      : await settleHidden(hide, place, at);
+    return { ...given, hide: hidden };
   }
 
   return {
     async settle(inputs, at = '') {
       const entries = Object.entries(inputs);
-      if (!entries.some(([, value]) => sourceOf(value))) return { ...inputs };
       const settled = await Promise.allSettled(
         entries.map(async ([name, value]) => [name, await settleOne(name, value, at)] as const),
       );

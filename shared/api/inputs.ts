@@ -7,8 +7,11 @@ const BASE64_LENGTH = 28_000_000;
 /** Characters of a text at most; the modality's own bound, which is often smaller, is checked with it. */
 export const TEXT_LENGTH = 100_000;
 
-/** Characters of an address at most. */
-const URL_LENGTH = 4096;
+const urlSchema = z
+  .string()
+  .min(1)
+  .max(4096)
+  .describe('An https address of a picture, .npy or .safetensors file, which a worker fetches');
 
 const base64 = z.string().max(BASE64_LENGTH);
 
@@ -98,7 +101,18 @@ const hiddenSchema = z.union(
         })
         .describe('[xmin, ymin, xmax, ymax] in shares of the picture, from 0 to 1'),
     }),
-    z.strictObject({ mask: base64.min(1).describe('Picture in base64; white is hidden') }),
+    z.strictObject({
+      mask: z
+        .union(
+          [
+            base64.min(1).describe('A picture in base64'),
+            z.strictObject({ upload: uploadIdSchema }),
+            z.strictObject({ url: urlSchema }),
+          ],
+          'must be a picture in base64, or an object with upload or url',
+        )
+        .describe('Picture whose white is hidden'),
+    }),
   ],
   'must be {"box": [xmin, ymin, xmax, ymax]} or {"mask": "base64 picture"}',
 );
@@ -139,13 +153,7 @@ export const inputValueSchema = z
       z.strictObject({ ref: refSchema, hide }),
       z.strictObject({ upload: uploadIdSchema, hide }),
       z.strictObject({
-        url: z
-          .string()
-          .min(1)
-          .max(URL_LENGTH)
-          .describe(
-            'An https address of a picture, .npy or .safetensors file, which a worker fetches',
-          ),
+        url: urlSchema,
         hide,
       }),
     ],
@@ -154,8 +162,14 @@ export const inputValueSchema = z
   .meta({ id: 'InputValue', description: 'A value given for one input modality' });
 export type InputValue = z.infer<typeof inputValueSchema>;
 
-/** Where an input's bytes are, when the request does not hold them. */
+/** Where bytes are, when the request does not hold them. */
 export type Source = { readonly upload: string } | { readonly url: string };
+
+/** A mask in base64, or the name of its file. @throws Error for one whose bytes are still elsewhere */
+export function heldMask(mask: string | Source): string {
+  if (typeof mask === 'string') return mask;
+  throw new Error('the bytes of a mask are not there');
+}
 
 /** The source of an input's bytes; undefined where the request holds the value itself. */
 export function sourceOf(value: InputValue): Source | undefined {

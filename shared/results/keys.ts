@@ -6,6 +6,7 @@
  * changes those, or anything else that changes results without changing a digest, raises `RESULT_VERSION`.
  */
 import type { GenerateRequest, InputValue } from '../api/generate.ts';
+import { heldMask } from '../api/inputs.ts';
 import { fromBase64 } from '../base64.ts';
 import { itemAt } from '../lookup.ts';
 import { hiddenParts } from '../plan/names.ts';
@@ -25,7 +26,7 @@ const digestOf = async (data: string, digests: Digests): Promise<string> =>
 const describeHidden = (value: InputValue, digests: Digests): Promise<unknown[]> =>
   Promise.all(
     hiddenParts(value).map(async (part) =>
-      'mask' in part ? { mask: await digestOf(part.mask, digests) } : part,
+      'mask' in part ? { mask: await digestOf(heldMask(part.mask), digests) } : part,
     ),
   );
 

@@ -88,6 +88,30 @@ export function sourceTests(f: Fixture): void {
     );
   });
 
+  test('addresses: masks are files like others', async () => {
+    const { bytes, sha256 } = freshPicture();
+    const picture = freshPicture();
+    await serving(
+      (_, response) => response.end(bytes),
+      async (_server, base) => {
+        const url = `${base}/mask.png`;
+        const box = { box: [0, 0, 0.5, 0.5] };
+        const rgb = (mask: unknown) => ({ data: picture.bytes.toString('base64'), hide: mask });
+        const first = await generate(rgb([box, { mask: { url } }]));
+        const text = await first.clone().text();
+        assert.deepEqual(Object.keys(JSON.parse(text).sources ?? {}), ['/inputs/rgb/hide/1/mask']);
+        const sent = f.worker.asked.at(-1)?.request.inputs.rgb;
+        const mask = f.shared ? `stored:default/${sha256}` : bytes.toString('base64');
+        assert.deepEqual(sent, { ...rgb([box, { mask }]) });
+        const again = await generate(rgb([box, { mask: bytes.toString('base64') }]));
+        assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+        const wrong = await generate(rgb({ mask: { url: 'https://10.0.0.1/' } }));
+        const problem = await problemOf(wrong, 'url_refused');
+        assert.equal(problem.errors?.[0]?.pointer, '/inputs/rgb/hide/mask/url');
+      },
+    );
+  });
+
   test('addresses: on every route that takes files', async () => {
     const { bytes, sha256 } = freshPicture();
     const data = f.shared ? `stored:default/${sha256}` : bytes.toString('base64');

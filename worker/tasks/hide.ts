@@ -1,5 +1,6 @@
 /** What a caller hides of a picture -> the positions that are not given. */
 import type { Hidden } from '../../shared/api/generate.ts';
+import type { Source } from '../../shared/api/inputs.ts';
 import { pointerBelow } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { inThread } from '../threads/inThread.ts';
@@ -24,6 +25,13 @@ async function inMask(mask: string, frame: Frame, at: string, reading: Reading):
   return await inThread('maskCells', { picture, grid, at }, options);
 }
 
+/** @throws FailureError `invalid_input` for one that only an edge can have taken in */
+function givenMask(mask: string | Source, place: string): string {
+  if (typeof mask === 'string') return mask;
+  const detail = 'a mask cannot be given by an upload or an address here; give its bytes';
+  throw refusal('invalid_input', detail, pointerBelow(place, 'mask'));
+}
+
 /**
  * Grid positions that are hidden.
  * @param at pointer of the `hide` field
@@ -42,7 +50,7 @@ export async function hiddenPositions(
     const found =
       'box' in part
         ? inBox(part.box, frame)
-        : await inMask(part.mask, frame, pointerBelow(place, 'mask'), reading);
+        : await inMask(givenMask(part.mask, place), frame, pointerBelow(place, 'mask'), reading);
     for (const position of found) hidden.add(position);
   }
   return hidden;
