@@ -78,7 +78,7 @@ export const WORKER_METRICS = {
   stepWait: {
     kind: 'histogram',
     name: 'fourm_worker_step_wait_seconds',
-    help: 'Time that a forward request waited for its step, since it came or since its last step ended.',
+    help: 'Time that a forward request waited for its step, since it came or since its last step ended: of those of a priority that shared a step, the one that waited longest.',
     labels: ['model', 'priority'],
     buckets: SECONDS,
   },

@@ -12,6 +12,7 @@ import { bench as generate } from './generate.ts';
 import { bench as gpu } from './gpu.ts';
 import { bench as load } from './load.ts';
 import { bench as retrieve } from './retrieve.ts';
+import { bench as watching } from './watching.ts';
 
 export interface BenchRow {
   readonly name: string;
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   load,
   gpu,
   retrieve,
+  watching,
 };
 
 const names = Object.keys(BENCHES).join(', ');
