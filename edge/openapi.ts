@@ -174,17 +174,19 @@ function responses(route: Route, components: Components): Operation['responses']
 }
 
 function requestContent(request: NonNullable<Route['request']>, components: Components): Json {
-  if ('bytes' in request) {
-    const types = Object.entries(request.bytes).map(([type, description]) => {
+  const filesOf = (files: Readonly<Record<string, string>>): Json => {
+    const types = Object.entries(files).map(([type, description]) => {
       const schema = { type: 'string', format: 'binary', contentMediaType: type, description };
       return [type, { schema }];
     });
     return Object.fromEntries(types);
-  }
-  const { json, form } = request;
+  };
+  if ('bytes' in request) return filesOf(request.bytes);
+  const { json, form, files = {} } = request;
   return {
     'application/json': { schema: schemaOf(json, 'input', components) },
     ...(form && { 'multipart/form-data': { schema: formSchema(form, json, components) } }),
+    ...filesOf(files),
   };
 }
 

@@ -24,6 +24,9 @@ export interface BatchAsked {
   readonly requestId: string;
   readonly endpoint: BatchDocument['endpoint'];
   readonly window: string;
+  readonly metadata?: BatchDocument['metadata'];
+  /** The upload that holds the lines, where no body does. */
+  readonly upload?: string | undefined;
 }
 
 export interface BatchStates {
@@ -37,7 +40,7 @@ export interface Batches {
    * Makes a batch of a file. It is in the store when this resolves, and goes on whatever becomes of this process.
    * @throws FailureError as `receivePieces`; `no_batches` where no worker can run any
    */
-  submit(asked: BatchAsked, file: AsyncIterator<Uint8Array>): Promise<BatchState>;
+  submit(asked: BatchAsked, file: AsyncIterable<Uint8Array>): Promise<BatchState>;
   find(name: BatchName): Promise<BatchState | undefined>;
   page(tenant: string, limit: number, after: string | undefined): Promise<BatchStates>;
   /** The batch, which has stopped or is stopping; undefined where there is none. */
@@ -100,13 +103,18 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
 
   return {
     find,
-    submit: ({ tenant, requestId, endpoint, window }, file) =>
+    submit: ({ tenant, requestId, endpoint, window, metadata, upload }, file) =>
       guarded('kept', async () => {
         const name = { tenant, id: BATCH_IDS.create(store.now()) };
-        const received = await receive(name, file);
+        const received = await receive(name, file[Symbol.asyncIterator]());
         const description = { ...name, ...received, window, request_id: requestId };
         const batch = createBatch(
-          { ...description, ...(endpoint && { endpoint }) },
+          {
+            ...description,
+            ...(endpoint && { endpoint }),
+            ...(metadata && { metadata }),
+            ...(upload !== undefined && { upload }),
+          },
           store.now(),
           windowMilliseconds(window),
         );

@@ -1,5 +1,5 @@
 /** The file of a batch, as it comes -> pieces in the store. */
-import { MOST_BATCH_BYTES, MOST_LINES } from '../../shared/api/batches.ts';
+import { MOST_BATCH_BYTES, MOST_LINES } from '../../shared/api/batchLimits.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { BatchName } from '../../shared/batches/batch.ts';
 import type { BatchStore } from '../../shared/batches/batchStore.ts';

@@ -37,6 +37,8 @@ export function batchView({ batch, counts }: BatchState): Batch {
     completion_window: batch.window,
     status,
     request_counts: { total: batch.lines, ...counts },
+    input_file_id: batch.upload ?? null,
+    metadata: batch.metadata ?? null,
     input_bytes: batch.bytes,
     output_url: isEnded(batch) ? `${batchPath(id)}/output` : null,
     errors_url: isEnded(batch) ? `${batchPath(id)}/errors` : null,

@@ -8,6 +8,7 @@ import { showCommand } from './command.ts';
 import { curlCommand } from './curl.ts';
 import { byId, element } from './dom.ts';
 import { createInputs, type Inputs } from './inputs.ts';
+import { openJobs } from './jobs.ts';
 import { groupOf, titleOf } from './labels.ts';
 import { chosenModel, modelSelector } from './models.ts';
 import type { Picture } from './pictureField.ts';
@@ -221,6 +222,12 @@ async function start(): Promise<void> {
           const place = byId('view-retrieve', HTMLElement);
           openRetrieve({ place, client, model: served, examples: EXAMPLE_PICTURES });
         },
+      },
+      {
+        name: 'jobs',
+        title: 'Jobs',
+        place: byId('view-jobs', HTMLElement),
+        open: () => openJobs(byId('view-jobs', HTMLElement), client),
       },
     ]);
     document.documentElement.dataset.ready = 'true';

@@ -5,20 +5,23 @@ import {
   type BatchesResponse,
   batchesPageSchema,
   completionWindowSchema,
+  createBatchRequestSchema,
   endpointSchema,
 } from '../../shared/api/batches.ts';
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
+import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal, toProblem } from '../../shared/api/problem.ts';
+import { ROUTES } from '../../shared/api/routes.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import { type BatchName, isEnded } from '../../shared/batches/batch.ts';
 import type { BatchAsked } from '../batches/batches.ts';
 import { type BatchState, batchView } from '../batches/view.ts';
+import { readRequest } from '../body/read.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
-
-const TYPES = ['application/x-ndjson', 'application/jsonl'] as const;
+import { whileStoreWorks } from '../uploads/store.ts';
 
 const unknown = (id: string) =>
   refusal('unknown_batch', `there is no batch ${shorten(id)}`, pointerTo('id'));
@@ -30,12 +33,15 @@ function nameOf(c: EdgeContext): BatchName {
   return { tenant: tenantOf(c), id };
 }
 
-/** @throws FailureError `unsupported_media_type` */
-function assertLines(c: EdgeContext): void {
+/** Whether the body is the lines themselves. @throws FailureError `unsupported_media_type` for one that is compressed */
+function isLines(c: EdgeContext): boolean {
   const encoding = c.req.header('content-encoding') ?? 'identity';
   const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (encoding.toLowerCase() === 'identity' && TYPES.some((taken) => taken === type)) return;
-  const detail = `the content type must be ${TYPES.join(' or ')}, without Content-Encoding, not ${shorten(type || 'none')}`;
+  if (type === 'application/json') return false;
+  const { files } = ROUTES.createBatch.request;
+  if (encoding.toLowerCase() === 'identity' && Object.hasOwn(files, type)) return true;
+  const taken = ['application/json', ...Object.keys(files)].join(' or ');
+  const detail = `the content type must be ${taken}, without Content-Encoding, not ${shorten(type || 'none')}`;
   throw refusal('unsupported_media_type', detail);
 }
 
@@ -80,6 +86,30 @@ export function createBatchRoutes(services: Services) {
     if (!state) throw unknown(id);
     c.header('cache-control', 'no-store');
     return c.json(batchView(state));
+  }
+
+  async function ofBody(c: EdgeContext): Promise<BatchState> {
+    const asked = askedOf(c);
+    if (!c.req.raw.body) throw refusal('empty_request', 'the request has no body');
+    return await batches.submit(asked, c.get('body').stream(c.req.raw));
+  }
+
+  /** @throws FailureError `unknown_upload`, `upload_waiting` */
+  async function ofUpload(c: EdgeContext): Promise<BatchState> {
+    const { value } = await readRequest(c.req.raw, c.get('body'));
+    const asked = parseBody(createBatchRequestSchema, value);
+    const { input, input_file_id: id = '', completion_window: window, endpoint, metadata } = asked;
+    const upload = input?.upload ?? id;
+    const at = input ? pointerTo('input', 'upload') : pointerTo('input_file_id');
+    const name = { tenant: tenantOf(c), id: upload };
+    const opened = await whileStoreWorks(services, 'read', () => services.uploads.open(name));
+    if (opened === 'unknown') throw refusal('unknown_upload', `there is no upload ${upload}`, at);
+    if (opened === 'waiting') {
+      const detail = `nothing has been sent to the upload ${upload} yet`;
+      throw refusal('upload_waiting', detail, at);
+    }
+    const who = { tenant: tenantOf(c), requestId: c.get('requestId') };
+    return await batches.submit({ ...who, endpoint, window, metadata, upload }, opened.bytes);
   }
 
   const file = (which: 'output' | 'errors') => async (c: EdgeContext) => {
@@ -132,10 +162,7 @@ export function createBatchRoutes(services: Services) {
 
   return {
     async createBatch(c: EdgeContext): Promise<Response> {
-      const asked = askedOf(c);
-      assertLines(c);
-      if (!c.req.raw.body) throw refusal('empty_request', 'the request has no body');
-      const state = await batches.submit(asked, c.get('body').stream(c.req.raw));
+      const state = await (isLines(c) ? ofBody(c) : ofUpload(c));
       return answer(c, state, state.batch.id);
     },
     async batches(c: EdgeContext): Promise<Response> {

@@ -6,12 +6,13 @@ import {
   batchIdSchema,
   batchSchema,
   completionWindowSchema,
+  createBatchRequestSchema,
   endpointSchema,
-  MOST_BATCH_BYTES,
-  MOST_LINES,
 } from './batches.ts';
+import { MOST_BATCH_BYTES, MOST_LINES } from './batchLimits.ts';
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
+import { BODY_PROBLEMS } from './routeProblems.ts';
 
 const ID = [{ name: 'id', description: 'Id of the batch', schema: batchIdSchema }];
 const PLACE_PROBLEMS = ['no_batches', 'store_unavailable'] as const;
@@ -32,7 +33,7 @@ export const BATCH_ROUTES = {
     tag: 'batches',
     summary: 'Ask for many things at once',
     description:
-      `A file of at most ${MOST_LINES} lines and ${MOST_BATCH_BYTES} bytes. Each line is a request as JSON: ` +
+      `A file of at most ${MOST_LINES} lines and ${MOST_BATCH_BYTES} bytes: the body, or an upload that its JSON names. Each line is a request as JSON: ` +
       '`custom_id` (any text that tells it from the others), `method` (`POST`), `url` and `body`. Lines are worked ' +
       'on behind everything that somebody waits for. A line that is wrong is an error of its own, and the others go on.',
     query: [
@@ -44,17 +45,16 @@ export const BATCH_ROUTES = {
       },
     ],
     request: {
-      bytes: { 'application/x-ndjson': 'A request a line', 'application/jsonl': 'The same' },
+      json: createBatchRequestSchema,
+      files: { 'application/x-ndjson': 'A request a line', 'application/jsonl': 'The same' },
     },
     response: { 'application/json': batchSchema },
     problems: [
-      'invalid_request',
-      'empty_request',
-      'unsupported_media_type',
-      'too_large',
+      ...BODY_PROBLEMS,
       'too_many_lines',
-      'too_slow',
       'overloaded',
+      'unknown_upload',
+      'upload_waiting',
       ...PLACE_PROBLEMS,
     ],
   },

@@ -1,10 +1,7 @@
 /** Batches as callers see them, in the fields and statuses that OpenAI's have: many requests in one file. */
 import * as z from 'zod';
 import { BATCH_IDS } from './batchId.ts';
-
-/** Lines of a batch at most, and bytes of all of them. */
-export const MOST_LINES = 50_000;
-export const MOST_BATCH_BYTES = 200_000_000;
+import { uploadIdSchema } from './uploads.ts';
 
 export const BATCH_STATUSES = [
   'validating',
@@ -53,6 +50,30 @@ export const endpointSchema = z
   .optional()
   .describe('What every line has to ask for; each line its own when absent');
 
+export const metadataSchema = z
+  .record(z.string().min(1).max(64), z.string().max(512))
+  .refine((metadata) => Object.keys(metadata).length <= 16, 'must have at most 16 fields')
+  .describe('Texts of the caller, which the batch is answered with');
+
+export const createBatchRequestSchema = z
+  .strictObject({
+    input: z
+      .strictObject({ upload: uploadIdSchema })
+      .optional()
+      .describe('The upload that holds the lines'),
+    input_file_id: uploadIdSchema
+      .optional()
+      .describe("The same as the upload's id alone, as clients of OpenAI's API say it"),
+    endpoint: endpointSchema,
+    completion_window: completionWindowSchema,
+    metadata: metadataSchema.optional(),
+  })
+  .refine(
+    ({ input, input_file_id }) => (input === undefined) !== (input_file_id === undefined),
+    'must name one input: input, or input_file_id',
+  )
+  .meta({ id: 'CreateBatchRequest', description: 'A batch whose lines were uploaded' });
+
 const count = z.number().int().min(0);
 const seconds = z.number().int().optional();
 
@@ -72,6 +93,8 @@ export const batchSchema = z
     completion_window: z.string().describe('Time that the batch was given'),
     status: batchStatusSchema,
     request_counts: requestCountsSchema,
+    input_file_id: z.string().nullable().describe('The upload that held its lines; null of a body'),
+    metadata: metadataSchema.nullable().describe('Texts of the caller'),
     input_bytes: count.describe('Bytes of the input'),
     output_url: z.string().nullable().describe('Address of the output; null before the end'),
     errors_url: z.string().nullable().describe('Address of the error file; null before the end'),

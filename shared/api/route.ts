@@ -65,6 +65,8 @@ export interface Route {
         readonly form?: Form;
         /** Of its parts, before the schema looks at it; those of a request for one thing when left out. */
         readonly bounds?: Bounds;
+        /** Files that may come in its place, as they are: media type -> what they hold. */
+        readonly files?: Readonly<Record<string, string>>;
       }
     | { readonly bytes: Readonly<Record<string, string>> };
   /** Whether the work can become a job, which is answered 202. */

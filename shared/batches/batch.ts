@@ -40,6 +40,9 @@ export const batchDocumentSchema = z.object({
   window: z.string(),
   request_id: z.string(),
   endpoint: z.enum(BATCH_URLS).optional(),
+  /** The upload that held its lines. */
+  upload: z.string().optional(),
+  metadata: z.record(z.string(), z.string()).optional(),
   /** Lines that ask for something, and where each piece of the input begins. */
   lines: count,
   bytes: count,
@@ -61,7 +64,16 @@ export type BatchDocument = z.infer<typeof batchDocumentSchema>;
 /** What a batch is from its beginning on. */
 export type BatchDescription = Pick<
   BatchDocument,
-  'id' | 'tenant' | 'window' | 'request_id' | 'endpoint' | 'lines' | 'bytes' | 'pieces'
+  | 'id'
+  | 'tenant'
+  | 'window'
+  | 'request_id'
+  | 'endpoint'
+  | 'upload'
+  | 'metadata'
+  | 'lines'
+  | 'bytes'
+  | 'pieces'
 >;
 
 export interface BatchName {

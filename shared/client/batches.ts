@@ -15,6 +15,8 @@ export interface BatchRequest {
   readonly body: object;
 }
 
+export type BatchInput = Blob | readonly BatchRequest[] | { readonly upload: string };
+
 export interface BatchOptions extends CallOptions {
   /** What every line has to ask for. */
   readonly endpoint?: BatchUrl;
@@ -35,8 +37,8 @@ export interface BatchPageOptions extends CallOptions {
 
 /** Every method throws as `Client.generate` does. */
 export interface BatchMethods {
-  /** `POST /v1/batches`. @param input lines, or a file of them, which is sent as it is read */
-  create(input: Blob | readonly BatchRequest[], options?: BatchOptions): Promise<Batch>;
+  /** `POST /v1/batches`. @param input lines; a file of them, which is sent as it is read; or an upload */
+  create(input: BatchInput, options?: BatchOptions): Promise<Batch>;
   /** `GET /v1/batches/{id}` */
   get(id: string, options?: CallOptions): Promise<Batch>;
   /** `GET /v1/batches` */
@@ -104,10 +106,12 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
 
   return {
     async create(input, { endpoint, completionWindow, signal } = {}) {
-      const lines = input instanceof Blob ? [] : input;
+      const settings = { endpoint, completion_window: completionWindow };
+      if ('upload' in input)
+        return await call(A.createBatch, signal && { signal }, { input, ...settings });
       const body =
-        input instanceof Blob ? input : new Blob(lines.map((line) => `${JSON.stringify(line)}\n`));
-      const path = A.createBatch.path + queryOf({ endpoint, completion_window: completionWindow });
+        input instanceof Blob ? input : new Blob(input.map((line) => `${JSON.stringify(line)}\n`));
+      const path = A.createBatch.path + queryOf(settings);
       const headers = { 'content-type': 'application/x-ndjson' };
       const address = { method: A.createBatch.method, path };
       const answer = await open(address, { ...(signal && { signal }), headers, body });

@@ -6,10 +6,11 @@ import {
   type BatchLine,
   batchesResponseSchema,
   batchSchema,
-  MOST_LINES,
 } from '../../shared/api/batches.ts';
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
+import { MOST_LINES } from '../../shared/api/batchLimits.ts';
 import { signLine } from '../../shared/api/lineHeaders.ts';
+import { createdUploadSchema } from '../../shared/api/uploads.ts';
 import { createBatch } from '../../shared/batches/batch.ts';
 import { createBatchStore } from '../../shared/batches/batchStore.ts';
 import { createClient } from '../../shared/client/index.ts';
@@ -185,6 +186,41 @@ export function batchTests(f: Fixture, areThere: boolean): void {
     }
   });
 
+  test('batches: lines that were uploaded', async () => {
+    const client = createClient({ baseUrl: f.url });
+    const lines = `${line('a', '/v1/generate', generate())}\n${line('b', '/v1/embed', {})}`;
+    const upload = await client.upload(new Blob([lines]));
+    const json = { 'content-type': 'application/json' };
+    const ask = (body: object) => post(JSON.stringify(body), '', json);
+    const metadata = { project: 'spheres' };
+    const made = await batchOf(await ask({ input: { upload: upload.id }, metadata }));
+    assert.deepEqual([made.input_file_id, made.metadata], [upload.id, metadata]);
+    const done = await ended(made.id);
+    assert.deepEqual(done.request_counts, { total: 2, completed: 1, failed: 1 });
+    const endpoint = '/v1/embed' as const;
+    const same = await client.batches.create({ upload: upload.id }, { endpoint });
+    const third = await batchOf(await ask({ input_file_id: upload.id, endpoint }));
+    assert.equal(third.input_file_id, upload.id);
+    await ended(third.id);
+    assert.deepEqual((await ended(same.id)).request_counts, { total: 2, completed: 0, failed: 2 });
+    const absent = `${upload.id.slice(0, -1)}${upload.id.endsWith('0') ? '1' : '0'}`;
+    await problemOf(await ask({ input: { upload: absent } }), 'unknown_upload');
+    await problemOf(await ask({}), 'invalid_request');
+    const both = { input: { upload: upload.id }, input_file_id: upload.id };
+    await problemOf(await ask(both), 'invalid_request');
+    await problemOf(await ask({ ...both, priority: 1 }), 'invalid_request');
+    const waiting = createdUploadSchema.parse(
+      await (
+        await fetch(`${f.url}/v1/uploads`, {
+          method: 'POST',
+          headers: json,
+          body: JSON.stringify({ content_type: 'application/x-ndjson' }),
+        })
+      ).json(),
+    );
+    await problemOf(await ask({ input: { upload: waiting.id } }), 'upload_waiting');
+  });
+
   test('batches: pages, the newest first', async () => {
     const client = createClient({ baseUrl: f.url });
     const made: string[] = [];
@@ -208,7 +244,7 @@ export function batchTests(f: Fixture, areThere: boolean): void {
     await problemOf(await post('{}\n'.repeat(MOST_LINES + 1)), 'too_many_lines');
     await problemOf(await post(`"${'x'.repeat(400_000)}"`), 'too_large');
     await problemOf(
-      await post(good, '', { 'content-type': 'application/json' }),
+      await post(good, '', { 'content-type': 'text/plain' }),
       'unsupported_media_type',
     );
     await problemOf(
