@@ -3,13 +3,15 @@
  * For a fleet that scales to zero, on a schedule: where no worker runs, none looks, and a lost message wakes nobody.
  */
 import * as z from 'zod';
+import { announceBatch } from '../shared/batches/announce.ts';
+import type { BatchDocument } from '../shared/batches/batch.ts';
 import { createBatchStore } from '../shared/batches/batchStore.ts';
 import { announceJob } from '../shared/jobs/announce.ts';
 import type { JobDocument, JobName } from '../shared/jobs/job.ts';
 import { createJobStore } from '../shared/jobs/jobStore.ts';
 import { messageOf } from '../shared/jobs/message.ts';
 import { createPinoLog } from '../shared/log/pinoLog.ts';
-import { isSettled } from '../shared/webhooks/event.ts';
+import { type EventDocument, isSettled } from '../shared/webhooks/event.ts';
 import { createEventStore } from '../shared/webhooks/eventStore.ts';
 import { type DueMessage, messageOf as messageOfEvent } from '../shared/webhooks/message.ts';
 import { sweepBatches } from './batches/sweep.ts';
@@ -44,25 +46,29 @@ async function main(): Promise<number> {
   const events = createEventStore(store);
   const { now } = store;
   const tell = (event: DueMessage): Promise<void> => queues.webhooks.send(messageOfEvent(event));
+  const tellAll = async (announced: readonly EventDocument[]): Promise<void> => {
+    for (const event of announced) if (!isSettled(event)) await tell(event);
+  };
   const services = {
     jobs: createJobStore(store),
     queues,
-    async announce(job: JobDocument) {
-      for (const event of await announceJob(events, job, now()))
-        if (!isSettled(event)) await tell(event);
-    },
+    announce: async (job: JobDocument) => await tellAll(await announceJob(events, job, now())),
     now,
     log,
   };
   const { signal } = new AbortController();
   await readDeadLetters(services, signal);
-  const batches = createBatchStore(store);
+  const ended = {
+    batches: createBatchStore(store),
+    announce: async (batch: BatchDocument) =>
+      await tellAll(await announceBatch(events, batch, now())),
+  };
   const found = (name: JobName): Promise<void> => queues.batch.send(messageOf(name));
   const sent = await sweepShared(
     services,
     {
       ...SPANS,
-      batches: (isDue) => sweepBatches({ batches, now }, { isDue, found }, signal),
+      batches: (isDue) => sweepBatches({ ...ended, now }, { isDue, found }, signal),
     },
     signal,
   );

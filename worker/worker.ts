@@ -4,6 +4,7 @@ import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal } from '../shared/api/problem.ts';
+import type { EventDocument } from '../shared/webhooks/event.ts';
 import { openBatches } from './batches/open.ts';
 import type { WorkerConfig } from './config.ts';
 import { openConsumer } from './consumer/open.ts';
@@ -98,10 +99,6 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   const queues = await config.queues(log);
   const { secret, edge, batchParallel: parallel } = config;
   const worker = config.port === 0 ? randomUUID() : `${hostname()}:${config.port}`;
-  const batches =
-    store && edge !== undefined
-      ? openBatches(store, { worker, edge, secret, parallel, log, metrics })
-      : undefined;
   const fetch = createGuardedFetch({ allow: config.urlsAllow });
   const deliverer =
     store &&
@@ -114,6 +111,12 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
       log,
       metrics,
     });
+  const announced = async (events: readonly EventDocument[]): Promise<void> =>
+    await deliverer?.take(events);
+  const batches =
+    store && edge !== undefined
+      ? openBatches(store, { worker, edge, secret, parallel, announced, log, metrics })
+      : undefined;
   const consumer =
     store &&
     openConsumer(store, services, {
@@ -122,7 +125,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
       worker,
       slots: config.jobSlots,
       batches,
-      announced: async (events) => await deliverer?.take(events),
+      announced,
     });
   readGauges(metrics, { gate: services.gate, registry, slots: config.slots });
   const { exposition } = watching;

@@ -10,6 +10,7 @@ import {
   requestCancel,
 } from '../../shared/batches/batch.ts';
 import { createBatchStore } from '../../shared/batches/batchStore.ts';
+import type { BatchState } from '../../shared/batches/view.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Config } from '../config.ts';
 import { createJobQueueing } from '../jobs/queueing.ts';
@@ -17,7 +18,6 @@ import { createJobWorkers } from '../jobs/workers.ts';
 import { sleep } from '../sleep.ts';
 import { fileOf } from './files.ts';
 import { type Received, receivePieces } from './receive.ts';
-import type { BatchState } from './view.ts';
 
 export interface BatchAsked {
   readonly tenant: string;
@@ -25,6 +25,7 @@ export interface BatchAsked {
   readonly endpoint: BatchDocument['endpoint'];
   readonly window: string;
   readonly metadata?: BatchDocument['metadata'];
+  readonly webhook: BatchDocument['webhook'];
   /** The upload that holds the lines, where no body does. */
   readonly upload?: string | undefined;
 }
@@ -103,7 +104,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
 
   return {
     find,
-    submit: ({ tenant, requestId, endpoint, window, metadata, upload }, file) =>
+    submit: ({ tenant, requestId, endpoint, window, metadata, webhook, upload }, file) =>
       guarded('kept', async () => {
         const name = { tenant, id: BATCH_IDS.create(store.now()) };
         const received = await receive(name, file[Symbol.asyncIterator]());
@@ -113,6 +114,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
             ...description,
             ...(endpoint && { endpoint }),
             ...(metadata && { metadata }),
+            ...(webhook && { webhook }),
             ...(upload !== undefined && { upload }),
           },
           store.now(),

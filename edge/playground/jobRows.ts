@@ -67,7 +67,7 @@ export function batchRow(batch: Batch, cancel: () => void): HTMLElement {
     made: new Date(batch.created_at * 1000),
     done: (completed + failed) / Math.max(1, total),
     details: [
-      `${completed + failed} of ${total} lines done${failures}`,
+      `${completed} of ${total} lines answered${failures}`,
       batch.errors && `: ${batch.errors.message}`,
     ],
     links: [
@@ -86,13 +86,14 @@ export function jobRow(
 ): HTMLElement {
   const { id, task, status, attempts, problem } = job;
   const times = attempts === 1 ? 'begun once' : `begun ${attempts} times`;
+  const unbegun = status === 'succeeded' ? 'the result was there already' : 'not begun';
   return row({
     id,
     title: TASKS[task],
     status,
     made: new Date(job.created_at),
     done: status === 'processing' ? fraction : undefined,
-    details: [problem ? problem.detail : attempts === 0 ? 'not begun' : times],
+    details: [problem ? problem.detail : attempts === 0 ? unbegun : times],
     links: status === 'succeeded' ? [link(`/v1/jobs/${id}`, 'Result')] : [],
     onCancel: isOpen(job) ? cancel : undefined,
   });

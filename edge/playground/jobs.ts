@@ -24,11 +24,15 @@ export function openJobs(place: HTMLElement, client: Client): void {
   /** Jobs whose progress comes as events -> how far they are. */
   const fractions = new Map<string, number>();
 
-  async function guard(work: () => Promise<void>): Promise<void> {
+  /** What went wrong stays until the next thing is asked for; a look that succeeds only ends what a look has said. */
+  let isOfLook = false;
+  async function guard(work: () => Promise<void>, isLook = false): Promise<void> {
+    if (!isLook) problem.replaceChildren();
     try {
       await work();
-      problem.replaceChildren();
+      if (isLook && isOfLook) problem.replaceChildren();
     } catch (failure) {
+      isOfLook = isLook;
       showProblem(problem, failure, undefined);
     }
   }
@@ -47,19 +51,13 @@ export function openJobs(place: HTMLElement, client: Client): void {
     fractions.delete(id);
   }
 
-  /** Of several pages, as far as they are wanted. */
-  async function listJobs(): Promise<readonly ListedJob[]> {
-    const { jobs: found } = await client.jobs.list({ limit: Math.min(100, shown.jobs) });
-    return found;
-  }
-
   async function refresh(): Promise<void> {
     clearTimeout(timer);
     let isBusy = false;
     await guard(async () => {
-      const [{ data }, listed] = await Promise.all([
+      const [{ data }, { jobs: listed }] = await Promise.all([
         client.batches.list({ limit: Math.min(100, shown.batches) }),
-        listJobs(),
+        client.jobs.list({ limit: Math.min(100, shown.jobs) }),
       ]);
       isBusy = data.some(isOpen) || listed.some(isOpen);
       batches.replaceChildren(...data.map((batch) => batchRow(batch, () => cancelBatch(batch))));
@@ -69,7 +67,7 @@ export function openJobs(place: HTMLElement, client: Client): void {
       for (const job of listed) if (job.status === 'processing') void watch(job.id);
       olderBatches.hidden = data.length < shown.batches || shown.batches >= 100;
       olderJobs.hidden = listed.length < shown.jobs || shown.jobs >= 100;
-    });
+    }, true);
     const wait = isBusy ? LOOK_MILLISECONDS.busy : LOOK_MILLISECONDS.idle;
     timer = setTimeout(() => void look(), wait);
   }

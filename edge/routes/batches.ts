@@ -14,24 +14,17 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal, toProblem } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { shorten } from '../../shared/api/shorten.ts';
+import { BATCH_EVENTS } from '../../shared/api/webhookEvents.ts';
 import { type BatchName, isEnded } from '../../shared/batches/batch.ts';
+import { type BatchState, batchView } from '../../shared/batches/view.ts';
 import type { BatchAsked } from '../batches/batches.ts';
-import { type BatchState, batchView } from '../batches/view.ts';
 import { readRequest } from '../body/read.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
 import { whileStoreWorks } from '../uploads/store.ts';
-
-const unknown = (id: string) =>
-  refusal('unknown_batch', `there is no batch ${shorten(id)}`, pointerTo('id'));
-
-/** The batch of the address. @throws FailureError `unknown_batch` for what can be no id */
-function nameOf(c: EdgeContext): BatchName {
-  const id = c.req.param('id') ?? '';
-  if (!BATCH_IDS.is(id)) throw unknown(id);
-  return { tenant: tenantOf(c), id };
-}
+import { webhookOf } from '../webhookOf.ts';
+import { batchNameOf, unknownBatch } from './batchName.ts';
 
 /** Whether the body is the lines themselves. @throws FailureError `unsupported_media_type` for one that is compressed */
 function isLines(c: EdgeContext): boolean {
@@ -46,8 +39,8 @@ function isLines(c: EdgeContext): boolean {
 }
 
 /** @throws FailureError `invalid_request` */
-function askedOf(c: EdgeContext): BatchAsked {
-  const { endpoint: endpointText, completion_window: windowText } = c.req.query();
+function askedOf(c: EdgeContext, { config }: Services): BatchAsked {
+  const { endpoint: endpointText, completion_window: windowText, webhook: url } = c.req.query();
   const endpoint = endpointSchema.safeParse(endpointText);
   if (!endpoint.success) {
     const detail = `endpoint must be one of ${BATCH_URLS.join(', ')}`;
@@ -58,7 +51,8 @@ function askedOf(c: EdgeContext): BatchAsked {
     const detail = 'completion_window must be a time such as 30m or 24h, of at most 168h';
     throw refusal('invalid_request', detail, pointerTo('completion_window'));
   }
-  const asked = { tenant: tenantOf(c), requestId: c.get('requestId') };
+  const webhook = webhookOf({ ...(url !== undefined && { webhook: url }) }, BATCH_EVENTS, config);
+  const asked = { tenant: tenantOf(c), requestId: c.get('requestId'), webhook };
   return { ...asked, endpoint: endpoint.data, window: window.data };
 }
 
@@ -83,13 +77,13 @@ export function createBatchRoutes(services: Services) {
   const { batches } = services;
 
   function answer(c: EdgeContext, state: BatchState | undefined, id: string): Response {
-    if (!state) throw unknown(id);
+    if (!state) throw unknownBatch(id);
     c.header('cache-control', 'no-store');
     return c.json(batchView(state));
   }
 
   async function ofBody(c: EdgeContext): Promise<BatchState> {
-    const asked = askedOf(c);
+    const asked = askedOf(c, services);
     if (!c.req.raw.body) throw refusal('empty_request', 'the request has no body');
     return await batches.submit(asked, c.get('body').stream(c.req.raw));
   }
@@ -108,14 +102,15 @@ export function createBatchRoutes(services: Services) {
       const detail = `nothing has been sent to the upload ${upload} yet`;
       throw refusal('upload_waiting', detail, at);
     }
-    const who = { tenant: tenantOf(c), requestId: c.get('requestId') };
+    const webhook = webhookOf(asked, BATCH_EVENTS, services.config);
+    const who = { tenant: tenantOf(c), requestId: c.get('requestId'), webhook };
     return await batches.submit({ ...who, endpoint, window, metadata, upload }, opened.bytes);
   }
 
   const file = (which: 'output' | 'errors') => async (c: EdgeContext) => {
-    const name = nameOf(c);
+    const name = batchNameOf(c);
     const state = await batches.find(name);
-    if (!state) throw unknown(name.id);
+    if (!state) throw unknownBatch(name.id);
     if (!isEnded(state.batch)) {
       const detail = `the batch is ${state.batch.status}; its files are there when it has ended`;
       throw refusal('batch_unfinished', detail, pointerTo('id'));
@@ -130,8 +125,8 @@ export function createBatchRoutes(services: Services) {
   };
 
   async function batchEvents(c: EdgeContext): Promise<Response> {
-    const name = nameOf(c);
-    if (!(await batches.find(name))) throw unknown(name.id);
+    const name = batchNameOf(c);
+    if (!(await batches.find(name))) throw unknownBatch(name.id);
     let last = c.req.header('last-event-id');
     c.header('content-type', 'text/event-stream');
     c.header('cache-control', 'no-store');
@@ -180,11 +175,11 @@ export function createBatchRoutes(services: Services) {
       return c.json(page);
     },
     async batch(c: EdgeContext): Promise<Response> {
-      const name = nameOf(c);
+      const name = batchNameOf(c);
       return answer(c, await batches.find(name), name.id);
     },
     async cancelBatch(c: EdgeContext): Promise<Response> {
-      const name = nameOf(c);
+      const name = batchNameOf(c);
       return answer(c, await batches.cancel(name), name.id);
     },
     batchOutput: file('output'),

@@ -43,6 +43,11 @@ export const ADDRESSES = {
   batchOutput: { method: 'GET', path: '/v1/batches/{id}/output' },
   batchErrors: { method: 'GET', path: '/v1/batches/{id}/errors' },
   batchEvents: { method: 'GET', path: '/v1/batches/{id}/events' },
+  batchDeliveries: { method: 'GET', path: '/v1/batches/{id}/deliveries' },
+  redeliverBatchEvent: {
+    method: 'POST',
+    path: '/v1/batches/{id}/deliveries/{event}/redeliver',
+  },
   jobDeliveries: { method: 'GET', path: '/v1/jobs/{id}/deliveries' },
   redeliverJobEvent: { method: 'POST', path: '/v1/jobs/{id}/deliveries/{event}/redeliver' },
   webhookSecret: { method: 'GET', path: '/v1/webhook-secret' },

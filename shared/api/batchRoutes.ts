@@ -5,6 +5,7 @@ import {
   batchesResponseSchema,
   batchIdSchema,
   batchSchema,
+  batchWebhookFields,
   completionWindowSchema,
   createBatchRequestSchema,
   endpointSchema,
@@ -12,7 +13,8 @@ import {
 import { MOST_BATCH_BYTES, MOST_LINES } from './batchLimits.ts';
 import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
-import { BODY_PROBLEMS } from './routeProblems.ts';
+import { ADDRESS_PROBLEMS, BODY_PROBLEMS } from './routeProblems.ts';
+import { deliveriesResponseSchema, deliverySchema, eventIdSchema } from './webhooks.ts';
 
 const ID = [{ name: 'id', description: 'Id of the batch', schema: batchIdSchema }];
 const PLACE_PROBLEMS = ['no_batches', 'store_unavailable'] as const;
@@ -43,6 +45,11 @@ export const BATCH_ROUTES = {
         description: completionWindowSchema.description ?? '',
         schema: completionWindowSchema,
       },
+      {
+        name: 'webhook',
+        description: batchWebhookFields.webhook.description ?? '',
+        schema: batchWebhookFields.webhook,
+      },
     ],
     request: {
       json: createBatchRequestSchema,
@@ -55,6 +62,7 @@ export const BATCH_ROUTES = {
       'overloaded',
       'unknown_upload',
       'upload_waiting',
+      ...ADDRESS_PROBLEMS,
       ...PLACE_PROBLEMS,
     ],
   },
@@ -136,5 +144,27 @@ export const BATCH_ROUTES = {
       },
     },
     problems: [...BATCH_PROBLEMS],
+  },
+  batchDeliveries: {
+    id: 'batchDeliveries',
+    ...ADDRESSES.batchDeliveries,
+    tag: 'webhooks',
+    summary: "What a batch's webhook was told, and every attempt at it",
+    parameters: ID,
+    response: { 'application/json': deliveriesResponseSchema },
+    problems: ['no_jobs', ...BATCH_PROBLEMS],
+  },
+  redeliverBatchEvent: {
+    id: 'redeliverBatchEvent',
+    ...ADDRESSES.redeliverBatchEvent,
+    tag: 'webhooks',
+    summary: "Tell a batch's webhook again",
+    description: "As a job's webhook is told again.",
+    parameters: [
+      ...ID,
+      { name: 'event', description: 'Id of the delivery', schema: eventIdSchema },
+    ],
+    response: { 'application/json': deliverySchema },
+    problems: ['no_jobs', 'unknown_delivery', ...BATCH_PROBLEMS],
   },
 } as const satisfies Record<string, Route>;

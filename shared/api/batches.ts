@@ -2,6 +2,8 @@
 import * as z from 'zod';
 import { BATCH_IDS } from './batchId.ts';
 import { uploadIdSchema } from './uploads.ts';
+import { BATCH_EVENTS } from './webhookEvents.ts';
+import { webhookFields } from './webhooks.ts';
 
 export const BATCH_STATUSES = [
   'validating',
@@ -55,6 +57,12 @@ export const metadataSchema = z
   .refine((metadata) => Object.keys(metadata).length <= 16, 'must have at most 16 fields')
   .describe('Texts of the caller, which the batch is answered with');
 
+const { webhook, webhook_events_filter } = webhookFields(BATCH_EVENTS);
+export const batchWebhookFields = {
+  webhook: webhook.describe('Address that is told when the batch has ended'),
+  webhook_events_filter,
+};
+
 export const createBatchRequestSchema = z
   .strictObject({
     input: z
@@ -67,6 +75,7 @@ export const createBatchRequestSchema = z
     endpoint: endpointSchema,
     completion_window: completionWindowSchema,
     metadata: metadataSchema.optional(),
+    ...batchWebhookFields,
   })
   .refine(
     ({ input, input_file_id }) => (input === undefined) !== (input_file_id === undefined),

@@ -13,6 +13,7 @@
 import * as z from 'zod';
 import { BATCH_STATUSES, BATCH_URLS, type BatchStatus } from '../api/batches.ts';
 import type { Failure } from '../api/problem.ts';
+import { webhookSchema } from '../api/webhooks.ts';
 import { failureSchema, recorded } from '../jobs/job.ts';
 
 /** Times that a batch is begun without another piece being done: one that brings workers down does not do so for ever. */
@@ -43,6 +44,8 @@ export const batchDocumentSchema = z.object({
   /** The upload that held its lines. */
   upload: z.string().optional(),
   metadata: z.record(z.string(), z.string()).optional(),
+  /** Who is told of its end. */
+  webhook: webhookSchema.optional(),
   /** Lines that ask for something, and where each piece of the input begins. */
   lines: count,
   bytes: count,
@@ -71,6 +74,7 @@ export type BatchDescription = Pick<
   | 'endpoint'
   | 'upload'
   | 'metadata'
+  | 'webhook'
   | 'lines'
   | 'bytes'
   | 'pieces'

@@ -9,13 +9,12 @@ import {
 } from '../../shared/api/batches.ts';
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import { MOST_LINES } from '../../shared/api/batchLimits.ts';
-import { signLine } from '../../shared/api/lineHeaders.ts';
 import { createdUploadSchema } from '../../shared/api/uploads.ts';
+import { deliveriesResponseSchema } from '../../shared/api/webhooks.ts';
 import { createBatch } from '../../shared/batches/batch.ts';
 import { createBatchStore } from '../../shared/batches/batchStore.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { readEvents } from '../../shared/sse.ts';
-import { SECRET } from '../support/fakeWorker.ts';
 import { closedGate, until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 import type { Fixture } from './suite.ts';
@@ -46,38 +45,6 @@ export function batchTests(f: Fixture, areThere: boolean): void {
   const generate = () => ({ inputs: { caption: 'a line' }, targets: ['depth'], seed: seed++ });
   const line = (custom_id: string, url: string, body: unknown): string =>
     JSON.stringify({ custom_id, method: 'POST', url, body });
-
-  test('batches: a line that nobody signed, or that was changed, is refused', async () => {
-    const path = '/v1/generate';
-    const body = new TextEncoder().encode(JSON.stringify(generate()));
-    const now = Date.now() / 1000;
-    const ask = (headers: Record<string, string>, sent = body) =>
-      fetch(`${f.url}${path}`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: sent,
-      });
-    const good = await signLine(SECRET, path, 'default', body, now);
-    assert.equal((await ask(good)).status, 200);
-    assert.equal(f.worker.asked.at(-1)?.priority, 'batch');
-    assert.equal(f.worker.asked.at(-1)?.tenant, 'default');
-    const other = new TextEncoder().encode(JSON.stringify(generate()));
-    await problemOf(await ask({ 'x-4m-tenant': 'default' }), 'unauthorized');
-    await problemOf(await ask({ ...good, 'x-4m-tenant': 'another' }), 'unauthorized');
-    await problemOf(await ask(good, other), 'unauthorized');
-    await problemOf(
-      await ask(await signLine('another secret', path, 'default', body, now)),
-      'unauthorized',
-    );
-    await problemOf(
-      await ask(await signLine(SECRET, '/v1/embed', 'default', body, now)),
-      'unauthorized',
-    );
-    await problemOf(
-      await ask(await signLine(SECRET, path, 'default', body, now - 3600)),
-      'unauthorized',
-    );
-  });
 
   if (!areThere) {
     test('batches: none without a store that workers share', async () => {
@@ -219,6 +186,28 @@ export function batchTests(f: Fixture, areThere: boolean): void {
       ).json(),
     );
     await problemOf(await ask({ input: { upload: waiting.id } }), 'upload_waiting');
+  });
+
+  test('batches: who wants to be told of the end is, once', async () => {
+    const query = `?webhook=${encodeURIComponent('https://example.com/hook')}`;
+    const made = await batchOf(await post(line('a', '/v1/generate', generate()), query));
+    await ended(made.id);
+    const deliveriesOf = async () =>
+      deliveriesResponseSchema.parse(await (await at(`/${made.id}/deliveries`)).json()).deliveries;
+    await until(async () => (await deliveriesOf()).length > 0, 'its end was announced');
+    const deliveries = await deliveriesOf();
+    assert.deepEqual(
+      deliveries.map(({ type, url }) => [type, url]),
+      [['batch.completed', 'https://example.com/hook']],
+    );
+    const redeliver = (event: string) =>
+      at(`/${made.id}/deliveries/${event}/redeliver`, { method: 'POST' });
+    assert.equal((await redeliver(deliveries[0]?.id ?? '')).status, 200);
+    await problemOf(await redeliver(`msg_${'0'.repeat(32)}`), 'unknown_delivery');
+    const inside = `?webhook=${encodeURIComponent('https://10.0.0.1/hook')}`;
+    await problemOf(await post('{}', inside), 'forbidden_address');
+    const absent = BATCH_IDS.create(Date.now());
+    await problemOf(await at(`/${absent}/deliveries`), 'unknown_batch');
   });
 
   test('batches: pages, the newest first', async () => {

@@ -15,6 +15,7 @@ import { happyTests } from './happy.ts';
 import { headTests } from './heads.ts';
 import { jobTests, startJobs } from './jobs.ts';
 import { keyTests } from './keys.ts';
+import { lineTests } from './lines.ts';
 import { linkTests } from './links.ts';
 import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
@@ -118,6 +119,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     uploadTests(fixture);
     sourceTests(fixture);
     linkTests(fixture);
+    lineTests(fixture);
     batchTests(fixture, shared !== undefined);
     webhookTests(fixture, shared !== undefined);
     keyTests(fixture, (env) => start({ ...environment, ...env }), shared !== undefined);

@@ -4,9 +4,11 @@ import { fileOf } from '../../edge/batches/files.ts';
 import { receivePieces } from '../../edge/batches/receive.ts';
 import type { BatchLine } from '../../shared/api/batches.ts';
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
+import { announceBatch } from '../../shared/batches/announce.ts';
 import { type BatchDocument, type BatchName, createBatch } from '../../shared/batches/batch.ts';
 import { createBatchStore } from '../../shared/batches/batchStore.ts';
 import type { Store } from '../../shared/store/store.ts';
+import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import type { Ask } from '../../worker/batches/ask.ts';
 import type { BatchTimes } from '../../worker/batches/batchRun.ts';
 import { type BatchRunner, createBatchRunner } from '../../worker/batches/runner.ts';
@@ -35,8 +37,17 @@ export function batchRunnerOver(
   { answers, worker = 'w1', window = 8, now = Date.now }: RunnerWish,
 ): BatchRunner {
   const batches = createBatchStore(store);
-  const log = (): void => {};
-  return createBatchRunner({ batches, answers, window, worker, log, now, times: FAST_BATCHES });
+  const events = createEventStore(store);
+  return createBatchRunner({
+    batches,
+    answers,
+    window,
+    worker,
+    log: () => {},
+    now,
+    times: FAST_BATCHES,
+    announce: async (batch) => void (await announceBatch(events, batch, now())),
+  });
 }
 
 /** A batch as the edge makes it. */

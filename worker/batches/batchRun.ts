@@ -25,6 +25,8 @@ export interface BatchServices {
   readonly window: number;
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
+  /** Tells whoever wanted to be told of a batch that has ended. */
+  readonly announce: (batch: BatchDocument) => Promise<void>;
   readonly log: Log;
   /** Absent where nobody watches. */
   readonly metrics?: WorkerMetrics | undefined;

@@ -1,6 +1,10 @@
 /** The batches of a worker: over its store, with an edge that its lines are asked of. */
+
+import { announceBatch } from '../../shared/batches/announce.ts';
 import { createBatchStore } from '../../shared/batches/batchStore.ts';
 import type { Store } from '../../shared/store/store.ts';
+import type { EventDocument } from '../../shared/webhooks/event.ts';
+import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import type { Log } from '../log.ts';
 import type { WorkerMetrics } from '../metrics.ts';
 import { createAnswers } from './answers.ts';
@@ -17,6 +21,8 @@ export interface BatchOptions {
   readonly secret: string;
   /** Lines that are asked for at once, of all batches together. */
   readonly parallel: number;
+  /** Told of events that wait to be delivered. */
+  readonly announced: (events: readonly EventDocument[]) => Promise<void>;
   readonly log: Log;
   readonly metrics?: WorkerMetrics | undefined;
 }
@@ -25,7 +31,8 @@ export interface BatchOptions {
 const AHEAD = 4;
 
 export function openBatches(store: Store, options: BatchOptions): BatchRunner {
-  const { worker, edge, secret, parallel, log, metrics } = options;
+  const { worker, edge, secret, parallel, announced, log, metrics } = options;
+  const events = createEventStore(store);
   return createBatchRunner({
     batches: createBatchStore(store),
     answers: createAnswers(createAsk({ edge, secret, parallel, log }), createLimiter(parallel)),
@@ -33,6 +40,7 @@ export function openBatches(store: Store, options: BatchOptions): BatchRunner {
     worker,
     log,
     metrics,
+    announce: async (batch) => await announced(await announceBatch(events, batch, store.now())),
     now: store.now,
     times: BATCH_TIMES,
   });

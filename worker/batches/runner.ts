@@ -2,6 +2,7 @@
 import { type BatchName, begin, isEnded, isStalled } from '../../shared/batches/batch.ts';
 import { UNWATCHED } from '../metrics.ts';
 import { type BatchRun, type BatchServices, namesOf, startBatchRun } from './batchRun.ts';
+import { finishBatch } from './finish.ts';
 import { heldUntil, type SweepOptions, sweepBatches } from './sweep.ts';
 
 export interface BatchRunner {
@@ -76,7 +77,7 @@ export function createBatchRunner(services: BatchServices): BatchRunner {
       if (active.has(keyOf(name))) return undefined;
       const batch = await batches.read(name);
       if (!batch || isEnded(batch)) {
-        if (batch) await batches.clear(name);
+        if (batch) await finishBatch(services, batch);
         return undefined;
       }
       const until = await heldUntil(services, name, batch.holder);
@@ -84,7 +85,8 @@ export function createBatchRunner(services: BatchServices): BatchRunner {
       if (isStopping || active.size >= MOST_BATCHES)
         return ROOM_SECONDS * (0.75 + Math.random() / 2);
       if ((await run(name)) === 'left') return AGAIN_SECONDS;
-      await batches.clear(name);
+      const ended = await batches.read(name);
+      if (ended) await finishBatch(services, ended);
       return undefined;
     },
     cancel(name) {

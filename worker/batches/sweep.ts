@@ -2,6 +2,7 @@
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import { type BatchName, isEnded } from '../../shared/batches/batch.ts';
 import type { BatchStore } from '../../shared/batches/batchStore.ts';
+import { type EndedBatches, finishBatch } from './finish.ts';
 
 export interface SweepOptions {
   /** Told of batches that have not ended and that no worker has, the oldest first. */
@@ -34,7 +35,7 @@ export async function heldUntil(
 
 /** @returns batches that have not ended. @throws what the store throws */
 export async function sweepBatches(
-  services: SweptBatches,
+  services: SweptBatches & EndedBatches,
   { found, isDue }: SweepOptions,
   signal: AbortSignal,
 ): Promise<number> {
@@ -50,8 +51,8 @@ export async function sweepBatches(
       open++;
       const isHeld = (await heldUntil(services, name, batch.holder)) > now();
       if (!isHeld && isDue(now() - batch.updated)) await found(name);
-    } else if (batch || now() - BATCH_IDS.timeOf(name.id) > ORPHAN_MILLISECONDS)
-      await batches.clear(name);
+    } else if (batch) await finishBatch(services, batch);
+    else if (now() - BATCH_IDS.timeOf(name.id) > ORPHAN_MILLISECONDS) await batches.clear(name);
   }
   return open;
 }

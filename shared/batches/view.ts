@@ -1,6 +1,6 @@
 /** A batch's document -> the batch as its caller sees it. */
-import type { Batch, BatchStatus } from '../../shared/api/batches.ts';
-import { type BatchDocument, type Counts, isEnded } from '../../shared/batches/batch.ts';
+import type { Batch, BatchStatus } from '../api/batches.ts';
+import { type BatchDocument, type Counts, isEnded } from './batch.ts';
 
 export const batchPath = (id: string): string => `/v1/batches/${id}`;
 
