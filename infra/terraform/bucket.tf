@@ -39,8 +39,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
       batch-leases     = var.job_days
       webhook-events   = var.job_days
       # Workers remove these sooner, by their last use: this is for what they leave.
-      uploads          = 2
-      upload-documents = 2
+      uploads          = 7
+      upload-documents = 7
       inputs           = 7
       outputs          = 7
     }

@@ -54,8 +54,8 @@ export interface Uploads {
   sweep(): Promise<void>;
 }
 
-/** How long an upload is kept. */
-export const UPLOAD_MILLISECONDS = 24 * 3_600_000;
+/** How long an upload is kept: a batch whose lines name it has a day, and may begin later. */
+export const UPLOAD_MILLISECONDS = 3 * 24 * 3_600_000;
 
 const DOCUMENTS = 'upload-documents/';
 const documentKey = ({ tenant, id }: UploadName): string => `${DOCUMENTS}${tenant}/${id}.json`;

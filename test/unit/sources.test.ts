@@ -109,10 +109,9 @@ test('a sweep removes what has expired, and what is used stays', async () => {
     for await (const { key } of blobs.list('')) keys.push(key);
     return keys;
   };
-  await sweepUploads(store);
+  await sweepUploads(store, () => Date.now() + UPLOAD_MILLISECONDS - 60_000);
   assert.equal((await all()).length, 4);
-  const later = Date.now() + UPLOAD_MILLISECONDS + 1000;
-  await sweepUploads(store, () => later);
+  await createUploads(store, () => Date.now() + UPLOAD_MILLISECONDS + 1000).sweep();
   assert.equal(await createUploads(store).find(old), undefined);
   assert.deepEqual((await store.list('upload-documents/')).keys, []);
   assert.deepEqual((await all()).sort(), [`inputs/default/${sha256}`, `outputs/default/${sha256}`]);
