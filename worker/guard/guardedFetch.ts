@@ -203,19 +203,22 @@ export function createGuardedFetch(options: GuardOptions = {}): GuardedFetch {
 
   return async (url, request = {}) => {
     const times = { ...TIMES, ...request.times };
-    const time = new AbortController();
-    const timer = setTimeout(() => time.abort(), times.whole);
-    const signal = request.signal ? AbortSignal.any([request.signal, time.signal]) : time.signal;
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    const timer = setTimeout(end, times.whole);
+    // The caller's signal may outlive many requests: nothing of this one stays with it.
+    request.signal?.addEventListener('abort', end, { once: true });
     try {
       request.signal?.throwIfAborted();
-      return await follow(url, request, signal, times);
+      return await follow(url, request, ended.signal, times);
     } catch (error) {
       request.signal?.throwIfAborted();
-      if (time.signal.aborted)
+      if (ended.signal.aborted)
         return refused('too_slow', `it takes more than ${times.whole / 1000} seconds`);
       return refusalFor(error);
     } finally {
       clearTimeout(timer);
+      request.signal?.removeEventListener('abort', end);
     }
   };
 }

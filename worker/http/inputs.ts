@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { parseBody } from '../../shared/api/parse.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { takeInputRequestSchema } from '../../shared/api/takeInput.ts';
+import { jobSignal } from '../service/jobSignal.ts';
 import type { JobServices } from '../service/services.ts';
 import type { TakeInput } from '../sources/takeInput.ts';
 import { writeJson } from './writeJson.ts';
@@ -37,8 +38,9 @@ export async function answerInput(
   }
   underWay.set(takeInput, running + 1);
   const began = performance.now();
+  const ended = jobSignal([signal, stopped]);
   try {
-    const taken = await takeInput(request, AbortSignal.any([signal, stopped]));
+    const taken = await takeInput(request, ended.signal);
     const milliseconds = Math.round(performance.now() - began);
     const from = 'url' in request.source ? 'url' : 'upload';
     const { request_id } = request;
@@ -47,6 +49,7 @@ export async function answerInput(
     await writeJson(response, taken, ['', '']);
     response.end();
   } finally {
+    ended.release();
     underWay.set(takeInput, (underWay.get(takeInput) ?? 1) - 1);
   }
 }
