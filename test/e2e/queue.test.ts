@@ -90,11 +90,11 @@ describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () 
       num_samples: 1,
     });
   const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-    for (let tries = 0; tries < 600; tries++) {
+    for (let tries = 0; tries < 1200; tries++) {
       if (await holds()) return;
       await sleep(100);
     }
-    assert.fail(`${what} did not come to be within a minute`);
+    assert.fail(`${what} did not come to be within two minutes`);
   };
   const results = async (): Promise<readonly string[]> => {
     const place = join(folder, 'store/objects/results+');
@@ -141,7 +141,8 @@ describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () 
     ].map((caption, i) => ({ inputs: { caption }, label: i < 4 ? 'one' : 'several' }));
     const fit = await client.jobs.submit('fitHead', { name: 'count', examples, folds: 2 });
     for (const { job } of [generate, embed, fit]) assert.equal(job.status, 'queued');
-    assert.deepEqual(await queues.batch.depth(), { waiting: 3, delayed: 0, taken: 0 });
+    // One may have gone into the poll that the worker broke off when it ended, which hides it for a while.
+    assert.equal(depthOf(await queues.batch.depth()), 3);
 
     const worker = await startWorker();
     const made = await generate.wait();

@@ -5,8 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createJobId } from '../../shared/api/jobId.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { type JobDocument, MOST_ATTEMPTS, start } from '../../shared/jobs/job.ts';
-import { messageOf } from '../../shared/jobs/message.ts';
-import { depthOf, type Queues, type Received } from '../../shared/queue/queue.ts';
+import type { Queues } from '../../shared/queue/queue.ts';
 import { resultKey } from '../../shared/results/results.ts';
 import type { Store } from '../../shared/store/store.ts';
 import {
@@ -22,30 +21,13 @@ import {
 } from '../support/consumers.ts';
 import { MODEL } from '../support/fakeWorker.ts';
 import { openSqsQueues, startSqs } from '../support/sqs.ts';
+import { empty, send } from '../support/sqsJobs.ts';
 
 const sqs = await startSqs();
 after(() => sqs.stop());
 let fleets = 0;
 const fleet = (options = {}) => openSqsQueues(sqs, `fleet-${++fleets}`, options);
 
-const send = async (queues: Queues, ...jobs: readonly JobDocument[]): Promise<void> => {
-  for (const job of jobs) await queues[job.priority].send(messageOf(job));
-};
-/** All dead letters, once there are so many. */
-async function lettersOf(queues: Queues, count: number): Promise<Received[]> {
-  const found: Received[] = [];
-  for (let tries = 0; tries < 300 && found.length < count; tries++)
-    found.push(...(await queues.dead.receive({ most: 10, waitSeconds: 1 })));
-  assert.equal(found.length, count);
-  return found;
-}
-const empty = async (queues: Queues): Promise<void> => {
-  for (let tries = 0; tries < 300; tries++) {
-    if (depthOf(await queues.batch.depth()) === 0) return;
-    await sleep(20);
-  }
-  assert.fail(`messages are left: ${JSON.stringify(await queues.batch.depth())}`);
-};
 const workersOver = (store: Store, queues: () => Queues, wish: ConsumerWish) =>
   ['w1', 'w2'].map((worker) => consumerOver(store, { ...wish, worker, queues: queues() }));
 
@@ -104,6 +86,41 @@ test('one message in the hands of two workers at once: one result', async () => 
   assert.ok(await store.get(resultKey({ scope: job.tenant, id: job.result.id })));
 });
 
+test('a long job takes one slot, is hidden as long as it runs, and the other slots go on', async () => {
+  const { store, jobs, status } = setUp();
+  const { open, environment } = fleet({ visibilitySeconds: 2 });
+  const long = await submitJob(jobs, 'long');
+  let end = (): void => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const run: FakeRun = async ({ id }, { onAdmitted }) => {
+    await onAdmitted();
+    await (id === long.result.id ? ended : sleep(50));
+  };
+  const queues = open();
+  await send(queues, long);
+  const name = (environment.SQS_QUEUE_URL_BATCH ?? '').split('/').at(-1) ?? '';
+  await using(workersOver(store, open, { run, slots: 2 }), async () => {
+    try {
+      await status(long, 'starting');
+      const others = [];
+      for (let i = 0; i < 30; i++) others.push(await submitJob(jobs, `short ${i}`));
+      await send(queues, ...others);
+      for (const job of others) await status(job, 'succeeded');
+      await sleep(4500);
+      const { inflight, ready } = sqs.server.inspectQueue(name)?.messages ?? assert.fail(name);
+      assert.deepEqual(ready, []);
+      const deliveries = inflight.map(({ message }) => message.approximateReceiveCount);
+      assert.deepEqual(deliveries, [1], 'nobody else was given it');
+    } finally {
+      end();
+    }
+    assert.equal((await status(long, 'succeeded')).attempts, 1);
+    await empty(queues);
+  });
+});
+
 test('one message twice in the hands of one worker: one run, also where it is the last attempt', async () => {
   const { store, jobs, status } = setUp();
   const { open } = fleet();
@@ -158,88 +175,6 @@ test('a job that waits for room, however often, is never given up by the queue',
     assert.equal((await status(job, 'succeeded')).attempts, 1);
   });
   assert.deepEqual(await open().dead.depth(), { waiting: 0, delayed: 0, taken: 0 });
-});
-
-test('what names no job is buried with the reason', async () => {
-  const { store } = setUp();
-  const { open } = fleet();
-  const queues = open();
-  for (const body of ['{"tenant":"a/b","id":"x"}', 'no JSON', '{}']) await queues.batch.send(body);
-  await using([consumerOver(store, { run: works, queues: open() })], async () => {
-    const letters = await lettersOf(queues, 3);
-    assert.ok(letters.every(({ reason }) => reason === 'the message names no job'));
-    await empty(queues);
-  });
-});
-
-test('a job that brings its workers down is buried, and has the reason', async () => {
-  const { store, jobs, status } = setUp();
-  const { open } = fleet();
-  const job = await submitJob(jobs, 'poison');
-  let begun: JobDocument = job;
-  for (let i = 0; i < 3; i++) {
-    const next = start(begun, { worker: `gone${i}`, until: Date.now() }, Date.now());
-    assert.ok(next && (await jobs.write(next)));
-    begun = next;
-  }
-  const queues = open();
-  await send(queues, job);
-  await using([consumerOver(store, { run: works, queues: open() })], async () => {
-    const failed = await status(job, 'failed');
-    assert.equal(failed.failure?.code, 'attempts_exhausted');
-    const [letter] = await lettersOf(queues, 1);
-    assert.equal(letter?.reason, failed.failure?.detail);
-    assert.equal(letter?.body, messageOf(job));
-    await empty(queues);
-  });
-});
-
-test('workers that end before they say anything: after ten of them the job fails, one that is at work does not', async () => {
-  const { store, jobs, status } = setUp();
-  const { open } = fleet();
-  const queues = open();
-  const poison = await submitJob(jobs, 'poison');
-  const working = await submitJob(jobs, 'working');
-  const begun = start(working, { worker: 'other', until: Date.now() + 3_600_000 }, Date.now());
-  assert.ok(begun && (await jobs.write(begun)));
-  await send(queues, poison, working);
-  for (let times = 0; times < 10; times++) {
-    const taken = await queues.batch.receive({ most: 10, waitSeconds: 1 });
-    assert.equal(taken.length, 2);
-    for (const { receipt } of taken) await queues.batch.hide(receipt, 0);
-  }
-  await using([consumerOver(store, { run: works, queues: open() })], async () => {
-    const failed = await status(poison, 'failed');
-    assert.match(failed.failure?.detail ?? '', /given to a worker 10 times/);
-    const [letter] = await lettersOf(queues, 1);
-    assert.equal(letter?.reason, failed.failure?.detail);
-    assert.equal((await jobs.read(working))?.status, 'starting');
-  });
-});
-
-test('what the queue has given up by itself: the job fails with the reason, and the letter has it too', async () => {
-  const { store, jobs, status } = setUp();
-  const { open } = fleet({ redriveAfter: 1, visibilitySeconds: 1 });
-  const queues = open();
-  const lost = await submitJob(jobs, 'lost');
-  await send(queues, lost);
-  await queues.webhooks.send('a delivery of a webhook');
-  for (const queue of [queues.batch, queues.webhooks])
-    assert.equal((await queue.receive({ most: 1, waitSeconds: 1 })).length, 1);
-  await sleep(1100);
-  for (const queue of [queues.batch, queues.webhooks])
-    await queue.receive({ most: 1, waitSeconds: 0 });
-  assert.equal(depthOf(await queues.dead.depth()), 2);
-  await using([consumerOver(store, { run: works, queues: open() })], async () => {
-    const failed = await status(lost, 'failed');
-    assert.equal(failed.failure?.code, 'attempts_exhausted');
-    assert.match(failed.failure?.detail ?? '', /the queue gave the job up/);
-    await sleep(1200);
-    const letters = await lettersOf(queues, 2);
-    const reasons = new Map(letters.map(({ body, reason }) => [body, reason]));
-    assert.equal(reasons.get(messageOf(lost)), failed.failure?.detail);
-    assert.equal(reasons.get('a delivery of a webhook'), undefined, 'another’s is left as it is');
-  });
 });
 
 test('an emptied queue: the next look sends the jobs again', async () => {
