@@ -3,6 +3,7 @@
  * object of named numbers. Numbers that matter are ratios of two things measured in one run.
  */
 import { bench as abuse } from './abuse.ts';
+import { bench as batches } from './batches.ts';
 import { bench as cost } from './cost.ts';
 import { bench as embed } from './embed.ts';
 import { bench as engine } from './engine.ts';
@@ -24,6 +25,7 @@ export interface BenchRow {
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   abuse,
+  batches,
   cost,
   embed,
   engine,
