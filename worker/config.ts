@@ -86,6 +86,13 @@ export const workerConfigSchema = z.object({
   ),
   /** Lines of batches that this worker asks for at the same time; as many as it has slots for jobs when left out. */
   FOURM_BATCH_PARALLEL: z.coerce.number().int().min(1).max(1024).optional(),
+  /** Days that jobs and batches are kept, from when they were asked for; 0 for ever. A batch can take seven. */
+  FOURM_KEEP_DAYS: z.coerce
+    .number()
+    .int()
+    .max(36_500)
+    .refine((days) => days === 0 || days >= 8, 'has to be 0, or 8 or more')
+    .default(30),
   /** Tokens of the work that is taken on: that its passes read or predict. More is refused at once. */
   FOURM_QUEUE_TOKENS: whole(1_000_000, 1, 1_000_000_000),
   /** Where users' addresses may lead besides https to the public internet: http, loopback, or both with a comma. */
@@ -110,6 +117,8 @@ export interface WorkerConfig {
   /** Where jobs and deliveries of webhooks wait. */
   readonly queues: OpenQueues;
   readonly sweepSeconds: number;
+  /** Days that jobs and batches are kept; 0 for ever. */
+  readonly keepDays: number;
   readonly modelsHub: readonly HubModel[];
   /** What the process that pulls them is given: nothing of the worker's secrets. */
   readonly hubEnvironment: Readonly<Record<string, string>>;
@@ -171,6 +180,7 @@ export function parseWorkerConfig(
     sharedStore: sharedStoreOf(data),
     queues: queuesOf(data),
     sweepSeconds: data.FOURM_SWEEP_SECONDS,
+    keepDays: data.FOURM_KEEP_DAYS,
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),
     modelCache: data.FOURM_MODELS_CACHE,

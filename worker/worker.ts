@@ -122,6 +122,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     openConsumer(store, services, {
       queues,
       sweepSeconds: config.sweepSeconds,
+      keepDays: config.keepDays,
       worker,
       slots: config.jobSlots,
       batches,

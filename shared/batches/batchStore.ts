@@ -43,7 +43,7 @@ export type PieceRecord = z.infer<typeof pieceRecordSchema>;
 
 /** Every function throws what the store throws when it is out of order. */
 export interface BatchStore
-  extends Pick<Documents<BatchDocument>, 'read' | 'write' | 'page' | 'madeBefore'> {
+  extends Pick<Documents<BatchDocument>, 'read' | 'write' | 'page'> {
   /** Says that pieces of a batch will come. */
   open(name: BatchName): Promise<void>;
   putPiece(name: BatchName, piece: number, body: Uint8Array<ArrayBuffer>): Promise<void>;
@@ -71,7 +71,7 @@ export interface BatchStore
 const numbered = (piece: number): string => String(piece).padStart(6, '0');
 
 export function createBatchStore(store: Store): BatchStore {
-  const documents = createDocuments(store, 'batches', BATCH_IDS, batchDocumentSchema);
+  const documents = createDocuments(store, 'batches', batchDocumentSchema);
   const under = (folder: string, { tenant, id }: BatchName): string => `${folder}/${tenant}/${id}`;
   const pieceKey = (name: BatchName, piece: number): string =>
     `${under('batch-inputs', name)}/${numbered(piece)}.jsonl`;

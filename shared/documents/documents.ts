@@ -3,13 +3,12 @@
  *
  *   <folder>/<tenant>/<id>/<revision>.json
  *
- * Ids sort by time, the newest first: so a page of a listing is a few keys, and what is too old lies behind one key.
+ * Ids sort by time, the newest first: so a page of a listing is a few keys.
  */
 import type * as z from 'zod';
-import type { TimeIds } from '../api/timeId.ts';
 import type { Store } from '../store/store.ts';
-import { deleteUnder, foldersUnder, inSlices } from './keys.ts';
-import { createRevisions, documentsUnder, keysUnder, type Revised } from './revisions.ts';
+import { deleteUnder, inSlices } from './keys.ts';
+import { createRevisions, documentsUnder, type Revised } from './revisions.ts';
 
 export interface DocumentName {
   readonly tenant: string;
@@ -37,8 +36,6 @@ export interface Documents<D> {
   write(document: D): Promise<boolean>;
   /** The newest first. */
   page(tenant: string, wish: DocumentPageWish<D>): Promise<DocumentPage<D>>;
-  /** Names of what was made at a time or earlier, of all tenants: those older than that are not listed. */
-  madeBefore(time: number): AsyncGenerator<DocumentName, void, undefined>;
   /** Removes a document with all of its revisions. */
   remove(name: DocumentName): Promise<void>;
 }
@@ -51,7 +48,6 @@ const AT_ONCE = 16;
 export function createDocuments<D extends Revised & DocumentName>(
   store: Store,
   folder: string,
-  ids: TimeIds,
   schema: z.ZodType<D>,
 ): Documents<D> {
   const revisions = createRevisions(store, schema);
@@ -77,18 +73,6 @@ export function createDocuments<D extends Revised & DocumentName>(
         }
       }
       return { documents: found };
-    },
-    async *madeBefore(time) {
-      for await (const tenant of foldersUnder(store, `${folder}/`)) {
-        const prefix = `${folder}/${tenant}/`;
-        let last = '';
-        for await (const key of keysUnder(store, prefix, prefix + ids.before(time))) {
-          const id = key.slice(prefix.length).split('/')[0] ?? '';
-          if (id === last || !ids.is(id)) continue;
-          last = id;
-          yield { tenant, id };
-        }
-      }
     },
     // The revision that holds goes last, so that nobody reads an older one.
     remove: (name) => deleteUnder(store, place(name)),

@@ -6,7 +6,7 @@
  *   job-leases/<tenant>/<id>.json          which worker is at it, and until when it is believed to live
  */
 import * as z from 'zod';
-import { isJobId, JOB_IDS } from '../api/jobId.ts';
+import { isJobId } from '../api/jobId.ts';
 import type { JobStatus } from '../api/jobs.ts';
 import { createDocuments } from '../documents/documents.ts';
 import { deleteUnder } from '../documents/keys.ts';
@@ -55,17 +55,13 @@ export interface JobStore {
   open(): AsyncGenerator<JobName, void, undefined>;
   /** The newest first. */
   page(tenant: string, wish: PageWish): Promise<JobPage>;
-  /** Jobs of all tenants that were made at a time or earlier, in unix milliseconds. */
-  madeBefore(time: number): AsyncGenerator<JobName, void, undefined>;
-  /** Removes the document of a job that has ended. */
-  remove(name: JobName): Promise<void>;
 }
 
 const inputsFolder = ({ tenant, id }: JobName): string => `job-inputs/${tenant}/${id}/`;
 const leaseKey = ({ tenant, id }: JobName): string => `job-leases/${tenant}/${id}.json`;
 
 export function createJobStore(store: Store): JobStore {
-  const documents = createDocuments(store, 'jobs', JOB_IDS, jobDocumentSchema);
+  const documents = createDocuments(store, 'jobs', jobDocumentSchema);
   return {
     async create(job, inputs) {
       const made = { ...job, ...(inputs && { inputs: await sha256(inputs) }) };
@@ -105,7 +101,5 @@ export function createJobStore(store: Store): JobStore {
       const { documents: jobs, next } = await documents.page(tenant, { limit, after, fits });
       return { jobs, ...(next !== undefined && { next }) };
     },
-    madeBefore: documents.madeBefore,
-    remove: documents.remove,
   };
 }

@@ -93,6 +93,7 @@ export function consumerOver(
     memory: createModelMemory(store, { refreshMilliseconds: 600_000, now }),
     turn: createTurn(store, { worker, milliseconds: 0.7 * times.sweepMilliseconds, now }),
     batches,
+    removeOld: async () => 0,
     async run({ request }, options) {
       const asked = request as unknown as Asked;
       try {

@@ -6,6 +6,8 @@ import { readDeadLetters } from './deadLetters.ts';
 import { type ConsumerServices, jitter } from './services.ts';
 import { type SweepServices, sweepOwn, sweepShared } from './sweep.ts';
 
+/** Between two looks for what is too old. */
+const TIDY_MILLISECONDS = 3_600_000;
 /** Between two looks whether there is something new to say of the models. */
 const TELL_MILLISECONDS = 15_000;
 
@@ -56,7 +58,18 @@ export async function keepLookout(
     if (sent > 0) log({ event: 'sweep', message: `${sent} jobs were sent again`, sent });
   }
 
+  async function tidy(): Promise<void> {
+    const removed = await services.removeOld(signal);
+    const message = `${removed} objects of jobs and batches were too old, and are removed`;
+    if (removed > 0) log({ event: 'sweep', message, removed });
+  }
+
   await Promise.all([
+    again(
+      TIDY_MILLISECONDS,
+      () => tidy().catch((error) => trouble('what is too old cannot be removed', error)),
+      signal,
+    ),
     again(
       times.sweepMilliseconds,
       () => look().catch((error) => trouble('jobs cannot be looked for', error)),

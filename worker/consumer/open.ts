@@ -1,5 +1,6 @@
 /** The consumer of a worker: over its store, with what it has to do jobs. */
 import { announceJob } from '../../shared/jobs/announce.ts';
+import { removeMadeBefore } from '../../shared/documents/retention.ts';
 import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { createModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
@@ -17,6 +18,8 @@ import { createTurn } from './turn.ts';
 /** After this time a worker says again that it has a model. */
 const MODELS_MILLISECONDS = 600_000;
 
+const DAY = 86_400_000;
+
 export interface ConsumerOptions {
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
@@ -27,6 +30,8 @@ export interface ConsumerOptions {
   readonly slots: number;
   /** Absent where no edge is known that lines of batches can be asked of. */
   readonly batches?: BatchRunner | undefined;
+  /** Days that jobs and batches are kept; 0 for ever. */
+  readonly keepDays: number;
   /** Events that wait to be told. */
   readonly announced: (events: readonly EventDocument[]) => Promise<void>;
 }
@@ -35,7 +40,7 @@ export interface ConsumerOptions {
 export function openConsumer(
   store: Store,
   services: JobServices,
-  { worker, queues, slots, sweepSeconds, batches, announced }: ConsumerOptions,
+  { worker, queues, slots, sweepSeconds, keepDays, batches, announced }: ConsumerOptions,
 ): Consumer {
   const { log, registry } = services;
   const events = createEventStore(store);
@@ -61,6 +66,8 @@ export function openConsumer(
     worker,
     slots,
     batches,
+    removeOld: async (signal) =>
+      keepDays === 0 ? 0 : await removeMadeBefore(store, store.now() - keepDays * DAY, signal),
     log,
   });
 }

@@ -47,6 +47,8 @@ export interface ConsumerServices extends WorkServices {
   readonly batches?: BatchRunner | undefined;
   /** Announces what a job's webhook is to tell, of one that has begun or ended. @throws what the store throws */
   readonly announce: (job: JobDocument) => Promise<void>;
+  /** Removes jobs and batches that are too old. @returns how many objects it were @throws what the store throws */
+  readonly removeOld: (signal: AbortSignal) => Promise<number>;
   /** This worker, by a name that it has again when it is started anew in its place. */
   readonly worker: string;
   readonly times: Times;
