@@ -32,6 +32,7 @@ import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
 import { openapi } from './routes/openapi.ts';
 import { playground } from './routes/playground.ts';
+import { createDeleteResultRoute } from './routes/results.ts';
 import { createSearchRoute } from './routes/search.ts';
 import { createTokenizeRoute } from './routes/tokenize.ts';
 import { createTokensRoute } from './routes/tokens.ts';
@@ -50,6 +51,7 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   tokenize: createTokenizeRoute(services),
   detokenize: createDetokenizeRoute(services),
   tokens: createTokensRoute(services),
+  deleteResult: createDeleteResultRoute(services),
   ...createCollectionRoutes(services),
   ...createItemRoutes(services),
   importItems: createImportRoute(services),
@@ -111,7 +113,8 @@ export function createApp(services: Services): Hono<EdgeEnv> {
         allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
         exposeHeaders: [
           ...['age', 'cache-status', 'etag', 'location', 'preference-applied', 'retry-after'],
-          ...['x-request-id', 'x-4m-seed'],
+          ...['x-request-id', 'x-4m-seed', 'x-4m-result'],
+          ...['ratelimit', 'ratelimit-policy', 'www-authenticate'],
         ],
         maxAge: 86_400,
       }),

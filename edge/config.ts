@@ -59,6 +59,12 @@ export const configSchema = z.object({
     .describe(
       'How long what was read of a key is believed; a revoked one works no longer than this',
     ),
+  FOURM_EDGES: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(1)
+    .describe('How many edges share the limits of keys: each allows its part of them'),
   CACHE_SCOPE: z
     .enum(['tenant', 'shared'])
     .default('tenant')

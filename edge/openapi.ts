@@ -9,6 +9,7 @@ import {
   problemsOf,
   type Representation,
   type Route,
+  scopeOf,
   TAGS,
 } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
@@ -31,6 +32,7 @@ export interface Operation {
   readonly description?: string;
   readonly parameters?: readonly DocumentParameter[];
   readonly requestBody?: { required: true; content: Json };
+  readonly security: readonly Json[];
   readonly responses: Readonly<Record<string, { description: string; content?: Json }>>;
 }
 
@@ -38,12 +40,18 @@ export interface OpenApiDocument {
   readonly openapi: '3.1.0';
   readonly info: { title: string; version: string; description: string; license: Json };
   readonly servers: readonly Json[];
-  /** Empty: no request is authenticated. */
+  /** Of every operation that says nothing else. */
   readonly security: readonly Json[];
   readonly tags: readonly Json[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, Json>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, Json>>;
+    readonly securitySchemes: Readonly<Record<string, Json>>;
+  };
 }
+
+/** What the document calls the scheme of API keys. */
+const KEY = 'apiKey';
 
 /** Schemas with a name, each of which stands once in the document. */
 type Components = Map<string, Json>;
@@ -199,6 +207,7 @@ const PREFER: Parameter = {
 };
 
 function operation(route: Route, components: Components): Operation {
+  const scope = scopeOf(route);
   const { request } = route;
   const parameter = ({ name, description, schema }: Parameter) => ({
     name,
@@ -221,6 +230,8 @@ function operation(route: Route, components: Components): Operation {
     ...(request && {
       requestBody: { required: true as const, content: requestContent(request, components) },
     }),
+    // A server that asks for no keys takes requests without one.
+    security: scope === undefined ? [] : [{ [KEY]: [scope] }, {}],
     responses: responses(route, components),
   };
 }
@@ -245,6 +256,14 @@ function makeDocument(): OpenApiDocument {
     tags: Object.values(TAGS),
     paths,
     components: {
+      securitySchemes: {
+        [KEY]: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'An API key, where the server asks for one (FOURM_AUTH=keys). An operation names the scope that it has to have.',
+        },
+      },
       schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };

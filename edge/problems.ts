@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { type Failure, FailureError, PROBLEMS, toProblem } from '../shared/api/problem.ts';
 import type { KnownKey } from '../shared/keys/keyCache.ts';
+import type { Standing } from '../shared/limits/buckets.ts';
 import type { Body } from './body/body.ts';
 import type { WorkTurn } from './dispatch/dispatcher.ts';
 import type { RequestNames } from './requestNames.ts';
@@ -17,6 +18,8 @@ export interface EdgeEnv {
     tenant?: string;
     /** The key that the request came with, where it needs one. */
     key?: KnownKey;
+    /** How the limits stand that were looked at. */
+    standings?: readonly Standing[];
     /** Whose work it is and how urgent, where that was said: of a key's, and of a line of a batch. */
     turn?: WorkTurn;
     /** What a problem of this address carries besides, for clients that read another shape. */
@@ -35,7 +38,8 @@ export function problemResponse(
   const all = new Headers(headers);
   all.set('content-type', 'application/problem+json');
   all.set('cache-control', 'no-store');
-  if (PROBLEMS[failure.code].status === 503) {
+  const { status } = PROBLEMS[failure.code];
+  if (status === 429 || status === 503) {
     all.set('retry-after', String(Math.ceil(failure.retryAfterSeconds ?? 5)));
   }
   return c.body(JSON.stringify({ ...problem, ...c.get('beside')?.(failure) }), {

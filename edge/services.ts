@@ -5,6 +5,7 @@ import { createHeadStore, type HeadStore } from '../shared/heads/headStore.ts';
 import { createModelMemory } from '../shared/jobs/modelMemory.ts';
 import { createKeyCache, type KeyCache } from '../shared/keys/keyCache.ts';
 import { createKeyStore } from '../shared/keys/keyStore.ts';
+import { createLimiter, type Limiter } from '../shared/limits/limiter.ts';
 import { createConsoleLog } from '../shared/log/consoleLog.ts';
 import type { Entry, WriteEntry } from '../shared/log/entry.ts';
 import { present } from '../shared/lookup.ts';
@@ -36,6 +37,7 @@ export interface Kept {
 
 export interface Services {
   readonly keys: KeyCache;
+  readonly limiter: Limiter;
   /** Whether the world can reach this platform, whatever address it listens on. */
   readonly isPublic: boolean;
   readonly config: Config;
@@ -140,6 +142,7 @@ export function createServices(config: Config, platform: Platform = {}): Service
       tracer,
     }),
     keys: createKeyCache(createKeyStore(store), config.FOURM_KEY_TTL_SECONDS, log),
+    limiter: createLimiter(config.FOURM_EDGES),
     isPublic: platform.isPublic ?? false,
     keptFor: (tenant) => {
       const scope = scopeOf(tenant, config.CACHE_SCOPE);

@@ -74,14 +74,22 @@ function storeOf(
   };
 }
 
-/** The store that the environment names. @throws Error naming every variable that is missing or wrong */
-export function parseStore(
-  environment: Readonly<Record<string, string | undefined>>,
-): OpenStore | undefined {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws Error naming every variable that is missing or wrong */
+function settingsOf(environment: Environment): z.output<typeof storeSchema> {
   const parsed = storeSchema.safeParse(environment);
   const wrong = parsed.success
     ? absentOf(parsed.data).map((name) => `${s3Setting(parsed.data)} needs ${name}`)
     : parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
   if (!parsed.success || wrong.length > 0) throw new Error(wrong.join('; '));
-  return modelStoreOf(parsed.data);
+  return parsed.data;
 }
+
+/** The store of models that the environment names. @throws Error naming every variable that is missing or wrong */
+export const parseStore = (environment: Environment): OpenStore | undefined =>
+  modelStoreOf(settingsOf(environment));
+
+/** The store that edges and workers share, as the environment names it. @throws as `parseStore` */
+export const parseSharedStore = (environment: Environment): OpenStore | undefined =>
+  sharedStoreOf(settingsOf(environment));

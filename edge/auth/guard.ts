@@ -3,11 +3,14 @@
  * route. Pages, documents and health are open to everybody.
  */
 import { createMiddleware } from 'hono/factory';
+import { FailureError } from '../../shared/api/problem.ts';
 import { type Route, scopeOf } from '../../shared/api/route.ts';
 import { allows, stateOf } from '../../shared/keys/documents.ts';
 import type { KnownKey } from '../../shared/keys/keyCache.ts';
 import { hashOfSecret } from '../../shared/keys/secret.ts';
+import { rateHeaders } from '../../shared/limits/limiter.ts';
 import { keepAlive } from '../keepAlive.ts';
+import { boundBody, count } from '../limits.ts';
 import { type EdgeContext, type EdgeEnv, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { ONLY_TENANT } from '../tenant.ts';
@@ -77,6 +80,16 @@ export function createGuard(services: Services, route: Route) {
     c.set('tenant', known.key.tenant);
     c.set('key', known);
     c.set('turn', { priority: 'interactive', tenant: known.key.tenant });
-    return await next();
+    try {
+      await count(c, services.limiter, 'requests', () => 1);
+      boundBody(c);
+    } catch (error) {
+      if (!(error instanceof FailureError)) throw error;
+      return problemResponse(c, error.failure, rateHeaders(c.get('standings') ?? []));
+    }
+    await next();
+    for (const [name, value] of Object.entries(rateHeaders(c.get('standings') ?? [])))
+      c.header(name, value);
+    return undefined;
   });
 }

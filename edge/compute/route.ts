@@ -4,6 +4,7 @@ import { refusal } from '../../shared/api/problem.ts';
 import { startDeadline } from '../deadline.ts';
 import { readPrefer } from '../jobs/prefer.ts';
 import { keepAlive } from '../keepAlive.ts';
+import { count, mostJobs } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
@@ -95,7 +96,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const canWait = wish.wanted.kind !== 'events' && wish.cache.mayStore && isWork;
     if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
     const asker = askerOf(c);
-    const asked = { wish, job: task.job, asker, preference, isStored: stored !== undefined };
+    const isStored = stored !== undefined;
+    const asked = { wish, job: task.job, asker, preference, isStored, mostJobs: mostJobs(c) };
     const job = await submit(services, asked);
     if (isAsync) return await answerAccepted(c, services, job, preference);
     const done = await waitFor(services, job, preference, c.req.raw.signal);
@@ -120,6 +122,9 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const unchanged = await revalidate(c, wish);
     if (unchanged) return unchanged;
     const stored = await computation.find(wish);
+    // What is stored costs a request and no units.
+    if (!stored && !wish.cache.onlyStored)
+      await count(c, services.limiter, 'units', async () => (await task.dryRun(wish)).usage.units);
     const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored);
     if (accepted) return accepted;
     if (wish.webhook) throw noJob(services);

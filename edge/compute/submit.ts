@@ -19,17 +19,26 @@ export interface Submission<W extends Wish> {
   readonly preference: Preference;
   /** Whether the result is in the store. */
   readonly isStored: boolean;
+  /** Jobs of the tenant that have not ended, this one among them; undefined without a bound. */
+  readonly mostJobs: number | undefined;
 }
 
-/** @throws FailureError `no_jobs`, `store_unavailable`; `invalid_request` where nothing may be kept */
+/** @throws FailureError `no_jobs`, `store_unavailable`; `quota_exceeded` where too many jobs have not ended; `invalid_request` where nothing may be kept */
 export async function submit<W extends Wish>(
   { jobs, store, keptFor }: Services,
-  { wish, job, asker, preference, isStored }: Submission<W>,
+  { wish, job, asker, preference, isStored, mostJobs }: Submission<W>,
 ): Promise<JobDocument> {
   if (!wish.cache.mayStore) {
     const detail =
       'Cache-Control: no-store asks for nothing to be kept, and Prefer: respond-async for a job, which is kept';
     throw refusal('invalid_request', detail);
+  }
+  if (mostJobs !== undefined && !isStored) {
+    const open = await jobs.countOpen(wish.tenant, mostJobs);
+    if (open >= mostJobs) {
+      const detail = `${open} jobs have not ended, and there may be ${mostJobs} at once (concurrent_jobs)`;
+      throw refusal('quota_exceeded', detail, undefined, { retryAfterSeconds: 5 });
+    }
   }
   const { task, request, files, keep, view: own = {} } = job(wish, asker);
   const view = withSources(own, wish.sources);

@@ -70,7 +70,7 @@ export interface Task<W extends Wish, R extends object> {
   /** @throws FailureError for everything that is wrong with the request */
   readonly read: (c: EdgeContext) => Promise<W>;
   /** What it would cost. Nothing is sent to a worker. */
-  readonly dryRun: (wish: W) => Promise<object>;
+  readonly dryRun: (wish: W) => Promise<{ readonly usage: { readonly units: number } }>;
   /** Has a worker compute it. @throws FailureError as the dispatcher; the signal's reason */
   readonly run: (wish: W, asker: Asker, context: WorkContext<Progress>) => Promise<Ran<R>>;
   /** The work as a job; absent where it cannot be one. */

@@ -46,6 +46,8 @@ export interface Jobs {
     deadline: number | undefined,
   ): Promise<JobDocument>;
   find(name: JobName): Promise<JobDocument | undefined>;
+  /** How many jobs of a tenant have not ended, counted up to a bound. */
+  countOpen(tenant: string, most: number): Promise<number>;
   page(tenant: string, wish: PageWish): Promise<JobPage>;
   /** The job after its end, which this makes where it has none yet; undefined where there is no job. */
   cancel(name: JobName): Promise<JobDocument | undefined>;
@@ -153,6 +155,8 @@ export function createJobs(
           'the workers do not have the store of this edge, so they cannot do jobs: start them with its FOURM_STORE';
         throw refusal('no_jobs', detail);
       }),
+    countOpen: (tenant, most) =>
+      inPlace('jobs cannot be counted', () => jobs.countOpen(tenant, most)),
     page: (tenant, wish) => inPlace('jobs cannot be listed', () => jobs.page(tenant, wish)),
     cancel: (name) => inPlace('jobs cannot be canceled', () => end(name)),
     async *follow(name, after, signal) {

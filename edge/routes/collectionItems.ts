@@ -13,6 +13,7 @@ import { ROUTES } from '../../shared/api/routes.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, itemIdOf, nameOf, pageOf } from '../collections/ask.ts';
 import { readyInputs, usageOf } from '../collections/inputs.ts';
+import { count } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
@@ -37,6 +38,7 @@ export function createItemRoutes(services: Services) {
       const priced = { dry_run, items: 0, usage, exact } satisfies AddItemsResponse;
       return c.json(priced);
     }
+    await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'add', name, items: holders } as const;
     const options = { files, model };
     const kept = await askCollections(c, services, operation, keptItemsSchema, options);

@@ -12,6 +12,7 @@ import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, nameOf } from '../collections/ask.ts';
 import { readyInputs, usageOf } from '../collections/inputs.ts';
+import { count } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
@@ -40,6 +41,7 @@ export function createSearchRoute(services: Services) {
       const priced = { dry_run: true, results: [], usage, exact } satisfies SearchResponse;
       return c.json(priced);
     }
+    await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'search', name, request } as const;
     const found = await askCollections(c, services, operation, foundSchema, { files, model });
     return c.json(withSources({ ...found, usage } satisfies SearchResponse, sources));

@@ -11,6 +11,7 @@ export const ADDRESSES = {
   tokenize: { method: 'POST', path: '/v1/tokenize' },
   detokenize: { method: 'POST', path: '/v1/detokenize' },
   tokens: { method: 'GET', path: '/v1/tokens/{ref}' },
+  deleteResult: { method: 'DELETE', path: '/v1/results/{id}' },
   createCollection: { method: 'POST', path: '/v1/collections' },
   collections: { method: 'GET', path: '/v1/collections' },
   collection: { method: 'GET', path: '/v1/collections/{name}' },

@@ -4,6 +4,14 @@
  */
 import { shorten } from './shorten.ts';
 
+interface ProblemKind {
+  readonly status: number;
+  readonly title: string;
+  readonly retryable: boolean;
+  /** Where others have given the problem a name; our own page otherwise. */
+  readonly type?: string;
+}
+
 export const PROBLEMS = {
   invalid_json: { status: 400, title: 'The body is not valid JSON', retryable: false },
   invalid_multipart: {
@@ -49,6 +57,8 @@ export const PROBLEMS = {
     retryable: false,
   },
   unknown_ref: { status: 404, title: 'No tokens are kept under this reference', retryable: false },
+  unknown_result: { status: 404, title: 'No such result is stored', retryable: false },
+  shared_result: { status: 403, title: 'Results are shared by all tenants', retryable: false },
   deadline_exceeded: {
     status: 504,
     title: 'The request was not done within its deadline',
@@ -139,7 +149,12 @@ export const PROBLEMS = {
   model_not_loaded: { status: 404, title: 'No such model is loaded', retryable: false },
   not_found: { status: 404, title: 'There is nothing at this address', retryable: false },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
-  overloaded: { status: 503, title: 'All workers are busy', retryable: true },
+  overloaded: {
+    status: 503,
+    title: 'All workers are busy',
+    retryable: true,
+    type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+  },
   worker_unavailable: { status: 503, title: 'No worker answers', retryable: true },
   worker_lost: {
     status: 503,
@@ -149,9 +164,15 @@ export const PROBLEMS = {
   store_unavailable: { status: 503, title: 'The store is out of order', retryable: true },
   not_ready: { status: 503, title: 'The service is not ready', retryable: true },
   unauthorized: { status: 401, title: 'The request is not authenticated', retryable: false },
+  quota_exceeded: {
+    status: 429,
+    title: 'The key or its tenant has used what it may for now',
+    retryable: true,
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+  },
   insufficient_scope: { status: 403, title: 'The key does not open this route', retryable: false },
   internal: { status: 500, title: 'The server failed', retryable: true },
-} as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
+} as const satisfies Record<string, ProblemKind>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
@@ -229,10 +250,10 @@ export function orThrow<T>(outcome: Outcome<T>): T {
 
 /** The body of a problem response for a failure. */
 export function toProblem(failure: Failure, requestId: string, instance?: string): Problem {
-  const { status, title, retryable } = PROBLEMS[failure.code];
+  const { status, title, retryable, type }: ProblemKind = PROBLEMS[failure.code];
   const errors = failure.errors?.slice(0, MOST_ERRORS);
   return {
-    type: `/docs#${failure.code}`,
+    type: type ?? `/docs#${failure.code}`,
     title,
     status,
     detail: shorten(failure.detail, DETAIL_LENGTH),

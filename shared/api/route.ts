@@ -99,6 +99,8 @@ export function scopeOf({ scope, tag }: Route): Scope | undefined {
 const KEY_PROBLEMS = [
   'unauthorized',
   'insufficient_scope',
+  'quota_exceeded',
+  'too_large',
   'store_unavailable',
   'overloaded',
 ] as const satisfies ProblemCode[];

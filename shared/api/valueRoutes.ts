@@ -1,6 +1,7 @@
 /** Routes of the route table that make, read and decode values. */
 import * as z from 'zod';
 import { ADDRESSES } from './addresses.ts';
+import { deletedSchema } from './collections.ts';
 import { describeForm, formOf } from './form.ts';
 import {
   dryRunResponseSchema,
@@ -118,6 +119,25 @@ export const VALUE_ROUTES = {
       ...STORE_PROBLEMS,
       'invalid_input',
     ],
+  },
+  deleteResult: {
+    id: 'deleteResult',
+    ...ADDRESSES.deleteResult,
+    tag: 'generate',
+    summary: 'Delete a stored result',
+    description:
+      'The result of that id (`id` of the answer, `X-4M-Result`) is no longer stored: an equal request is computed ' +
+      'anew. Kept tokens stay, since other results may have them. A server whose tenants share their results ' +
+      '(`CACHE_SCOPE=shared`) refuses.',
+    parameters: [
+      {
+        name: 'id',
+        description: 'As answered with the result: 64 hexadecimal digits',
+        schema: z.string().regex(/^[0-9a-f]{64}$/),
+      },
+    ],
+    response: { 'application/json': deletedSchema },
+    problems: ['unknown_result', 'shared_result', 'store_unavailable'],
   },
   tokens: {
     id: 'tokens',

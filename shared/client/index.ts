@@ -45,6 +45,8 @@ export {
 export interface ClientOptions {
   /** Such as `https://4m.example.com`; empty for the page's own origin. */
   readonly baseUrl: string;
+  /** Sent with every request to the server, where it asks for keys; a function is asked each time. */
+  readonly apiKey?: string | (() => string | undefined);
   /** Replaces the global `fetch`. */
   readonly fetch?: typeof fetch;
 }
@@ -80,6 +82,8 @@ export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
   readonly batches: BatchMethods;
   /** Being told of jobs. */
   readonly webhooks: WebhookMethods;
+  /** `DELETE /v1/results/{id}`: the stored result is forgotten. @throws as `generate` */
+  deleteResult(id: string, options?: CallOptions): Promise<{ readonly deleted: true }>;
   /** `GET /v1/models`. @throws as `generate` */
   models(options?: CallOptions): Promise<ModelsResponse>;
   /** `GET /v1/modalities`. @throws as `generate` */
@@ -124,6 +128,12 @@ export function createClient(options: ClientOptions): Client {
   // Wrapped, because browsers refuse a `fetch` that is called as a method of another object.
   const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
 
+  const authorization = (): { authorization?: string } => {
+    const { apiKey } = options;
+    const key = typeof apiKey === 'function' ? apiKey() : apiKey;
+    return key ? { authorization: `Bearer ${key}` } : {};
+  };
+
   const open: Open = async ({ method, path }, { signal, headers, body } = {}) => {
     // A file goes as it is.
     const isForm = body instanceof FormData;
@@ -133,6 +143,7 @@ export function createClient(options: ClientOptions): Client {
       ...(method !== 'GET' && { method }),
       headers: {
         accept: 'application/json',
+        ...authorization(),
         // The type of a form has its boundary, which `fetch` chooses.
         ...(body !== undefined && !isForm && { 'content-type': type }),
         ...headers,
@@ -157,6 +168,7 @@ export function createClient(options: ClientOptions): Client {
     const response = await send(baseUrl + path + query, {
       method: 'POST',
       headers: {
+        ...authorization(),
         'content-type': 'application/json',
         accept: onProgress ? 'text/event-stream' : 'application/json',
       },
@@ -181,6 +193,8 @@ export function createClient(options: ClientOptions): Client {
     detokenize: (request, options) => call(ADDRESSES.detokenize, options, request),
     tokens: (ref, options) =>
       call({ method: 'GET', path: fillPath(ADDRESSES.tokens.path, { ref }) }, options),
+    deleteResult: (id, options) =>
+      call({ method: 'DELETE', path: fillPath(ADDRESSES.deleteResult.path, { id }) }, options),
     models: (options) => call(ADDRESSES.models, options),
     modalities: (options) => call(ADDRESSES.modalities, options),
     ...collectionMethods(call, open),

@@ -53,6 +53,8 @@ export interface JobStore {
   hold(name: JobName, lease: Lease): Promise<void>;
   /** Jobs of all tenants that have not been cleared. */
   open(): AsyncGenerator<JobName, void, undefined>;
+  /** How many jobs of a tenant have not been cleared; counted up to a bound. */
+  countOpen(tenant: string, most: number): Promise<number>;
   /** The newest first. */
   page(tenant: string, wish: PageWish): Promise<JobPage>;
 }
@@ -95,6 +97,14 @@ export function createJobStore(store: Store): JobStore {
         const [, tenant, id] = key.split('/');
         if (tenant !== undefined && id !== undefined && isJobId(id)) yield { tenant, id };
       }
+    },
+    async countOpen(tenant, most) {
+      const ids = new Set<string>();
+      for await (const key of keysUnder(store, `job-inputs/${tenant}/`)) {
+        ids.add(key.split('/')[2] ?? '');
+        if (ids.size >= most) break;
+      }
+      return ids.size;
     },
     async page(tenant, { limit, after, status }) {
       const fits = (job: JobDocument): boolean => status === undefined || job.status === status;

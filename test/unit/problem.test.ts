@@ -10,14 +10,21 @@ test('every code makes a problem that its own schema accepts', () => {
   for (const code of Object.keys(PROBLEMS) as (keyof typeof PROBLEMS)[]) {
     const problem = toProblem({ code, detail: 'why' }, 'id', '/v1/generate');
     assert.deepEqual(problemSchema.parse(problem), problem);
-    assert.equal(problem.type, `/docs#${code}`);
+    const registered = {
+      quota_exceeded: 'quota-exceeded',
+      overloaded: 'temporary-reduced-capacity',
+    };
+    const name = registered[code as keyof typeof registered];
+    const type = name && `https://iana.org/assignments/http-problem-types#${name}`;
+    assert.equal(problem.type, type ?? `/docs#${code}`);
     assert.ok(problem.status >= 400 && problem.status < 600);
     // Only the server's own troubles, and those of the network, can pass by themselves; not those that
     // come again.
     const comesAgain =
       ['time_limit_exceeded', 'not_cached', 'attempts_exhausted'].includes(code) ||
       problem.status === 501;
-    const mayPass = (problem.status >= 500 && !comesAgain) || [408, 424].includes(problem.status);
+    const mayPass =
+      (problem.status >= 500 && !comesAgain) || [408, 424, 429].includes(problem.status);
     assert.equal(problem.retryable, mayPass, code);
   }
 });

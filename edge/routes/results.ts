@@ -1,0 +1,35 @@
+/** `DELETE /v1/results/{id}`: a stored result of the tenant is forgotten. */
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { FailureError, refusal } from '../../shared/api/problem.ts';
+import { shorten } from '../../shared/api/shorten.ts';
+import { resultKey } from '../../shared/results/results.ts';
+import { SHARED_SCOPE } from '../../shared/results/scope.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { tenantOf } from '../tenant.ts';
+
+export function createDeleteResultRoute(services: Services) {
+  const { store, keptFor, log } = services;
+  return async (c: EdgeContext): Promise<Response> => {
+    const id = c.req.param('id') ?? '';
+    const { scope } = keptFor(tenantOf(c));
+    if (scope === SHARED_SCOPE) {
+      const detail = 'results are shared by all tenants here, so none of them can delete one';
+      throw refusal('shared_result', detail);
+    }
+    const unknown = () =>
+      refusal('unknown_result', `no result ${shorten(id)} is stored`, pointerTo('id'));
+    if (!/^[0-9a-f]{64}$/.test(id)) throw unknown();
+    const key = resultKey({ scope, id });
+    try {
+      if ((await store.look(key)).state === 'absent') throw unknown();
+      await store.delete(key);
+    } catch (cause) {
+      if (cause instanceof FailureError) throw cause;
+      log(`a result cannot be deleted: ${cause instanceof Error ? cause.message : cause}`);
+      const detail = 'the store is out of order, so results cannot be deleted now';
+      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
+    }
+    return c.json({ deleted: true });
+  };
+}
