@@ -1,16 +1,19 @@
 /** The Workers entry (`wrangler dev`, `wrangler deploy`). */
 import type { Hono } from 'hono';
+import { createConsoleLog } from '../shared/log/consoleLog.ts';
 import { createLightTracer } from '../shared/tracing/light.ts';
 import { createApp } from './app.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { EdgeEnv } from './problems.ts';
-import { createServices, type Services } from './services.ts';
+import { createServices, type Services, secretsOf } from './services.ts';
 
 /** An isolate's numbers are its own, and nobody can ask a certain one for them: it tells a log, and traces. */
 function openServices(config: Config): Services {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers } = config;
   if (endpoint === undefined) return createServices(config, { isPublic: true });
-  const log = (line: string): void => console.error(line);
+  const options = { service: 'edge', level: config.FOURM_LOG_LEVEL, secrets: secretsOf(config) };
+  const write = createConsoleLog(options);
+  const log = (message: string): void => write({ event: 'traces', level: 'warn', message });
   const tracer = createLightTracer({ service: '4m-edge', endpoint, headers, log });
   return createServices(config, { tracer, flushes: true, isPublic: true });
 }

@@ -1,5 +1,4 @@
 /** `/v1/batches`: many requests in one file: taken, listed, told, followed, canceled, answered. */
-import { stream } from 'hono/streaming';
 import {
   BATCH_URLS,
   type BatchesResponse,
@@ -21,6 +20,7 @@ import type { BatchAsked } from '../batches/batches.ts';
 import { readRequest } from '../body/read.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
+import { streamed } from '../streamed.ts';
 import { tenantOf } from '../tenant.ts';
 import { whileStoreWorks } from '../uploads/store.ts';
 import { webhookOf } from '../webhookOf.ts';
@@ -130,7 +130,7 @@ export function createBatchRoutes(services: Services) {
     let last = c.req.header('last-event-id');
     c.header('content-type', 'text/event-stream');
     c.header('cache-control', 'no-store');
-    return stream(c, async (out) => {
+    return streamed(c, async (out) => {
       const left = new AbortController();
       out.onAbort(() => left.abort());
       const signal = AbortSignal.any([c.req.raw.signal, left.signal]);

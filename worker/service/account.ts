@@ -104,9 +104,10 @@ export function openAccount(
     },
     failed({ code, detail }, error) {
       const { status } = PROBLEMS[code];
-      span.fail(code);
+      span.set({ 'fourm.code': code });
       // What is wrong with a request is said in its caller's own words, which are not for the log.
       const isOurs = status >= 500;
+      if (isOurs) span.fail(code);
       end(status, {
         code,
         ...(isOurs && { detail }),
