@@ -14,7 +14,7 @@ import { refusal, toProblem } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import { BATCH_EVENTS } from '../../shared/api/webhookEvents.ts';
-import { type BatchName, isEnded } from '../../shared/batches/batch.ts';
+import { isEnded } from '../../shared/batches/batch.ts';
 import { type BatchState, batchView } from '../../shared/batches/view.ts';
 import type { BatchAsked } from '../batches/batches.ts';
 import { readRequest } from '../body/read.ts';

@@ -1,6 +1,7 @@
 /** The consumer of a worker: over its store, with what it has to do jobs. */
-import { announceJob } from '../../shared/jobs/announce.ts';
+
 import { removeMadeBefore } from '../../shared/documents/retention.ts';
+import { announceJob } from '../../shared/jobs/announce.ts';
 import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { createModelMemory } from '../../shared/jobs/modelMemory.ts';
 import type { Queues } from '../../shared/queue/queue.ts';
