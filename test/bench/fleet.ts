@@ -6,7 +6,7 @@
  */
 
 import { measureEdge } from './fleet/edgeCost.ts';
-import { TIMES } from './fleet/measured.ts';
+import { TIMES, timeOn } from './fleet/measured.ts';
 import { countOperations, total } from './fleet/operations.ts';
 import { type Load, resourcesOf, saturations } from './fleet/saturation.ts';
 import { readScaling } from './fleet/scalingFile.ts';
@@ -87,7 +87,7 @@ export async function bench(): Promise<BenchRow[]> {
     ...alone,
     path: 'jobs',
     scaling: jobs,
-    rate: 2000 / times.predict[0]![1],
+    rate: 2000 / timeOn(times.predict, 1),
   });
   const capacity = flooded.answeredASecond;
   const rows: BenchRow[] = [
@@ -167,7 +167,7 @@ async function saturate(
     return { rate, workers, seconds, open: rate * seconds };
   };
   console.log(
-    `\nA job asks for ${writes} writes and ${reads} reads of the store. What saturates first:`,
+    `\nA job asks the store for ${writes} writes, deletes among them, and ${reads} reads. What saturates first:`,
   );
   const found = saturations(resourcesOf(operations, edge.seconds), loadOf);
   for (const { resource, workers, rate } of found) {
