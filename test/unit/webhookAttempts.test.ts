@@ -190,6 +190,22 @@ test('an address that may not be reached is told at once, and nothing is sent', 
   }
 });
 
+test('a message of an event that has another time by now sends nothing', async () => {
+  await withReceiver(async (receiver) => {
+    const { store, events } = setUp();
+    const clock = createClock();
+    const attempt = attemptsOf(store, { now: clock.now });
+    const event = await announced(store, receiver.url, {}, clock.now());
+    clock.advance(1000);
+    const again = present(redeliver(event, clock.now()), 'the redelivery');
+    assert.ok(await events.write(again, event));
+    assert.equal(await attempt(event), undefined);
+    assert.equal(receiver.received.length, 0);
+    await attempt(again);
+    assert.equal(receiver.received.length, 1);
+  });
+});
+
 test('two workers that were given one event send it once', async () => {
   await withReceiver(async (receiver) => {
     const { store, events } = setUp();

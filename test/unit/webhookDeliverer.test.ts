@@ -4,13 +4,15 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { present } from '../../shared/lookup.ts';
 import { redeliver } from '../../shared/webhooks/event.ts';
-import { createEventStore } from '../../shared/webhooks/eventStore.ts';
+import { createEventStore, type DueEvent } from '../../shared/webhooks/eventStore.ts';
 import type { Deliverer } from '../../worker/webhooks/deliverer.ts';
 import { createDeliverer } from '../../worker/webhooks/deliverer.ts';
 import { createHosts } from '../../worker/webhooks/hosts.ts';
+import { sweepEvents } from '../../worker/webhooks/sweep.ts';
 import { announced, createClock, servicesOver, setUp } from '../support/delivering.ts';
 import { answers, type Receiver, startReceiver } from '../support/receiver.ts';
 
+const MARK = new Uint8Array([123, 125]);
 const stopped = new AbortController().signal;
 const OPTIONS = { slots: 64, stopped };
 
@@ -64,6 +66,22 @@ test('a sweep in the midst of work finds what another worker lost, and removes w
     }
     assert.fail('the orphan is still there');
   });
+});
+
+test('what was noted of a time that an event no longer has is removed, and its own time stays', async () => {
+  const { store, events } = setUp();
+  const event = await announced(store, 'https://receiver.example/', {}, 5000);
+  const { tenant, subject, id } = event;
+  const old = { name: { tenant, subject, id }, due: 4000 };
+  await store.put(`webhook-due/${'4000'.padStart(15, '0')}/${tenant}/${subject}/${id}.json`, MARK);
+  const found: number[] = [];
+  const services = { events, now: () => 6000 };
+  const signal = new AbortController().signal;
+  await sweepEvents(services, 6000, async ({ due }) => void found.push(due), signal);
+  assert.deepEqual(found, [5000]);
+  const left: DueEvent[] = [];
+  for await (const due of events.due(9000)) left.push(due);
+  assert.deepEqual(left, [{ ...old, due: 5000 }]);
 });
 
 test('a receiver that answers nothing holds up no other', async () => {

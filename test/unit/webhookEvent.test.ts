@@ -206,3 +206,17 @@ test('an event that is not due is left alone', () => {
   assert.equal(claim(event, holder(4999), 4999), undefined);
   assert.equal(claim(event, holder(5000), 5000)?.status, 'delivering');
 });
+
+test('a worker that is started anew in its place takes its own attempt up at once', () => {
+  const begun = claim(createEvent(described(), 0), { worker: 'w1', until: 9000 }, 0);
+  assert.ok(begun);
+  assert.equal(claim(begun, holder(10, 'w2'), 10), undefined);
+  const again = claim(begun, holder(10, 'w1'), 10);
+  assert.deepEqual(
+    again?.attempts.map(({ at, error }) => [at, error]),
+    [
+      [0, INTERRUPTED],
+      [10, undefined],
+    ],
+  );
+});
