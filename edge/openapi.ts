@@ -13,6 +13,7 @@ import {
   TAGS,
 } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
+import { WEBHOOK_PAYLOADS } from '../shared/api/webhookPayload.ts';
 
 /** JSON Schema is open-ended; this says only that it is an object of JSON. */
 export type Json = { readonly [key: string]: unknown };
@@ -44,6 +45,8 @@ export interface OpenApiDocument {
   readonly security: readonly Json[];
   readonly tags: readonly Json[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  /** Requests that this server sends, to addresses that requests name. */
+  readonly webhooks: Readonly<Record<string, { readonly post: Operation }>>;
   readonly components: {
     readonly schemas: Readonly<Record<string, Json>>;
     readonly securitySchemes: Readonly<Record<string, Json>>;
@@ -52,6 +55,12 @@ export interface OpenApiDocument {
 
 /** What the document calls the scheme of API keys. */
 const KEY = 'apiKey';
+
+const WEBHOOK_HEADERS = {
+  'webhook-id': 'Names the event, however often it comes',
+  'webhook-timestamp': 'When this attempt was made, in unix seconds',
+  'webhook-signature': 'Signatures with a space between them, such as `v1,` and base64',
+} as const;
 
 /** Schemas with a name, each of which stands once in the document. */
 type Components = Map<string, Json>;
@@ -236,6 +245,32 @@ function operation(route: Route, components: Components): Operation {
   };
 }
 
+/** What a webhook sends, and what it takes for an answer. */
+const webhook = (name: string, schema: z.ZodType, components: Components): Operation => ({
+  operationId: `${name}Webhook`,
+  tags: [TAGS.webhooks.name],
+  summary: `A ${name} has something to tell`,
+  description:
+    'Sent to the `webhook` of a request, signed as Standard Webhooks has it. The same event may come more than once, ' +
+    'with the same `webhook-id`.',
+  parameters: (['webhook-id', 'webhook-timestamp', 'webhook-signature'] as const).map((header) => ({
+    name: header,
+    in: 'header',
+    required: true,
+    description: WEBHOOK_HEADERS[header],
+    schema: { type: 'string' },
+  })),
+  requestBody: {
+    required: true,
+    content: { 'application/json': { schema: schemaOf(schema, 'output', components) } },
+  },
+  security: [],
+  responses: {
+    '204': { description: 'Any 2xx: it has come, and is not sent again' },
+    '410': { description: 'The address is told nothing any more' },
+  },
+});
+
 function makeDocument(): OpenApiDocument {
   const components: Components = new Map();
   const paths: Record<string, Record<string, Operation>> = {};
@@ -243,6 +278,12 @@ function makeDocument(): OpenApiDocument {
     const method = { [route.method.toLowerCase()]: operation(route, components) };
     paths[route.path] = { ...paths[route.path], ...method };
   }
+  const webhooks = Object.fromEntries(
+    Object.entries(WEBHOOK_PAYLOADS).map(([name, schema]) => [
+      name,
+      { post: webhook(name, schema, components) },
+    ]),
+  );
   return {
     openapi: '3.1.0',
     info: {
@@ -255,6 +296,7 @@ function makeDocument(): OpenApiDocument {
     security: [],
     tags: Object.values(TAGS),
     paths,
+    webhooks,
     components: {
       securitySchemes: {
         [KEY]: {

@@ -29,5 +29,7 @@ export async function announceBatch(
   const { url } = webhook;
   const at = batch.since[status] ?? batch.updated;
   const data = { ...batchView({ batch, counts }), url: batchPath(subject) };
-  return [await announce(events, { tenant, subject, type, url, at, data }, now)];
+  // What its caller has written to it may be longer than a webhook can be.
+  const short = { ...data, metadata: null };
+  return [await announce(events, { tenant, subject, type, url, at, data, short }, now)];
 }

@@ -1,6 +1,6 @@
 /** The client's part in webhooks: verifying one that has come, and looking at what was told. */
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
-import type { JobWebhook } from '../api/webhookPayload.ts';
+import type { BatchWebhook, JobWebhook } from '../api/webhookPayload.ts';
 import type { DeliveriesResponse, Delivery, WebhookSecret } from '../api/webhooks.ts';
 import { type Distrust, distrustOf, TOLERANCE_SECONDS } from '../webhooks/signature.ts';
 import type { Call, CallOptions } from './call.ts';
@@ -51,12 +51,12 @@ export async function verifyWebhook(
   headers: HeadersLike,
   secret: string,
   { now = Date.now() / 1000 }: VerifyOptions = {},
-): Promise<JobWebhook> {
+): Promise<JobWebhook | BatchWebhook> {
   const reason = await distrustOf(body, (name) => headerOf(headers, name), secret, now);
   if (reason) throw new WebhookError(reason);
   try {
     const text = typeof body === 'string' ? body : new TextDecoder().decode(body);
-    return JSON.parse(text) as JobWebhook;
+    return JSON.parse(text) as JobWebhook | BatchWebhook;
   } catch {
     throw new WebhookError('invalid_body');
   }

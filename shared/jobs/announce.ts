@@ -1,6 +1,6 @@
 /** Announces what a job's webhook is to tell: everything that its document says to have happened. */
-import { MOST_PAYLOAD_BYTES, type WebhookEventType } from '../api/webhookEvents.ts';
-import { announce } from '../webhooks/announce.ts';
+import type { WebhookEventType } from '../api/webhookEvents.ts';
+import { type Announcement, announce } from '../webhooks/announce.ts';
 import type { EventDocument } from '../webhooks/event.ts';
 import type { EventStore } from '../webhooks/eventStore.ts';
 import { isFinal, type JobDocument } from './job.ts';
@@ -22,17 +22,15 @@ function happened(job: JobDocument): [WebhookEventType, number][] {
   ];
 }
 
+type Told = Pick<Announcement, 'data' | 'short'>;
+
 /** The job as `GET /v1/jobs` lists it, and where it is: its result may be large, and is fetched there. */
-function told(job: JobDocument): Record<string, unknown> {
+function told(job: JobDocument): Told {
   const { problem, ...listed } = listedJob(job);
   const data = { ...listed, url: jobPath(job.id) };
-  if (!problem) return data;
-  const whole = { ...data, problem };
-  // The fields of a problem may say more than a webhook can.
-  const bytes = new TextEncoder().encode(JSON.stringify(whole)).length;
-  if (bytes < MOST_PAYLOAD_BYTES / 2) return whole;
+  if (!problem) return { data };
   const { errors: _, ...short } = problem;
-  return { ...data, problem: short };
+  return { data: { ...data, problem }, short: { ...data, problem: short } };
 }
 
 /**
@@ -52,8 +50,8 @@ export async function announceJob(
     if (!webhook.events.includes(type)) continue;
     const { url } = webhook;
     // That it began is told as it was then, since the same event may be announced again when it has ended.
-    const data = type === 'job.started' && isFinal(job) ? told(asStarted(job)) : told(job);
-    announced.push(await announce(events, { tenant, subject, type, url, at, data }, now));
+    const said = told(type === 'job.started' && isFinal(job) ? asStarted(job) : job);
+    announced.push(await announce(events, { tenant, subject, type, url, at, ...said }, now));
   }
   return announced;
 }

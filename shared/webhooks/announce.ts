@@ -17,6 +17,8 @@ export interface Announcement {
   readonly at: number;
   /** What is told of it. */
   readonly data: Readonly<Record<string, unknown>>;
+  /** What is told instead where that makes a body too large; the id alone where this does, too. */
+  readonly short?: Readonly<Record<string, unknown>>;
 }
 
 /** The id of an event, by what has happened to what: the same whoever announces it. */
@@ -28,15 +30,14 @@ export async function eventId(
   return `msg_${(await sha256(canonicalJson([tenant, subject, type]))).slice(0, 32)}`;
 }
 
-/** @throws Error for data that makes a body too large: whoever announces bounds it */
-function bodyOf({ type, at, data }: Announcement): string {
-  const body = JSON.stringify({ type, timestamp: new Date(at).toISOString(), data });
-  const bytes = new TextEncoder().encode(body).length;
-  if (bytes >= MOST_PAYLOAD_BYTES)
-    throw new Error(
-      `the body of ${type} has ${bytes} bytes, and fewer than ${MOST_PAYLOAD_BYTES} are sent`,
-    );
-  return body;
+/** What a receiver did to his own request, such as long metadata, must not keep its end from being told. */
+function bodyOf({ type, at, subject, data, short }: Announcement): string {
+  const write = (told: object): string =>
+    JSON.stringify({ type, timestamp: new Date(at).toISOString(), data: told });
+  const bodies = [data, ...(short ? [short] : [])].map(write);
+  const fits = (body: string): boolean =>
+    new TextEncoder().encode(body).length < MOST_PAYLOAD_BYTES;
+  return bodies.find(fits) ?? write({ id: subject });
 }
 
 /**

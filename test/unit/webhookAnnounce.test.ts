@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { JOB_EVENTS, MOST_PAYLOAD_BYTES } from '../../shared/api/webhookEvents.ts';
+import { announceBatch } from '../../shared/batches/announce.ts';
+import { createBatch, failBatch } from '../../shared/batches/batch.ts';
 import { announceJob } from '../../shared/jobs/announce.ts';
 import { createJob, fail, type JobDocument, start, succeed } from '../../shared/jobs/job.ts';
 import { present } from '../../shared/lookup.ts';
@@ -166,6 +168,29 @@ test('that a job has begun is told the same when it has ended meanwhile', async 
   const [afterwards] = await announceJob(late, done, 3000);
   assert.equal(afterwards?.type, 'job.started');
   assert.equal(afterwards?.body, first?.body);
+});
+
+test('a batch with metadata that no webhook can hold is told without it, and what nothing holds by its id', async () => {
+  const events = createEventStore(createMemoryStore());
+  const url = 'https://receiver.example/hook';
+  const metadata = Object.fromEntries(
+    Array.from({ length: 16 }, (_, i) => [`key${i}`, '語'.repeat(512)]),
+  );
+  const batch = createBatch(
+    {
+      ...{ id: 'batch_1', tenant: 'default', window: '24h', request_id: 'r1', metadata },
+      ...{ lines: 0, bytes: 0, pieces: [], webhook: { url, events: ['batch.failed'] } },
+    },
+    1000,
+    1000,
+  );
+  const failure = { code: 'attempts_exhausted', detail: 'it broke' } as const;
+  const failed = present(failBatch(batch, failure, { completed: 0, failed: 0 }, 2000), 'the end');
+  const [event] = await announceBatch(events, failed, 2000);
+  const { data } = JSON.parse(event?.body ?? '');
+  assert.deepEqual([data.id, data.status, data.metadata], ['batch_1', 'failed', null]);
+  const huge = { ...announcement, data: { id: 'job_1', text: 'x'.repeat(30_000) } };
+  assert.deepEqual(JSON.parse((await announce(events, huge, 2000)).body).data, { id: 'job_1' });
 });
 
 test('a failure that says more than a webhook can is told without its fields', async () => {
