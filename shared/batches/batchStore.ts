@@ -57,8 +57,6 @@ export interface BatchStore extends Pick<Documents<BatchDocument>, 'read' | 'wri
   putRecord(name: BatchName, piece: number, record: PieceRecord): Promise<void>;
   lease(name: BatchName): Promise<BatchLease | undefined>;
   hold(name: BatchName, lease: BatchLease): Promise<void>;
-  /** Takes the lease away, so that another worker need not wait for its end. */
-  leave(name: BatchName): Promise<void>;
   /** Removes what a batch needed as long as it had not ended. */
   clear(name: BatchName): Promise<void>;
   /** Removes all of it. */
@@ -120,7 +118,6 @@ export function createBatchStore(store: Store): BatchStore {
     async hold(name, lease) {
       await writeStored(store, leaseKey(name), lease);
     },
-    leave: (name) => store.delete(leaseKey(name)),
     async clear(name) {
       await store.delete(leaseKey(name));
       await deleteUnder(store, `${under('batch-inputs', name)}/`);

@@ -230,7 +230,9 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
     const found = await batches.read(batch);
     if (!found || !isOurs(found)) return;
     const next = release(found, now());
-    if (next && (await batches.write(next))) await batches.leave(batch);
+    // How far it was is still told; that anybody has it is not.
+    if (next && (await batches.write(next)))
+      await batches.hold(batch, { worker, until: 0, ...counts });
   }
 
   const left = run().finally(async () => {
