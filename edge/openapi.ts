@@ -14,44 +14,7 @@ import {
 } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
 import { WEBHOOK_PAYLOADS } from '../shared/api/webhookPayload.ts';
-
-/** JSON Schema is open-ended; this says only that it is an object of JSON. */
-export type Json = { readonly [key: string]: unknown };
-
-interface DocumentParameter {
-  readonly name: string;
-  readonly in: 'query' | 'path' | 'header';
-  readonly description: string;
-  readonly required?: true;
-  readonly schema: Json;
-}
-
-export interface Operation {
-  readonly operationId: string;
-  readonly tags: readonly string[];
-  readonly summary: string;
-  readonly description?: string;
-  readonly parameters?: readonly DocumentParameter[];
-  readonly requestBody?: { required: true; content: Json };
-  readonly security: readonly Json[];
-  readonly responses: Readonly<Record<string, { description: string; content?: Json }>>;
-}
-
-export interface OpenApiDocument {
-  readonly openapi: '3.1.0';
-  readonly info: { title: string; version: string; description: string; license: Json };
-  readonly servers: readonly Json[];
-  /** Of every operation that says nothing else. */
-  readonly security: readonly Json[];
-  readonly tags: readonly Json[];
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  /** Requests that this server sends, to addresses that requests name. */
-  readonly webhooks: Readonly<Record<string, { readonly post: Operation }>>;
-  readonly components: {
-    readonly schemas: Readonly<Record<string, Json>>;
-    readonly securitySchemes: Readonly<Record<string, Json>>;
-  };
-}
+import type { DocumentParameter, Json, OpenApiDocument, Operation } from './openapiTypes.ts';
 
 /** What the document calls the scheme of API keys. */
 const KEY = 'apiKey';

@@ -1,7 +1,8 @@
 /** `GET /docs`: the OpenAPI document as a page to read, without scripts or anything from elsewhere. */
 import { html, raw } from 'hono/html';
 import { PROBLEMS } from '../../shared/api/problem.ts';
-import { type Operation, openApiDocument } from '../openapi.ts';
+import { openApiDocument } from '../openapi.ts';
+import type { Operation } from '../openapiTypes.ts';
 import type { EdgeContext } from '../problems.ts';
 
 const STYLE = `
