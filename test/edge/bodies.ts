@@ -197,9 +197,9 @@ export function bodyTests(f: Fixture): void {
 
   test('after a body that is too large the connection is closed, or can be used', async () => {
     const head = (length: number): string =>
-      `POST /v1/generate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+      `POST /v1/generate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
     const large = MAX_BODY + 1;
-    const next = 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n';
+    const next = 'GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n';
     const said = await converse(f.url, [head(large), 'x'.repeat(large), 500, next]);
     assert.match(said, /^HTTP\/1\.1 413/);
     const closes = /^connection: close/im.test(said.split('\r\n\r\n')[0] ?? '');
@@ -212,7 +212,7 @@ export function bodyTests(f: Fixture): void {
 
   test('callers who read only after they have sent everything see why they are refused', async () => {
     const length = 20 * MAX_BODY;
-    const head = `POST /v1/generate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
+    const head = `POST /v1/generate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`;
     const callers = Array.from({ length: 8 }, async () => {
       const { hostname, port } = new URL(f.url);
       const socket = connect(Number(port), hostname);
@@ -229,7 +229,7 @@ export function bodyTests(f: Fixture): void {
 
   test('a body that comes too slowly is refused, and its connection closed', async () => {
     const head =
-      'POST /v1/generate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n';
+      'POST /v1/generate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n';
     const started = performance.now();
     const pieces = Array.from({ length: 8 }, () => ['x', (BODY_SECONDS * 1000) / 8]).flat();
     const said = await converse(f.url, [head, ...pieces]);
@@ -245,7 +245,7 @@ export function bodyTests(f: Fixture): void {
       socket.on('error', () => {});
       const length = MAX_BODY - 1000;
       socket.write(
-        `POST /v1/generate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`,
+        `POST /v1/generate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\n\r\n`,
       );
       socket.write(' '.repeat(length - 1));
       return socket;

@@ -62,7 +62,7 @@ test('workerd: a wrong S3 secret stops readiness, but not work', {
 function askAndBreak(url: string, body: object, accept: string): () => void {
   const { hostname, port } = new URL(url);
   const text = JSON.stringify(body);
-  const head = `POST /v1/generate HTTP/1.1\r\nhost: edge\r\ncontent-type: application/json\r\n`;
+  const head = `POST /v1/generate HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n`;
   const socket = connect(Number(port), hostname, () => {
     socket.write(`${head}accept: ${accept}\r\ncontent-length: ${text.length}\r\n\r\n${text}`);
   });
