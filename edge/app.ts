@@ -13,6 +13,7 @@ import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
 import { openAiErrors } from './compatible/openAiErrors.ts';
+import { createIdempotency } from './idempotency.ts';
 import { lineCaller } from './lineCaller.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
 import { createBatchRoutes } from './routes/batches.ts';
@@ -114,7 +115,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
         exposeHeaders: [
           ...['age', 'cache-status', 'etag', 'location', 'preference-applied', 'retry-after'],
           ...['x-request-id', 'x-4m-seed', 'x-4m-result'],
-          ...['ratelimit', 'ratelimit-policy', 'www-authenticate'],
+          ...['idempotent-replayed', 'ratelimit', 'ratelimit-policy', 'www-authenticate'],
         ],
         maxAge: 86_400,
       }),
@@ -128,7 +129,9 @@ export function createApp(services: Services): Hono<EdgeEnv> {
       c.set('route', id);
       await next();
     });
-    app.on(route.method, honoPath(route.path), named, createGuard(services, route), handler);
+    const guard = createGuard(services, route);
+    const once = createIdempotency(services, route);
+    app.on(route.method, honoPath(route.path), named, guard, once, handler);
   }
 
   app.notFound((c) => {

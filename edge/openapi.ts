@@ -5,6 +5,7 @@ import { jobSchema } from '../shared/api/jobs.ts';
 import { PROBLEMS } from '../shared/api/problem.ts';
 import { problemSchema } from '../shared/api/problemSchema.ts';
 import {
+  isIdempotent,
   type Parameter,
   problemsOf,
   type Representation,
@@ -178,6 +179,14 @@ const PREFER: Parameter = {
   schema: z.string(),
 };
 
+const IDEMPOTENCY_KEY: Parameter = {
+  name: 'Idempotency-Key',
+  description:
+    'Names the request, so that it is done once however often it is sent: within a day the same request is answered ' +
+    'as the first one was, with `Idempotent-Replayed: true`',
+  schema: z.string().min(1).max(257),
+};
+
 function operation(route: Route, components: Components): Operation {
   const scope = scopeOf(route);
   const { request } = route;
@@ -192,6 +201,7 @@ function operation(route: Route, components: Components): Operation {
     ),
     ...(route.query ?? []).map((own) => ({ ...parameter(own), in: 'query' }) as const),
     ...(route.canBeJob ? [{ ...parameter(PREFER), in: 'header' } as const] : []),
+    ...(isIdempotent(route) ? [{ ...parameter(IDEMPOTENCY_KEY), in: 'header' } as const] : []),
   ];
   return {
     operationId: route.id,

@@ -170,6 +170,16 @@ export const PROBLEMS = {
     retryable: true,
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
   },
+  idempotency_mismatch: {
+    status: 422,
+    title: 'Another request was sent with this Idempotency-Key',
+    retryable: false,
+  },
+  idempotency_conflict: {
+    status: 409,
+    title: 'The first request with this Idempotency-Key is still under way',
+    retryable: true,
+  },
   insufficient_scope: { status: 403, title: 'The key does not open this route', retryable: false },
   internal: { status: 500, title: 'The server failed', retryable: true },
 } as const satisfies Record<string, ProblemKind>;

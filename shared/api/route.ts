@@ -105,11 +105,23 @@ const KEY_PROBLEMS = [
   'overloaded',
 ] as const satisfies ProblemCode[];
 
+/** Whether requests to a route can carry an `Idempotency-Key`. */
+export const isIdempotent = ({ method, request }: Route): boolean =>
+  method === 'POST' && request !== undefined && 'json' in request;
+
+/** Codes that such a route can answer. */
+const IDEMPOTENCY_PROBLEMS = [
+  'idempotency_mismatch',
+  'idempotency_conflict',
+  'store_unavailable',
+] as const satisfies ProblemCode[];
+
 /** Every code that a route can answer. */
 export const problemsOf = (route: Route): readonly ProblemCode[] => [
   ...new Set([
     ...route.problems,
     ...(scopeOf(route) === undefined ? [] : KEY_PROBLEMS),
+    ...(isIdempotent(route) ? IDEMPOTENCY_PROBLEMS : []),
     ...ANY_PROBLEMS,
   ]),
 ];

@@ -8,6 +8,7 @@ import type { Limits } from '../../shared/keys/documents.ts';
 import { createKeyStore, type KeyStore } from '../../shared/keys/keyStore.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
 import { problemOf } from './errors.ts';
+import { keyUseTests } from './keyUse.ts';
 import type { Edge, Fixture } from './suite.ts';
 
 const routes: readonly Route[] = Object.values(ROUTES);
@@ -174,85 +175,7 @@ export function keyTests(
       assert.equal(f.worker.collectionAsked.at(-1)?.tenant, 'other');
     });
 
-    test('requests a minute: told with every answer, and 429 with Retry-After when used up', async () => {
-      const { secret } = await make('limited', { limits: { requests_per_minute: 3 } });
-      const answers: Response[] = [];
-      for (let i = 0; i < 5; i++) answers.push(await ask('/v1/models', secret));
-      assert.deepEqual(
-        answers.map(({ status }) => status),
-        [200, 200, 200, 429, 429],
-      );
-      const [first, , , refused] = answers;
-      assert.equal(first?.headers.get('ratelimit-policy'), '"requests";q=3;w=60');
-      assert.match(first?.headers.get('ratelimit') ?? '', /^"requests";r=2;t=(19|20)$/);
-      const [, seconds] =
-        /^"requests";r=0;t=(\d+)$/.exec(refused?.headers.get('ratelimit') ?? '') ?? [];
-      assert.ok(Number(seconds) > 0 && Number(seconds) <= 20, seconds);
-      assert.equal(refused?.headers.get('retry-after'), seconds);
-      const problem = await problemOf(refused ?? assert.fail(), 'quota_exceeded');
-      assert.match(problem.type, /#quota-exceeded$/);
-      const { secret: another } = await make('limited');
-      assert.equal((await ask('/v1/models', another)).status, 200, 'the bound is that of a key');
-    });
-
-    test('units a minute, of all keys of a tenant; what is stored costs none', async () => {
-      await keys?.changeTenant('metered', (before) => ({
-        ...before,
-        limits: { units_per_minute: 1 },
-      }));
-      const [one, other] = [await make('metered'), await make('metered')];
-      const body = () => ({ ...DEPTH, inputs: { caption: crypto.randomUUID() } });
-      const first = body();
-      const answered = await generate(one.secret, first);
-      assert.equal(answered.status, 200);
-      assert.match(answered.headers.get('ratelimit') ?? '', /^"tenant-units";r=0;t=\d+$/);
-      const refused = await generate(other.secret, body());
-      await problemOf(refused, 'quota_exceeded');
-      assert.ok(Number(refused.headers.get('retry-after')) > 0);
-      assert.equal((await generate(other.secret, first)).status, 200, 'a stored result');
-      const dry = await generate(other.secret, { ...body(), dry_run: true });
-      assert.equal(dry.status, 200, 'a dry run');
-    });
-
-    test('a body beyond what the key allows is refused, announced or not', async () => {
-      const { secret } = await make('small', { limits: { body_bytes: 200 } });
-      assert.equal((await generate(secret)).status, 200);
-      const large = { ...DEPTH, inputs: { caption: 'x'.repeat(300) } };
-      await problemOf(await generate(secret, large), 'too_large');
-      const pieces = new Response(JSON.stringify(large)).body;
-      const init = { method: 'POST', body: pieces, duplex: 'half' } as RequestInit;
-      await problemOf(await ask('/v1/generate', secret, init), 'too_large');
-    });
-
-    test('jobs that have not ended are bounded', async () => {
-      const { secret } = await make('patient', { limits: { concurrent_jobs: 1 } });
-      const body = () => ({ ...DEPTH, inputs: { caption: crypto.randomUUID() } });
-      const store = f.shared ?? assert.fail('there is no store');
-      // Of a job that nobody has begun.
-      await store.put('job-inputs/patient/made-by-a-test/x.json', new Uint8Array([1]));
-      try {
-        const refused = await generate(secret, body(), { prefer: 'respond-async' });
-        await problemOf(refused, 'quota_exceeded');
-        assert.ok(Number(refused.headers.get('retry-after')) > 0);
-      } finally {
-        await store.delete('job-inputs/patient/made-by-a-test/x.json');
-      }
-      assert.equal((await generate(secret, body(), { prefer: 'respond-async' })).status, 202);
-    });
-
-    test('a result is deleted by its own tenant, and by no other', async () => {
-      const [one, other] = [await make('one'), await make('other')];
-      const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
-      const id = (await generate(one.secret, body)).headers.get('x-4m-result') ?? '';
-      const remove = (secret: string, of = id) =>
-        ask(`/v1/results/${of}`, secret, { method: 'DELETE' });
-      await problemOf(await remove(other.secret), 'unknown_result');
-      await problemOf(await remove(one.secret, 'nonsense'), 'unknown_result');
-      assert.match((await generate(one.secret, body)).headers.get('cache-status') ?? '', /hit/);
-      assert.deepEqual(await (await remove(one.secret)).json(), { deleted: true });
-      await problemOf(await remove(one.secret), 'unknown_result');
-      assert.match((await generate(one.secret, body)).headers.get('cache-status') ?? '', /miss/);
-    });
+    keyUseTests(f, { make, ask, generate, url: () => edge?.url, keys: () => keys });
 
     test('the tenant is taken from the key alone', async () => {
       const { secret } = await make('one');

@@ -1,0 +1,106 @@
+/**
+ * `Idempotency-Key`: a request that is sent again is answered as the first one was, and done once. Only what succeeded is
+ * kept: what was refused has done nothing, and what failed may be tried again.
+ */
+import { createMiddleware } from 'hono/factory';
+import { FailureError, refusal } from '../shared/api/problem.ts';
+import { isIdempotent, type Route } from '../shared/api/route.ts';
+import { claimRequest, LEASE_MILLISECONDS } from '../shared/idempotency/records.ts';
+import { canonicalJson, sha256 } from '../shared/results/content.ts';
+import { readParts } from './body/multipart.ts';
+import type { EdgeContext, EdgeEnv } from './problems.ts';
+import type { Services } from './services.ts';
+import { tenantOf } from './tenant.ts';
+
+const HEADER = 'idempotency-key';
+const MOST_CHARACTERS = 255;
+/** Headers of an answer that belong to the work, and not to one way of it. */
+const KEPT_HEADERS = [
+  ...['content-type', 'etag', 'location', 'preference-applied', 'vary'],
+  ...['x-4m-result', 'x-4m-seed'],
+];
+
+/** A structured field's string, or the same without its quotes. @throws FailureError `invalid_request` */
+function keyOf(text: string): string {
+  const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(text)?.[1];
+  const key = quoted?.replaceAll(/\\(["\\])/g, '$1') ?? text;
+  if (key.length >= 1 && key.length <= MOST_CHARACTERS && /^[\x20-\x7e]*$/.test(key)) return key;
+  const detail = `Idempotency-Key must have 1 to ${MOST_CHARACTERS} visible ASCII characters`;
+  throw refusal('invalid_request', detail);
+}
+
+/** What was asked: the parts of a form by themselves, since each sending chooses another boundary. */
+async function fingerprintOf(c: EdgeContext, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const type = c.req.header('content-type') ?? '';
+  const query = new URL(c.req.url).search;
+  const asked = { query, accept: c.req.header('accept'), prefer: c.req.header('prefer') };
+  if (!/^multipart\/form-data/i.test(type))
+    return await sha256(canonicalJson({ ...asked, type, body: await sha256(bytes) }));
+  const parts: unknown[] = [];
+  for (const { name, isFile, bytes: own } of await readParts(bytes, type))
+    parts.push([name, isFile, await sha256(own)]);
+  return await sha256(canonicalJson({ ...asked, parts }));
+}
+
+export function createIdempotency({ store, log }: Services, route: Route) {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const text = c.req.header(HEADER);
+    // A line of a batch is named by its batch.
+    if (text === undefined || !isIdempotent(route) || c.get('turn')?.priority === 'batch')
+      return await next();
+    const key = keyOf(text);
+    if (/text\/event-stream/i.test(c.req.header('accept') ?? '')) {
+      const detail =
+        'an answer in events cannot be given again: send Idempotency-Key without asking for events';
+      throw refusal('invalid_request', detail);
+    }
+    const body = c.get('body');
+    const bytes = await body.bytes(c.req.raw);
+    c.set('body', { ...body, bytes: async () => bytes });
+    const fingerprint = await fingerprintOf(c, bytes);
+    const { method, path } = c.req;
+    const asked = { tenant: tenantOf(c), method, path, key, fingerprint };
+    const claimed = await claimRequest(store, asked, log).catch((cause: unknown) => {
+      log(`a request cannot be claimed: ${cause instanceof Error ? cause.message : cause}`);
+      const detail = 'the store is out of order, so it cannot be told whether this was done before';
+      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
+    });
+    switch (claimed.state) {
+      case 'other_request':
+        throw refusal(
+          'idempotency_mismatch',
+          'another request was sent with this Idempotency-Key: a new request needs a new one',
+        );
+      case 'running':
+        throw new FailureError({
+          code: 'idempotency_conflict',
+          detail: 'the first request with this Idempotency-Key is still under way',
+        });
+      case 'done': {
+        const { status, headers, body: kept } = claimed.answer;
+        const said = { ...headers, 'cache-control': 'no-store', 'idempotent-replayed': 'true' };
+        return c.body(kept, { status: status as 200, headers: said });
+      }
+      case 'claimed': {
+        const { claim } = claimed;
+        const timer = setInterval(() => void claim.renew(), LEASE_MILLISECONDS / 3);
+        try {
+          await next();
+        } finally {
+          clearInterval(timer);
+        }
+        const { res } = c;
+        if (res.status < 200 || res.status >= 300) return void (await claim.release());
+        const headers = Object.fromEntries(
+          KEPT_HEADERS.flatMap((name) => {
+            const value = res.headers.get(name);
+            return value === null ? [] : [[name, value]];
+          }),
+        );
+        const answer = new Uint8Array(await res.clone().arrayBuffer());
+        await claim.finish({ status: res.status, headers, body: answer });
+        return undefined;
+      }
+    }
+  });
+}

@@ -1,0 +1,163 @@
+/** What keys may use, what is done once, and what is deleted. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Limits } from '../../shared/keys/documents.ts';
+import type { CreatedKey, KeyStore } from '../../shared/keys/keyStore.ts';
+import { problemOf } from './errors.ts';
+import type { Fixture } from './suite.ts';
+
+const DEPTH = { inputs: { caption: 'a réd sphere' }, targets: ['depth'] };
+
+export interface KeyFixture {
+  readonly make: (tenant: string, more?: { limits?: Limits }) => Promise<CreatedKey>;
+  readonly ask: (path: string, secret?: string, init?: RequestInit) => Promise<Response>;
+  readonly generate: (
+    secret: string,
+    body?: object,
+    headers?: Record<string, string>,
+  ) => Promise<Response>;
+  readonly url: () => string | undefined;
+  readonly keys: () => KeyStore | undefined;
+}
+
+export function keyUseTests(f: Fixture, { make, ask, generate, url, keys }: KeyFixture): void {
+  test('requests a minute: told with every answer, and 429 with Retry-After when used up', async () => {
+    const { secret } = await make('limited', { limits: { requests_per_minute: 3 } });
+    const answers: Response[] = [];
+    for (let i = 0; i < 5; i++) answers.push(await ask('/v1/models', secret));
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 200, 200, 429, 429],
+    );
+    const [first, , , refused] = answers;
+    assert.equal(first?.headers.get('ratelimit-policy'), '"requests";q=3;w=60');
+    assert.match(first?.headers.get('ratelimit') ?? '', /^"requests";r=2;t=(19|20)$/);
+    const [, seconds] =
+      /^"requests";r=0;t=(\d+)$/.exec(refused?.headers.get('ratelimit') ?? '') ?? [];
+    assert.ok(Number(seconds) > 0 && Number(seconds) <= 20, seconds);
+    assert.equal(refused?.headers.get('retry-after'), seconds);
+    const problem = await problemOf(refused ?? assert.fail(), 'quota_exceeded');
+    assert.match(problem.type, /#quota-exceeded$/);
+    const { secret: another } = await make('limited');
+    assert.equal((await ask('/v1/models', another)).status, 200, 'the bound is that of a key');
+  });
+
+  test('units a minute, of all keys of a tenant; what is stored costs none', async () => {
+    await keys()?.changeTenant('metered', (before) => ({
+      ...before,
+      limits: { units_per_minute: 1 },
+    }));
+    const [one, other] = [await make('metered'), await make('metered')];
+    const body = () => ({ ...DEPTH, inputs: { caption: crypto.randomUUID() } });
+    const first = body();
+    const answered = await generate(one.secret, first);
+    assert.equal(answered.status, 200);
+    assert.match(answered.headers.get('ratelimit') ?? '', /^"tenant-units";r=0;t=\d+$/);
+    const refused = await generate(other.secret, body());
+    await problemOf(refused, 'quota_exceeded');
+    assert.ok(Number(refused.headers.get('retry-after')) > 0);
+    assert.equal((await generate(other.secret, first)).status, 200, 'a stored result');
+    const dry = await generate(other.secret, { ...body(), dry_run: true });
+    assert.equal(dry.status, 200, 'a dry run');
+  });
+
+  test('a body beyond what the key allows is refused, announced or not', async () => {
+    const { secret } = await make('small', { limits: { body_bytes: 200 } });
+    assert.equal((await generate(secret)).status, 200);
+    const large = { ...DEPTH, inputs: { caption: 'x'.repeat(300) } };
+    await problemOf(await generate(secret, large), 'too_large');
+    const pieces = new Response(JSON.stringify(large)).body;
+    const init = { method: 'POST', body: pieces, duplex: 'half' } as RequestInit;
+    await problemOf(await ask('/v1/generate', secret, init), 'too_large');
+  });
+
+  test('jobs that have not ended are bounded', async () => {
+    const { secret } = await make('patient', { limits: { concurrent_jobs: 1 } });
+    const body = () => ({ ...DEPTH, inputs: { caption: crypto.randomUUID() } });
+    const store = f.shared ?? assert.fail('there is no store');
+    // Of a job that nobody has begun.
+    await store.put('job-inputs/patient/made-by-a-test/x.json', new Uint8Array([1]));
+    try {
+      const refused = await generate(secret, body(), { prefer: 'respond-async' });
+      await problemOf(refused, 'quota_exceeded');
+      assert.ok(Number(refused.headers.get('retry-after')) > 0);
+    } finally {
+      await store.delete('job-inputs/patient/made-by-a-test/x.json');
+    }
+    assert.equal((await generate(secret, body(), { prefer: 'respond-async' })).status, 202);
+  });
+
+  test('a result is deleted by its own tenant, and by no other', async () => {
+    const [one, other] = [await make('one'), await make('other')];
+    const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
+    const id = (await generate(one.secret, body)).headers.get('x-4m-result') ?? '';
+    const remove = (secret: string, of = id) =>
+      ask(`/v1/results/${of}`, secret, { method: 'DELETE' });
+    await problemOf(await remove(other.secret), 'unknown_result');
+    await problemOf(await remove(one.secret, 'nonsense'), 'unknown_result');
+    assert.match((await generate(one.secret, body)).headers.get('cache-status') ?? '', /hit/);
+    assert.deepEqual(await (await remove(one.secret)).json(), { deleted: true });
+    await problemOf(await remove(one.secret), 'unknown_result');
+    assert.match((await generate(one.secret, body)).headers.get('cache-status') ?? '', /miss/);
+  });
+
+  test('Idempotency-Key: the same answer again; another request 422; under way 409; of each tenant its own', async () => {
+    const [one, other] = [await make('one'), await make('other')];
+    const key = crypto.randomUUID();
+    const random = { ...DEPTH, seed: 'random' };
+    const send = (secret: string, body: object, header = `"${key}"`, more = {}) =>
+      generate(secret, body, { 'idempotency-key': header, ...more });
+    const first = await send(one.secret, random);
+    assert.equal(first.status, 200);
+    assert.equal(first.headers.get('idempotent-replayed'), null);
+    const text = await first.text();
+    const again = await send(one.secret, random, key);
+    assert.equal(again.headers.get('idempotent-replayed'), 'true');
+    assert.equal(again.headers.get('content-type'), first.headers.get('content-type'));
+    assert.equal(await again.text(), text, 'a random seed is not drawn again');
+    await problemOf(await send(one.secret, DEPTH), 'idempotency_mismatch');
+    assert.notEqual(await (await send(other.secret, random)).text(), text);
+    // What is refused is not remembered.
+    const fresh = crypto.randomUUID();
+    await problemOf(await send(one.secret, { ...DEPTH, targets: [] }, fresh), 'invalid_request');
+    assert.equal((await send(one.secret, random, fresh)).status, 200);
+    await problemOf(await send(one.secret, random, 'x'.repeat(256)), 'invalid_request');
+    const events = { accept: 'text/event-stream' };
+    await problemOf(await send(one.secret, random, 'e', events), 'invalid_request');
+    // Forms of the same parts are the same request, whatever their boundary.
+    const form = () => {
+      const parts = new FormData();
+      parts.set('caption', 'x');
+      parts.set('targets', 'depth');
+      parts.set('seed', 'random');
+      return fetch(`${url()}/v1/generate`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${one.secret}`, 'idempotency-key': `form ${key}` },
+        body: parts,
+      });
+    };
+    const sent = await (await form()).text();
+    const repeated = await form();
+    assert.equal(
+      repeated.headers.get('idempotent-replayed'),
+      'true',
+      await repeated.clone().text(),
+    );
+    assert.equal(await repeated.text(), sent);
+
+    let open = () => {};
+    f.worker.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const waiting = crypto.randomUUID();
+    const asked = f.worker.asked.length;
+    const running = send(one.secret, random, waiting);
+    for (let tries = 0; tries < 200 && f.worker.asked.length === asked; tries++) await pause(20);
+    await problemOf(await send(one.secret, random, waiting), 'idempotency_conflict');
+    open();
+    f.worker.gate = undefined;
+    const answer = await (await running).text();
+    assert.equal(await (await send(one.secret, random, waiting)).text(), answer);
+  });
+}
