@@ -1,6 +1,5 @@
 /** The OpenAPI 3.1 document, made from the route table and the zod schemas. */
 import * as z from 'zod';
-import { type Form, INPUTS, REQUEST_FIELD } from '../shared/api/form.ts';
 import { jobSchema } from '../shared/api/jobs.ts';
 import { PROBLEMS } from '../shared/api/problem.ts';
 import { problemSchema } from '../shared/api/problemSchema.ts';
@@ -15,6 +14,7 @@ import {
 } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
 import { WEBHOOK_PAYLOADS } from '../shared/api/webhookPayload.ts';
+import { type Components, formSchema, schemaOf } from './openapiSchemas.ts';
 import type { DocumentParameter, Json, OpenApiDocument, Operation } from './openapiTypes.ts';
 
 /** What the document calls the scheme of API keys. */
@@ -25,67 +25,6 @@ const WEBHOOK_HEADERS = {
   'webhook-timestamp': 'When this attempt was made, in unix seconds',
   'webhook-signature': 'Signatures with a space between them, such as `v1,` and base64',
 } as const;
-
-/** Schemas with a name, each of which stands once in the document. */
-type Components = Map<string, Json>;
-
-/** What answers hold may grow, so a reader must not refuse fields that it does not know. */
-function openEnded({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
-}
-
-/**
- * A field with a default may be absent. It is said in words, since generators of clients take a field
- * that states its default for one that is always there.
- */
-function tellDefault({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
-  if (!('default' in jsonSchema)) return;
-  const { default: value, description } = jsonSchema;
-  delete jsonSchema.default;
-  if (!Array.isArray(value)) jsonSchema.description = `${description}; ${value} when absent`;
-}
-
-/** A schema with its named parts put among the components. @throws Error when a name has two meanings */
-function schemaOf(schema: z.ZodType, io: 'input' | 'output', components: Components): Json {
-  const converted = z.toJSONSchema(schema, {
-    io,
-    unrepresentable: 'any',
-    override: io === 'output' ? openEnded : tellDefault,
-  });
-  const text = JSON.stringify(converted).replaceAll('"#/$defs/', '"#/components/schemas/');
-  const { $schema: _, $defs = {}, ...rest } = JSON.parse(text);
-  for (const [name, definition] of Object.entries<Json>($defs)) {
-    const present = components.get(name);
-    if (present && JSON.stringify(present) !== JSON.stringify(definition))
-      throw new Error(`the schema ${name} means two things`);
-    components.set(name, definition);
-  }
-  return rest;
-}
-
-/** The same settings as in JSON; whatever else there is are inputs. */
-function formSchema(form: Form, request: z.ZodObject, components: Components): Json {
-  const reference = schemaOf(request, 'input', components);
-  const json = components.get(String(reference.$ref).split('/').at(-1) ?? '') ?? reference;
-  const properties = json.properties as Json;
-  const named = [...form.lists, ...Object.keys(form.settings)];
-  return {
-    type: 'object',
-    properties: {
-      ...Object.fromEntries(named.map((name) => [name, properties[name]])),
-      [REQUEST_FIELD]: {
-        type: 'string',
-        contentMediaType: 'application/json',
-        description: `JSON of what the other fields do not say, such as ${INPUTS} that are tokens`,
-      },
-    },
-    additionalProperties: {
-      type: 'string',
-      format: 'binary',
-      description: 'An input modality: a file, or text',
-    },
-  };
-}
 
 const isRepresentation = (answer: z.ZodType | Representation): answer is Representation =>
   !('_zod' in answer);

@@ -29,6 +29,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
       results          = var.result_days
       tokens           = var.result_days
       chains           = var.result_days
+      idempotency      = 2
       jobs             = var.job_days
       job-inputs       = var.job_days
       job-leases       = var.job_days
