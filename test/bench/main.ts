@@ -8,6 +8,7 @@ import { bench as cost } from './cost.ts';
 import { bench as embed } from './embed.ts';
 import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
+import { bench as faults } from './faults.ts';
 import { bench as fleet } from './fleet.ts';
 import { bench as generate } from './generate.ts';
 import { bench as gpu } from './gpu.ts';
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   embed,
   engine,
   export: exportBench,
+  faults,
   fleet,
   generate,
   load,

@@ -18,6 +18,8 @@ const ORPHAN_MILLISECONDS = 600_000;
 const MORE = 10;
 /** At this age, at twice this age and so on a job is sent again, whatever the number of messages says. */
 const DOUBTFUL_MILLISECONDS = 900_000;
+/** The same of a batch: there are few, so that messages too many cost little. */
+const DOUBTFUL_BATCH_MILLISECONDS = 60_000;
 /** Jobs that are looked at together. */
 const AT_ONCE = 16;
 
@@ -91,12 +93,15 @@ export async function sweepOwn(services: SweepServices, signal: AbortSignal): Pr
 }
 
 /** How often an age has been doubled since it was doubtful. */
-const doublings = (age: number): number =>
-  age < DOUBTFUL_MILLISECONDS ? 0 : 1 + Math.floor(Math.log2(age / DOUBTFUL_MILLISECONDS));
+const doublings = (age: number, doubtful: number): number =>
+  age < doubtful ? 0 : 1 + Math.floor(Math.log2(age / doubtful));
 
 /** Whether an age has been doubled, from the first doubtful one, since a time ago. */
-const isDoubtful = (age: number, sinceMilliseconds: number): boolean =>
-  doublings(age) > doublings(age - sinceMilliseconds);
+const isDoubtful = (
+  age: number,
+  sinceMilliseconds: number,
+  doubtful = DOUBTFUL_MILLISECONDS,
+): boolean => doublings(age, doubtful) > doublings(age - sinceMilliseconds, doubtful);
 
 /** Jobs of one priority: those that wait, the oldest first, and how many are at work. */
 interface Lane {
@@ -148,7 +153,9 @@ export async function sweepShared(
   // Their messages cannot be told from those of jobs: where there is none at all, theirs are lost as well.
   const openBatches =
     (await batches?.(
-      (age) => (messages === 0 && age > youngMilliseconds) || isDoubtful(age, sinceMilliseconds),
+      (age) =>
+        (messages === 0 && age > youngMilliseconds) ||
+        isDoubtful(age, sinceMilliseconds, DOUBTFUL_BATCH_MILLISECONDS),
     )) ?? 0;
   const areFewer = messages < names.length + openBatches;
   const looked = areFewer
