@@ -139,6 +139,18 @@ test('messages of batches hide no lost job, and are found lost where there is no
   assert.deepEqual(due, [false, false, true]);
 });
 
+test('a batch is sent again as its age doubles from a minute on, also where messages of others wait', async () => {
+  const { batch, sweep } = world();
+  await batch.send('of another');
+  const dueAt = new Set<number>();
+  for (let minutes = 0; minutes < 64; minutes++)
+    await sweep(async (isDue) => {
+      if (isDue(minutes * MINUTE)) dueAt.add(minutes);
+      return 1;
+    });
+  assert.deepEqual([...dueAt], [1, 2, 4, 8, 16, 32]);
+});
+
 test('of many workers one looks at a time, and a clock that goes wrong stops nobody', async () => {
   let now = 1e12;
   const store = createMemoryStore();
