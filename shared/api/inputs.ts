@@ -91,7 +91,7 @@ export const keptIdsSchema = tokenIds<number | null>(
 export const tokensSchema = tokenIds<number>(false, 'Token ids, in order of position');
 
 const fraction = z.number().min(0).max(1);
-const hiddenSchema = z.union(
+export const hiddenSchema = z.union(
   [
     z.strictObject({
       box: z

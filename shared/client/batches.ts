@@ -3,7 +3,9 @@ import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type { Batch, BatchesResponse, BatchLine, BatchUrl } from '../api/batches.ts';
 import { readEvents } from '../sse.ts';
 import type { Call, CallOptions, Open } from './call.ts';
+import { withFailures } from './failures.ts';
 import { ProblemError, problemFrom } from './problem.ts';
+import { pause } from './retry.ts';
 
 /** A line of the input. */
 export interface BatchRequest {
@@ -101,21 +103,21 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
       headers: { accept: 'application/x-ndjson' },
     });
     if (!body) return;
-    for await (const line of linesIn(body)) yield JSON.parse(line) as BatchLine;
+    for await (const line of withFailures(linesIn(body), options?.signal))
+      yield JSON.parse(line) as BatchLine;
   }
 
   return {
-    async create(input, { endpoint, completionWindow, signal } = {}) {
+    async create(input, { endpoint, completionWindow, ...options } = {}) {
       const settings = { endpoint, completion_window: completionWindow };
       if ('upload' in input)
-        return await call(A.createBatch, signal && { signal }, { input, ...settings });
+        return await call(A.createBatch, { ...options, once: true }, { input, ...settings });
       const body =
         input instanceof Blob ? input : new Blob(input.map((line) => `${JSON.stringify(line)}\n`));
       const path = A.createBatch.path + queryOf(settings);
       const headers = { 'content-type': 'application/x-ndjson' };
       const address = { method: A.createBatch.method, path };
-      const answer = await open(address, { ...(signal && { signal }), headers, body });
-      return (await answer.json()) as Batch;
+      return await call(address, { ...options, headers, once: true }, body);
     },
     get: (id, options) => call(at('batch', id), options),
     list({ limit, after, ...options } = {}) {
@@ -123,7 +125,8 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
       return call({ method: A.batches.method, path }, options);
     },
     cancel: (id, options) => call(at('cancelBatch', id), options),
-    async wait(id, { onProgress, signal } = {}) {
+    async wait(id, { onProgress, ...given } = {}) {
+      const { signal } = given;
       let last: string | undefined;
       for (let tries = 0; tries < TRIES; tries++) {
         try {
@@ -131,9 +134,9 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
             accept: 'text/event-stream',
             ...(last !== undefined && { 'last-event-id': last }),
           };
-          const options = { ...(signal && { signal }), headers };
-          const { body } = await open(at('batchEvents', id), options);
-          for await (const { event, data, id: own } of body ? readEvents(body) : []) {
+          const { body } = await open(at('batchEvents', id), { ...given, headers });
+          const events = body ? withFailures(readEvents(body), signal) : [];
+          for await (const { event, data, id: own } of events) {
             last = own;
             tries = 0;
             if (event === 'problem') throw new ProblemError(JSON.parse(data));
@@ -146,7 +149,7 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
           if (signal?.aborted || (error instanceof ProblemError && !error.problem.retryable))
             throw error;
         }
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
+        await pause(AGAIN_MILLISECONDS, signal);
       }
       throw new ProblemError(problemFrom(undefined, 502, 'The events ended before the batch did'));
     },

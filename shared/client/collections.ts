@@ -12,7 +12,8 @@ import type {
 } from '../api/collections.ts';
 import type { ImportResponse, ImportType } from '../api/import.ts';
 import type { SearchRequestBody, SearchResponse } from '../api/search.ts';
-import type { Address, Call, CallOptions, Open } from './call.ts';
+import type { Address, Call, CallOptions } from './call.ts';
+import type { WithFiles } from './files.ts';
 
 export interface PageOptions extends CallOptions {
   readonly limit?: number;
@@ -48,7 +49,7 @@ export interface CollectionMethods {
   /** `POST /v1/collections/{name}/items` */
   addItems(
     name: string,
-    items: AddItemsRequestBody['items'],
+    items: WithFiles<AddItemsRequestBody['items']>,
     options?: AddOptions,
   ): Promise<AddItemsResponse>;
   /** `GET /v1/collections/{name}/items` */
@@ -67,10 +68,14 @@ export interface CollectionMethods {
     options?: ImportOptions,
   ): Promise<ImportResponse>;
   /** `POST /v1/collections/{name}/search` */
-  search(name: string, request: SearchRequestBody, options?: CallOptions): Promise<SearchResponse>;
+  search(
+    name: string,
+    request: WithFiles<SearchRequestBody>,
+    options?: CallOptions,
+  ): Promise<SearchResponse>;
 }
 
-export function collectionMethods(call: Call, open: Open): CollectionMethods {
+export function collectionMethods(call: Call): CollectionMethods {
   const at = ({ method, path }: Address, steps: Readonly<Record<string, string>>): Address => ({
     method,
     path: fillPath(path, steps),
@@ -84,7 +89,8 @@ export function collectionMethods(call: Call, open: Open): CollectionMethods {
   };
   const A = ADDRESSES;
   return {
-    createCollection: (request, options) => call(A.createCollection, options, request),
+    createCollection: (request, options) =>
+      call(A.createCollection, { ...options, once: true }, request),
     collections: (options) => call(page(A.collections, options), options),
     collection: (name, options) => call(at(A.collection, { name }), options),
     deleteCollection: (name, options) => call(at(A.deleteCollection, { name }), options),
@@ -93,12 +99,11 @@ export function collectionMethods(call: Call, open: Open): CollectionMethods {
     items: (name, options) => call(page(at(A.items, { name }), options), options),
     item: (name, id, options) => call(at(A.item, { name, id }), options),
     deleteItem: (name, id, options) => call(at(A.deleteItem, { name, id }), options),
-    async importItems(name, file, { type = 'application/x-ndjson', prefix, signal } = {}) {
+    importItems(name, file, { type = 'application/x-ndjson', prefix, ...given } = {}) {
       const { method, path } = at(A.importItems, { name });
       const query = prefix === undefined ? '' : `?${new URLSearchParams({ prefix })}`;
       const headers = file instanceof FormData ? {} : { 'content-type': type };
-      const options = { headers, body: file, ...(signal && { signal }) };
-      return (await (await open({ method, path: path + query }, options)).json()) as ImportResponse;
+      return call({ method, path: path + query }, { ...given, headers, once: true }, file);
     },
     search: (name, request, options) => call(at(A.search, { name }), options, request),
   };

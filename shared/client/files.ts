@@ -1,6 +1,5 @@
 /** Bytes in requests, and bytes out of answers. */
-import type { InputValue } from '../api/inputs.ts';
-import type { Hidden } from '../api/inputs.ts';
+import type { Hidden, InputValue } from '../api/inputs.ts';
 import { fromBase64, toBase64 } from '../base64.ts';
 
 export type Bytes = Blob | ArrayBuffer | Uint8Array;

@@ -4,6 +4,7 @@ import type { ClassifyRequestBody, ClassifyResponse } from '../api/classify.ts';
 import type { Progress } from '../api/generate.ts';
 import type { FitHeadRequestBody, Head, HeadResponse, HeadsResponse } from '../api/heads.ts';
 import type { Address, Call, CallOptions } from './call.ts';
+import type { Bytes, WithFiles } from './files.ts';
 
 export interface HeadOptions extends CallOptions {
   /** The newest when left out; all of them where one is deleted. */
@@ -23,11 +24,14 @@ export interface FitOptions extends CallOptions {
 /** Every method throws as `Client.generate` does. */
 export interface HeadMethods {
   /** `POST /v1/classify` */
-  classify(request: ClassifyRequestBody, options?: CallOptions): Promise<ClassifyResponse>;
+  classify(
+    request: WithFiles<ClassifyRequestBody>,
+    options?: CallOptions,
+  ): Promise<ClassifyResponse>;
   /** `POST /v1/heads`: fits a head to labelled examples, and keeps it. */
-  fitHead(request: FitHeadRequestBody, options?: FitOptions): Promise<Head>;
+  fitHead(request: WithFiles<FitHeadRequestBody>, options?: FitOptions): Promise<Head>;
   /** `PUT /v1/heads/{name}`: keeps a head that was made elsewhere, a safetensors file. */
-  putHead(name: string, file: Blob | ArrayBuffer, options?: PutHeadOptions): Promise<Head>;
+  putHead(name: string, file: Bytes, options?: PutHeadOptions): Promise<Head>;
   /** `GET /v1/heads` */
   heads(options?: CallOptions): Promise<HeadsResponse>;
   /** `GET /v1/heads/{name}` */

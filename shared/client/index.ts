@@ -4,12 +4,7 @@
  */
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type { EmbedDryRun, EmbedRequestBody, EmbedResponse } from '../api/embed.ts';
-import type {
-  DryRunResponse,
-  GenerateRequestBody,
-  GenerateResponse,
-  Progress,
-} from '../api/generate.ts';
+import type { DryRunResponse, GenerateRequestBody, GenerateResponse } from '../api/generate.ts';
 import type { ModalitiesResponse, ModelsResponse } from '../api/models.ts';
 import type {
   DetokenizeRequestBody,
@@ -18,19 +13,29 @@ import type {
   TokenizeRequestBody,
   TokenizeResponse,
 } from '../api/tokens.ts';
-import { readEvents } from '../sse.ts';
 import { type BatchMethods, batchMethods } from './batches.ts';
-import type { Address, Call, CallOptions, Open } from './call.ts';
+import type { Address, Call, CallOptions, Open, OpenOptions } from './call.ts';
 import { type CollectionMethods, collectionMethods } from './collections.ts';
+import {
+  computations,
+  type GenerateOptions,
+  type StreamEvent,
+  type StreamOptions,
+} from './compute.ts';
+import type { WithFiles } from './files.ts';
 import { type HeadMethods, headMethods } from './heads.ts';
 import { type JobMethods, jobMethods } from './jobs.ts';
-import { ProblemError, problemFrom } from './problem.ts';
+import { createRequests, type RequestOptions, readBlob } from './requests.ts';
+import { createTransport, readJson, type TransportOptions } from './transport.ts';
 import { type UploadMethods, uploadMethods } from './uploads.ts';
 import { type WebhookMethods, webhookMethods } from './webhooks.ts';
 
 export { createEventParser, readEvents, type ServerSentEvent } from '../sse.ts';
 export type { BatchMethods, BatchRequest } from './batches.ts';
 export type { CallOptions } from './call.ts';
+export type { GenerateOptions, StreamEvent, StreamOptions } from './compute.ts';
+export { AbortError, ConnectionError, TimeoutError } from './failures.ts';
+export type { FileInput, WithFiles } from './files.ts';
 export type { JobEvent, JobHandle, JobMethods, JobTasks } from './jobs.ts';
 export { ProblemError } from './problem.ts';
 export type { UploadMethods, UploadOptions } from './uploads.ts';
@@ -42,36 +47,45 @@ export {
   type WebhookMethods,
 } from './webhooks.ts';
 
-export interface ClientOptions {
-  /** Such as `https://4m.example.com`; empty for the page's own origin. */
-  readonly baseUrl: string;
-  /** Sent with every request to the server, where it asks for keys; a function is asked each time. */
-  readonly apiKey?: string | (() => string | undefined);
-  /** Replaces the global `fetch`. */
-  readonly fetch?: typeof fetch;
-}
+export interface ClientOptions extends TransportOptions, RequestOptions {}
 
-export interface GenerateOptions {
-  readonly signal?: AbortSignal;
-  /** Asks for server-sent events and is called for every decoding step. */
-  readonly onProgress?: (progress: Progress) => void;
-  /** True for every file within the answer, false for links alone; large files are links when left out. */
-  readonly inline?: boolean;
+export interface GenerateFileOptions extends CallOptions {
+  /** A picture when left out. */
+  readonly type?: 'image/png' | 'text/plain' | 'application/x-npy';
   /** Called with the headers of the answer, such as `cache-status` and `x-request-id`. */
   readonly onHeaders?: (headers: Headers) => void;
 }
 
 export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
-  /** `POST /v1/generate`. @throws ProblemError, or what `fetch` throws (no connection, aborted) */
-  generate(request: GenerateRequestBody, options?: GenerateOptions): Promise<GenerateResponse>;
+  /**
+   * `POST /v1/generate`
+   * @throws ProblemError as the server answers; ConnectionError or TimeoutError where it does not; AbortError
+   */
+  generate(
+    request: WithFiles<GenerateRequestBody>,
+    options?: GenerateOptions,
+  ): Promise<GenerateResponse>;
+  /** `POST /v1/generate`: its progress, then its result. @throws as `generate` */
+  generateStream(
+    request: WithFiles<GenerateRequestBody>,
+    options?: StreamOptions,
+  ): AsyncGenerator<StreamEvent<GenerateResponse>, void, undefined>;
+  /** `POST /v1/generate` with one target and one sample: the bytes of its output. @throws as `generate` */
+  generateFile(
+    request: WithFiles<GenerateRequestBody>,
+    options?: GenerateFileOptions,
+  ): Promise<Blob>;
   /** `POST /v1/generate` with `dry_run`: the plan, and what it costs. @throws as `generate` */
-  dryRun(request: GenerateRequestBody, options?: CallOptions): Promise<DryRunResponse>;
+  dryRun(request: WithFiles<GenerateRequestBody>, options?: CallOptions): Promise<DryRunResponse>;
   /** `POST /v1/embed`: vectors of items. @throws as `generate` */
-  embed(request: EmbedRequestBody, options?: GenerateOptions): Promise<EmbedResponse>;
+  embed(request: WithFiles<EmbedRequestBody>, options?: GenerateOptions): Promise<EmbedResponse>;
   /** `POST /v1/embed` with `dry_run`: what it costs. @throws as `generate` */
-  embedDryRun(request: EmbedRequestBody, options?: CallOptions): Promise<EmbedDryRun>;
+  embedDryRun(request: WithFiles<EmbedRequestBody>, options?: CallOptions): Promise<EmbedDryRun>;
   /** `POST /v1/tokenize`. @throws as `generate` */
-  tokenize(request: TokenizeRequestBody, options?: CallOptions): Promise<TokenizeResponse>;
+  tokenize(
+    request: WithFiles<TokenizeRequestBody>,
+    options?: CallOptions,
+  ): Promise<TokenizeResponse>;
   /** `POST /v1/detokenize`. @throws as `generate` */
   detokenize(request: DetokenizeRequestBody, options?: CallOptions): Promise<DetokenizeResponse>;
   /** `GET /v1/tokens/{ref}`. @throws as `generate` */
@@ -90,116 +104,34 @@ export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
   modalities(options?: CallOptions): Promise<ModalitiesResponse>;
 }
 
-const isJson = (response: Response): boolean =>
-  /^application\/([\w.-]+\+)?json\b/.test(response.headers.get('content-type') ?? '');
-
-async function throwIfProblem(response: Response): Promise<void> {
-  if (response.ok) return;
-  const text = await response.text();
-  let answer: unknown;
-  try {
-    answer = JSON.parse(text);
-  } catch {
-    // A proxy's HTML page or an empty body; the status says enough.
-  }
-  throw new ProblemError(
-    problemFrom(answer, response.status, `HTTP ${response.status} ${response.statusText}`.trim()),
-  );
-}
-
-async function readResult<T>(
-  response: Response,
-  onProgress: (progress: Progress) => void,
-): Promise<T> {
-  if (response.body) {
-    for await (const { event, data } of readEvents(response.body)) {
-      if (event === 'progress') onProgress(JSON.parse(data) as Progress);
-      if (event === 'result') return JSON.parse(data) as T;
-      if (event === 'problem')
-        throw new ProblemError(problemFrom(JSON.parse(data), 500, 'The server failed'));
-    }
-  }
-  throw new ProblemError(problemFrom(undefined, 502, 'The answer ended before its result'));
-}
-
 /** A client of one server. */
 export function createClient(options: ClientOptions): Client {
-  const baseUrl = options.baseUrl.replace(/\/+$/, '');
-  // Wrapped, because browsers refuse a `fetch` that is called as a method of another object.
-  const send: typeof fetch = options.fetch ?? ((input, init) => fetch(input, init));
-
-  const authorization = (): { authorization?: string } => {
-    const { apiKey } = options;
-    const key = typeof apiKey === 'function' ? apiKey() : apiKey;
-    return key ? { authorization: `Bearer ${key}` } : {};
-  };
-
-  const open: Open = async ({ method, path }, { signal, headers, body } = {}) => {
-    // A file goes as it is.
-    const isForm = body instanceof FormData;
-    const isFile = isForm || body instanceof Blob || body instanceof ArrayBuffer;
-    const type = isFile ? 'application/octet-stream' : 'application/json';
-    const response = await send(baseUrl + path, {
-      ...(method !== 'GET' && { method }),
-      headers: {
-        accept: 'application/json',
-        ...authorization(),
-        // The type of a form has its boundary, which `fetch` chooses.
-        ...(body !== undefined && !isForm && { 'content-type': type }),
-        ...headers,
-      },
-      ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
-      ...(signal && { signal }),
-    });
-    await throwIfProblem(response);
-    return response;
-  };
-
-  const call: Call = async <T>(address: Address, options: CallOptions = {}, body?: unknown) =>
-    (await (await open(address, { ...options, body })).json()) as T;
-
-  /** What a computation comes to, with its progress where that is asked for. */
-  const compute = async <T>(
-    path: string,
-    request: unknown,
-    { signal, onProgress, onHeaders, inline }: GenerateOptions = {},
-  ): Promise<T> => {
-    const query = inline === undefined ? '' : `?inline=${inline}`;
-    const response = await send(baseUrl + path + query, {
-      method: 'POST',
-      headers: {
-        ...authorization(),
-        'content-type': 'application/json',
-        accept: onProgress ? 'text/event-stream' : 'application/json',
-      },
-      body: JSON.stringify(request),
-      ...(signal && { signal }),
-    });
-    onHeaders?.(response.headers);
-    await throwIfProblem(response);
-    // A stored result may be answered as JSON even where events were asked for.
-    return onProgress && !isJson(response)
-      ? await readResult<T>(response, onProgress)
-      : ((await response.json()) as T);
-  };
-
+  const send = createTransport(options);
+  const begin = createRequests(options, send, (bytes) => uploads.upload(bytes));
+  const open: Open = (address, given = {}) => begin(address, given, (response) => response);
+  const call: Call = <T>(address: Address, given?: OpenOptions, body?: unknown) =>
+    begin<T>(address, { ...given, body }, readJson);
+  const { compute, stream } = computations(call, open);
+  const uploads = uploadMethods(call, send);
+  const A = ADDRESSES;
   return {
-    generate: (request, options) => compute(ADDRESSES.generate.path, request, options),
-    embed: (request, options) => compute(ADDRESSES.embed.path, request, options),
-    embedDryRun: (request, options) =>
-      call(ADDRESSES.embed, options, { ...request, dry_run: true }),
-    dryRun: (request, options) => call(ADDRESSES.generate, options, { ...request, dry_run: true }),
-    tokenize: (request, options) => call(ADDRESSES.tokenize, options, request),
-    detokenize: (request, options) => call(ADDRESSES.detokenize, options, request),
-    tokens: (ref, options) =>
-      call({ method: 'GET', path: fillPath(ADDRESSES.tokens.path, { ref }) }, options),
-    deleteResult: (id, options) =>
-      call({ method: 'DELETE', path: fillPath(ADDRESSES.deleteResult.path, { id }) }, options),
-    models: (options) => call(ADDRESSES.models, options),
-    modalities: (options) => call(ADDRESSES.modalities, options),
-    ...collectionMethods(call, open),
+    generate: (request, given) => compute(A.generate.path, request, given),
+    generateStream: (request, given) => stream(A.generate.path, request, given),
+    generateFile: (request, { type = 'image/png', ...given } = {}) =>
+      begin(A.generate, { ...given, headers: { accept: type }, body: request }, readBlob),
+    embed: (request, given) => compute(A.embed.path, request, given),
+    embedDryRun: (request, given) => call(A.embed, given, { ...request, dry_run: true }),
+    dryRun: (request, given) => call(A.generate, given, { ...request, dry_run: true }),
+    tokenize: (request, given) => call(A.tokenize, given, request),
+    detokenize: (request, given) => call(A.detokenize, given, request),
+    tokens: (ref, given) => call({ method: 'GET', path: fillPath(A.tokens.path, { ref }) }, given),
+    deleteResult: (id, given) =>
+      call({ method: 'DELETE', path: fillPath(A.deleteResult.path, { id }) }, given),
+    models: (given) => call(A.models, given),
+    modalities: (given) => call(A.modalities, given),
+    ...collectionMethods(call),
     ...headMethods(call, compute),
-    ...uploadMethods(call, send, throwIfProblem),
+    ...uploads,
     jobs: jobMethods(call, open),
     batches: batchMethods(call, open),
     webhooks: webhookMethods(call),

@@ -8,14 +8,23 @@ import type { Job, JobStatus, JobsResponse, ListedJob } from '../api/jobs.ts';
 import type { Problem } from '../api/problem.ts';
 import { readEvents } from '../sse.ts';
 import type { Call, CallOptions, Open } from './call.ts';
+import { withFailures } from './failures.ts';
+import type { WithFiles } from './files.ts';
 import { ProblemError, problemFrom } from './problem.ts';
+import { pause } from './retry.ts';
 
 /** What can be a job: what is asked, and what it comes to. */
 export interface JobTasks {
-  readonly generate: { readonly request: GenerateRequestBody; readonly result: GenerateResponse };
-  readonly embed: { readonly request: EmbedRequestBody; readonly result: EmbedResponse };
-  readonly classify: { readonly request: ClassifyRequestBody; readonly result: ClassifyResponse };
-  readonly fitHead: { readonly request: FitHeadRequestBody; readonly result: Head };
+  readonly generate: {
+    readonly request: WithFiles<GenerateRequestBody>;
+    readonly result: GenerateResponse;
+  };
+  readonly embed: { readonly request: WithFiles<EmbedRequestBody>; readonly result: EmbedResponse };
+  readonly classify: {
+    readonly request: WithFiles<ClassifyRequestBody>;
+    readonly result: ClassifyResponse;
+  };
+  readonly fitHead: { readonly request: WithFiles<FitHeadRequestBody>; readonly result: Head };
 }
 type TaskName = keyof JobTasks;
 
@@ -78,7 +87,8 @@ export function jobMethods(call: Call, open: Open): JobMethods {
     path: fillPath(A[name].path, { id }),
   });
 
-  async function* events<R>(id: string, { signal, after }: JobEventsOptions = {}) {
+  async function* events<R>(id: string, { after, ...options }: JobEventsOptions = {}) {
+    const { signal } = options;
     let last = after;
     for (let tries = 0; tries < TRIES; tries++) {
       try {
@@ -86,8 +96,8 @@ export function jobMethods(call: Call, open: Open): JobMethods {
           accept: 'text/event-stream',
           ...(last !== undefined && { 'last-event-id': last }),
         };
-        const { body } = await open(at('jobEvents', id), { ...(signal && { signal }), headers });
-        for await (const event of body ? readEvents(body) : []) {
+        const { body } = await open(at('jobEvents', id), { ...options, headers });
+        for await (const event of body ? withFailures(readEvents(body), signal) : []) {
           last = event.id ?? '';
           tries = 0;
           yield { event: event.event, id: last, data: JSON.parse(event.data) } as JobEvent<R>;
@@ -98,7 +108,7 @@ export function jobMethods(call: Call, open: Open): JobMethods {
         if (signal?.aborted || (error instanceof ProblemError && !error.problem.retryable))
           throw error;
       }
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MILLISECONDS));
+      await pause(AGAIN_MILLISECONDS, signal);
     }
     throw new ProblemError(problemFrom(undefined, 502, 'The events ended before the job did'));
   }
@@ -120,20 +130,19 @@ export function jobMethods(call: Call, open: Open): JobMethods {
   });
 
   return {
-    async submit(task, request, { signal } = {}) {
+    async submit(task, request, options) {
       const headers = { prefer: 'respond-async' };
-      const options = { ...(signal && { signal }), headers, body: request };
-      return handle((await (await open(A[task], options)).json()) as Job);
+      return handle(await call<Job>(A[task], { ...options, headers, once: true }, request));
     },
     get: async (id, options) => handle(await call<Job>(at('job', id), options)),
-    list({ signal, status, limit, after } = {}) {
+    list({ status, limit, after, ...options } = {}) {
       const query = new URLSearchParams({
         ...(status && { status }),
         ...(limit !== undefined && { limit: String(limit) }),
         ...(after !== undefined && { after }),
       }).toString();
       const path = A.jobs.path + (query && `?${query}`);
-      return call({ method: 'GET', path }, signal && { signal });
+      return call({ method: 'GET', path }, options);
     },
   };
 }

@@ -1,13 +1,20 @@
 /** Problems as the client throws them. */
 import type { Problem } from '../api/problem.ts';
 
+export interface ProblemOptions extends ErrorOptions {
+  readonly retryAfter?: number | undefined;
+}
+
 /** A request that the server answered with a problem (RFC 9457). */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   readonly problem: Problem;
-  constructor(problem: Problem, options?: ErrorOptions) {
+  /** Seconds after which the server wants to be asked again, where it says so. */
+  readonly retryAfter: number | undefined;
+  constructor(problem: Problem, options: ProblemOptions = {}) {
     super(problem.detail ? `${problem.title}: ${problem.detail}` : problem.title, options);
     this.problem = problem;
+    this.retryAfter = options.retryAfter;
   }
 }
 

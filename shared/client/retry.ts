@@ -39,7 +39,11 @@ export function retryAfterOf(header: string | null, now = Date.now()): number | 
  * @param failed tries that have failed, from 1
  * @param random 0 to 1
  */
-export function waitBefore(failed: number, error: unknown, random = Math.random()): number | undefined {
+export function waitBefore(
+  failed: number,
+  error: unknown,
+  random = Math.random(),
+): number | undefined {
   const longest = Math.min(LONGEST_MILLISECONDS, FIRST_MILLISECONDS * 2 ** (failed - 1));
   const asked = error instanceof ProblemError ? error.retryAfter : undefined;
   if (asked === undefined) return random * longest;

@@ -2,7 +2,10 @@
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type { CreatedUpload, Upload } from '../api/uploads.ts';
 import type { Call, CallOptions } from './call.ts';
+import { type Bytes, readDataUrl } from './files.ts';
 import { ProblemError, problemFrom } from './problem.ts';
+import { readBlob } from './requests.ts';
+import type { Send } from './transport.ts';
 
 export interface UploadOptions extends CallOptions {
   /** Media type; the blob's own when left out. */
@@ -14,7 +17,7 @@ export interface UploadOptions extends CallOptions {
 /** Every method throws as `Client.generate` does. */
 export interface UploadMethods {
   /** Sends bytes, which requests then name: `{ upload: id }`. */
-  upload(bytes: Blob | ArrayBuffer, options?: UploadOptions): Promise<Upload>;
+  upload(bytes: Bytes, options?: UploadOptions): Promise<Upload>;
   /** `GET /v1/uploads/{id}` */
   uploaded(id: string, options?: CallOptions): Promise<Upload>;
   /** `DELETE /v1/uploads/{id}` */
@@ -28,12 +31,12 @@ export interface UploadMethods {
 
 const OCTETS = 'application/octet-stream';
 
-/** @param throwIfProblem of an answer that is none of the API's own: an S3 server's is in XML */
-export function uploadMethods(
-  call: Call,
-  send: typeof fetch,
-  throwIfProblem: (response: Response) => Promise<void>,
-): UploadMethods {
+/** What an S3 server answers, in XML, for a signature whose time is over. */
+const isOver = (error: unknown): boolean =>
+  error instanceof ProblemError && error.problem.status === 403 && error.problem.request_id === '';
+
+/** @param send goes to addresses that the server gives, which have no key: they may be another server's */
+export function uploadMethods(call: Call, send: Send): UploadMethods {
   const at = (address: { method: string; path: string }, id: string) => ({
     method: address.method,
     path: fillPath(address.path, { id }),
@@ -41,15 +44,13 @@ export function uploadMethods(
   return {
     async upload(given, { contentType, sha256, ...options } = {}) {
       const type = contentType || (given instanceof Blob && given.type) || OCTETS;
-      const bytes = new Blob([given], { type });
+      const bytes = new Blob([given as BlobPart], { type });
       const created = await call<CreatedUpload>(ADDRESSES.createUpload, options, {
         ...{ content_type: type, size: bytes.size },
         ...(sha256 !== undefined && { sha256 }),
       });
       const { method, url, headers } = created;
-      const sent = await send(url, { method, headers, body: bytes, ...options });
-      await throwIfProblem(sent);
-      await sent.body?.cancel();
+      await send(url, { ...options, method, headers, body: bytes }, readBlob);
       return await call<Upload>(at(ADDRESSES.upload, created.id), options);
     },
     uploaded: (id, options) => call(at(ADDRESSES.upload, id), options),
@@ -57,20 +58,16 @@ export function uploadMethods(
       await call(at(ADDRESSES.deleteUpload, id), options);
     },
     async file(place, options = {}) {
-      if (place.startsWith('data:')) return await (await fetch(place)).blob();
-      const answer = await send(place, { ...options });
-      // What an S3 server answers for a signature whose time is over.
-      if (answer.status === 403 && !answer.headers.get('content-type')?.includes('json')) {
-        await answer.body?.cancel();
+      if (place.startsWith('data:')) return readDataUrl(place);
+      return await send(place, options, readBlob).catch((cause: unknown) => {
+        if (!isOver(cause)) throw cause;
         const over = {
           code: 'link_expired',
           status: 410,
           title: 'The address has expired',
         } as const;
-        throw new ProblemError(problemFrom(over, 410, 'Ask for what it led to again'));
-      }
-      await throwIfProblem(answer);
-      return await answer.blob();
+        throw new ProblemError(problemFrom(over, 410, 'Ask for what it led to again'), { cause });
+      });
     },
   };
 }

@@ -78,7 +78,7 @@ export function webhookMethods(call: Call): WebhookMethods {
   const A = ADDRESSES;
   return {
     secret: (options) => call(A.webhookSecret, options),
-    rotate: (options) => call(A.rotateWebhookSecret, options),
+    rotate: (options) => call(A.rotateWebhookSecret, { ...options, once: true }),
     async deliveries(id, options) {
       const { method, path } = A.jobDeliveries;
       const address = { method, path: fillPath(path, { id }) };
@@ -86,7 +86,7 @@ export function webhookMethods(call: Call): WebhookMethods {
     },
     redeliver(id, event, options) {
       const { method, path } = A.redeliverJobEvent;
-      return call({ method, path: fillPath(path, { id, event }) }, options);
+      return call({ method, path: fillPath(path, { id, event }) }, { ...options, once: true });
     },
   };
 }

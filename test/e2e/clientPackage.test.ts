@@ -1,22 +1,36 @@
 /** The client's package, packed and installed as a stranger does it, against the product. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { build, transform } from 'esbuild';
 import { repositoryRoot } from '../../infra/paths.ts';
+import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { type Product, startProduct } from '../support/product.ts';
 import {
   CLIENT_PACKAGE,
   installClient,
   packClient,
   runProgram,
+  servePage,
   typeFaults,
 } from '../support/strangers.ts';
+import { startWorkerdModule } from '../support/workerdModule.ts';
 
-/** What strangers write. */
-const programs = join(repositoryRoot, 'test/strangers');
+const README_ADDRESS = 'http://127.0.0.1:8787';
+
+/** What the page and the Worker see. */
+const SEEN = {
+  last: 'result',
+  progress: true,
+  signature: 'PNG',
+  types: ['image/png', 'image/png'],
+  normal: ['normal'],
+  code: 'unknown_target',
+  refused: 'headers_missing',
+};
 
 describe("the client's package", () => {
   let folder = '';
@@ -24,6 +38,8 @@ describe("the client's package", () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), '4m-stranger-'));
     await installClient(await packClient(), folder);
+    cpSync(join(repositoryRoot, 'test/strangers'), folder, { recursive: true });
+    copyFileSync(join(repositoryRoot, 'examples/scene-1.png'), join(folder, 'scene-1.png'));
     product = await startProduct(join(folder, 'data'));
   });
   after(async () => {
@@ -32,29 +48,85 @@ describe("the client's package", () => {
   });
   const installed = (file: string): string =>
     readFileSync(join(folder, 'node_modules', CLIENT_PACKAGE, file), 'utf8');
+  const bundle = async (entry: string): Promise<string> => {
+    const outfile = join(folder, `bundled-${entry}`);
+    await build({
+      entryPoints: [join(folder, entry)],
+      outfile,
+      bundle: true,
+      format: 'esm',
+      logLevel: 'error',
+    });
+    return outfile;
+  };
 
   test('it has no dependency, and imports nothing', async () => {
     const { dependencies, peerDependencies } = JSON.parse(installed('package.json'));
     assert.deepEqual([dependencies, peerDependencies], [undefined, undefined]);
-    assert.deepEqual(await readdir(join(folder, 'node_modules')), [
-      '.package-lock.json',
-      CLIENT_PACKAGE.split('/')[0],
-    ]);
+    const packages = await readdir(join(folder, 'node_modules'));
+    assert.deepEqual(packages, ['.package-lock.json', CLIENT_PACKAGE.split('/')[0]]);
     for (const file of ['index.js', 'index.d.ts'])
       assert.doesNotMatch(installed(file), /\b(import|require)\s*\(|^\s*import\b|\bfrom\s+["']/m);
   });
 
+  const examples = [
+    ...readFileSync(join(repositoryRoot, 'shared/client/README.md'), 'utf8').matchAll(
+      /^```ts\n([\s\S]*?)^```/gm,
+    ),
+  ].map(([, example]) => example ?? '');
+  assert.ok(examples.length > 4, 'the README has examples');
+
   test('a program that uses every method passes the strictest compiler', async () => {
-    await writeFile(join(folder, 'every.ts'), await readFile(join(programs, 'every.ts')));
-    assert.equal(await typeFaults(folder), '');
+    assert.equal(await typeFaults(folder, ['every.ts']), '');
+  });
+
+  test('examples of the README pass it too, where Node brings the types of the platform', async () => {
+    examples.forEach((example, i) => {
+      writeFileSync(join(folder, `example-${i}.ts`), example);
+    });
+    // Types of Node alone, as a server's program has them.
+    const types = join(repositoryRoot, 'node_modules/@types');
+    const options = { lib: ['es2022'], types: ['node'], typeRoots: [types] };
+    assert.equal(await typeFaults(folder, ['example-*.ts'], options), '');
+  });
+
+  test('examples of the README run', async () => {
+    for (const [i, example] of examples.entries()) {
+      const { code } = await transform(example.replaceAll(README_ADDRESS, product.url), {
+        loader: 'ts',
+      });
+      writeFileSync(join(folder, `example-${i}.mjs`), code);
+      await runProgram(folder, `example-${i}.mjs`, []);
+    }
   });
 
   test('a program of a folder without anything else is answered by the product', async () => {
-    await writeFile(join(folder, 'program.mjs'), await readFile(join(programs, 'program.mjs')));
-    const printed = await runProgram(folder, 'program.mjs', [
-      product.url,
-      join(repositoryRoot, 'examples/scene-1.png'),
-    ]);
+    const printed = await runProgram(folder, 'program.mjs', [product.url, 'scene-1.png']);
     assert.match(printed, /^done$/m, printed);
+  });
+
+  test('a bundled page of another origin is answered', { skip: browserMissing() }, async () => {
+    const page = await servePage(await bundle('page.js'));
+    const browser = await launchBrowser();
+    try {
+      const tab = await browser.newPage();
+      await tab.goto(`${page.url}/?server=${product.url}`);
+      const seen = tab.locator('#seen:not(:empty)');
+      await seen.waitFor({ timeout: 60_000 });
+      assert.deepEqual(JSON.parse((await seen.textContent()) ?? ''), SEEN);
+    } finally {
+      await browser.close();
+      await page.close();
+    }
+  });
+
+  test('a Worker in workerd is answered', async () => {
+    const worker = await startWorkerdModule(await bundle('worker.js'));
+    try {
+      const answer = await fetch(`${worker.url}/?server=${product.url}`);
+      assert.deepEqual(JSON.parse(await answer.text()), SEEN);
+    } finally {
+      await worker.close();
+    }
   });
 });

@@ -1,7 +1,9 @@
 /** Every method of the client, as a program under the strictest compiler writes it. It is compiled and not run. */
 import {
+  AbortError,
   type Batch,
   type Client,
+  ConnectionError,
   createClient,
   type EmbedResponse,
   type GenerateRequestBody,
@@ -11,11 +13,18 @@ import {
   type Output,
   type Problem,
   ProblemError,
+  TimeoutError,
   verifyWebhook,
   WebhookError,
 } from '@4m-edge/client';
 
-const client: Client = createClient({ baseUrl: 'http://127.0.0.1:8787' });
+const client: Client = createClient({
+  baseUrl: 'http://127.0.0.1:8787',
+  apiKey: 'key',
+  timeout: 1000,
+  retries: 3,
+  fetch,
+});
 const { signal } = new AbortController();
 const bytes = new Blob([new Uint8Array([1])], { type: 'image/png' });
 
@@ -35,16 +44,32 @@ export async function values(): Promise<void> {
   const output: Output | undefined = outputs.depth?.[0];
   const tokens: number[] | undefined = output?.tokens;
   const picture: Blob = await client.file(output?.image ?? '', { signal });
+  const given = { inputs: { rgb: bytes, depth: new Uint8Array(1) }, targets: ['normal'] };
+  const png: Blob = await client.generateFile(given, { type: 'image/png', timeout: 5, retries: 0 });
+  await client.generateFile({
+    inputs: { rgb: { data: bytes, hide: [{ mask: bytes }, { box: [0, 0, 1, 0.5] }] } },
+    targets: ['rgb'],
+  });
+  for await (const event of client.generateStream(request, { inline: false, signal })) {
+    if (event.event === 'progress') console.log(event.data.step, png.type);
+    if (event.event === 'result') console.log(event.data.outputs);
+  }
+  // @ts-expect-error: a file is bytes
+  await client.generate({ inputs: { rgb: new Date() }, targets: ['depth'] });
   const { plan, usage } = await client.dryRun(request);
   const { items }: EmbedResponse = await client.embed({
     items: [{ inputs: { caption: 'a cone' } }],
     features: 'mean',
   });
-  const { inputs } = await client.tokenize({ inputs: { caption: 'a cone' }, keep: true });
+  const { inputs } = await client.tokenize({
+    inputs: { caption: 'a cone', rgb: bytes },
+    keep: true,
+  });
   const kept = await client.tokens(inputs.caption?.ref ?? '');
   const shown = await client.detokenize({ tokens: { depth: { tokens: [1, 2, 3] } } });
   const { units } = (await client.embedDryRun({ inputs: { caption: 'a' }, features: 'mean' }))
     .usage;
+  await client.deleteResult('id');
   const { models } = await client.models();
   const { modalities } = await client.modalities();
   console.log(tokens, picture.size, plan, usage.units, items, kept.tokens, shown, units);
@@ -62,12 +87,8 @@ export async function collections(): Promise<void> {
     name: 'scenes',
     embedding: { kind: 'target', target: 'scene_global' },
   });
-  await client.addItems(name, [{ id: 'a', inputs: { caption: 'a cone' }, metadata: { year: 1 } }]);
-  const { results } = await client.search(
-    name,
-    { inputs: { caption: 'a cone' }, k: 3 },
-    { signal },
-  );
+  await client.addItems(name, [{ id: 'a', inputs: { rgb: bytes }, metadata: { year: 1 } }]);
+  const { results } = await client.search(name, { inputs: { rgb: bytes }, k: 3 }, { signal });
   const score: number | undefined = results[0]?.score;
   const form = new FormData();
   console.log(score, await client.importItems(name, form), await client.importItems(name, bytes));
@@ -79,19 +100,19 @@ export async function collections(): Promise<void> {
 
 export async function heads(): Promise<void> {
   const examples = [
-    { inputs: { caption: 'a cone' }, label: 'cone' },
+    { inputs: { rgb: bytes }, label: 'cone' },
     { inputs: { caption: 'a cube' }, label: 'cube' },
   ];
   const head: Head = await client.fitHead({ name: 'shapes', examples }, { onProgress: () => {} });
   await client.putHead('other', bytes, { model: '4m-shapes' });
-  await client.classify({ head: head.name, items: [{ inputs: { caption: 'a cone' } }] });
+  await client.classify({ head: head.name, items: [{ inputs: { rgb: bytes } }] });
   console.log(await client.heads(), await client.head('shapes', { version: head.version }));
   const { deleted } = await client.deleteHead('shapes');
   console.log(deleted);
 }
 
 export async function work(): Promise<void> {
-  const job = await client.jobs.submit('generate', { inputs: { caption: 'a' }, targets: ['rgb'] });
+  const job = await client.jobs.submit('generate', { inputs: { rgb: bytes }, targets: ['rgb'] });
   const result: GenerateResponse = await job.wait({ onProgress: ({ step }) => console.log(step) });
   const again = await client.jobs.get<GenerateResponse>(job.id);
   for await (const event of again.events({ after: '3' }))
@@ -128,6 +149,8 @@ export async function webhooks(body: string, headers: Headers): Promise<void> {
     if (delivery) await client.webhooks.redeliver(data.id, delivery.id);
     console.log(type);
   } catch (error) {
+    if (error instanceof TimeoutError) console.log(error.milliseconds);
+    if (error instanceof ConnectionError || error instanceof AbortError) console.log(error.cause);
     if (error instanceof WebhookError) console.log(error.reason);
     if (error instanceof ProblemError) {
       const { code, retryable }: Problem = error.problem;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import {
+  ConnectionError,
   createClient,
   ProblemError,
   readEvents,
@@ -28,7 +29,19 @@ assert.equal(answer.usage.units, usage.units);
 assert.ok(seen.length > 0);
 await isPng(await client.file(outputs.depth[0].image));
 
+const streamed = [];
+for await (const { event } of client.generateStream({ ...request, seed: 9 })) streamed.push(event);
+assert.equal(streamed.at(-1), 'result');
+assert.ok(streamed.length > 1);
+
 const bytes = readFileSync(picture);
+for (const rgb of [bytes, new Blob([bytes]), { data: bytes, hide: { box: [0, 0, 0.5, 0.5] } }])
+  await isPng(await client.generateFile({ inputs: { rgb }, targets: ['depth'] }));
+// Zeros behind the picture's end make it large, so that it is uploaded first.
+const large = new Uint8Array(4_500_000);
+large.set(bytes);
+await isPng(await client.generateFile({ inputs: { rgb: large }, targets: ['normal'] }));
+
 const { id } = await client.upload(new Blob([bytes], { type: 'image/png' }));
 const seenPicture = await client.generate({ inputs: { rgb: { upload: id } }, targets: ['depth'] });
 await isPng(await client.file(seenPicture.outputs.depth[0].image));
@@ -55,6 +68,9 @@ await assert.rejects(client.generate({ ...request, targets: ['sound'] }), (error
   assert.equal(error.problem.code, 'unknown_target');
   return true;
 });
+
+const nobody = createClient({ baseUrl: 'http://127.0.0.1:1', retries: 1 });
+await assert.rejects(nobody.models(), ConnectionError);
 
 // The vector of the specification's own libraries (standard-webhooks).
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';

@@ -1,6 +1,8 @@
 /** The client's package as a stranger has it: built, packed, and installed in an empty folder. */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { repositoryRoot } from '../../infra/paths.ts';
@@ -36,9 +38,10 @@ export async function runProgram(
   return stdout;
 }
 
-/** What the strictest compiler says of the folder's programs; empty when nothing. */
+/** What the strictest compiler says of programs of the folder; empty when nothing. */
 export async function typeFaults(
   folder: string,
+  include: readonly string[],
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<string> {
   const compilerOptions = {
@@ -54,14 +57,29 @@ export async function typeFaults(
     types: [],
     ...options,
   };
-  await writeFile(
-    join(folder, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, include: ['*.ts'] }),
-  );
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include }));
   return await run(process.execPath, [compiler, '-p', folder, '--pretty', 'false'], {
     maxBuffer: 1 << 26,
   }).then(
     () => '',
     (error: { stdout?: string; message: string }) => error.stdout || error.message,
   );
+}
+
+/** A page that holds a script, at an origin of its own. */
+export async function servePage(script: string) {
+  const text = await readFile(script, 'utf8');
+  const server = createServer(({ url }, response) => {
+    const isScript = url === '/page.js';
+    response.writeHead(200, { 'content-type': isScript ? 'text/javascript' : 'text/html' });
+    response.end(
+      isScript ? text : '<p id="seen"></p><script type="module" src="/page.js"></script>',
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close };
 }
