@@ -1,7 +1,7 @@
 /** The playground: asks the model what it can do, builds the form from that, and runs requests. */
 import type { GenerateRequestBody, GenerateResponse } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
-import { createClient } from '../../shared/client/index.ts';
+import { createClient, ProblemError } from '../../shared/client/index.ts';
 import { itemAt } from '../../shared/lookup.ts';
 import { openClassify } from './classify.ts';
 import { showCommand } from './command.ts';
@@ -9,6 +9,7 @@ import { curlCommand } from './curl.ts';
 import { byId, element } from './dom.ts';
 import { createInputs, type Inputs } from './inputs.ts';
 import { openJobs } from './jobs.ts';
+import { startKeyField, storedKey } from './key.ts';
 import { groupOf, titleOf } from './labels.ts';
 import { chosenModel, modelSelector } from './models.ts';
 import type { Picture } from './pictureField.ts';
@@ -21,7 +22,7 @@ import { createSettings, createTargets, type Settings, type Targets } from './ta
 /** Put in by build.mjs; empty when the repository has no examples. */
 declare const EXAMPLE_PICTURES: readonly Picture[];
 
-const client = createClient({ baseUrl: location.origin });
+const client = createClient({ baseUrl: location.origin, apiKey: storedKey });
 const form = byId('form', HTMLFormElement);
 const runButton = byId('run', HTMLButtonElement);
 const cancelButton = byId('cancel', HTMLButtonElement);
@@ -185,6 +186,7 @@ function buildForm(model: string | undefined, modalities: readonly Modality[]): 
 async function start(): Promise<void> {
   try {
     const { models } = await client.models();
+    startKeyField(false);
     const served = models.find(({ id }) => id === chosenModel()) ?? itemAt(models, 0, 'models');
     byId('model', HTMLElement).replaceChildren(...modelLine(served, models));
     const current = buildForm(models.length > 1 ? served.id : undefined, served.modalities);
@@ -232,7 +234,11 @@ async function start(): Promise<void> {
     ]);
     document.documentElement.dataset.ready = 'true';
   } catch (failure) {
-    byId('model', HTMLElement).textContent = 'No model answers';
+    const isKeyAsked = failure instanceof ProblemError && failure.problem.status === 401;
+    startKeyField(isKeyAsked);
+    byId('model', HTMLElement).textContent = isKeyAsked
+      ? 'This server asks for a key'
+      : 'No model answers';
     showProblem(problemPlace, failure, undefined);
   }
 }

@@ -1,0 +1,20 @@
+/** The API key of a visitor, for servers that ask for one: kept as long as the tab lives, and sent nowhere else. */
+import { byId } from './dom.ts';
+
+const NAME = '4m-edge-key';
+
+export const storedKey = (): string | undefined => sessionStorage.getItem(NAME) ?? undefined;
+
+/** Shows the field where the server asks for a key; another key is tried by loading the page anew. */
+export function startKeyField(isAsked: boolean): void {
+  const form = byId('key-form', HTMLFormElement);
+  const field = byId('key', HTMLInputElement);
+  form.hidden = !isAsked && storedKey() === undefined;
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    const key = field.value.trim();
+    if (key === '') sessionStorage.removeItem(NAME);
+    else sessionStorage.setItem(NAME, key);
+    location.reload();
+  });
+}
