@@ -182,8 +182,8 @@ describe('webhooks of real processes', { skip: linux }, () => {
         assert.match(refused.detail ?? '', /410/);
       },
       async well() {
+        await until('the silent one is waited for', () => silent.received.length > 0);
         await comes(await submit(well.url));
-        assert.equal(silent.received.length, 1, 'the silent one is still being waited for');
       },
     };
     await Promise.all(Object.values(scenarios).map((scenario) => scenario()));
