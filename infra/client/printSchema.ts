@@ -31,6 +31,9 @@ export function comment(description: string | undefined, indent: string): string
     : `${indent}/** ${description.replaceAll('*/', '*\\/')} */\n`;
 }
 
+/** Any JSON that has to be there. */
+const PRESENT = '{} | null';
+
 function objectType(schema: Schema, nameOf: NameOf, indent: string): string {
   const { properties = {}, required = [], additionalProperties: rest } = schema;
   const inner = `${indent}  `;
@@ -38,7 +41,9 @@ function objectType(schema: Schema, nameOf: NameOf, indent: string): string {
     const key = IDENTIFIER.test(name) ? name : literal(name);
     const type = typeOf(field, nameOf, inner);
     // Fields that may be absent may also be given as undefined, since JSON leaves them out then.
-    const stated = required.includes(name) ? `${key}: ${type}` : `${key}?: ${type} | undefined`;
+    const stated = required.includes(name)
+      ? `${key}: ${type === 'unknown' ? PRESENT : type}`
+      : `${key}?: ${type} | undefined`;
     return `${comment(field.description, inner)}${inner}${stated};\n`;
   });
   if (fields.length > 0) return `{\n${fields.join('')}${indent}}`;
