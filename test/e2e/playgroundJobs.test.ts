@@ -64,7 +64,7 @@ test('a file becomes a batch, which is watched, and whose files are fetched', op
   const row = page.locator('#batch-list li').first();
   await row.getByRole('progressbar').waitFor();
   await row.getByText('completed').waitFor({ timeout: 60_000 });
-  await row.getByText('62 of 62 lines done, 2 failed').waitFor();
+  await row.getByText('60 of 62 lines answered, 2 failed').waitFor();
   const downloading = page.waitForEvent('download');
   await row.getByRole('link', { name: 'Output' }).click();
   const download = await downloading;
@@ -103,7 +103,7 @@ test('batches and jobs are cancelled; a file that is none says why', options, as
   await jobRow.getByText('canceled').waitFor();
   await row.getByRole('button', { name: 'Cancel' }).click();
   await row.getByText('cancelled').waitFor();
-  await row.getByText(/3000 of 3000 lines done, \d+ failed/).waitFor();
+  await row.getByText(/\d+ of 3000 lines answered, \d+ failed/).waitFor();
   const empty = join(folder, 'empty.jsonl');
   await writeFile(empty, '\n\n');
   await page.getByLabel('A file of requests, one a line').setInputFiles(empty);
