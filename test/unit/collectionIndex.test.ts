@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { openCollections } from '../../worker/retrieval/collections.ts';
 import type { Row } from '../../worker/retrieval/rows.ts';
 import { settingsFor } from '../../worker/retrieval/search.ts';
-import { needOf } from '../../worker/retrieval/upkeep.ts';
+import { needOf, needsTuning } from '../../worker/retrieval/upkeep.ts';
 import { unit } from '../../worker/retrieval/vectors.ts';
 import { closeThreads } from '../../worker/threads/inThread.ts';
 
@@ -145,6 +145,14 @@ test('a table is looked after when it has grown, is in pieces, or has much besid
   assert.equal(needOf({ ...large, unindexed: 40_000 }), undefined);
   assert.equal(needOf({ ...large, unindexed: 51_000 }), 'optimize');
   assert.equal(needOf({ ...large, unindexed: 501, idle: true }), 'optimize');
+});
+
+test('an index is measured anew after growth, but not one that is built anew soon', () => {
+  const tuning = { items: 100_000, trained: 90_000 };
+  assert.equal(needsTuning(120_000, tuning), false);
+  assert.equal(needsTuning(120_001, tuning), true);
+  assert.equal(needsTuning(270_000, tuning), true);
+  assert.equal(needsTuning(270_001, tuning), false);
 });
 
 test('a search in fewer items looks at more of the index, up to all of it', () => {

@@ -16,7 +16,13 @@ function index(
     const found = { recall: recall(nprobes, refine), milliseconds: milliseconds(nprobes, refine) };
     return { nprobes, refine, ...found };
   };
-  return { asked, choose: () => fastestSettings(PARTITIONS, measured) };
+  // Each setting takes half a minute to measure.
+  const late = () => asked.length * 30_000;
+  return {
+    asked,
+    choose: () => fastestSettings(PARTITIONS, measured),
+    chooseSlowly: () => fastestSettings(PARTITIONS, measured, late),
+  };
 }
 
 test('candidates are taken instead of partitions where they are cheaper', async () => {
@@ -58,4 +64,19 @@ test('what finds most is chosen where nothing finds enough, and vain steps are n
   const chosen = await hard.choose();
   assert.equal(chosen?.refine, 100);
   assert.equal(hard.asked.length, 12);
+});
+
+test('measuring ends after a minute where something finds enough, and after three where nothing does', async () => {
+  const easy = index(
+    (nprobes) => (nprobes >= 6 ? 0.99 : 0.5),
+    (nprobes, refine) => nprobes + refine,
+  );
+  assert.equal((await easy.chooseSlowly())?.nprobes, 6);
+  assert.equal(easy.asked.length, 3);
+  const hard = index(
+    (nprobes, refine) => 0.5 + nprobes / 1000 + refine / 10_000,
+    (nprobes, refine) => nprobes + refine,
+  );
+  assert.ok((await hard.chooseSlowly())?.recall);
+  assert.equal(hard.asked.length, 7);
 });

@@ -24,6 +24,11 @@ const REFINES = [10, 20, 40, 100] as const;
 const GAIN = 0.002;
 /** Steps that find no more before no further one is tried. */
 const MOST_VAIN = 2;
+/** Searches that show that settings are hopeless, and how far below the target these are. */
+const FIRST_LOOK = 16;
+const HOPELESS = 0.2;
+/** After this time no further settings are tried where some find enough already; after three times of it none. */
+const PATIENCE_MILLISECONDS = 60_000;
 
 export interface Sample {
   /** (queries, D) */
@@ -116,6 +121,7 @@ async function measure(
     const truth = sample.truth[i] ?? [];
     found += truth.filter((id) => ids.slice(0, NEIGHBOURS).includes(id)).length;
     all += truth.length;
+    if (i + 1 === FIRST_LOOK && found < all * (TARGET - HOPELESS)) break;
   }
   times.sort((a, b) => a - b);
   const milliseconds = times[times.length >> 1] ?? 0;
@@ -126,11 +132,13 @@ async function measure(
  * The fastest settings that find what they should, or else those that find most. More partitions are tried for ever
  * more candidates, as long as that is not slower than what has been found, and finds more.
  * @param partitions of the index
+ * @param milliseconds that have passed since this began
  * @throws what measuring throws
  */
 export async function fastestSettings(
   partitions: number,
   measured: (nprobes: number, refine: number) => Promise<Measured>,
+  milliseconds: () => number = () => 0,
 ): Promise<Measured | undefined> {
   const probes = [...new Set(SHARES.map((share) => Math.max(1, Math.round(share * partitions))))];
   let most: Measured | undefined;
@@ -138,6 +146,8 @@ export async function fastestSettings(
   for (const refine of REFINES) {
     let [highest, vain] = [0, 0];
     for (const nprobes of probes) {
+      const patience = fastest ? PATIENCE_MILLISECONDS : 3 * PATIENCE_MILLISECONDS;
+      if (most && milliseconds() > patience) return fastest ?? most;
       const now = await measured(nprobes, refine);
       if (!most || now.recall > most.recall + GAIN) most = now;
       if (fastest && now.milliseconds >= fastest.milliseconds) break;
@@ -167,10 +177,15 @@ export async function measureTuning(
   const sample = await drawSample(table, items, signal);
   // Partitions are read when they are first searched, which says nothing of later searches.
   await measure(table, sample, partitions, 1);
-  const settings = await fastestSettings(partitions, (nprobes, refine) => {
-    signal.throwIfAborted();
-    return measure(table, sample, nprobes, refine);
-  });
+  const began = performance.now();
+  const settings = await fastestSettings(
+    partitions,
+    (nprobes, refine) => {
+      signal.throwIfAborted();
+      return measure(table, sample, nprobes, refine);
+    },
+    () => performance.now() - began,
+  );
   const { nprobes, refine, recall } = settings ?? { nprobes: partitions, refine: 100, recall: 0 };
   return { partitions, nprobes, refine, recall, items, trained };
 }

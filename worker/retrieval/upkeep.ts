@@ -103,11 +103,17 @@ async function tune(
   await retried(() => writeTuning(table, tuning));
 }
 
+/**
+ * Whether it is measured anew how an index is searched. One that is built anew as soon as nobody writes is left as it
+ * is: measuring large partitions takes minutes, in which the better index is not built.
+ */
+export const needsTuning = (items: number, tuning: Pick<Tuning, 'items' | 'trained'>): boolean =>
+  items > RETUNE_GROWTH * tuning.items && items <= IDLE_GROWTH * tuning.trained;
+
 /** Takes in what has come, and measures anew when that is much. */
 async function takeIn({ table, tuning }: Opened, signal: AbortSignal): Promise<void> {
   await optimize(table);
-  if (tuning && (await table.countRows()) > RETUNE_GROWTH * tuning.items)
-    await tune(table, tuning, signal);
+  if (tuning && needsTuning(await table.countRows(), tuning)) await tune(table, tuning, signal);
 }
 
 /** Builds the indices: one over vectors, one for each field that filters can name. */
