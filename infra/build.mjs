@@ -1,4 +1,6 @@
-// One build for everything: bundle the playground into a module both runtimes can import, then compile.
+// One build for everything: bundle the playground into a module both runtimes can import, then compile. With
+// `--start` a clone that was never compiled is translated only: checking the types of all of it takes a quarter of a
+// minute, for which nobody should wait who wants to see it run. Once it has been compiled, the compiler is as fast.
 import './preflight.mjs';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -14,4 +16,8 @@ const run = (command, args) => {
 
 const playground = join(root, 'edge/playground/build.mjs');
 if (existsSync(playground)) run(process.execPath, [playground]);
-run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']);
+const isCompiled = existsSync(join(root, 'dist/.tsbuildinfo'));
+if (process.argv.includes('--start') && !isCompiled) {
+  const { translate } = await import('./translate.mjs');
+  await translate();
+} else run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.']);

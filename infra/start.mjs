@@ -21,7 +21,7 @@ const stop = () => {
 
 function build() {
   return new Promise((resolve) => {
-    building = spawn(process.execPath, [join(here, 'build.mjs')], {
+    building = spawn(process.execPath, [join(here, 'build.mjs'), '--start'], {
       stdio: ['ignore', 'inherit', 'inherit'],
       detached: true,
     });
