@@ -32,7 +32,7 @@ import { createLinkRoutes } from './routes/links.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
 import { openapi } from './routes/openapi.ts';
-import { playground } from './routes/playground.ts';
+import { createPageRoutes } from './routes/pages.ts';
 import { createDeleteResultRoute } from './routes/results.ts';
 import { createSearchRoute } from './routes/search.ts';
 import { createTokenizeRoute } from './routes/tokenize.ts';
@@ -70,7 +70,7 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   readyz: createReadyRoute(services),
   openapi,
   docs,
-  playground,
+  ...createPageRoutes(services.openPage),
 });
 
 /** `/v1/tokens/{ref}`, as OpenAPI writes it -> `/v1/tokens/:ref`. */
@@ -104,7 +104,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
     ),
   );
   for (const path of BATCH_URLS) app.use(path, lineCaller(config.FOURM_WORKER_SECRET));
-  // The playground and docs set their own content security policies.
+  // Pages set their own content security policies.
   app.use(secureHeaders({ crossOriginResourcePolicy: false, strictTransportSecurity: false }));
   // No cookies are used, so any origin may call unless the operator says otherwise.
   if (origins !== 'none') {

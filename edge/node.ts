@@ -6,6 +6,7 @@ import { createDiskStore } from '../shared/store/disk.ts';
 import { createApp } from './app.ts';
 import { isLoopback } from './auth/guard.ts';
 import { type Config, parseConfig, redacted } from './config.ts';
+import { readPages } from './nodePages.ts';
 import { logOptions, startWatching } from './nodeWatching.ts';
 import { createServices } from './services.ts';
 
@@ -30,12 +31,13 @@ function assertPrivate({ FOURM_AUTH, HOST }: Config): void {
   );
 }
 
-/** @throws Error when the port is taken, the store cannot be made, or the address does not fit FOURM_AUTH */
+/** @throws Error when the port is taken, the store cannot be made, no pages are built, or the address does not fit FOURM_AUTH */
 export async function startEdge(config: Config): Promise<RunningEdge> {
   assertPrivate(config);
+  const openPage = await readPages();
   const watching = await startWatching(config);
   const app = createApp(
-    createServices(config, { openDisk: createDiskStore, ...watching.platform }),
+    createServices(config, { openPage, openDisk: createDiskStore, ...watching.platform }),
   );
   return await new Promise((resolve, reject) => {
     const fetch = watching.beside(app.fetch);

@@ -22,6 +22,7 @@ import { type Config, SECRETS } from './config.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { type EdgeMetrics, UNWATCHED } from './metrics.ts';
+import type { OpenPage } from './pages/pages.ts';
 import { namesOf, type RequestNames } from './requestNames.ts';
 import { createSignedAddresses, type SignedAddresses } from './uploads/addresses.ts';
 import { createLinker, type Linker } from './uploads/links.ts';
@@ -59,6 +60,7 @@ export interface Services {
   readonly write: WriteEntry;
   readonly metrics: EdgeMetrics;
   readonly tracer: Tracer;
+  readonly openPage: OpenPage;
   /** Tells what a request has left to tell, before the platform ends its work. */
   readonly flush: () => Promise<void>;
 }
@@ -76,6 +78,8 @@ export interface Platform {
   readonly flushes?: boolean;
   /** Whether the world can reach it, whatever address is listened on. */
   readonly isPublic?: boolean;
+  /** Where its pages lie. */
+  readonly openPage: OpenPage;
 }
 
 /** What workers do not say themselves of their models, since they have no store, is true for this long. */
@@ -107,7 +111,7 @@ function openStore(config: Config, platform: Platform, log: (line: string) => vo
 }
 
 /** @throws Error when the configured store does not exist on this platform */
-export function createServices(config: Config, platform: Platform = {}): Services {
+export function createServices(config: Config, platform: Platform): Services {
   const { metrics = UNWATCHED, tracer = NO_TRACER } = platform;
   const options = { service: 'edge', level: config.FOURM_LOG_LEVEL, secrets: secretsOf(config) };
   const write = platform.write ?? createConsoleLog(options);
@@ -144,6 +148,7 @@ export function createServices(config: Config, platform: Platform = {}): Service
     keys: createKeyCache(createKeyStore(store), config.FOURM_KEY_TTL_SECONDS, log),
     limiter: createLimiter(config.FOURM_EDGES),
     isPublic: platform.isPublic ?? false,
+    openPage: platform.openPage,
     keptFor: (tenant) => {
       const scope = scopeOf(tenant, config.CACHE_SCOPE);
       return {

@@ -1,4 +1,4 @@
-// One build for everything: bundle the playground into a module both runtimes can import, then compile. With
+// One build for everything: the pages that the edge serves, then the compiler. With
 // `--start` a clone that was never compiled is translated only: checking the types of all of it takes a quarter of a
 // minute, for which nobody should wait who wants to see it run. Once it has been compiled, the compiler is as fast.
 import './preflight.mjs';
@@ -14,8 +14,7 @@ const run = (command, args) => {
   if (status !== 0) process.exit(status ?? 1);
 };
 
-const playground = join(root, 'edge/playground/build.mjs');
-if (existsSync(playground)) run(process.execPath, [playground]);
+run(process.execPath, [join(root, 'edge/pages/build.mjs')]);
 const isCompiled = existsSync(join(root, 'dist/.tsbuildinfo'));
 if (process.argv.includes('--start') && !isCompiled) {
   const { translate } = await import('./translate.mjs');

@@ -13,6 +13,11 @@ const kibibytes = (bytes) => gzipSync(bytes, { level: 9 }).length / 1024;
 
 /** The Worker as wrangler bundles it. */
 function edgeBundle() {
+  // Its static assets have to be there, and do not count.
+  const pages = spawnSync(process.execPath, [join(root, 'edge/pages/build.mjs')], {
+    stdio: 'inherit',
+  });
+  if (pages.status !== 0) throw new Error('the pages cannot be built');
   const folder = mkdtempSync(join(tmpdir(), 'fourm-size-'));
   try {
     const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');

@@ -62,7 +62,8 @@ const LAWS: Readonly<Record<string, Law>> = {
       'edge/jobs/sqs.ts': ['aws4fetch'],
       // node.ts, nodeWatching.ts
       'edge/node': ['node:', '@hono/node-server'],
-      'edge/playground/build.mjs': ['node:', 'esbuild'],
+      'edge/playground/page.mjs': ['node:'],
+      'edge/pages/build.mjs': ['node:', 'esbuild'],
     },
   },
   worker: {

@@ -1,5 +1,6 @@
-// `node bundleEdge.mjs FOLDER`: the edge's Node entry and all that it imports as one file, after `npm run build`.
-import { writeFileSync } from 'node:fs';
+// `node bundleEdge.mjs FOLDER`: the edge's Node entry and all that it imports as one file, with its pages beside it, after
+// `npm run build`.
+import { cpSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -23,4 +24,5 @@ await build({
     js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
   },
 });
+cpSync(join(root, 'dist/edge/assets'), join(folder, 'assets'), { recursive: true });
 writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');

@@ -6,6 +6,7 @@ import { PROBLEMS } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { NPY, PNG, PNG_URL } from '../support/fakeWorker.ts';
+import { problemOf } from './errors.ts';
 import type { Fixture } from './suite.ts';
 
 const post = (url: string, body: unknown, headers: Record<string, string> = {}) =>
@@ -187,8 +188,34 @@ export function happyTests(f: Fixture): void {
     const docs = await (await get('/docs')).text();
     for (const code of Object.keys(PROBLEMS)) assert.ok(docs.includes(`id="${code}"`), code);
     assert.doesNotMatch(docs, /src=|https?:\/\//, 'nothing is loaded from elsewhere');
-    const page = await get('/');
-    assert.match(page.headers.get('content-type') ?? '', /^text\/html/);
-    assert.match(page.headers.get('content-security-policy') ?? '', /default-src/);
+  });
+
+  test('a page: its policy lets its own script and style run alone, and it is sent again when it has changed', async () => {
+    for (const path of ['/']) {
+      const page = await fetch(f.url + path);
+      const text = await page.text();
+      assert.equal(page.status, 200);
+      assert.equal(page.headers.get('content-type'), 'text/html; charset=UTF-8');
+      assert.equal(page.headers.get('cache-control'), 'no-cache');
+      assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
+      const policy = page.headers.get('content-security-policy') ?? '';
+      assert.match(policy, /^default-src 'none';/);
+      for (const tag of ['script', 'style']) {
+        const parts = [...text.matchAll(new RegExp(`<${tag}>(.*?)</${tag}>`, 'gs'))];
+        assert.equal(parts.length, 1, `one ${tag}`);
+        const hash = createHash('sha256').update(parts[0]![1]!).digest('base64');
+        assert.ok(policy.includes(`${tag}-src 'sha256-${hash}'`), policy);
+      }
+      const etag = page.headers.get('etag') ?? '';
+      assert.equal(etag, `"${createHash('sha256').update(text).digest('hex')}"`);
+      const again = await fetch(f.url + path, { headers: { 'if-none-match': etag } });
+      assert.equal(again.status, 304);
+      assert.equal(again.headers.get('etag'), etag);
+      assert.equal(await again.text(), '');
+    }
+    for (const path of ['/playground.html', '/assets/playground.html', '/index.html']) {
+      const answer = await fetch(f.url + path);
+      await problemOf(answer, 'not_found');
+    }
   });
 }

@@ -5,14 +5,13 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { repositoryRoot } from '../../infra/paths.ts';
 import { freePort } from '../../infra/stack.ts';
 import type { RunningProcess } from './workerd.ts';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
-const workerd = join(root, 'node_modules/workerd/bin/workerd');
-const wrangler = join(root, 'node_modules/wrangler/bin/wrangler.js');
+const workerd = join(repositoryRoot, 'node_modules/workerd/bin/workerd');
+const wrangler = join(repositoryRoot, 'node_modules/wrangler/bin/wrangler.js');
 
 const configOf = (port: number, vars: Readonly<Record<string, string>>): string => `
 using Workerd = import "/workerd/workerd.capnp";
@@ -22,10 +21,11 @@ const config :Workerd.Config = (
       modules = [(name = "index.js", esModule = embed "index.js")],
       compatibilityDate = "2026-04-01",
       compatibilityFlags = ["nodejs_compat", "enable_request_signal"],
-      bindings = [${Object.entries(vars)
+      bindings = [(name = "ASSETS", service = "assets"), ${Object.entries(vars)
         .map(([name, value]) => `(name = ${JSON.stringify(name)}, text = ${JSON.stringify(value)})`)
         .join(', ')}],
     )),
+    (name = "assets", disk = (path = ${JSON.stringify(join(repositoryRoot, 'dist/edge/assets'))})),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "edge")],
@@ -45,7 +45,10 @@ export async function startWorkerdAlone(
     CLOUDFLARE_CF_FETCH_ENABLED: 'false',
   };
   const arguments_ = [wrangler, 'deploy', '--dry-run', '--outdir', folder];
-  const bundled = spawnSync(process.execPath, arguments_, { cwd: root, env: environment });
+  const bundled = spawnSync(process.execPath, arguments_, {
+    cwd: repositoryRoot,
+    env: environment,
+  });
   if (bundled.status !== 0) throw new Error(`the edge was not bundled:\n${bundled.stderr}`);
   const port = await freePort();
   await writeFile(join(folder, 'config.capnp'), configOf(port, vars));
