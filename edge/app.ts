@@ -115,7 +115,13 @@ export function createApp(services: Services): Hono<EdgeEnv> {
         exposeHeaders: [
           ...['age', 'cache-status', 'etag', 'location', 'preference-applied', 'retry-after'],
           ...['x-request-id', 'x-4m-seed', 'x-4m-result'],
-          ...['idempotent-replayed', 'ratelimit', 'ratelimit-policy', 'www-authenticate'],
+          ...[
+            'x-4m-charged',
+            'idempotent-replayed',
+            'ratelimit',
+            'ratelimit-policy',
+            'www-authenticate',
+          ],
         ],
         maxAge: 86_400,
       }),

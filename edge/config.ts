@@ -59,6 +59,9 @@ export const configSchema = z.object({
     .describe(
       'How long what was read of a key is believed; a revoked one works no longer than this',
     ),
+  FOURM_PRICES: optional.describe(
+    'Prices of units: JSON, or on Node the path of a file; nothing is charged without it',
+  ),
   FOURM_EDGES: z.coerce
     .number()
     .int()

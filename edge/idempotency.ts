@@ -83,6 +83,7 @@ export function createIdempotency({ store, log }: Services, route: Route) {
       }
       case 'claimed': {
         const { claim } = claimed;
+        c.set('once', { group: claim.work, member: '1' });
         const timer = setInterval(() => void claim.renew(), LEASE_MILLISECONDS / 3);
         try {
           await next();

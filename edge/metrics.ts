@@ -52,6 +52,30 @@ export const EDGE_METRICS = {
     help: 'Jobs that were asked for here, by whether their result was there already.',
     labels: ['task', 'result'],
   },
+  charges: {
+    kind: 'counter',
+    name: 'fourm_edge_charges_total',
+    help: 'Charges that were made here, by route: `computed` work, and results that were stored or made for others (`cached`).',
+    labels: ['task', 'kind'],
+  },
+  charged: {
+    kind: 'counter',
+    name: 'fourm_edge_charged_total',
+    help: 'What they amount to, in millionths of the currency; of jobs that fail it comes back.',
+    labels: ['task'],
+  },
+  chargesLost: {
+    kind: 'counter',
+    name: 'fourm_edge_charges_lost_total',
+    help: 'Millionths of the currency of answers that could not be charged any more, since their lease had ended and there was no credit for another.',
+    labels: [],
+  },
+  leases: {
+    kind: 'counter',
+    name: 'fourm_edge_credit_leases_total',
+    help: 'Blocks of credit that were asked for, by whether they were `leased` or `refused`.',
+    labels: ['outcome'],
+  },
 } as const satisfies MetricTable;
 
 export type EdgeMetrics = Metrics<typeof EDGE_METRICS>;

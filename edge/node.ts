@@ -1,4 +1,5 @@
 /** The Node entry: the same app behind node:http. */
+import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { serve } from '@hono/node-server';
 import { createPinoLog } from '../shared/log/pinoLog.ts';
@@ -31,14 +32,28 @@ function assertPrivate({ FOURM_AUTH, HOST }: Config): void {
   );
 }
 
+/** The configuration with the prices themselves where it has the path of their file. @throws Error when that cannot be read */
+async function withPriceFile(config: Config): Promise<Config> {
+  const { FOURM_PRICES: given } = config;
+  if (given === undefined || given.trimStart().startsWith('{')) return config;
+  try {
+    return { ...config, FOURM_PRICES: await readFile(given, 'utf8') };
+  } catch (cause) {
+    throw new Error(`configuration: FOURM_PRICES: ${given} cannot be read`, { cause });
+  }
+}
+
 /** @throws Error when the port is taken, the store cannot be made, no pages are built, or the address does not fit FOURM_AUTH */
 export async function startEdge(config: Config): Promise<RunningEdge> {
   assertPrivate(config);
   const openPage = await readPages();
   const watching = await startWatching(config);
-  const app = createApp(
-    createServices(config, { openPage, openDisk: createDiskStore, ...watching.platform }),
-  );
+  const services = createServices(await withPriceFile(config), {
+    openPage,
+    openDisk: createDiskStore,
+    ...watching.platform,
+  });
+  const app = createApp(services);
   return await new Promise((resolve, reject) => {
     const fetch = watching.beside(app.fetch);
     const options = { fetch, port: config.PORT, hostname: config.HOST };
@@ -57,7 +72,8 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
             const timer = setTimeout(closeAll, DRAIN_MS);
             server.close(() => {
               clearTimeout(timer);
-              void watching.close().then(closed);
+              const told = Promise.all([watching.close(), services.credit?.close()]);
+              void told.finally(() => closed());
             });
             if ('closeIdleConnections' in server) server.closeIdleConnections();
           }),

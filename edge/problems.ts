@@ -22,6 +22,10 @@ export interface EdgeEnv {
     standings?: readonly Standing[];
     /** Whose work it is and how urgent, where that was said: of a key's, and of a line of a batch. */
     turn?: WorkTurn;
+    /** What it is charged once for, however often it is sent. */
+    once?: { readonly group: string; readonly member: string };
+    /** Id of the key that sent the batch whose line it is. */
+    lineKey?: string;
     /** What a problem of this address carries besides, for clients that read another shape. */
     beside?: (failure: Failure) => object;
   };

@@ -19,6 +19,7 @@ import { NO_TRACER, type Tracer } from '../shared/tracing/tracer.ts';
 import { createUploads, type Uploads } from '../shared/uploads/uploads.ts';
 import { type Batches, createBatches } from './batches/batches.ts';
 import { type Config, SECRETS } from './config.ts';
+import { type Credit, createCredit } from './credit/credit.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { type EdgeMetrics, UNWATCHED } from './metrics.ts';
@@ -39,6 +40,8 @@ export interface Kept {
 export interface Services {
   readonly keys: KeyCache;
   readonly limiter: Limiter;
+  /** Undefined where nothing is charged. */
+  readonly credit: Credit | undefined;
   /** Whether the world can reach this platform, whatever address it listens on. */
   readonly isPublic: boolean;
   readonly config: Config;
@@ -147,6 +150,7 @@ export function createServices(config: Config, platform: Platform): Services {
     }),
     keys: createKeyCache(createKeyStore(store), config.FOURM_KEY_TTL_SECONDS, log),
     limiter: createLimiter(config.FOURM_EDGES),
+    credit: createCredit(config, store, metrics, log),
     isPublic: platform.isPublic ?? false,
     openPage: platform.openPage,
     keptFor: (tenant) => {

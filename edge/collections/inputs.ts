@@ -9,6 +9,7 @@ import type { VectorUsage } from '../../shared/api/vectorUsage.ts';
 import { costOfItem, type EmbedCost, sumOfCosts } from '../../shared/plan/embed.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import type { Files } from '../body/files.ts';
+import type { Work } from '../compute/pay.ts';
 import { normaliseInputs, pixelsOf } from '../inputs.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -30,6 +31,8 @@ interface Ready<T> {
   readonly cost: EmbedCost;
   /** The model that makes vectors of them; undefined where nothing has inputs. */
   readonly model: string | undefined;
+  /** What that is priced as. */
+  readonly work: Work;
   /** Bytes that inputs gave which were addresses or uploads. */
   readonly sources?: Sources;
 }
@@ -48,7 +51,10 @@ export async function readyInputs<T extends Holder>(
   files: Files,
 ): Promise<Ready<T>> {
   const first = holders.findIndex(({ inputs }) => inputs);
-  if (first < 0) return { holders: [...holders], cost: sumOfCosts([]), model: undefined };
+  if (first < 0) {
+    const cost = sumOfCosts([]);
+    return { holders: [...holders], cost, model: undefined, work: { units: cost.units } };
+  }
   const { embedding } = await askCollections(c, services, { do: 'get', name }, collectionSchema);
   if (embedding.model === undefined) {
     const detail = `the collection ${name} takes ready vectors alone, since it has no model`;
@@ -87,10 +93,12 @@ export async function readyInputs<T extends Holder>(
   );
   const errors = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
   if (errors.length > 0) throw together(errors);
+  const cost = sumOfCosts(costs, pixels);
   return {
     holders: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
-    cost: sumOfCosts(costs, pixels),
+    cost,
     model: model.id,
+    work: { model, units: cost.units },
     sources: sources.found(),
   };
 }

@@ -10,6 +10,7 @@ import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { streamed } from '../streamed.ts';
 import type { Answer } from './compute.ts';
+import { CHARGED_HEADER } from './pay.ts';
 import type { Wish } from './task.ts';
 
 /** An answer as its caller sees it. */
@@ -18,6 +19,8 @@ export interface Seen extends Answer<object> {
   readonly single?: Output | undefined;
   /** Whether links are in it, which hold for a while: then it is an answer of this moment. */
   readonly hasLinks?: boolean;
+  /** Charges it, since it is going to be answered. @returns what was charged */
+  readonly charge?: (() => string | undefined) | undefined;
 }
 
 /** The answer as the caller wants it, and whether he has it already. */
@@ -62,6 +65,8 @@ function notModified(c: EdgeContext, { headers }: Represented): Response {
 export async function answerWhole(c: EdgeContext, wish: Wish, seen: Seen): Promise<Response> {
   const represented = await representAnswer(c, wish, seen);
   if (represented.isKnown) return notModified(c, represented);
+  const charged = seen.charge?.();
+  if (charged !== undefined) c.header(CHARGED_HEADER, charged);
   return c.body(represented.body, { headers: represented.headers });
 }
 

@@ -11,6 +11,7 @@ import { withSources } from '../sources/sources.ts';
 import { inlineOf } from '../uploads/links.ts';
 import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
 import { type Answer, createComputation } from './compute.ts';
+import { type Payment, type Price, pay, priceFor, type Work, withPrice } from './pay.ts';
 import { countSaved } from './saved.ts';
 import { answerAccepted, submit, waitFor } from './submit.ts';
 import type { Asker, Task, Wish } from './task.ts';
@@ -40,13 +41,28 @@ export function createTaskRoute<W extends Wish, R extends object>(
   const computation = createComputation(services, task);
   const { linker } = services;
 
+  /** What a request costs: as its result says, or as a dry run of it does. */
+  async function workOf(wish: W, stored?: Answer<R>): Promise<Work> {
+    const { usage }: { usage?: { units?: number } } = stored?.result ?? {};
+    const known = usage?.units ?? (stored && task.units?.(wish));
+    const units = known ?? (await task.dryRun(wish)).usage.units;
+    return { model: wish.models[0], units, isCached: stored !== undefined };
+  }
+
+  /** What an answer says of its price: that of computing it, whether or not it was. */
+  async function priceOf(c: EdgeContext, wish: W, answer: Answer<R>): Promise<Price | undefined> {
+    if (!services.credit) return undefined;
+    return priceFor(c, services, { ...(await workOf(wish, answer)), isCached: false });
+  }
+
   const seenBy = async (
     c: EdgeContext,
     wish: W,
     { result: made, ...answer }: Answer<R>,
   ): Promise<Seen> => {
     const single = task.single?.(wish, made);
-    const result = withSources(task.view?.(wish, made) ?? made, wish.sources);
+    const price = await priceOf(c, wish, { result: made, ...answer });
+    const result = withPrice(withSources(task.view?.(wish, made) ?? made, wish.sources), price);
     // Links need the files to be kept; and where a file itself is answered, nobody needs one.
     const isWithin = !wish.cache.mayStore || (wish.wanted.kind === 'bytes' && single !== undefined);
     return { ...answer, single, ...(isWithin ? { result } : await linker.link(c, result)) };
@@ -63,16 +79,25 @@ export function createTaskRoute<W extends Wish, R extends object>(
     return stored && (await answerKnown(c, wish, await seenBy(c, wish, stored)));
   }
 
-  async function compute(c: EdgeContext, wish: W): Promise<Response> {
+  async function compute(c: EdgeContext, wish: W, payment?: Payment): Promise<Response> {
     const asker = askerOf(c);
     const left = new AbortController();
     const deadline = startDeadline(wish.deadlineMs, wish.began);
     const signal = AbortSignal.any([c.req.raw.signal, left.signal, deadline.signal]);
     const share = computation.join(wish, asker, signal);
     keepAlive(c)(share.ended);
+    payment?.keep();
     const outcome = share.outcome.then((answer) => seenBy(c, wish, answer)).finally(deadline.clear);
+    // What another has asked for, or stored, costs what stored results cost.
+    const charge = (answer: Seen) =>
+      payment?.charge(share.joined || answer.ageSeconds !== undefined);
     if (wish.wanted.kind === 'events') {
-      const result = outcome.then((answer) => answer.result);
+      const result = outcome.then((answer) => {
+        charge(answer);
+        return answer.result;
+      });
+      const release = () => payment?.release();
+      void result.then(release, release);
       result.catch(() => {});
       return answerEvents(c, services, { kind: 'computed', share, result }, () => left.abort());
     }
@@ -81,12 +106,18 @@ export function createTaskRoute<W extends Wish, R extends object>(
     if (isShared) countSaved(services, c, 'collapsed', answer.result);
     return await answerWhole(c, wish, {
       ...answer,
+      charge: () => charge(answer),
       ...(isShared && { cacheStatus: '4m-edge; fwd=miss; collapsed' }),
     });
   }
 
   /** Undefined where the caller wants to wait as long as it takes, or the work cannot be a job. */
-  async function asJob(c: EdgeContext, wish: W, stored?: Answer<R>): Promise<Response | undefined> {
+  async function asJob(
+    c: EdgeContext,
+    wish: W,
+    stored?: Answer<R>,
+    payment?: Payment,
+  ): Promise<Response | undefined> {
     const preference = readPrefer(c.req.header('prefer'));
     if (!preference || !task.job) return undefined;
     const isAsync = preference.waitSeconds === 0;
@@ -97,7 +128,15 @@ export function createTaskRoute<W extends Wish, R extends object>(
     if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
     const asker = askerOf(c);
     const isStored = stored !== undefined;
-    const asked = { wish, job: task.job, asker, preference, isStored, mostJobs: mostJobs(c) };
+    const asked = {
+      wish,
+      job: task.job,
+      asker,
+      preference,
+      isStored,
+      mostJobs: mostJobs(c),
+      payment,
+    };
     const job = await submit(services, asked);
     if (isAsync) return await answerAccepted(c, services, job, preference);
     const done = await waitFor(services, job, preference, c.req.raw.signal);
@@ -117,7 +156,9 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const wish = await task.read(c);
     if (wish.isDryRun) {
       c.header('cache-control', 'no-store');
-      return c.json(await task.dryRun(wish));
+      const quote = await task.dryRun(wish);
+      const { units } = quote.usage;
+      return c.json(withPrice(quote, priceFor(c, services, { model: wish.models[0], units })));
     }
     const unchanged = await revalidate(c, wish);
     if (unchanged) return unchanged;
@@ -125,20 +166,29 @@ export function createTaskRoute<W extends Wish, R extends object>(
     // What is stored costs a request and no units.
     if (!stored && !wish.cache.onlyStored)
       await count(c, services.limiter, 'units', async () => (await task.dryRun(wish)).usage.units);
-    const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored);
-    if (accepted) return accepted;
-    if (wish.webhook) throw noJob(services);
-    if (stored) {
-      countSaved(services, c, 'stored', stored.result);
-      const answer = await seenBy(c, wish, stored);
-      return wish.wanted.kind === 'events'
-        ? answerEvents(c, services, { kind: 'stored', answer }, () => {})
-        : await answerWhole(c, wish, answer);
-    }
-    if (wish.cache.onlyStored) {
+    if (wish.webhook && wish.cache.onlyStored) throw noJob(services);
+    if (!stored && wish.cache.onlyStored) {
       const detail = 'no stored result fits this request, and only-if-cached asks for no other';
       throw refusal('not_cached', detail);
     }
-    return await compute(c, wish);
+    const payment = await pay(c, services, () => workOf(wish, stored));
+    const streams = wish.wanted.kind === 'events';
+    try {
+      const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored, payment);
+      if (accepted) return accepted;
+      if (wish.webhook) throw noJob(services);
+      if (!stored) return await compute(c, wish, payment);
+      countSaved(services, c, 'stored', stored.result);
+      const answer = { ...(await seenBy(c, wish, stored)), charge: () => payment?.charge() };
+      if (!streams) return await answerWhole(c, wish, answer);
+      answer.charge();
+      return answerEvents(c, services, { kind: 'stored', answer }, () => {});
+    } catch (error) {
+      payment?.release();
+      throw error;
+    } finally {
+      // A stream pays at its end; whoever has the result already pays nothing.
+      if (!streams) payment?.release();
+    }
   };
 }

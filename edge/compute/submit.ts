@@ -10,6 +10,7 @@ import { jobView } from '../jobs/view.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
+import type { Payment } from './pay.ts';
 import type { Asker, Task, Wish } from './task.ts';
 
 export interface Submission<W extends Wish> {
@@ -21,12 +22,14 @@ export interface Submission<W extends Wish> {
   readonly isStored: boolean;
   /** Jobs of the tenant that have not ended, this one among them; undefined without a bound. */
   readonly mostJobs: number | undefined;
+  /** What is held for it; undefined where nothing is charged. */
+  readonly payment: Payment | undefined;
 }
 
 /** @throws FailureError `no_jobs`, `store_unavailable`; `quota_exceeded` where too many jobs have not ended; `invalid_request` where nothing may be kept */
 export async function submit<W extends Wish>(
   { jobs, store, keptFor }: Services,
-  { wish, job, asker, preference, isStored, mostJobs }: Submission<W>,
+  { wish, job, asker, preference, isStored, mostJobs, payment }: Submission<W>,
 ): Promise<JobDocument> {
   if (!wish.cache.mayStore) {
     const detail =
@@ -42,8 +45,9 @@ export async function submit<W extends Wish>(
   }
   const { task, request, files, keep, view: own = {} } = job(wish, asker);
   const view = withSources(own, wish.sources);
+  const id = createJobId(store.now());
   const description: JobDescription = {
-    id: createJobId(store.now()),
+    id,
     tenant: wish.tenant,
     task,
     // What somebody waits for comes before what nobody does.
@@ -61,6 +65,8 @@ export async function submit<W extends Wish>(
     ...(Object.keys(view).length > 0 && { view }),
     ...(wish.webhook && { webhook: wish.webhook }),
   };
+  // Charged before it is there: a job that is not written in the end is not paid for.
+  await payment?.chargeJob(id);
   const inputs = isStored ? undefined : await files.fillIn(JSON.stringify(request));
   return await jobs.submit(description, inputs, wish.deadlineMs);
 }

@@ -71,6 +71,8 @@ export interface Task<W extends Wish, R extends object> {
   readonly read: (c: EdgeContext) => Promise<W>;
   /** What it would cost. Nothing is sent to a worker. */
   readonly dryRun: (wish: W) => Promise<{ readonly usage: { readonly units: number } }>;
+  /** What a stored result is priced as that does not say its units itself; those of a dry run when left out. */
+  readonly units?: (wish: W) => number;
   /** Has a worker compute it. @throws FailureError as the dispatcher; the signal's reason */
   readonly run: (wish: W, asker: Asker, context: WorkContext<Progress>) => Promise<Ran<R>>;
   /** The work as a job; absent where it cannot be one. */

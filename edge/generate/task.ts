@@ -2,6 +2,7 @@
 import { type GenerateResponse, generateResponseSchema } from '../../shared/api/generate.ts';
 import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { ReusedTarget, WorkerGenerateRequest } from '../../shared/api/worker.ts';
+import { costOf } from '../../shared/plan/cost.ts';
 import { dryRunResponse } from '../../shared/plan/dryRun.ts';
 import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
 import type { Task } from '../compute/task.ts';
@@ -32,6 +33,7 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
       const pixels = pixelsOf(request.inputs, files);
       return withVia(dryRunResponse(plan, { ...key, model: model.id, reused, pixels }), wish);
     },
+    units: ({ plan, request, files }) => costOf(plan, 0, pixelsOf(request.inputs, files)).units,
     async run(wish, { requestId, traceparent, turn }, { signal, emit }) {
       const { tenant, model, request, files, plan, chain } = wish;
       const { tokens, chains } = keptFor(tenant);

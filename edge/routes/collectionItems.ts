@@ -13,6 +13,7 @@ import { ROUTES } from '../../shared/api/routes.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, itemIdOf, nameOf, pageOf } from '../collections/ask.ts';
 import { readyInputs, usageOf } from '../collections/inputs.ts';
+import { paid, priceFor } from '../compute/pay.ts';
 import { count } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -24,7 +25,7 @@ export function createItemRoutes(services: Services) {
     const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.addItems.request);
     const { items, dry_run } = parseBody(addItemsRequestSchema, value);
     const at = (index: number): string => pointerTo('items', index);
-    const { holders, model, cost, sources } = await readyInputs(
+    const { holders, model, cost, work, sources } = await readyInputs(
       c,
       services,
       name,
@@ -32,7 +33,7 @@ export function createItemRoutes(services: Services) {
       at,
       files,
     );
-    const usage = usageOf(cost);
+    const usage = { ...usageOf(cost), ...priceFor(c, services, work) };
     if (dry_run) {
       const { exact } = cost;
       const priced = { dry_run, items: 0, usage, exact } satisfies AddItemsResponse;
@@ -41,7 +42,12 @@ export function createItemRoutes(services: Services) {
     await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'add', name, items: holders } as const;
     const options = { files, model };
-    const kept = await askCollections(c, services, operation, keptItemsSchema, options);
+    const kept = await paid(
+      c,
+      services,
+      () => work,
+      () => askCollections(c, services, operation, keptItemsSchema, options),
+    );
     return c.json(withSources({ ...kept, usage } satisfies AddItemsResponse, sources));
   }
 

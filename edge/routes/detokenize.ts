@@ -6,12 +6,15 @@ import {
   type DetokenizeResponse,
   detokenizeRequestSchema,
 } from '../../shared/api/tokens.ts';
+import { unitsOfTokens } from '../../shared/plan/cost.ts';
 import { findModality } from '../../shared/plan/names.ts';
 import { checkDetokenize } from '../../shared/plan/tokens.ts';
 import { assertComplete, assertSameTokens } from '../../shared/results/references.ts';
 import { negotiate, represent } from '../accept.ts';
 import { readRequest } from '../body/read.ts';
+import { paid, priceFor } from '../compute/pay.ts';
 import { DETOKENIZE } from '../dispatch/tasks.ts';
+import { count } from '../limits.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -39,14 +42,25 @@ export function createDetokenizeRoute(services: Services) {
       given[name] = { tokens: assertComplete(found, pointer) };
     }
     const request = { ...parsed, tokens: given };
-    const [first, ...others] = checkDetokenize(request, model);
+    const decoded = checkDetokenize(request, model);
+    const [first, ...others] = decoded;
     const single = first && others.length === 0 ? findModality(model, first.name) : undefined;
     const wanted = negotiate(c.req.header('accept'), single, false);
-    const result: DetokenizeResponse = await dispatcher.run(
-      DETOKENIZE,
-      { request_id: c.get('requestId'), model: model.id, request },
-      { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+    const tokens = decoded.reduce((sum, one) => sum + one.tokens.length, 0);
+    const work = { model, units: unitsOfTokens(tokens, model) };
+    await count(c, services.limiter, 'units', () => work.units);
+    const made: DetokenizeResponse = await paid(
+      c,
+      services,
+      () => work,
+      () =>
+        dispatcher.run(
+          DETOKENIZE,
+          { request_id: c.get('requestId'), model: model.id, request },
+          { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+        ),
     );
+    const result = { ...made, usage: { units: work.units, ...priceFor(c, services, work) } };
     const isBytes = wanted.kind === 'bytes';
     const answer = isBytes ? result : (await linker.link(c, result)).result;
     const { body, contentType } = await represent(answer, Object.values(result.outputs)[0], wanted);

@@ -12,6 +12,7 @@ import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, nameOf } from '../collections/ask.ts';
 import { readyInputs, usageOf } from '../collections/inputs.ts';
+import { paid, priceFor } from '../compute/pay.ts';
 import { count } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -34,8 +35,8 @@ export function createSearchRoute(services: Services) {
     const name = nameOf(c);
     const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.search.request);
     const parsed = parseBody(searchRequestSchema, value);
-    const { request, model, cost, sources } = await ready(c, name, parsed, files);
-    const usage = usageOf(cost);
+    const { request, model, cost, work, sources } = await ready(c, name, parsed, files);
+    const usage = { ...usageOf(cost), ...priceFor(c, services, work) };
     if (request.dry_run) {
       const { exact } = cost;
       const priced = { dry_run: true, results: [], usage, exact } satisfies SearchResponse;
@@ -43,7 +44,12 @@ export function createSearchRoute(services: Services) {
     }
     await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'search', name, request } as const;
-    const found = await askCollections(c, services, operation, foundSchema, { files, model });
+    const found = await paid(
+      c,
+      services,
+      () => work,
+      () => askCollections(c, services, operation, foundSchema, { files, model }),
+    );
     return c.json(withSources({ ...found, usage } satisfies SearchResponse, sources));
   };
 }

@@ -3,13 +3,16 @@ import { parseBody } from '../../shared/api/parse.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { type TokenizeResponse, tokenizeRequestSchema } from '../../shared/api/tokens.ts';
 import { present } from '../../shared/lookup.ts';
+import { unitsOfTokens } from '../../shared/plan/cost.ts';
 import { planInput } from '../../shared/plan/inputs.ts';
 import { findModality } from '../../shared/plan/names.ts';
 import { keptTokens } from '../../shared/results/keptTokens.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { readRequest } from '../body/read.ts';
+import { paid, priceFor } from '../compute/pay.ts';
 import { TOKENIZE } from '../dispatch/tasks.ts';
-import { normaliseInputs } from '../inputs.ts';
+import { normaliseInputs, pixelsOf } from '../inputs.ts';
+import { count } from '../limits.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -25,21 +28,35 @@ export function createTokenizeRoute(services: Services) {
     const { model } = await chooseModel(c, services, parsed.model);
     const { tokens } = keptFor(tenantOf(c));
     const given = await resolveInputs(parsed.inputs, model, tokens);
-    for (const [name, value] of Object.entries(given)) planInput(model, name, value, () => true);
+    const planned = Object.entries(given).map(([name, value]) =>
+      planInput(model, name, value, () => true),
+    );
     const sources = createSources(c, services, files);
     const settled = await sources.settle(given);
     const request = { ...parsed, inputs: normaliseInputs(settled, model, files) };
-    const answer = await dispatcher.run(
-      TOKENIZE,
-      { request_id: c.get('requestId'), model: model.id, request },
-      {
-        traceparent: c.get('traceparent'),
-        turn: c.get('turn'),
-        signal: c.req.raw.signal,
-        files,
-      },
+    const read = planned.filter(({ form }) => form !== 'tokens');
+    const tokensRead = read.reduce((sum, { visible }) => sum + visible, 0);
+    const units = unitsOfTokens(tokensRead, model, pixelsOf(request.inputs, files));
+    await count(c, services.limiter, 'units', () => units);
+    const work = { model, units };
+    const answer = await paid(
+      c,
+      services,
+      () => work,
+      () =>
+        dispatcher.run(
+          TOKENIZE,
+          { request_id: c.get('requestId'), model: model.id, request },
+          {
+            traceparent: c.get('traceparent'),
+            turn: c.get('turn'),
+            signal: c.req.raw.signal,
+            files,
+          },
+        ),
     );
-    const result = withSources(answer, sources.found());
+    const usage = { units, ...priceFor(c, services, work) };
+    const result = withSources({ ...answer, usage }, sources.found());
     if (!parsed.keep) return result;
     const kept = Object.entries(result.inputs).map(async ([name, input]) => {
       const entry = present(findModality(model, name), `the modality of ${name}`);

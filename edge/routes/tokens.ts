@@ -7,12 +7,15 @@ import { refusal } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
 import { presentationSchema } from '../../shared/model/modalities.ts';
 import { isTextual } from '../../shared/model/presentations.ts';
+import { unitsOfTokens } from '../../shared/plan/cost.ts';
 import { sha256 } from '../../shared/results/content.ts';
 import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { assertComplete } from '../../shared/results/references.ts';
 import { negotiate, type Representation, represent } from '../accept.ts';
+import { paid } from '../compute/pay.ts';
 import { isKnown } from '../conditional.ts';
 import { DETOKENIZE } from '../dispatch/tasks.ts';
+import { count } from '../limits.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -72,10 +75,18 @@ export function createTokensRoute(services: Services) {
       seed: numberOf(c.req.query('seed')),
       steps: numberOf(c.req.query('steps')),
     });
-    const { outputs } = await dispatcher.run(
-      DETOKENIZE,
-      { request_id: c.get('requestId'), model: model.id, request },
-      { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+    const work = { model, units: unitsOfTokens(kept.tokens.length, model) };
+    await count(c, services.limiter, 'units', () => work.units);
+    const { outputs } = await paid(
+      c,
+      services,
+      () => work,
+      () =>
+        dispatcher.run(
+          DETOKENIZE,
+          { request_id: c.get('requestId'), model: model.id, request },
+          { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+        ),
     );
     return await answer(c, await represent(kept, Object.values(outputs)[0], wanted));
   };

@@ -10,6 +10,10 @@ import {
   tenantNameSchema,
 } from '../../shared/keys/documents.ts';
 import type { KeyStore } from '../../shared/keys/keyStore.ts';
+import { type CreditServices, creditCommand } from './credit.ts';
+import { CommandError } from './errors.ts';
+
+export { CommandError } from './errors.ts';
 
 export const USAGE = `usage: npm run keys -- COMMAND
 
@@ -22,15 +26,14 @@ export const USAGE = `usage: npm run keys -- COMMAND
   limits KEY|--tenant TENANT [LIMITS]
       sets what one key, or all keys of a tenant together, may use; shows it when nothing is set
 
+  credit TENANT [+AMOUNT] [--id ID]
+      adds prepaid credit, in units of the currency of FOURM_PRICES, such as +25 or +0.5; shows it when no amount is
+      given. A command that is repeated with the same id adds once
+
   KEY is what \`list\` calls it: key_...
   LIMITS  --requests N and --units N a minute, --jobs N that have not ended, --body-bytes N; \`none\` takes one away
 
 The store is that of FOURM_STORE (disk when absent, or s3), FOURM_STORE_DIR and S3_..., as the edge has it.`;
-
-/** Something is wrong with the command: its message is for people. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
-}
 
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -50,6 +53,7 @@ const OPTIONS = {
   scopes: { type: 'string' },
   expires: { type: 'string' },
   grace: { type: 'string' },
+  id: { type: 'string' },
   requests: { type: 'string' },
   units: { type: 'string' },
   jobs: { type: 'string' },
@@ -130,6 +134,7 @@ export async function runCommand(
   keys: KeyStore,
   args: readonly string[],
   now: number,
+  credit?: CreditServices,
 ): Promise<string[]> {
   const [command, ...rest] = args;
   let parsed: { values: Values; positionals: string[] };
@@ -140,7 +145,7 @@ export async function runCommand(
   }
   const { values, positionals } = parsed;
   const [id = '', ...more] = positionals;
-  if (more.length > 0) throw new CommandError(USAGE);
+  if (more.length > (command === 'credit' ? 1 : 0)) throw new CommandError(USAGE);
   switch (command) {
     case 'create': {
       const { name = '', expires } = values;
@@ -185,6 +190,12 @@ export async function runCommand(
         limits: limitsOf(values, before.limits),
       }));
       return [`${tenant}  ${told(limits)}`];
+    }
+    case 'credit': {
+      if (!credit) throw new CommandError('there is no store of credit');
+      const tenant = tenantOf({ tenant: id });
+      const given = { text: more[0], ...(values.id !== undefined && { id: values.id }) };
+      return await creditCommand(credit, tenant, given, now);
     }
     default:
       throw new CommandError(USAGE);

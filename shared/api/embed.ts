@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
 import { servedBySchema, usageSchema } from './outputs.ts';
+import { priceFields } from './price.ts';
 import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
 import { schemeSchema } from './targets.ts';
@@ -205,6 +206,7 @@ export const embedDryRunSchema = z
         encoder_passes: count.describe('Passes of the encoder'),
         decoder_passes: count.describe('Passes of the decoder'),
         units: count.describe('What the request will be charged'),
+        ...priceFields,
       })
       .describe('What the request will cost'),
     exact: z

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { MOST_ITEMS, valuesSchema } from './embed.ts';
 import { TEXT_LENGTH } from './inputs.ts';
+import { priceFields } from './price.ts';
 
 const count = z.number().int();
 
@@ -54,6 +55,8 @@ export const embeddingsResponseSchema = z
       .object({
         prompt_tokens: count.describe('Tokens that the model read'),
         total_tokens: count.describe('The same'),
+        units: count.optional().describe('What it cost, where that is charged'),
+        ...priceFields,
       })
       .describe('What was read'),
   })

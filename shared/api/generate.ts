@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { inputsSchema, refSchema } from './inputs.ts';
 import { mergedSchema, outputSchema, servedBySchema, usageSchema } from './outputs.ts';
+import { priceFields } from './price.ts';
 import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
 import { presetSchema, schemeSchema, targetsSchema } from './targets.ts';
@@ -164,6 +165,7 @@ export const dryRunResponseSchema = z
         encoder_passes: count.describe('Passes of the encoder'),
         decoder_passes: count.describe('Passes of the decoder'),
         units: count.describe('What the request will be charged'),
+        ...priceFields,
         generated_tokens_at_most: count.describe('Sequences may end earlier'),
       })
       .describe('What the request will cost'),

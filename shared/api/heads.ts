@@ -4,6 +4,7 @@ import { collectionNameSchema } from './collections.ts';
 import { fieldNameSchema, filterSchema } from './filters.ts';
 import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
+import { pricedUnitsSchema, priceFields } from './price.ts';
 import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
 
@@ -15,6 +16,7 @@ export const encodingUsageSchema = z.object({
   units: count.describe(
     'Token-steps weighted by the size of the model, and pixels that are decoded',
   ),
+  ...priceFields,
 });
 
 const share = z.number().describe('From 0 to 1');
@@ -187,6 +189,7 @@ export const headSchema = z
       .describe('Whether it looks at them at length 1, as collections have them'),
     labels: z.array(z.string()).describe('Its classes, in the order of the logits'),
     report: fitReportSchema.optional().describe('Of a fitted head'),
+    usage: pricedUnitsSchema.optional().describe('What fitting it cost, where that is charged'),
     sources: sourcesSchema,
   })
   .meta({ id: 'Head', description: 'A version of a head' });

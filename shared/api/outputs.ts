@@ -1,6 +1,7 @@
 /** Generated and decoded values, what made them, and what it cost. */
 import * as z from 'zod';
 import { refSchema } from './inputs.ts';
+import { priceFields } from './price.ts';
 
 const count = z.number().int();
 
@@ -87,6 +88,7 @@ export const usageSchema = z
       .describe(
         "Token-steps weighted by the model's size, and pixels that are decoded; known before the request runs",
       ),
+    ...priceFields,
     generated_tokens: count.describe(
       'Tokens that were made here, given and reused ones not counted',
     ),

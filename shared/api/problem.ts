@@ -163,6 +163,11 @@ export const PROBLEMS = {
   },
   store_unavailable: { status: 503, title: 'The store is out of order', retryable: true },
   not_ready: { status: 503, title: 'The service is not ready', retryable: true },
+  payment_required: {
+    status: 402,
+    title: 'The credit does not cover the price',
+    retryable: false,
+  },
   unauthorized: { status: 401, title: 'The request is not authenticated', retryable: false },
   quota_exceeded: {
     status: 429,
@@ -204,6 +209,9 @@ export interface Problem {
   retryable: boolean;
   request_id: string;
   errors?: FieldError[] | undefined;
+  price?: number | undefined;
+  balance?: number | undefined;
+  currency?: string | undefined;
 }
 
 /** A failure on which a caller decides: what went wrong, said once, carried as a value. */
@@ -212,6 +220,12 @@ export interface Failure {
   readonly detail: string;
   readonly errors?: readonly FieldError[];
   readonly retryAfterSeconds?: number;
+  /** What it would cost and what is left, in millionths of the currency. */
+  readonly credit?: {
+    readonly price: number;
+    readonly balance: number;
+    readonly currency: string;
+  };
 }
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
@@ -271,6 +285,7 @@ export function toProblem(failure: Failure, requestId: string, instance?: string
     code: failure.code,
     retryable,
     request_id: requestId,
+    ...failure.credit,
     ...(errors && {
       errors: errors.map(({ detail, pointer }) => ({
         detail: shorten(detail, DETAIL_LENGTH),

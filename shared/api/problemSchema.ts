@@ -24,6 +24,15 @@ export const problemSchema = z
     code: z.enum(codes).describe('What went wrong; stable'),
     retryable: z.boolean().describe('Whether the same request may succeed later'),
     request_id: z.string().describe('Names the request in the logs'),
+    price: z
+      .number()
+      .int()
+      .optional()
+      .describe(
+        'What it would cost, in millionths of the currency, where the credit does not cover it',
+      ),
+    balance: z.number().int().optional().describe('What the credit has left, in the same'),
+    currency: z.string().optional().describe('Of both: a code of ISO 4217, such as EUR'),
     errors: z.array(fieldErrorSchema).optional().describe('Fields that do not fit, at most 16'),
   })
   .meta({ id: 'Problem', description: 'What went wrong (RFC 9457)' }) satisfies z.ZodType<Problem>;

@@ -98,6 +98,7 @@ export function scopeOf({ scope, tag }: Route): Scope | undefined {
 /** Codes that every route can answer that needs a key. */
 const KEY_PROBLEMS = [
   'unauthorized',
+  'payment_required',
   'insufficient_scope',
   'quota_exceeded',
   'too_large',

@@ -10,6 +10,7 @@ import {
   tokensSchema,
 } from './inputs.ts';
 import { outputSchema, servedBySchema } from './outputs.ts';
+import { pricedUnitsSchema } from './price.ts';
 import { sourcesSchema } from './takeInput.ts';
 import { warningsSchema } from './warning.ts';
 
@@ -34,6 +35,7 @@ export const tokenizeResponseSchema = z
   .object({
     model: servedBySchema,
     inputs: z.record(z.string(), tokenizedSchema).describe('Input -> its tokens'),
+    usage: pricedUnitsSchema.optional().describe('What the request cost'),
     warnings: warningsSchema,
     sources: sourcesSchema,
   })
@@ -76,6 +78,7 @@ export const detokenizeResponseSchema = z
     outputs: z
       .record(z.string(), outputSchema)
       .describe('Modality, as in the request -> its value'),
+    usage: pricedUnitsSchema.optional().describe('What the request cost'),
   })
   .meta({ id: 'DetokenizeResponse', description: 'What the tokens stand for' });
 export type DetokenizeResponse = z.infer<typeof detokenizeResponseSchema>;

@@ -1,5 +1,6 @@
 /** What it costs to make vectors of inputs, where that is a part of what a request asks for. */
 import * as z from 'zod';
+import { priceFields } from './price.ts';
 
 const count = z.number().int().min(0);
 
@@ -10,6 +11,7 @@ export const vectorUsageSchema = z
     units: count.describe(
       'What the vectors are charged; none where ready vectors and items are named alone',
     ),
+    ...priceFields,
   })
   .meta({ id: 'VectorUsage', description: 'What it costs to make vectors of the inputs' });
 export type VectorUsage = z.infer<typeof vectorUsageSchema>;

@@ -34,6 +34,8 @@ export interface KeptAnswer {
 
 /** The right to do the work. Of its functions none throws. */
 export interface Claim {
+  /** Names the work: the same for all who were believed to be at it. */
+  readonly work: string;
   /** Says that the work still goes on. */
   renew(): Promise<void>;
   /** Keeps the answer, which equal requests get from now on. */
@@ -69,7 +71,8 @@ export async function claimRequest(
   { tenant, method, path, key, fingerprint }: IdempotentRequest,
   log: (line: string) => void,
 ): Promise<Claimed> {
-  const folder = `idempotency/${tenant}/${await sha256(canonicalJson([method, path, key]))}`;
+  const name = await sha256(canonicalJson([method, path, key]));
+  const folder = `idempotency/${tenant}/${name}`;
   const place = `${folder}/record.json`;
   const bodyPlace = (attempt: string): string => `${folder}/${attempt}`;
   const attempt = crypto.randomUUID();
@@ -89,6 +92,7 @@ export async function claimRequest(
       if (written.ok) [record, etag] = [next, written.etag];
     };
     return {
+      work: `${name}-${first.created.toString(36)}`,
       renew: () =>
         quietly('held', () => write({ ...record, until: store.now() + LEASE_MILLISECONDS })),
       finish: ({ body, ...answer }) =>
@@ -121,7 +125,7 @@ export async function claimRequest(
       format: 1,
       fingerprint,
       attempt,
-      created: now,
+      created: before?.created ?? now,
       until: now + LEASE_MILLISECONDS,
     };
     const condition = there ? { ifMatch: there.etag } : { ifNoneMatch: '*' as const };

@@ -277,3 +277,13 @@ export const isExactCost = (plan: RequestPlan): boolean =>
     ({ inputs, targets }) =>
       inputs.every(({ exact }) => exact) && targets.every(({ entry }) => entry.type === 'img'),
   );
+
+/**
+ * Units of values that become tokens, or of tokens that become values: a token-step for each of them.
+ * @param pixels of the pictures and masks that are given
+ */
+export const unitsOfTokens = (
+  tokens: number,
+  model: Pick<Model, 'parameters'>,
+  pixels = 0,
+): number => unitsOf(tokens, model) + pixelUnits(pixels);

@@ -17,6 +17,7 @@ import { jobTests, startJobs } from './jobs.ts';
 import { keyTests } from './keys.ts';
 import { lineTests } from './lines.ts';
 import { linkTests } from './links.ts';
+import { moneyTests } from './money.ts';
 import { planTests } from './plan.ts';
 import { securityTests } from './security.ts';
 import { sourceTests, startInputs } from './sources.ts';
@@ -123,6 +124,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     batchTests(fixture, shared !== undefined);
     webhookTests(fixture, shared !== undefined);
     keyTests(fixture, (env) => start({ ...environment, ...env }), shared !== undefined);
+    moneyTests(fixture, (env) => start({ ...environment, ...env }), shared !== undefined);
     test('every answer of the tests before is in the route table', async () => {
       check.stop();
       assert.deepEqual(await check.violations(), []);

@@ -1,0 +1,147 @@
+/** What requests cost: prices told before, credit held, charged once, and given back. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { creditCommand } from '../../infra/keys/credit.ts';
+import { balanceOf } from '../../shared/credit/account.ts';
+import { createAccountStore } from '../../shared/credit/accountStore.ts';
+import type { Charge } from '../../shared/credit/ledger.ts';
+import { keysUnder } from '../../shared/documents/revisions.ts';
+import { createKeyStore } from '../../shared/keys/keyStore.ts';
+import { problemOf } from './errors.ts';
+import type { Edge, Fixture } from './suite.ts';
+
+/** Each unit costs 10 millionths, and a stored result a tenth of its price. */
+const PRICES = { currency: 'EUR', per_unit: 10, cached_share: 0.1, free: ['detokenize'] };
+
+const DEPTH = { inputs: { caption: 'a réd sphere' }, targets: ['depth'] };
+
+export function moneyTests(
+  f: Fixture,
+  start: (env: Record<string, string>) => Promise<Edge>,
+  hasShared: boolean,
+): void {
+  describe('money', { skip: !hasShared }, () => {
+    let edge: Edge | undefined;
+    before(async () => {
+      edge = await start({ FOURM_AUTH: 'keys', FOURM_PRICES: JSON.stringify(PRICES) });
+    });
+    after(async () => await edge?.close());
+
+    const store = () => f.shared ?? assert.fail();
+    async function tenantWith(credit: string) {
+      const tenant = `money-${crypto.randomUUID().slice(0, 8)}`;
+      const accounts = createAccountStore(store());
+      if (credit !== '+0')
+        await creditCommand({ store: store(), accounts }, tenant, { text: credit }, Date.now());
+      const { secret } = await createKeyStore(store()).create({
+        ...{ tenant, name: '', scopes: ['*'], limits: {}, created: Date.now() },
+      });
+      const ask = (path: string, body: object, headers: Record<string, string> = {}) =>
+        fetch(`${edge?.url}${path}`, {
+          method: 'POST',
+          headers: {
+            'content-type': 'application/json',
+            authorization: `Bearer ${secret}`,
+            ...headers,
+          },
+          body: JSON.stringify(body),
+        });
+      /** Charges in the store, once there are so many. */
+      async function charges(count: number): Promise<Charge[]> {
+        for (let tries = 0; ; tries++) {
+          const found: Charge[] = [];
+          for await (const key of keysUnder(store(), `usage/${tenant}/`)) {
+            const { body } = (await store().get(key)) ?? assert.fail();
+            found.push(...JSON.parse(new TextDecoder().decode(body)).charges);
+          }
+          if (found.length >= count || tries === 100) {
+            assert.equal(found.length, count, JSON.stringify(found));
+            return found.sort((a, b) => a.at - b.at);
+          }
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      }
+      const generate = (body: object = DEPTH, headers: Record<string, string> = {}) =>
+        ask('/v1/generate', body, headers);
+      return { tenant, ask, generate, charges, accounts };
+    }
+
+    test('the price is told before, charged once, and a stored result costs its share', async () => {
+      const { generate, charges, accounts, tenant } = await tenantWith('+1');
+      const dry = (await (await generate({ ...DEPTH, dry_run: true })).json()) as {
+        usage: { units: number; price: number; currency: string };
+      };
+      const { units, price } = dry.usage;
+      assert.ok(units > 0);
+      assert.deepEqual([price, dry.usage.currency], [units * 10, 'EUR']);
+      const first = await generate();
+      assert.equal(first.headers.get('x-4m-charged'), `${price};currency=EUR`);
+      const answer = (await first.json()) as typeof dry;
+      assert.equal(answer.usage.price, price);
+      const again = await generate();
+      assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+      const share = Math.ceil(price / 10);
+      assert.equal(again.headers.get('x-4m-charged'), `${share};currency=EUR`);
+      assert.deepEqual(await again.json(), answer);
+      const known = await generate(DEPTH, { 'if-none-match': again.headers.get('etag') ?? '' });
+      assert.equal(known.status, 304);
+      assert.equal(known.headers.get('x-4m-charged'), null);
+      const found = await charges(2);
+      assert.deepEqual(
+        found.map(({ amount, cached = false, task }) => [amount, cached, task]),
+        [
+          [price, false, 'generate'],
+          [share, true, 'generate'],
+        ],
+      );
+      const account = await accounts.read(tenant);
+      assert.equal(account.granted, 1_000_000);
+      assert.ok(balanceOf(account) < 1_000_000);
+    });
+
+    test('402 with price and balance where the credit does not cover it, and nothing is done', async () => {
+      const { generate, ask } = await tenantWith('+0.000001');
+      const asked = f.worker.asked.length;
+      const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
+      const refused = await generate(body);
+      assert.equal(refused.status, 402);
+      const problem = (await problemOf(refused, 'payment_required')) as {
+        price?: number;
+        balance?: number;
+        currency?: string;
+      };
+      assert.ok((problem.price ?? 0) > 1);
+      assert.deepEqual([problem.balance, problem.currency], [1, 'EUR']);
+      assert.equal(f.worker.asked.length, asked);
+      const free = await ask('/v1/detokenize', {
+        tokens: { depth: { tokens: Array(16).fill(1) } },
+      });
+      assert.equal(free.status, 200, await free.clone().text());
+      assert.equal(free.headers.get('x-4m-charged'), '0;currency=EUR');
+      await problemOf(await ask('/v1/tokenize', { inputs: { caption: 'x' } }), 'payment_required');
+    });
+
+    test('work that fails costs nothing', async () => {
+      const { generate, charges } = await tenantWith('+1');
+      const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
+      f.worker.failure = { code: 'internal', detail: 'it broke' };
+      const failed = await generate(body);
+      f.worker.failure = undefined;
+      assert.ok(failed.status >= 500);
+      assert.equal(failed.headers.get('x-4m-charged'), null);
+      assert.equal((await generate(body)).status, 200);
+      assert.equal((await charges(1))[0]?.cached, undefined);
+    });
+
+    test('an Idempotency-Key is charged once, and its replay not at all', async () => {
+      const { generate, charges } = await tenantWith('+1');
+      const headers = { 'idempotency-key': crypto.randomUUID() };
+      const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
+      assert.equal((await generate(body, headers)).status, 200);
+      const replayed = await generate(body, headers);
+      assert.equal(replayed.headers.get('idempotent-replayed'), 'true');
+      assert.equal(replayed.headers.get('x-4m-charged'), null);
+      assert.equal((await charges(1))[0]?.once?.member, '1');
+    });
+  });
+}
