@@ -1,5 +1,7 @@
 /** What a caller asks of stored results: `Cache-Control` of requests (RFC 9111, section 5.2.1). */
 
+import { elementsOf } from './listHeader.ts';
+
 /** A result never changes, so `max-stale` and `min-fresh` are always met. */
 export interface CacheWishes {
   /** A stored result may be answered: no `no-cache`, `no-store` or `max-age=0`. */
@@ -12,20 +14,10 @@ export interface CacheWishes {
   readonly onlyStored: boolean;
 }
 
-/** Directive names in lower case -> their arguments, without quotes; an empty text when there is none. */
-function directivesOf(header: string): Map<string, string> {
-  const directives = header.matchAll(/([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,]+)))?\s*(?:,|$)/g);
-  return new Map(
-    Array.from(directives, ([, name = '', quoted, plain]) => [
-      name.toLowerCase(),
-      quoted ?? plain ?? '',
-    ]),
-  );
-}
-
 /** @param header undefined when the request has none. An argument that is no number counts as 0. */
 export function readCacheControl(header: string | undefined): CacheWishes {
-  const directives = directivesOf(header ?? '');
+  // Of a directive that comes twice the last one counts.
+  const directives = new Map(elementsOf(header ?? '').map(({ name, value }) => [name, value]));
   const maxAge = directives.get('max-age');
   const seconds = maxAge === undefined ? Number.POSITIVE_INFINITY : Number.parseInt(maxAge, 10);
   const maxAgeSeconds = Number.isNaN(seconds) ? 0 : seconds;

@@ -1,6 +1,7 @@
 /** How long a caller wants to wait: `Prefer` (RFC 7240, sections 4.1 and 4.3). */
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { elementsOf } from '../listHeader.ts';
 
 export interface Preference {
   /** Seconds after which the work becomes a job; 0 for a job at once. */
@@ -14,12 +15,7 @@ export const MOST_WAIT_SECONDS = 60;
 /** Names in lower case -> values, of which the first counts; what is no preference is left out. */
 function preferencesOf(header: string): Map<string, string> {
   const found = new Map<string, string>();
-  for (const part of header.match(/(?:[^,"]|"(?:[^"\\]|\\.)*")+/g) ?? []) {
-    const [, name = '', quoted, plain = ''] =
-      /^\s*([\w!#$%&'*+.^`|~-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s;"]*)))?\s*(?:;.*)?$/.exec(part) ?? [];
-    const key = name.toLowerCase();
-    if (key !== '' && !found.has(key)) found.set(key, quoted ?? plain);
-  }
+  for (const { name, value } of elementsOf(header)) if (!found.has(name)) found.set(name, value);
   return found;
 }
 
