@@ -103,7 +103,8 @@ export function createApp(services: Services): Hono<EdgeEnv> {
       }),
     ),
   );
-  for (const path of BATCH_URLS) app.use(path, lineCaller(config.FOURM_WORKER_SECRET));
+  const fromWorker = lineCaller(config.FOURM_WORKER_SECRET);
+  for (const path of BATCH_URLS) app.use(path, fromWorker);
   // Pages set their own content security policies.
   app.use(secureHeaders({ crossOriginResourcePolicy: false, strictTransportSecurity: false }));
   // No cookies are used, so any origin may call unless the operator says otherwise.

@@ -4,6 +4,7 @@
  */
 import { createMiddleware } from 'hono/factory';
 import { TENANT_HEADER, verifyLine } from '../shared/api/lineHeaders.ts';
+import { createNonces } from '../shared/api/nonces.ts';
 import { refusal } from '../shared/api/problem.ts';
 import { isSignedBody } from '../shared/api/signing.ts';
 import type { EdgeEnv } from './problems.ts';
@@ -11,17 +12,18 @@ import type { EdgeEnv } from './problems.ts';
 const unauthorized = () =>
   refusal(
     'unauthorized',
-    `only a worker may send ${TENANT_HEADER}; the signature is missing, wrong or too old`,
+    `only a worker may send ${TENANT_HEADER}; the signature is missing, wrong, too old, or was used before`,
   );
 
 /** @param secret shared with the workers; nobody can sign without one */
-export const lineCaller = (secret: string | undefined) =>
-  createMiddleware<EdgeEnv>(async (c, next) => {
+export const lineCaller = (secret: string | undefined) => {
+  const nonces = createNonces();
+  return createMiddleware<EdgeEnv>(async (c, next) => {
     const tenant = c.req.header(TENANT_HEADER);
     if (tenant === undefined) return await next();
     const header = (name: string): string | undefined => c.req.header(name);
     const now = Date.now() / 1000;
-    const signed = secret && (await verifyLine(secret, c.req.path, header, now));
+    const signed = secret && (await verifyLine(secret, c.req.path, header, now, nonces));
     if (!signed) throw unauthorized();
     const body = c.get('body');
     c.set('turn', { priority: 'batch', tenant });
@@ -35,3 +37,4 @@ export const lineCaller = (secret: string | undefined) =>
     });
     await next();
   });
+};

@@ -6,6 +6,7 @@
  * |---|---|
  * | `x-4m-tenant` | whose line it is; covered by the signature |
  */
+import type { Nonces } from './nonces.ts';
 import { type SignedRequest, signInternal, verifyInternal } from './signing.ts';
 
 export const TENANT_HEADER = 'x-4m-tenant';
@@ -28,14 +29,16 @@ export const signLine = async (
 /**
  * @param header the value of a header, by its name in lower case
  * @param now in unix seconds
- * @returns what the body has to be; undefined when the signature is missing, wrong or too old
+ * @param nonces of the lines that this process has taken
+ * @returns what the body has to be; undefined when the signature is missing, wrong, too old, or was taken before
  */
 export const verifyLine = async (
   secret: string,
   path: string,
   header: (name: string) => string | undefined,
   now: number,
+  nonces: Nonces,
 ): Promise<SignedRequest | undefined> => {
   const signed = { method: 'POST', path: signedPath(path, header(TENANT_HEADER) ?? '') };
-  return await verifyInternal(secret, signed, header, now);
+  return await verifyInternal(secret, signed, header, now, nonces);
 };

@@ -6,10 +6,13 @@
  * | header | what it holds |
  * |---|---|
  * | `x-4m-timestamp` | unix seconds; a request is accepted within 300 s of it |
+ * | `x-4m-nonce` | 32 random hexadecimal digits; a process takes a request once |
  * | `x-4m-content-length` | bytes of the body; 0 without one |
  * | `x-4m-content-sha256` | sha256 of the body, in hex |
  * | `x-4m-signature` | HMAC-SHA256, in hex, over the text that `signedText` writes |
  */
+import type { Nonces } from './nonces.ts';
+
 const TOLERANCE_SECONDS = 300;
 
 /** What a signature vouches for. */
@@ -19,6 +22,8 @@ export interface SignedRequest {
   readonly path: string;
   /** Unix seconds. */
   readonly timestamp: number;
+  /** Tells the request apart from every other one. */
+  readonly nonce: string;
   /** Bytes of the body. */
   readonly contentLength: number;
   /** sha256 of the body, in hex. */
@@ -34,10 +39,11 @@ const digestOf = async (body: Uint8Array<ArrayBuffer>): Promise<string> =>
 
 const signedText = (request: SignedRequest): string =>
   [
-    '4m-internal-2',
+    '4m-internal-3',
     request.method,
     request.path,
     request.timestamp,
+    request.nonce,
     request.contentLength,
     request.contentSha256,
   ].join('\n');
@@ -68,9 +74,11 @@ export async function signInternal(
   const timestamp = Math.floor(now);
   const contentLength = body.byteLength;
   const contentSha256 = await digestOf(body);
-  const signed = { method, path, timestamp, contentLength, contentSha256 };
+  const nonce = hex(crypto.getRandomValues(new Uint8Array(16)).buffer);
+  const signed = { method, path, timestamp, nonce, contentLength, contentSha256 };
   return {
     'x-4m-timestamp': String(timestamp),
+    'x-4m-nonce': nonce,
     'x-4m-content-length': String(contentLength),
     'x-4m-content-sha256': contentSha256,
     'x-4m-signature': await signatureOf(secret, signed),
@@ -81,22 +89,29 @@ export async function signInternal(
  * Judges the headers of a request, before its body is read.
  * @param header the value of a header, by its name in lower case
  * @param now in unix seconds
- * @returns what the body has to be; undefined when the signature is missing, wrong or too old
+ * @param nonces of the requests that this process has taken
+ * @returns what the body has to be; undefined when the signature is missing, wrong, too old, or was taken before
  */
 export async function verifyInternal(
   secret: string,
   { method, path }: Pick<SignedRequest, 'method' | 'path'>,
   header: (name: string) => string | undefined,
   now: number,
+  nonces: Nonces,
 ): Promise<SignedRequest | undefined> {
   const [timestampText, lengthText] = [header('x-4m-timestamp'), header('x-4m-content-length')];
   if (!/^\d{1,12}$/.test(timestampText ?? '') || !/^\d{1,12}$/.test(lengthText ?? '')) return;
   const timestamp = Number(timestampText);
   if (Math.abs(now - timestamp) > TOLERANCE_SECONDS) return undefined;
+  const nonce = header('x-4m-nonce') ?? '';
+  if (!/^[0-9a-f]{32}$/.test(nonce)) return undefined;
   const contentSha256 = header('x-4m-content-sha256') ?? '';
-  const signed = { method, path, timestamp, contentLength: Number(lengthText), contentSha256 };
+  const contentLength = Number(lengthText);
+  const signed = { method, path, timestamp, nonce, contentLength, contentSha256 };
   const expected = await signatureOf(secret, signed);
-  return isEqual(expected, header('x-4m-signature') ?? '') ? signed : undefined;
+  // What was not signed is not remembered: a stranger's nonce must not take the place of a good one.
+  if (!isEqual(expected, header('x-4m-signature') ?? '')) return undefined;
+  return nonces.take(nonce, timestamp + TOLERANCE_SECONDS, now) ? signed : undefined;
 }
 
 /** Whether a body is the one that was signed. */

@@ -12,6 +12,7 @@ import {
 } from '../../shared/api/collectionWork.ts';
 import type { Output } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
+import { createNonces } from '../../shared/api/nonces.ts';
 import { type Failure, FailureError, PROBLEMS } from '../../shared/api/problem.ts';
 import { isSignedBody, verifyInternal } from '../../shared/api/signing.ts';
 import {
@@ -132,6 +133,7 @@ function tokensOf(inputs: WorkerTokenizeRequest['request']['inputs']) {
 }
 
 export async function startFakeWorker(port = 0): Promise<FakeWorker> {
+  const nonces = createNonces();
   const json = (response: ServerResponse, status: number, body: unknown): void => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   };
@@ -173,7 +175,7 @@ export async function startFakeWorker(port = 0): Promise<FakeWorker> {
     if (path === WORKER_ADDRESSES.ready.path) return json(response, fake.isReady ? 200 : 503, {});
     const header = (name: string): string => String(request.headers[name] ?? '');
     const asked = { method: request.method ?? '', path };
-    const signed = await verifyInternal(SECRET, asked, header, Date.now() / 1000);
+    const signed = await verifyInternal(SECRET, asked, header, Date.now() / 1000, nonces);
     const body = await text(request);
     if (!signed || !(await isSignedBody(signed, new TextEncoder().encode(body))))
       return json(response, 401, { code: 'unauthorized', detail: 'bad signature' });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { test } from 'node:test';
+import { createNonces } from '../../shared/api/nonces.ts';
 import { isSignedBody, signInternal, verifyInternal } from '../../shared/api/signing.ts';
 
 const SECRET = 'a secret of this test';
@@ -9,14 +10,17 @@ const post = { method: 'POST', path: '/internal/generate' };
 
 type Headers = Readonly<Record<string, string>>;
 const verify = (headers: Headers, asked = post, now = 1000, secret = SECRET) =>
-  verifyInternal(secret, asked, (name) => headers[name], now);
+  verifyInternal(secret, asked, (name) => headers[name], now, createNonces());
 
 test('the signature covers what its documentation says, computed here with node:crypto', async () => {
   const headers = await signInternal(SECRET, post, bytes('körper'), 1000.9);
   const digest = createHash('sha256').update('körper').digest('hex');
-  const text = `4m-internal-2\nPOST\n/internal/generate\n1000\n7\n${digest}`;
+  const nonce = headers['x-4m-nonce'] ?? '';
+  assert.match(nonce, /^[0-9a-f]{32}$/);
+  const text = `4m-internal-3\nPOST\n/internal/generate\n1000\n${nonce}\n7\n${digest}`;
   assert.deepEqual(headers, {
     'x-4m-timestamp': '1000',
+    'x-4m-nonce': nonce,
     'x-4m-content-length': '7',
     'x-4m-content-sha256': digest,
     'x-4m-signature': createHmac('sha256', SECRET).update(text).digest('hex'),
@@ -40,6 +44,32 @@ test('the headers alone are judged: right ones hold, anything changed does not',
     const { [name]: _, ...without } = headers;
     assert.equal(await verify(without), undefined, `${name} absent`);
   }
+});
+
+test("a request is taken once, as long as its signature holds; what was not signed takes nobody's place", async () => {
+  const nonces = createNonces();
+  const take = (headers: Headers, now = 1000) =>
+    verifyInternal(SECRET, post, (name) => headers[name], now, nonces);
+  const [one, other] = [
+    await signInternal(SECRET, post, bytes('body'), 1000),
+    await signInternal(SECRET, post, bytes('body'), 1000),
+  ];
+  assert.notEqual(one['x-4m-nonce'], other['x-4m-nonce'], 'equal requests are told apart');
+  assert.equal(await take({ ...one, 'x-4m-signature': '0'.repeat(64) }), undefined);
+  assert.ok(await take(one));
+  assert.ok(await take(other));
+  for (const now of [1000, 1299, 1300, 1301]) assert.equal(await take(one, now), undefined);
+});
+
+test('nonces are forgotten when their signatures are too old, or when they are too many', () => {
+  const nonces = createNonces(3);
+  assert.ok(nonces.take('a', 10, 0));
+  assert.equal(nonces.take('a', 10, 10), false);
+  assert.ok(nonces.take('b', 30, 11));
+  assert.ok(nonces.take('a', 31, 11), 'it was forgotten');
+  assert.ok(['c', 'd', 'e'].every((nonce) => nonces.take(nonce, 40, 12)));
+  assert.equal(nonces.take('e', 40, 12), false);
+  assert.ok(nonces.take('b', 40, 12), 'the oldest was forgotten');
 });
 
 test('the body has to be the one that was signed', async () => {

@@ -1,6 +1,7 @@
 /** The internal API: health, models, and jobs. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
+import type { Nonces } from '../../shared/api/nonces.ts';
 import { type FailureError, PROBLEMS, refusal } from '../../shared/api/problem.ts';
 import { isSignedBody, type SignedRequest, verifyInternal } from '../../shared/api/signing.ts';
 import type { Exposition } from '../../shared/metrics/prometheus.ts';
@@ -22,6 +23,8 @@ import { answerJob, callerSignal } from './work.ts';
 export interface RouteServices extends JobServices {
   /** Shared with the edge; signs every internal request. */
   readonly secret: string;
+  /** Of the requests that were taken. */
+  readonly nonces: Nonces;
   /** Absent where metrics are told elsewhere, or to nobody. */
   readonly exposition?: Exposition | undefined;
   /** Absent where the worker has no store that it shares with an edge. */
@@ -52,17 +55,17 @@ const BODY_BYTES: Readonly<Record<JobKind, number>> = {
 };
 
 const unauthorized = (): FailureError =>
-  refusal('unauthorized', 'the signature is missing, wrong or too old');
+  refusal('unauthorized', 'the signature is missing, wrong, too old, or was used before');
 
 /** What the body has to be, by the headers alone. @throws FailureError `unauthorized` */
 async function authenticate(
   request: IncomingMessage,
   path: string,
-  secret: string,
+  { secret, nonces }: Pick<RouteServices, 'secret' | 'nonces'>,
 ): Promise<SignedRequest> {
   const header = (name: string): string => String(request.headers[name] ?? '');
   const asked = { method: request.method ?? 'GET', path };
-  const signed = await verifyInternal(secret, asked, header, Date.now() / 1000);
+  const signed = await verifyInternal(secret, asked, header, Date.now() / 1000, nonces);
   if (!signed) throw unauthorized();
   return signed;
 }
@@ -116,7 +119,7 @@ export async function route(
     const isAsked = kind !== undefined || isOfJobs || isOfInputs;
     if (name !== 'models' && name !== 'status' && !isAsked)
       throw refusal('not_found', `there is nothing at ${path}`);
-    const signed = await authenticate(request, path, services.secret);
+    const signed = await authenticate(request, path, services);
     allow(response, path, method, isAsked ? 'POST' : 'GET');
     if (name === 'status') return sendJson(response, 200, workerStatus(services));
     assertServing(services);

@@ -1,5 +1,6 @@
 /** The HTTP server of a worker: it listens from the start, and stops taking connections when told to. */
 import { createServer } from 'node:http';
+import { createNonces } from '../../shared/api/nonces.ts';
 import { type RouteServices, route } from './routes.ts';
 
 export interface RunningServer {
@@ -15,12 +16,13 @@ const IDLE_CHECK_MILLISECONDS = 50;
 
 /** @throws Error when the address cannot be listened on */
 export async function startServer(
-  services: RouteServices,
+  services: Omit<RouteServices, 'nonces'>,
   host: string,
   port: number,
 ): Promise<RunningServer> {
+  const all: RouteServices = { ...services, nonces: createNonces() };
   const server = createServer((request, response) => {
-    route(services, request, response).catch(() => response.destroy());
+    route(all, request, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
