@@ -73,7 +73,10 @@ export const generateRequestSchema = z
     previews: z
       .boolean()
       .optional()
-      .describe('Progress events carry a picture of what is there so far, where that is cheap'),
+      .describe(
+        'Progress events carry a picture of what is there so far, where that is cheap, and the outputs of each ' +
+          'target when it is done',
+      ),
     ...runFields,
   })
   .refine(({ targets, preset }) => targets.length > 0 || preset !== undefined, {
@@ -187,6 +190,10 @@ export const progressSchema = z
       .string()
       .optional()
       .describe('Data URL of a picture of the first sample so far; missing tokens are holes'),
+    outputs: z
+      .array(outputSchema)
+      .optional()
+      .describe('With previews: the outputs of a target that is done, without `data` and `array`'),
     separable: z
       .boolean()
       .optional()

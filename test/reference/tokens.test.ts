@@ -202,11 +202,25 @@ describe('tokens in and out', () => {
     const holes = Array.from({ length: 64 * 64 }, (_, i) => data[i * 4 + 3] === 0);
     const share = holes.filter(Boolean).length / holes.length;
     assert.ok(share > 0 && share < 1, 'some tokens are there, some are not');
+    assert.ok(
+      seen.every(({ preview, target }) => preview === undefined || target === 'depth'),
+      'a preview names the target that it shows',
+    );
     const plain: Progress[] = [];
-    await run(
+    const whole = await run(
       { inputs: { rgb }, targets },
       { onProgress: (progress) => void plain.push(progress) },
     );
-    assert.ok(plain.every(({ preview }) => preview === undefined));
+    // Each target is told when it is done, as it is answered, but for the exact values.
+    const early = seen.flatMap(({ target, outputs }) => (outputs ? [[target, outputs] as const] : []));
+    assert.deepEqual(
+      early.map(([target]) => target),
+      ['depth', 'caption'],
+    );
+    for (const [target, outputs] of early) {
+      const { data: _, data_type: __, array: ___, ...output } = whole.outputs[target]![0]!;
+      assert.deepEqual(outputs, [output]);
+    }
+    assert.ok(plain.every(({ preview, outputs }) => preview === undefined && !outputs));
   });
 });

@@ -20,7 +20,7 @@ const PICTURES = 16;
 
 function withoutPicture({
   id,
-  progress: { preview: _, ...progress },
+  progress: { preview: _, outputs: __, ...progress },
 }: LoggedProgress): LoggedProgress {
   return { id, progress };
 }
@@ -58,7 +58,7 @@ export function createEventLog(attempt: number): EventLog {
 
   return {
     add(progress) {
-      if (progress.preview !== undefined) withPictures.push(events.length);
+      if (progress.preview !== undefined || progress.outputs) withPictures.push(events.length);
       events.push({ id: `${attempt}-${events.length + 1}`, progress });
       dropPicture();
       tell();

@@ -35,11 +35,17 @@ export interface Decoding {
   readonly outputs: (target: StageTarget) => Promise<Decoded>;
 }
 
+export interface DecodingListeners {
+  readonly onDecoded?: OnDecoded | undefined;
+  /** Told of the outputs of each target as soon as they are there. */
+  readonly onOutputs?: ((target: StageTarget, outputs: readonly Output[]) => void) | undefined;
+}
+
 export function createDecoding(
   { num_samples: count, outputs: wanted }: GenerateRequest,
   seed: number,
   { signal, unknownWords }: Reading,
-  onDecoded?: OnDecoded,
+  { onDecoded, onOutputs }: DecodingListeners = {},
 ): Decoding {
   const samples = new Map<StageTarget, Map<number, readonly number[]>>();
   const running = new Map<StageTarget, Promise<Decoded>>();
@@ -88,7 +94,10 @@ export function createDecoding(
         model,
       );
       // When the generation fails first, nobody asks for the outputs any more.
-      decoded.catch(() => {});
+      decoded.then(
+        ({ outputs }) => onOutputs?.(target, outputs),
+        () => {},
+      );
       running.set(target, decoded);
     },
     async outputs(target) {

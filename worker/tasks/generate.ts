@@ -12,7 +12,7 @@ import type { PassCount } from '../batching/passes.ts';
 import type { LaneOptions } from '../batching/scheduler.ts';
 import { createDecoding, type Decoded, type Decoding, type OnDecoded } from './decoding.ts';
 import { type Lender, lendLoaded } from './lender.ts';
-import { createReporter } from './progress.ts';
+import { createReporter, type Reporter } from './progress.ts';
 import { type Reading, startReading } from './reading.ts';
 import { asGenerator, type ServedModel, servedBy } from './servedModel.ts';
 import { type Ids, runStage, type StageResult } from './stage.ts';
@@ -73,24 +73,27 @@ interface Running {
   readonly passes: PassCount;
   readonly decoding: Decoding;
   readonly reading: Reading;
+  readonly reporter: Reporter | undefined;
+}
+
+function reporterOf(
+  { chained, stages }: RequestPlan,
+  { request, reused = [] }: GenerateTask,
+  { onProgress }: TaskOptions,
+): Reporter | undefined {
+  const targets = stages.flatMap((stage) => stage.targets).slice(reused.length);
+  const wishes = { chained, previews: request.previews ?? false };
+  return onProgress && createReporter(targets, wishes, onProgress);
 }
 
 async function runStages(
   plan: RequestPlan,
   task: GenerateTask,
-  { lender, passes, decoding, reading }: Running,
+  { lender, passes, decoding, reading, reporter }: Running,
   options: TaskOptions,
 ): Promise<FinishedStage[]> {
   const { request, seed } = task;
   const reused = task.reused ?? [];
-  const targets = plan.stages.flatMap((stage) => stage.targets);
-  const reporter =
-    options.onProgress &&
-    createReporter(
-      targets.slice(reused.length),
-      { chained: plan.chained, previews: request.previews ?? false },
-      options.onProgress,
-    );
   const finished: FinishedStage[] = [];
   let [made, left]: [readonly Ids[], readonly ReusedTarget[]] = [[], reused];
   for (const stage of plan.stages) {
@@ -197,8 +200,13 @@ export async function generateOn(
   const plan = planRequest(request, model, lender.descriptions);
   const passes: PassCount = { encoder: 0, decoder: 0 };
   const reading = startReading(options.signal);
-  const decoding = createDecoding(request, task.seed, reading, options.onDecoded);
-  const finished = await runStages(plan, task, { lender, passes, decoding, reading }, options);
+  const reporter = reporterOf(plan, task, options);
+  const decoding = createDecoding(request, task.seed, reading, {
+    onDecoded: options.onDecoded,
+    onOutputs: reporter?.onOutputs,
+  });
+  const running = { lender, passes, decoding, reading, reporter };
+  const finished = await runStages(plan, task, running, options);
   const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
   return {
     id: task.id,

@@ -1,5 +1,5 @@
 /** Tells of a running request: one event a step, at times with a picture of what is there. */
-import type { Progress } from '../../shared/api/generate.ts';
+import type { Output, Progress } from '../../shared/api/generate.ts';
 import { itemAt } from '../../shared/lookup.ts';
 import type { StageTarget } from '../../shared/plan/targets.ts';
 import { previewOf } from './preview.ts';
@@ -12,9 +12,14 @@ export interface Reporter {
   readonly onStep: (target: string, step: number, steps: number) => void;
   /** Makes a preview, when it is time for one and previews are wanted. */
   readonly onTokens: (target: string, ids: ReadonlyMap<number, number>, model: ServedModel) => void;
+  /** Tells what a target came to, when previews are wanted. */
+  readonly onOutputs: (target: StageTarget, outputs: readonly Output[]) => void;
   /** Resolves when no preview is under way any more. */
   readonly settled: () => Promise<void>;
 }
+
+/** What is soon looked at: the exact values come with the result, which may answer them as links. */
+const toLookAt = ({ data: _, data_type: __, array: ___, ...output }: Output): Output => output;
 
 const stepsOf = ({ plan }: StageTarget): number => plan.counts.length || plan.maxTokens;
 
@@ -30,6 +35,8 @@ export function createReporter(
   const total = targets.reduce((sum, target) => sum + stepsOf(target), 0);
   const done = targets.map(() => 0);
   let latest: Progress | undefined;
+  /** The last step of each target, by the model's own name. */
+  const told = new Map<string, Progress>();
   let underWay: Promise<void> | undefined;
   let free = 0;
 
@@ -42,7 +49,10 @@ export function createReporter(
     const picture = await previewOf(target, ids, model).catch(() => undefined);
     free = performance.now() + PREVIEW_INTERVAL_MS;
     underWay = undefined;
-    if (picture !== undefined && latest) report({ ...latest, preview: picture });
+    // The next target may have begun meanwhile.
+    const own = told.get(target);
+    if (picture === undefined || !own) return;
+    report({ ...own, fraction: latest?.fraction ?? own.fraction, preview: picture });
   };
 
   return {
@@ -56,11 +66,22 @@ export function createReporter(
         for (let i = 0; i < index; i++) done[i] = stepsOf(itemAt(targets, i, 'the targets'));
       const sum = done.reduce((all, count) => all + count, 0);
       latest = { target: target.name, step, steps, fraction: sum / total };
+      told.set(modality, latest);
       report(latest);
     },
     onTokens(target, ids, model) {
       if (!previews || underWay || performance.now() < free) return;
+      // What is complete is told as a whole.
+      const entry = targets.find(({ plan }) => plan.modality === target)?.entry;
+      if (entry?.tokens === ids.size) return;
       underWay = preview(target, ids, model);
+    },
+    onOutputs(target, outputs) {
+      if (!previews) return;
+      const steps = stepsOf(target);
+      const fraction = latest?.fraction ?? 0;
+      const found = outputs.map(toLookAt);
+      report({ target: target.name, step: steps, steps, fraction, outputs: found });
     },
     async settled() {
       await underWay;
