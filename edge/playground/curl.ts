@@ -1,62 +1,91 @@
-/** The curl command that does what the page just did. */
-import type { TargetSettings } from '../../shared/api/generate.ts';
-
-export type CurlInput =
-  /** The value of a `file` is its name. */
-  | { readonly name: string; readonly kind: 'file' | 'text'; readonly value: string }
-  | { readonly name: string; readonly kind: 'tokens'; readonly value: readonly number[] };
-
-export interface CurlRequest {
-  readonly origin: string;
-  /** Absent where only one model is served. */
-  readonly model?: string;
-  readonly inputs: readonly CurlInput[];
-  readonly targets: readonly TargetSettings[];
-  readonly chained: boolean;
-  readonly numSamples: number;
-  readonly seed?: number | 'random';
-  /** Set when the only target is a picture: the answer is then the PNG itself. */
-  readonly pictureOf?: string;
-}
+/** The curl command of a request. */
+import { arePlain, bodyOf, FileBytes, type SnippetRequest } from './snippet.ts';
 
 /** Quoted for a POSIX shell where that is needed. */
-const quote = (text: string): string =>
+export const quote = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** curl itself splits file names at `;` and `,` and ends them at `"`, unless they are quoted. */
 const fileName = (name: string): string =>
   /^[\w./ -]+$/.test(name) ? name : `"${name.replace(/(["\\])/g, '\\$1')}"`;
 
+const KEY = '-H "Authorization: Bearer $FOURM_KEY"';
+
 /** One line each for the address, the inputs and the options, joined by backslashes. */
-export function curlCommand(request: CurlRequest): string {
+export function curlCommand(request: SnippetRequest): string {
+  const hides = request.inputs.some((input) => input.kind === 'file' && input.hide !== undefined);
+  return hides ? asJson(request) : asForm(request);
+}
+
+const answerOptions = ({ hasKey, pictureOf }: SnippetRequest): string[] => [
+  ...(hasKey ? [KEY] : []),
+  ...(pictureOf === undefined
+    ? []
+    : ['--fail-with-body', "-H 'Accept: image/png'", `-o ${quote(`${pictureOf}.png`)}`]),
+];
+
+function asForm(request: SnippetRequest): string {
   // Form fields are files and text; the field `request` carries what only JSON can say.
-  const tokens = request.inputs.flatMap(({ name, kind, value }) =>
-    kind === 'tokens' ? [[name, { tokens: value }] as const] : [],
+  const json = request.inputs.flatMap((input) =>
+    input.kind === 'json' ? [[input.name, input.value] as const] : [],
   );
   const inputs = [
-    ...request.inputs.flatMap(({ name, kind, value }) => {
-      if (kind === 'file') return [`-F ${quote(`${name}=@${fileName(value)}`)}`];
+    ...request.inputs.flatMap((input) => {
+      if (input.kind === 'file') return [`-F ${quote(`${input.name}=@${fileName(input.path)}`)}`];
       // Unlike -F, --form-string does not read a file when the text begins with @ or <.
-      return kind === 'text' ? [`--form-string ${quote(`${name}=${value}`)}`] : [];
+      return input.kind === 'text' ? [`--form-string ${quote(`${input.name}=${input.text}`)}`] : [];
     }),
-    ...(tokens.length > 0
+    ...(json.length > 0
       ? [
-          `--form-string ${quote(`request=${JSON.stringify({ inputs: Object.fromEntries(tokens) })}`)}`,
+          `--form-string ${quote(`request=${JSON.stringify({ inputs: Object.fromEntries(json) })}`)}`,
         ]
       : []),
   ];
-  const plain = request.targets.every((target) => Object.keys(target).length === 1);
-  const targets = plain
-    ? `-F targets=${request.targets.map(({ modality }) => modality).join(',')}`
-    : `--form-string ${quote(`targets=${JSON.stringify(request.targets)}`)}`;
+  const { targets } = request;
+  const asked = arePlain(targets)
+    ? `-F targets=${targets.map(({ modality }) => modality).join(',')}`
+    : `--form-string ${quote(`targets=${JSON.stringify(targets)}`)}`;
   const options = [
     ...(request.model === undefined ? [] : [`-F ${quote(`model=${request.model}`)}`]),
+    ...(request.preset === undefined ? [] : [`-F preset=${request.preset}`]),
     ...(request.chained ? [] : ['-F chained=false']),
     ...(request.numSamples === 1 ? [] : [`-F num_samples=${request.numSamples}`]),
     ...(request.seed === undefined ? [] : [`-F seed=${request.seed}`]),
-    ...(request.pictureOf === undefined
-      ? []
-      : ['--fail-with-body', "-H 'Accept: image/png'", `-o ${quote(`${request.pictureOf}.png`)}`]),
+    ...(request.keep ? ['-F keep=true'] : []),
+    ...(request.tokensOnly ? ['-F outputs=tokens'] : []),
+    ...answerOptions(request),
   ];
-  return [`curl ${request.origin}/v1/generate`, ...inputs, targets, ...options].join(' \\\n  ');
+  return [
+    `curl ${request.origin}/v1/generate`,
+    ...inputs,
+    ...(targets.length > 0 ? [asked] : []),
+    ...options,
+  ].join(' \\\n  ');
+}
+
+/** Without its backslash, dollar and backquote, a here-document is text; the bytes of files are put in by the shell. */
+function asJson(request: SnippetRequest): string {
+  const files = new Map<string, string>();
+  const text = JSON.stringify(bodyOf(request), (_, value: unknown) => {
+    if (!(value instanceof FileBytes)) return value;
+    const mark = `\u0001${files.size}\u0001`;
+    files.set(JSON.stringify(mark).slice(1, -1), value.path);
+    return mark;
+  });
+  const escaped = text.replace(/[\\$`]/g, '\\$&');
+  const filled = [...files].reduce(
+    (body, [mark, path]) =>
+      body.replace(
+        mark.replace(/[\\$`]/g, '\\$&'),
+        () => `$(base64 < ${quote(path)} | tr -d '\\n')`,
+      ),
+    escaped,
+  );
+  const parts = [
+    `curl ${request.origin}/v1/generate`,
+    "-H 'Content-Type: application/json'",
+    ...answerOptions(request),
+    '-d @- <<END',
+  ];
+  return `${parts.join(' \\\n  ')}\n${filled}\nEND`;
 }

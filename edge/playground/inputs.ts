@@ -1,16 +1,28 @@
 /** Everything the model accepts: a picture and a caption in sight, the rest behind a disclosure. */
 import type { GenerateRequestBody } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
-import { pointerTo } from '../../shared/api/pointer.ts';
-import type { CurlInput } from './curl.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { element } from './dom.ts';
-import { PLACEHOLDERS, titleOf } from './labels.ts';
+import { type Given, inputValueOf } from './given.ts';
+import { titleOf } from './labels.ts';
 import { type Picture, type PictureField, pictureField } from './pictureField.ts';
 import { isShown } from './tabs.ts';
+import { type TextField, textField } from './textField.ts';
+
+export interface GivenInput {
+  readonly name: string;
+  readonly given: Given;
+  /** As a request has it. */
+  readonly value: GenerateRequestBody['inputs'][string];
+}
 
 export interface Inputs {
-  /** The request's `inputs`, and the same for the curl command. */
-  values(): { readonly body: GenerateRequestBody['inputs']; readonly curl: readonly CurlInput[] };
+  read(): readonly GivenInput[];
+  /** Gives one input, or takes it away; shows the field where it was out of sight. */
+  give(name: string, given: Given | undefined): void;
+  clear(): void;
+  /** The field of an input, to go to. */
+  focus(name: string): void;
   /** The given picture, on which boxes are drawn. */
   picture(): Picture | undefined;
   /** Shows a message at the field of `/inputs/NAME`; false when there is no such field. */
@@ -18,116 +30,79 @@ export interface Inputs {
   clearErrors(): void;
 }
 
-interface Field {
-  readonly name: string;
-  read(): { value: GenerateRequestBody['inputs'][string]; curl: CurlInput } | undefined;
-  setError(message: string): void;
+export interface InputsOptions {
+  readonly modalities: readonly Modality[];
+  readonly examples: readonly Picture[];
+  readonly onChange: () => void;
+  /** Called when something is typed, before `onChange`. */
+  readonly onTyped: () => void;
 }
 
-const asPictureField = (name: string, field: PictureField): Field => ({
-  name,
-  read() {
-    const picture = field.picture();
-    return (
-      picture && {
-        value: picture.url,
-        curl: { name, kind: 'file', value: picture.path ?? (picture.name || 'picture.png') },
-      }
-    );
-  },
-  setError: field.setError,
-});
+type Field = { readonly modality: Modality } & (
+  | { readonly kind: 'text'; readonly field: TextField }
+  | { readonly kind: 'picture'; readonly field: PictureField; readonly side: number | undefined }
+);
 
-function textField(modality: Modality, onChange: () => void): Field & { node: HTMLElement } {
-  const { name, presentation } = modality;
-  const tokensOnly = !modality.accepts.includes('text');
-  const id = `input-${name}`;
-  const area = element('textarea', {
-    id,
-    rows: 2,
-    spellcheck: 'false',
-    placeholder: tokensOnly ? '12, 7, 3 …' : (PLACEHOLDERS[presentation] ?? ''),
-    'aria-describedby': `error-${name}`,
-  });
-  const error = element('p', { class: 'field-error', id: `error-${name}`, role: 'alert' });
-  const setError = (message: string): void => {
-    error.textContent = message;
-    area.setAttribute('aria-invalid', String(message !== ''));
-  };
-  area.addEventListener('input', () => {
-    setError('');
-    onChange();
-  });
-  const label = element('label', { for: id }, titleOf(name));
-  if (tokensOnly) label.append(element('span', { class: 'hint' }, ' token ids'));
-  return {
-    name,
-    node: element(
-      'div',
-      { class: 'field', 'data-field': pointerTo('inputs', name) },
-      label,
-      area,
-      error,
-    ),
-    setError,
-    read() {
-      const text = area.value.trim();
-      if (text === '') return undefined;
-      if (!tokensOnly) return { value: text, curl: { name, kind: 'text', value: text } };
-      const value = { tokens: text.split(/[\s,]+/).map(Number) };
-      return { value, curl: { name, kind: 'tokens', value: value.tokens } };
-    },
-  };
+/** Patches of the side of a picture; undefined where parts of it cannot be hidden. */
+function sideOf({ presentation, patches, tokens }: Modality): number | undefined {
+  const side = Math.sqrt(patches ?? tokens);
+  return traitsOf(presentation).hasPlaces && Number.isInteger(side) ? side : undefined;
 }
 
 /** Fields for the model's input modalities, appended to `parent`. */
 export function createInputs(
   parent: HTMLElement,
-  modalities: readonly Modality[],
-  examples: readonly Picture[],
-  onChange: () => void,
+  { modalities, examples, onChange, onTyped }: InputsOptions,
 ): Inputs {
   const main = element('div');
   const more = element('div', { class: 'more' });
-  let rgb: PictureField | undefined;
+  const isPrimary = ({ presentation, name }: Modality): boolean =>
+    presentation === 'rgb' || name === 'caption';
   const fields = modalities
-    .filter((modality) => modality.input)
+    .filter(({ input }) => input)
     .map((modality): Field => {
-      const isPicture = modality.accepts.includes('image');
-      const primary = modality.presentation === 'rgb' || modality.name === 'caption';
-      if (!isPicture) {
-        const field = textField(modality, onChange);
-        (primary ? main : more).append(field.node);
-        return field;
+      const { name, accepts, presentation } = modality;
+      // An array of numbers comes as tokens alone, or by a name.
+      if (!accepts.includes('image')) {
+        const field = textField(modality, () => {
+          onTyped();
+          onChange();
+        });
+        return { modality, kind: 'text', field };
       }
-      const title = modality.name === 'rgb' ? 'Picture' : titleOf(modality.name);
-      const shown = modality.presentation === 'rgb' ? examples : [];
-      const field = pictureField(modality.name, title, shown, onChange);
-      if (primary) {
-        rgb = field;
-        main.prepend(field.node);
-      } else more.append(field.node);
-      return asPictureField(modality.name, field);
+      const side = sideOf(modality);
+      const field = pictureField({
+        id: name,
+        title: name === 'rgb' ? 'Picture' : titleOf(name),
+        examples: presentation === 'rgb' ? examples : [],
+        side,
+        takesNames: true,
+        onChange,
+      });
+      return { modality, kind: 'picture', field, side };
     });
+  // The picture first: most begin with it.
+  const ordered = [...fields].sort((a, b) => Number(b.kind === 'picture') - Number(a.kind === 'picture'));
+  for (const { modality, field } of ordered)
+    (isPrimary(modality) ? main : more).append(field.node);
+  const disclosure = element(
+    'details',
+    {},
+    element('summary', {}, 'More inputs'),
+    element('p', { class: 'hint' }, 'Whatever is given here is a condition too.'),
+    more,
+  );
   parent.append(main);
-  if (more.childElementCount > 0) {
-    parent.append(
-      element(
-        'details',
-        {},
-        element('summary', {}, 'More inputs'),
-        element('p', { class: 'hint' }, 'Whatever is given here is a condition too.'),
-        more,
-      ),
-    );
-  }
+  if (more.childElementCount > 0) parent.append(disclosure);
+  const rgb = fields.find((field) => field.kind === 'picture' && isPrimary(field.modality));
+  const primary = rgb?.kind === 'picture' ? rgb.field : undefined;
 
   // A picture pasted anywhere on the page is meant for the picture input; text goes where the cursor is.
   document.addEventListener('paste', (event) => {
     const file = event.clipboardData?.files[0];
-    if (file && rgb && isShown(rgb.node)) {
+    if (file && primary && isShown(primary.node)) {
       event.preventDefault();
-      void rgb.take(file);
+      void primary.take(file);
     }
   });
   // A file that misses the drop zone would replace the page.
@@ -135,25 +110,54 @@ export function createInputs(
     document.addEventListener(kind, (event) => event.preventDefault());
   }
 
+  const givenOf = (field: Field): Given | undefined => {
+    if (field.kind === 'picture') return field.field.given();
+    const text = field.field.text();
+    return text === '' ? undefined : { text };
+  };
+  const valueOf = (field: Field, given: Given): GivenInput['value'] => {
+    const side = field.kind === 'picture' ? (field.side ?? 1) : 1;
+    return inputValueOf(given, field.modality.accepts.includes('text'), side);
+  };
+  const set = (field: Field, given: Given | undefined): void => {
+    if (field.kind === 'text') field.field.set(given && 'text' in given ? given.text : '');
+    else if (given && 'picture' in given) field.field.set(given.picture, given.hidden);
+    else field.field.set(undefined);
+  };
+  const find = (name: string): Field | undefined =>
+    fields.find(({ modality }) => modality.name === name);
+
   return {
-    values() {
-      const given = fields.flatMap((field) => {
-        const read = field.read();
-        return read ? [{ name: field.name, ...read }] : [];
-      });
-      return {
-        body: Object.fromEntries(given.map(({ name, value }) => [name, value])),
-        curl: given.map(({ curl }) => curl),
-      };
+    read: () =>
+      fields.flatMap((field) => {
+        const given = givenOf(field);
+        const { name } = field.modality;
+        return given ? [{ name, given, value: valueOf(field, given) }] : [];
+      }),
+    give(name, given) {
+      const field = find(name);
+      if (!field) return;
+      set(field, given);
+      if (given && !isPrimary(field.modality)) disclosure.open = true;
+      onChange();
     },
-    picture: () => rgb?.picture(),
+    clear() {
+      for (const field of fields) if (givenOf(field)) set(field, undefined);
+      onChange();
+    },
+    focus(name) {
+      const { node } = find(name)?.field ?? {};
+      node?.querySelector<HTMLElement>('input, textarea')?.focus();
+      node?.scrollIntoView({ block: 'center' });
+    },
+    picture: () => primary?.picture(),
     setError(name, message) {
-      const field = fields.find((candidate) => candidate.name === name);
-      field?.setError(message);
+      const field = find(name);
+      field?.field.setError(message);
       return field !== undefined;
     },
     clearErrors() {
-      for (const field of fields) field.setError('');
+      for (const { field } of fields) field.setError('');
     },
   };
 }

@@ -14,10 +14,14 @@ const examplePictures = ['scene-1.png', 'scene-2.png', 'scene-3.png', 'scene-4.p
     url: `data:image/png;base64,${readFileSync(file).toString('base64')}`,
   }));
 
+// What the demo model answered to one of them; `npm run demo:pictures` writes it.
+const exampleFile = join(here, 'firstExample.json');
+const firstExample = existsSync(exampleFile) ? readFileSync(exampleFile, 'utf8') : 'null';
+
 export const playground = {
   name: 'playground',
   html: join(here, 'page.html'),
   script: join(here, 'main.ts'),
   style: join(here, 'style.css'),
-  define: { EXAMPLE_PICTURES: JSON.stringify(examplePictures) },
+  define: { EXAMPLE_PICTURES: JSON.stringify(examplePictures), FIRST_EXAMPLE: firstExample },
 };

@@ -1,7 +1,7 @@
 /** A zone that takes any number of pictures: dropped, or chosen. */
 import { element } from './dom.ts';
 import type { Picture } from './pictureField.ts';
-import { readAsDataUrl, refusalOf } from './pictureFiles.ts';
+import { ACCEPTED, readAsDataUrl, refusalOf } from './pictureFiles.ts';
 
 export interface PictureDrop {
   readonly node: HTMLElement;
@@ -16,7 +16,7 @@ export function pictureDrop(
   const input = element('input', {
     type: 'file',
     id,
-    accept: 'image/*',
+    accept: ACCEPTED.join(','),
     multiple: true,
     class: 'unseen',
     'aria-describedby': `error-${id}`,

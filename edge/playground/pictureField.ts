@@ -1,37 +1,75 @@
-/** One picture input: drop zone, file picker, paste, and example pictures where there are some. */
+/** One picture input: drop zone, file picker, paste, examples, a name in place of bytes, and hidden parts. */
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { button, element } from './dom.ts';
-import { readAsDataUrl, refusalOf } from './pictureFiles.ts';
+import { type GivenPicture, namedPicture, type Picture } from './given.ts';
+import { createHideGrid } from './hideGrid.ts';
+import { ACCEPTED, readAsDataUrl, refusalOf } from './pictureFiles.ts';
 
-export interface Picture {
-  readonly name: string;
-  /** Where a command finds it from the repository's root; absent for a visitor's own file. */
-  readonly path?: string;
-  /** `data:image/...;base64,...` */
-  readonly url: string;
-}
+export type { Picture } from './given.ts';
 
 export interface PictureField {
   readonly node: HTMLElement;
   picture(): Picture | undefined;
-  set(picture: Picture | undefined): void;
+  given(): GivenPicture | undefined;
+  set(picture: Picture | undefined, hidden?: readonly number[]): void;
   /** Takes a file as if it had been dropped; tells under the field when it is no picture. */
   take(file: File): Promise<void>;
   setError(message: string): void;
 }
 
-/** @param onChange called after every change of the picture */
-export function pictureField(
-  id: string,
-  title: string,
-  examples: readonly Picture[],
-  onChange: () => void,
-): PictureField {
+export interface PictureFieldOptions {
+  /** Names the field in pointers and ids. */
+  readonly id: string;
+  readonly title: string;
+  readonly examples: readonly Picture[];
+  /** Patches of its side, where parts of it can be hidden. */
+  readonly side?: number | undefined;
+  /** Whether references, uploads and addresses stand for a picture. */
+  readonly takesNames?: boolean;
+  /** Called after every change. */
+  readonly onChange: () => void;
+}
+
+/** A field for what stands in place of bytes. */
+function nameField(id: string, title: string, set: (picture: Picture) => void): HTMLElement {
+  const name = element('input', {
+    type: 'text',
+    id: `name-${id}`,
+    spellcheck: 'false',
+    placeholder: 'sha256:…, upload_… or https://…',
+  });
+  const error = element('p', { class: 'field-error', role: 'alert' });
+  const take = (): void => {
+    const picture = namedPicture(name.value.trim());
+    error.textContent = picture
+      ? ''
+      : 'This is no reference (sha256:…), no upload (upload_…) and no address.';
+    if (!picture) return;
+    name.value = '';
+    set(picture);
+  };
+  name.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter' || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    take();
+  });
+  return element(
+    'details',
+    { class: 'by-name' },
+    element('summary', {}, 'By name'),
+    element('label', { for: name.id, class: 'hint' }, `${title} by reference, upload or address`),
+    element('div', { class: 'row' }, name, button('Give', take)),
+    error,
+  );
+}
+
+export function pictureField(options: PictureFieldOptions): PictureField {
+  const { id, title, examples, side, takesNames = false, onChange } = options;
   let current: Picture | undefined;
   const input = element('input', {
     type: 'file',
     id: `input-${id}`,
-    accept: 'image/*',
+    accept: ACCEPTED.join(','),
     class: 'unseen',
     'aria-describedby': `error-${id}`,
   });
@@ -47,6 +85,9 @@ export function pictureField(
   const error = element('p', { class: 'field-error', id: `error-${id}`, role: 'alert' });
   const remove = button('Remove', () => set(undefined), 'quiet remove');
   remove.setAttribute('aria-label', `Remove the ${title.toLowerCase()}`);
+  const grid = createHideGrid(onChange);
+  grid.node.hidden = true;
+  const hide = button('Hide parts', () => showGrid(grid.node.hidden !== false), 'quiet');
   const thumbnails = examples.map((example) => {
     const thumbnail = button('', () => set(example), 'thumbnail');
     thumbnail.setAttribute('aria-label', `Use example ${example.name}`);
@@ -59,22 +100,33 @@ export function pictureField(
     zone.classList.toggle('wrong', message !== '');
     input.setAttribute('aria-invalid', String(message !== ''));
   };
-  const set = (picture: Picture | undefined): void => {
+  function showGrid(isShown: boolean): void {
+    if (isShown && current && side !== undefined) grid.show(current.url, side);
+    if (!isShown && grid.hidden().length > 0) grid.set([]);
+    grid.node.hidden = !isShown;
+    hide.setAttribute('aria-expanded', String(isShown));
+    hide.textContent = isShown ? 'Hide nothing' : 'Hide parts';
+  }
+  function set(picture: Picture | undefined, hidden: readonly number[] = []): void {
     current = picture;
     setError('');
     input.value = '';
-    preview.hidden = picture === undefined;
-    preview.alt = picture ? `Preview of ${picture.name}` : '';
-    if (picture) preview.src = picture.url;
+    const isSeen = picture !== undefined && picture.url !== '';
+    preview.hidden = !isSeen;
+    preview.alt = isSeen ? `Preview of ${picture.name}` : '';
+    if (isSeen) preview.src = picture.url;
     else preview.removeAttribute('src');
     prompt.hidden = picture !== undefined;
     caption.textContent = picture?.name ?? '';
     remove.hidden = picture === undefined;
+    hide.hidden = picture === undefined || side === undefined;
     thumbnails.forEach((thumbnail, index) => {
       thumbnail.setAttribute('aria-pressed', String(examples[index] === picture));
     });
+    showGrid(picture !== undefined && side !== undefined && hidden.length > 0);
+    if (hidden.length > 0) grid.set(hidden);
     onChange();
-  };
+  }
   const take = async (file: File): Promise<void> => {
     const message = refusalOf(file);
     if (message === '') set({ name: file.name, url: await readAsDataUrl(file) });
@@ -102,14 +154,24 @@ export function pictureField(
   const row = element('div', { class: 'examples' });
   if (thumbnails.length > 0)
     row.append(element('span', { class: 'hint' }, 'Examples'), ...thumbnails);
-  row.append(remove);
+  row.append(hide, remove);
   const node = element(
     'div',
     { class: 'field', 'data-field': pointerTo('inputs', id) },
     zone,
     error,
     row,
+    grid.node,
+    takesNames && nameField(id, title, set),
   );
   set(undefined);
-  return { node, picture: () => current, set, take, setError };
+  return {
+    node,
+    picture: () => current,
+    given: () =>
+      current && { picture: current, hidden: grid.node.hidden ? [] : [...grid.hidden()] },
+    set,
+    take,
+    setError,
+  };
 }

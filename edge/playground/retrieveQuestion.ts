@@ -78,7 +78,7 @@ function textPart(name: string): Field {
 function picturePart(name: string, examples: readonly Picture[]): Field {
   const title = name === 'rgb' ? 'Picture' : titleOf(name);
   const weight = weightField(name, title);
-  const field = pictureField(`search-${name}`, title, examples, () => {});
+  const field = pictureField({ id: `search-${name}`, title, examples, onChange: () => {} });
   const row = element('div', { class: 'row' }, ...weighed(weight));
   return {
     isText: false,

@@ -1,4 +1,7 @@
-/** The views of the page, one at a time: the part behind `#` of the address names the one that is shown. */
+/**
+ * The views of the page, one at a time: the part behind `#` of the address names the one that is shown, and behind a
+ * `?` what it shows.
+ */
 import { element } from './dom.ts';
 
 export interface View {
@@ -13,13 +16,34 @@ export interface View {
 /** Whether an element belongs to the view that is shown, so that keys and pasted files are meant for it. */
 export const isShown = (node: Element): boolean => node.closest('[hidden]') === null;
 
+const parts = (): readonly [string, string] => {
+  const [, view = '', link = ''] = /^#?([^?]*)\??(.*)$/s.exec(location.hash) ?? [];
+  return [view, link];
+};
+
+/** What the address says of a view; empty where it says nothing, or names another one. */
+export function linkOfView(name: string): string {
+  const [view, link] = parts();
+  return view === name ? link : '';
+}
+
+/** Puts what a view shows into the address, where that view is shown. */
+export function writeAddress(name: string, link: string): void {
+  const [view] = parts();
+  if (view !== name && view !== '') return;
+  const hash = link === '' && view === '' ? '' : `#${name}${link === '' ? '' : `?${link}`}`;
+  if (hash === location.hash) return;
+  history.replaceState(history.state, '', `${location.pathname}${location.search}${hash}`);
+}
+
 /** Fills the bar with a link for each view, and shows the one that the address names, or the first. */
 export function startTabs(bar: HTMLElement, views: readonly View[]): void {
   const opened = new Set<View>();
   const links = views.map(({ name, title }) => element('a', { href: `#${name}` }, title));
   const show = (): void => {
-    const named = location.hash.slice(1);
+    const [named] = parts();
     const shown = views.find(({ name }) => name === named) ?? views[0];
+    document.documentElement.dataset.view = shown?.name ?? '';
     for (const [index, view] of views.entries()) {
       view.place.hidden = view !== shown;
       if (view === shown) links[index]?.setAttribute('aria-current', 'page');

@@ -1,40 +1,48 @@
-/** Tick boxes for what the model can predict, and the settings that hold for all of them. */
-import type { GenerateRequestBody, TargetSettings } from '../../shared/api/generate.ts';
+/** Tick boxes for what the model can predict: ticked by what is given, until a visitor ticks himself. */
+import type { GenerateRequestBody } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
-import { inputForm, inputModality, targetModality } from '../../shared/plan/names.ts';
+import { hiddenParts, inputForm, inputModality, targetModality } from '../../shared/plan/names.ts';
 import { button, element } from './dom.ts';
 import { GROUPS, groupOf, titleOf } from './labels.ts';
+import { suggestTargets } from './suggestTargets.ts';
 
 export interface Targets {
   /** Ticked modalities, in the model's order. */
   chosen(): readonly Modality[];
-  /** Disables the targets that these inputs give already: the API refuses to predict what it is told. */
-  withhold(inputs: GenerateRequestBody['inputs']): void;
+  /** Names that the visitor has chosen; undefined while the page ticks by itself. */
+  own(): readonly string[] | undefined;
+  /** Ticks these, as if the visitor had; undefined leaves it to the page again. */
+  choose(names: readonly string[] | undefined): void;
+  /** Ticks what these inputs ask for, and disables the targets that they give already. */
+  follow(inputs: GenerateRequestBody['inputs']): void;
 }
 
+type Values = GenerateRequestBody['inputs'];
+
 /** Whether an input is the very modality that its target would generate (pixels are another than tokens). */
-function isGiven(modality: Modality, inputs: GenerateRequestBody['inputs']): boolean {
+function isGiven(modality: Modality, inputs: Values): boolean {
   const { name } = modality;
   const value = inputs[name];
   return (
     value !== undefined &&
+    hiddenParts(value).length === 0 &&
     inputModality(modality, name, inputForm(modality, value)) === targetModality(modality, name)
   );
 }
 
-/** A list of tick boxes in groups; depth and caption are ticked at first. */
 export function createTargets(
   parent: HTMLElement,
   modalities: readonly Modality[],
   onChange: () => void,
 ): Targets {
+  let isOwn = false;
+  let given: Values = {};
   const boxes = modalities
     .filter((modality) => modality.output)
-    .map((modality) => {
-      const input = element('input', { type: 'checkbox', name: 'target', value: modality.name });
-      input.checked = modality.presentation === 'depth' || modality.name === 'caption';
-      return { modality, input };
-    });
+    .map((modality) => ({
+      modality,
+      input: element('input', { type: 'checkbox', name: 'target', value: modality.name }),
+    }));
   for (const group of GROUPS) {
     const members = boxes.filter(({ modality }) => groupOf(modality) === group);
     if (members.length === 0) continue;
@@ -49,135 +57,61 @@ export function createTargets(
       ),
     );
   }
+  const tick = (names: readonly string[]): void => {
+    for (const { modality, input } of boxes) input.checked = names.includes(modality.name);
+  };
   const setAll = (checked: boolean): void => {
-    for (const { input } of boxes) input.checked = checked;
+    isOwn = true;
+    tick(checked ? boxes.map(({ modality }) => modality.name) : []);
     onChange();
   };
+  const suggest = (): void => {
+    const names = Object.keys(given);
+    if (names.length === 0) return;
+    const partly = names.filter((name) => hiddenParts(given[name] ?? '').length > 0);
+    tick(suggestTargets(modalities, { names, partly }));
+  };
+  const suggested = button(
+    'Suggested',
+    () => {
+      isOwn = false;
+      suggest();
+      onChange();
+    },
+    'quiet',
+  );
+  suggested.title = 'What the inputs ask for: a picture for words, everything else for a picture';
   parent.append(
     element(
       'p',
       { class: 'pair' },
       button('All', () => setAll(true), 'quiet'),
       button('None', () => setAll(false), 'quiet'),
+      suggested,
     ),
   );
-  parent.addEventListener('change', onChange);
+  parent.addEventListener('change', () => {
+    isOwn = true;
+    onChange();
+  });
+  const chosen = (): Modality[] =>
+    boxes.filter(({ input }) => input.checked && !input.disabled).map(({ modality }) => modality);
   return {
-    chosen: () =>
-      boxes.filter(({ input }) => input.checked && !input.disabled).map(({ modality }) => modality),
-    withhold(inputs) {
+    chosen,
+    own: () => (isOwn ? chosen().map(({ name }) => name) : undefined),
+    choose(names) {
+      isOwn = names !== undefined;
+      if (names) tick(names);
+      else suggest();
+    },
+    follow(inputs) {
+      given = inputs;
+      if (!isOwn) suggest();
       for (const { modality, input } of boxes) {
         input.disabled = isGiven(modality, inputs);
         input.title = input.disabled ? 'Given as an input' : '';
       }
-    },
-  };
-}
-
-export interface Settings {
-  readonly seed?: number | 'random';
-  readonly chained: boolean;
-  readonly numSamples: number;
-  /** Of every target; steps only reach picture-like ones. */
-  readonly perTarget: Omit<TargetSettings, 'modality'>;
-}
-
-interface NumberOptions {
-  readonly min: number;
-  readonly max: number;
-  readonly step: number | 'any';
-  readonly hint: string;
-}
-
-function numberField(name: string, label: string, options: NumberOptions) {
-  const { hint, ...bounds } = options;
-  const input = element('input', {
-    type: 'number',
-    id: `setting-${name}`,
-    name,
-    placeholder: 'default',
-    ...bounds,
-  });
-  const node = element(
-    'div',
-    { class: 'setting' },
-    element('label', { for: input.id }, label),
-    input,
-    element('span', { class: 'hint' }, hint),
-  );
-  return { node, read: () => (input.value === '' ? undefined : input.valueAsNumber) };
-}
-
-/** The advanced settings; what is left empty takes the server's default. */
-export function createSettings(parent: HTMLElement, onChange: () => void): { read(): Settings } {
-  const numbers = {
-    steps: numberField('steps', 'Steps', {
-      min: 1,
-      max: 1024,
-      step: 1,
-      hint: 'pictures and vectors',
-    }),
-    temperature: numberField('temperature', 'Temperature', {
-      min: 0,
-      max: 100,
-      step: 'any',
-      hint: '0 is greedy',
-    }),
-    guidance_scale: numberField('guidance_scale', 'Guidance', {
-      min: -100,
-      max: 100,
-      step: 'any',
-      hint: '1 is none',
-    }),
-    top_p: numberField('top_p', 'Top p', { min: 0, max: 1, step: 'any', hint: '0 is off' }),
-  };
-  const samples = numberField('num_samples', 'Samples', {
-    min: 1,
-    max: 16,
-    step: 1,
-    hint: 'of every target',
-  });
-  const seed = numberField('seed', 'Seed', {
-    min: 0,
-    max: 2 ** 32 - 1,
-    step: 1,
-    hint: 'equal requests, equal results',
-  });
-  const fresh = element('input', { type: 'checkbox', id: 'setting-random' });
-  const chained = element('input', { type: 'checkbox', id: 'setting-chained', checked: true });
-  const tick = (input: HTMLInputElement, label: string): HTMLElement =>
-    element('label', { class: 'tick' }, input, element('span', {}, label));
-  parent.append(
-    element(
-      'details',
-      {},
-      element('summary', {}, 'Settings'),
-      element(
-        'div',
-        { class: 'settings' },
-        ...Object.values(numbers).map(({ node }) => node),
-        samples.node,
-        seed.node,
-      ),
-      tick(fresh, 'A new random seed for every run'),
-      tick(chained, 'Chained: a finished target helps to predict the next'),
-    ),
-  );
-  parent.addEventListener('input', onChange);
-  return {
-    read() {
-      const values = Object.entries(numbers).flatMap(([name, { read }]) => {
-        const value = read();
-        return value === undefined ? [] : [[name, value] as const];
-      });
-      const fixed = seed.read();
-      const chosenSeed = fresh.checked ? 'random' : fixed;
-      return {
-        ...(chosenSeed !== undefined && { seed: chosenSeed }),
-        chained: chained.checked,
-        numSamples: samples.read() ?? 1,
-        perTarget: Object.fromEntries(values),
-      };
+      suggested.hidden = !isOwn;
     },
   };
 }

@@ -1,7 +1,7 @@
 /** How each presentation is shown. Values come from the model, so every shape is checked before use. */
 import type { Output } from '../../shared/api/generate.ts';
 import { element, svg } from './dom.ts';
-import type { Picture } from './pictureField.ts';
+import type { Picture } from './given.ts';
 
 interface Box {
   readonly xmin: number;
@@ -29,8 +29,9 @@ export function pictureView(url: string, description: string): HTMLImageElement 
   return image;
 }
 
-/** Readable on any picture, and far apart for neighbours. */
-const boxColour = (index: number): string => `hsl(${(index * 137 + 205) % 360} 75% 45%)`;
+/** Far apart for neighbours: a line that is seen on any picture, and a dark ground for white letters. */
+const boxColour = (index: number, lightness: number): string =>
+  `hsl(${(index * 137 + 205) % 360} 75% ${lightness}%)`;
 
 /** Boxes over the picture they are about, or over an empty square when there was none. */
 function boxesView(boxes: readonly Box[], picture: Picture | undefined): HTMLElement {
@@ -40,21 +41,20 @@ function boxesView(boxes: readonly Box[], picture: Picture | undefined): HTMLEle
     'aria-hidden': 'true',
   });
   const labels = boxes.map((box, index) => {
-    const colour = boxColour(index);
     overlay.append(
       svg('rect', {
         x: box.xmin * 100,
         y: box.ymin * 100,
         width: Math.max(0, box.xmax - box.xmin) * 100,
         height: Math.max(0, box.ymax - box.ymin) * 100,
-        stroke: colour,
+        stroke: boxColour(index, 45),
         'vector-effect': 'non-scaling-stroke',
       }),
     );
     const label = element('span', { class: 'box-label' }, box.class);
     label.style.left = `${Math.min(Math.max(box.xmin, 0), 0.9) * 100}%`;
     label.style.top = `${Math.min(Math.max(box.ymin, 0), 0.95) * 100}%`;
-    label.style.background = colour;
+    label.style.background = boxColour(index, 24);
     return label;
   });
   const stage = element('div', { class: picture ? 'stage' : 'stage empty', 'aria-hidden': 'true' });

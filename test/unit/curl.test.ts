@@ -2,10 +2,14 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { type CurlRequest, curlCommand } from '../../edge/playground/curl.ts';
+import { curlCommand } from '../../edge/playground/curl.ts';
+import type { SnippetRequest } from '../../edge/playground/snippet.ts';
 
-const base: CurlRequest = {
+const base: SnippetRequest = {
   origin: 'http://localhost:8787',
+  hasKey: false,
+  keep: false,
+  tokensOnly: false,
   inputs: [],
   targets: [{ modality: 'depth' }],
   chained: true,
@@ -13,7 +17,7 @@ const base: CurlRequest = {
 };
 
 /** The arguments that a shell hands to curl. */
-const argumentsOf = (request: CurlRequest): string[] => {
+const argumentsOf = (request: SnippetRequest): string[] => {
   const script = `curl() { printf '%s\\0' "$@"; }\n${curlCommand(request)}`;
   const { stdout, status } = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
   assert.equal(status, 0);
@@ -23,7 +27,7 @@ const argumentsOf = (request: CurlRequest): string[] => {
 test('the plain case is the one of the README', () => {
   const command = curlCommand({
     ...base,
-    inputs: [{ name: 'rgb', kind: 'file', value: 'scene-1.png' }],
+    inputs: [{ name: 'rgb', kind: 'file', path: 'scene-1.png' }],
     pictureOf: 'depth',
   });
   assert.equal(
@@ -44,8 +48,8 @@ test('text and names that mean something to a shell or to curl arrive as they ar
   const args = argumentsOf({
     ...base,
     inputs: [
-      { name: 'caption', kind: 'text', value: text },
-      { name: 'rgb', kind: 'file', value: 'my; "best" picture.png' },
+      { name: 'caption', kind: 'text', text },
+      { name: 'rgb', kind: 'file', path: 'my; "best" picture.png' },
     ],
   });
   assert.deepEqual(args.slice(1, 5), [
@@ -75,8 +79,8 @@ test('tokens go into the JSON of the request field, beside files', () => {
   const args = argumentsOf({
     ...base,
     inputs: [
-      { name: 'scene_global', kind: 'tokens', value: [3, 1] },
-      { name: 'rgb', kind: 'file', value: 'a.png' },
+      { name: 'scene_global', kind: 'json', value: { tokens: [3, 1] } },
+      { name: 'rgb', kind: 'file', path: 'a.png' },
     ],
   });
   assert.deepEqual(args.slice(1, 4), ['-F', 'rgb=@a.png', '--form-string']);

@@ -1,0 +1,259 @@
+/** The generate view: any inputs, any targets, run and shown; its state lies in the page's address. */
+import type { GenerateResponse } from '../../shared/api/generate.ts';
+import type { Model } from '../../shared/api/models.ts';
+import { type Client, createClient, ProblemError } from '../../shared/client/index.ts';
+import { givenFrom } from './chain.ts';
+import { showCode } from './command.ts';
+import { curlCommand } from './curl.ts';
+import { byId, element } from './dom.ts';
+import { exampleAnswer, exampleState } from './firstExample.ts';
+import { type FormState, readLink, writeLink } from './formState.ts';
+import { createGenerateForm } from './generateForm.ts';
+import type { Picture } from './given.ts';
+import { createHistory, type HistoryEntry } from './history.ts';
+import { createHistoryStrip } from './historyStrip.ts';
+import { storedKey } from './key.ts';
+import { titleOf } from './labels.ts';
+import { createLinkButton } from './linkButton.ts';
+import { createPrice } from './price.ts';
+import { showProblem } from './problems.ts';
+import { pythonSnippet } from './pythonSnippet.ts';
+import { entryOf } from './remember.ts';
+import { snippetOf } from './request.ts';
+import { createResults } from './results.ts';
+import { namesOf, storedSummary, summary } from './runText.ts';
+import { isShown, linkOfView, writeAddress } from './tabs.ts';
+import { keepAnswer, keepPictures, keptAnswer, keptPicture } from './tabStore.ts';
+import { typescriptSnippet } from './typescriptSnippet.ts';
+
+export interface GenerateOptions {
+  readonly client: Client;
+  readonly model: Model;
+  readonly isOneOfMany: boolean;
+  readonly examples: readonly Picture[];
+}
+
+const VIEW = 'generate';
+
+export function openGenerate({ client, model, isOneOfMany, examples }: GenerateOptions): void {
+  const form = byId('form', HTMLFormElement);
+  const runButton = byId('run', HTMLButtonElement);
+  const cancelButton = byId('cancel', HTMLButtonElement);
+  const problem = byId('problem', HTMLElement);
+  const status = byId('status', HTMLElement);
+  const resultsPlace = byId('results', HTMLElement);
+  const codePlace = byId('command', HTMLElement);
+  let running: AbortController | undefined;
+  let lastPictures = '';
+
+  const results = createResults(byId('cards', HTMLElement), {
+    modalities: model.modalities,
+    onUse(modality, output) {
+      current.inputs.give(modality.name, givenFrom(modality, output));
+      current.inputs.focus(modality.name);
+      status.textContent = `${titleOf(modality.name)} is an input now.`;
+    },
+    onDone(modality, done, of) {
+      if (running) status.textContent = `${titleOf(modality.name)} is there: ${done} of ${of} …`;
+    },
+  });
+  const price = createPrice(client, (plan) => current.showPlan(plan));
+  byId('price-place', HTMLElement).append(price.node);
+  const current = createGenerateForm({
+    ...{ model, isOneOfMany, examples },
+    onChange: update,
+    onPreset(preset) {
+      if (!preset) return current.choose(undefined);
+      const { inputs, model: name } = current.request();
+      const asked = { inputs, preset, ...(name !== undefined && { model: name }) };
+      void client.dryRun(asked).then(
+        ({ plan }) => current.choose(plan.map(({ target }) => target)),
+        (failure) => showProblem(problem, failure, current.inputs),
+      );
+    },
+  });
+  const linkOf = (state: FormState): string => writeLink(state).toString();
+  const first = exampleState(model, examples);
+  const history = createHistory();
+  const strip = createHistoryStrip(history, model.id, (entry) => void reopen(entry));
+  byId('history', HTMLElement).append(strip.node);
+  byId('share', HTMLElement).append(createLinkButton(client, () => current.state()));
+
+  /** Only what can be asked for can be run; the button's title says what is missing. */
+  function update(): void {
+    const { inputs, chosen } = current.asked();
+    const missing =
+      inputs.length === 0
+        ? 'Give a picture or a caption first'
+        : chosen.length === 0
+          ? 'Tick what to predict'
+          : '';
+    runButton.disabled = running !== undefined || missing !== '';
+    runButton.title = missing;
+    if (missing !== '' && !running) status.textContent = `${missing}.`;
+    price.ask(missing === '' ? current.request() : undefined);
+    remember();
+  }
+
+  /** The address and the tab know what the form says. */
+  function remember(): void {
+    const state = current.state();
+    const link = linkOf(state);
+    writeAddress(VIEW, link === linkOf(first) ? '' : link);
+    const pictures = Object.values(state.inputs)
+      .map((given) => ('picture' in given ? `${given.picture.name}${given.picture.url.length}` : ''))
+      .join();
+    if (pictures === lastPictures) return;
+    lastPictures = pictures;
+    keepPictures(state);
+  }
+
+  function showSnippets(): void {
+    const request = snippetOf(current.asked(), location.origin, storedKey() !== undefined);
+    showCode(codePlace, [
+      { title: 'curl', text: curlCommand(request) },
+      { title: 'TypeScript', text: typescriptSnippet(request) },
+      { title: 'Python', text: pythonSnippet(request) },
+    ]);
+  }
+
+  function showWarnings({ warnings = [] }: GenerateResponse): void {
+    problem.replaceChildren(
+      ...warnings.map(({ detail }) => element('p', { class: 'warning' }, detail)),
+    );
+  }
+
+  /** Shows an answer that was there before. */
+  function show(response: GenerateResponse, title: string): void {
+    results.start(current.asked().chosen, current.inputs.picture());
+    results.finish(response);
+    showWarnings(response);
+    showSnippets();
+    status.textContent = storedSummary(title, response);
+  }
+
+  /** Seeds that the server drew are those of the answer. */
+  const answered = (state: FormState, { seed }: GenerateResponse): FormState =>
+    state.seed === 'random' ? { ...state, seed } : state;
+
+  async function run(asker: Client = client): Promise<void> {
+    if (running) return;
+    const { chosen } = current.asked();
+    const state = current.state();
+    problem.replaceChildren();
+    current.inputs.clearErrors();
+    const abort = new AbortController();
+    running = abort;
+    const hadFocus = document.activeElement === runButton;
+    runButton.disabled = true;
+    cancelButton.hidden = false;
+    if (hadFocus) cancelButton.focus();
+    form.setAttribute('aria-busy', 'true');
+    results.start(chosen, current.inputs.picture());
+    status.textContent = `Predicting ${namesOf(chosen.map(({ name }) => name))} …`;
+    showSnippets();
+    comeIntoView();
+    const began = performance.now();
+    let headers: Headers | undefined;
+    try {
+      const response = await asker.generate(
+        { ...current.request(), previews: true },
+        {
+          signal: abort.signal,
+          // The page's policy lets it load from nowhere else.
+          inline: true,
+          onProgress: (progress) => results.progress(progress),
+          onHeaders: (received) => {
+            headers = received;
+          },
+        },
+      );
+      results.finish(response);
+      showWarnings(response);
+      status.textContent = summary(response, (performance.now() - began) / 1000, headers);
+      keepAnswer({ link: linkOf(state), response });
+      history.add(await entryOf(answered(state, response), response));
+      strip.refresh();
+    } catch (failure) {
+      results.abandon();
+      status.textContent = abort.signal.aborted ? 'Cancelled.' : '';
+      if (!abort.signal.aborted) {
+        showProblem(problem, failure, current.inputs);
+        problem.scrollIntoView({ block: 'nearest' });
+      }
+    } finally {
+      running = undefined;
+      const hasFocus = document.activeElement === cancelButton;
+      cancelButton.hidden = true;
+      form.removeAttribute('aria-busy');
+      update();
+      if (hasFocus) runButton.focus();
+    }
+  }
+
+  /** On a narrow screen the results lie below the form. */
+  function comeIntoView(): void {
+    const { top } = resultsPlace.getBoundingClientRect();
+    if (top > innerHeight * 0.6) resultsPlace.scrollIntoView({ block: 'start' });
+  }
+
+  const storedOnly = createClient({
+    baseUrl: location.origin,
+    apiKey: storedKey,
+    retries: 0,
+    fetch: (url, init) => {
+      const asked = new Headers(init?.headers);
+      asked.set('cache-control', 'only-if-cached');
+      return fetch(url, { ...init, headers: asked });
+    },
+  });
+
+  /** What was asked for earlier, with its answer where the server still has it. */
+  async function reopen(entry: HistoryEntry): Promise<void> {
+    const own = (field: string): Picture | undefined => entry.own[field];
+    current.set(readLink(new URLSearchParams(entry.link), { examples, own }));
+    if (runButton.disabled) {
+      status.textContent = 'Its picture was too large to be kept. Give it again.';
+      return;
+    }
+    await run(storedOnly);
+    const isGone = problem.textContent?.includes('not_cached');
+    if (!isGone) return;
+    problem.replaceChildren();
+    status.textContent = 'The answer is no longer stored. Run makes it anew.';
+  }
+
+  /** Fills the form from the address; the first screen without one shows an example. */
+  function restore(): void {
+    const link = linkOfView(VIEW);
+    const own = keptPicture;
+    current.set(
+      link === '' ? first : readLink(new URLSearchParams(link), { examples, own }),
+      link === '',
+    );
+    const known = link === '' ? exampleAnswer(model) : keptAnswer(linkOf(current.state()));
+    if (known) show(known, link === '' ? 'An example, which the model answered so' : 'As before');
+    else if (!runButton.disabled) status.textContent = '';
+  }
+
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (!runButton.disabled && form.reportValidity()) void run();
+  });
+  document.addEventListener('keydown', (event) => {
+    if (!isShown(form)) return;
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+    if (event.key === 'Escape') running?.abort();
+  });
+  cancelButton.addEventListener('click', () => running?.abort());
+  byId('clear', HTMLButtonElement).addEventListener('click', () => {
+    current.inputs.clear();
+    status.textContent = 'Nothing is given now.';
+  });
+  addEventListener('hashchange', () => {
+    const link = linkOfView(VIEW);
+    if (link === '') remember();
+    else if (link !== linkOf(current.state())) restore();
+  });
+  restore();
+}

@@ -1,0 +1,61 @@
+/** What the request would cost, asked of the server as the form changes; and how it would be run. */
+import type { DryRunResponse, GenerateRequestBody } from '../../shared/api/generate.ts';
+import type { Client } from '../../shared/client/index.ts';
+import { button, element } from './dom.ts';
+
+export interface Price {
+  readonly node: HTMLElement;
+  /** Asks for the price of a request; undefined where there is none to ask for. */
+  ask(request: GenerateRequestBody | undefined): void;
+}
+
+/** After the last change. */
+const WAIT_MILLISECONDS = 350;
+/** Larger requests are priced when a visitor asks for it: each question sends their pictures. */
+const MOST_CHARACTERS = 1_500_000;
+
+const sizeOf = ({ inputs }: GenerateRequestBody): number =>
+  Object.values(inputs).reduce((sum, value) => {
+    const data = typeof value === 'object' && 'data' in value ? value.data : value;
+    return sum + (typeof data === 'string' ? data.length : 0);
+  }, 0);
+
+/** As people read it. */
+export function priceText({ usage }: DryRunResponse): string {
+  const units = `${usage.units.toLocaleString('en')} ${usage.units === 1 ? 'unit' : 'units'}`;
+  return units;
+}
+
+/** @param onPlan told of the plan of the request that was asked for last */
+export function createPrice(client: Client, onPlan: (plan: DryRunResponse) => void): Price {
+  const node = element('span', { class: 'price hint', id: 'price' });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let asking: AbortController | undefined;
+  let last = '';
+
+  async function question(request: GenerateRequestBody): Promise<void> {
+    asking = new AbortController();
+    try {
+      const answer = await client.dryRun(request, { signal: asking.signal, retries: 0 });
+      node.replaceChildren(priceText(answer));
+      onPlan(answer);
+    } catch {
+      // What is wrong with a request is told when it is run.
+      if (!asking.signal.aborted) node.replaceChildren();
+    }
+  }
+  return {
+    node,
+    ask(request) {
+      const text = request ? JSON.stringify(request) : '';
+      if (text === last) return;
+      last = text;
+      clearTimeout(timer);
+      asking?.abort();
+      if (!request) return node.replaceChildren();
+      if (sizeOf(request) > MOST_CHARACTERS)
+        return node.replaceChildren(button('Price?', () => void question(request), 'quiet'));
+      timer = setTimeout(() => void question(request), WAIT_MILLISECONDS);
+    },
+  };
+}
