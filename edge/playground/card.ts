@@ -1,6 +1,7 @@
 /** The card of a target: a bar and a picture of what is there so far, then what it came to. */
 import type { Output, Progress } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
+import { traitsOf } from '../../shared/model/presentations.ts';
 import { button, element } from './dom.ts';
 import type { Picture } from './given.ts';
 import { titleOf } from './labels.ts';
@@ -70,7 +71,9 @@ export function createCard(modality: Modality, options: CardOptions): Card {
     title,
     element('code', {}, options.isVia ? `${name}, on the way` : name),
   );
-  const node = element('article', { class: 'card', 'data-target': name }, heading, body);
+  const isWide = !traitsOf(modality.presentation).hasPlaces;
+  const kind = isWide ? 'card wide' : 'card';
+  const node = element('article', { class: kind, 'data-target': name }, heading, body);
   const isFilled = (): boolean => !body.classList.contains('pending');
   return {
     node,

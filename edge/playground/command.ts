@@ -64,7 +64,11 @@ export function showCode(parent: HTMLElement, codes: readonly Code[]): void {
         { class: 'command-head' },
         element('h2', {}, 'The same in code'),
         choices.length > 1 &&
-          element('div', { class: 'languages', role: 'group', 'aria-label': 'Language' }, ...choices),
+          element(
+            'div',
+            { class: 'languages', role: 'group', 'aria-label': 'Language' },
+            ...choices,
+          ),
         copy,
       ),
       block,

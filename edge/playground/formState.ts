@@ -60,8 +60,7 @@ const readRuns = (text: string): number[] =>
 
 /** `own` for a picture that lies in this tab alone. */
 function writeSource({ name, path, value }: Picture): string {
-  if (value && 'tokens' in value)
-    return `tokens:${value.tokens.map((id) => id ?? '').join('.')}`;
+  if (value && 'tokens' in value) return `tokens:${value.tokens.map((id) => id ?? '').join('.')}`;
   if (value) return `named:${Object.values(value as Exclude<NamedValue, { tokens: unknown }>)[0]}`;
   return path === undefined ? 'own' : `example:${name}`;
 }

@@ -15,6 +15,7 @@ import { createHistoryStrip } from './historyStrip.ts';
 import { storedKey } from './key.ts';
 import { titleOf } from './labels.ts';
 import { createLinkButton } from './linkButton.ts';
+import { createPeek } from './peek.ts';
 import { createPrice } from './price.ts';
 import { showProblem } from './problems.ts';
 import { pythonSnippet } from './pythonSnippet.ts';
@@ -22,8 +23,8 @@ import { entryOf } from './remember.ts';
 import { snippetOf } from './request.ts';
 import { createResults } from './results.ts';
 import { namesOf, storedSummary, summary } from './runText.ts';
-import { isShown, linkOfView, writeAddress } from './tabs.ts';
 import { keepAnswer, keepPictures, keptAnswer, keptPicture } from './tabStore.ts';
+import { isShown, linkOfView, writeAddress } from './tabs.ts';
 import { typescriptSnippet } from './typescriptSnippet.ts';
 
 export interface GenerateOptions {
@@ -43,6 +44,7 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
   const status = byId('status', HTMLElement);
   const resultsPlace = byId('results', HTMLElement);
   const codePlace = byId('command', HTMLElement);
+  const peek = createPeek(resultsPlace);
   let running: AbortController | undefined;
   let lastPictures = '';
 
@@ -101,7 +103,9 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
     const link = linkOf(state);
     writeAddress(VIEW, link === linkOf(first) ? '' : link);
     const pictures = Object.values(state.inputs)
-      .map((given) => ('picture' in given ? `${given.picture.name}${given.picture.url.length}` : ''))
+      .map((given) =>
+        'picture' in given ? `${given.picture.name}${given.picture.url.length}` : '',
+      )
       .join();
     if (pictures === lastPictures) return;
     lastPictures = pictures;
@@ -127,6 +131,7 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
   function show(response: GenerateResponse, title: string): void {
     results.start(current.asked().chosen, current.inputs.picture());
     results.finish(response);
+    peek(response.outputs);
     showWarnings(response);
     showSnippets();
     status.textContent = storedSummary(title, response);
@@ -136,8 +141,9 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
   const answered = (state: FormState, { seed }: GenerateResponse): FormState =>
     state.seed === 'random' ? { ...state, seed } : state;
 
-  async function run(asker: Client = client): Promise<void> {
-    if (running) return;
+  /** @returns what went wrong, when the server said so */
+  async function run(asker: Client = client): Promise<ProblemError | undefined> {
+    if (running) return undefined;
     const { chosen } = current.asked();
     const state = current.state();
     problem.replaceChildren();
@@ -169,6 +175,7 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
         },
       );
       results.finish(response);
+      peek(response.outputs);
       showWarnings(response);
       status.textContent = summary(response, (performance.now() - began) / 1000, headers);
       keepAnswer({ link: linkOf(state), response });
@@ -181,6 +188,7 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
         showProblem(problem, failure, current.inputs);
         problem.scrollIntoView({ block: 'nearest' });
       }
+      return failure instanceof ProblemError ? failure : undefined;
     } finally {
       running = undefined;
       const hasFocus = document.activeElement === cancelButton;
@@ -189,6 +197,7 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
       update();
       if (hasFocus) runButton.focus();
     }
+    return undefined;
   }
 
   /** On a narrow screen the results lie below the form. */
@@ -216,9 +225,8 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
       status.textContent = 'Its picture was too large to be kept. Give it again.';
       return;
     }
-    await run(storedOnly);
-    const isGone = problem.textContent?.includes('not_cached');
-    if (!isGone) return;
+    const failure = await run(storedOnly);
+    if (failure?.problem.code !== 'not_cached') return;
     problem.replaceChildren();
     status.textContent = 'The answer is no longer stored. Run makes it anew.';
   }

@@ -59,7 +59,9 @@ export function createGenerateForm(options: GenerateFormOptions): GenerateForm {
     onTyped() {
       const shown = untouched;
       untouched = undefined;
-      const given = inputs.read().find(({ given: one }) => 'picture' in one && one.picture === shown);
+      const given = inputs
+        .read()
+        .find(({ given: one }) => 'picture' in one && one.picture === shown);
       if (shown && given) inputs.give(given.name, undefined);
     },
   });
@@ -69,13 +71,7 @@ export function createGenerateForm(options: GenerateFormOptions): GenerateForm {
   const settings = createSettings(changed);
   byId('presets', HTMLElement).append(presets.node);
   byId('settings', HTMLElement).append(
-    element(
-      'details',
-      {},
-      element('summary', {}, 'Settings'),
-      targetSettings.node,
-      settings.node,
-    ),
+    element('details', {}, element('summary', {}, 'Settings'), targetSettings.node, settings.node),
   );
   const known = knowledge(model);
   if (known) byId('knows', HTMLElement).append(known);

@@ -41,10 +41,15 @@ export function createGuidance(onChange: () => void): Guidance {
     weights.clear();
     if (isKind('weights'))
       for (const name of names) {
-        const slider = weightSlider(`weight-of-${name}`, titleOf(name), known.get(name) ?? 1, () => {
-          known.set(name, slider.value());
-          onChange();
-        });
+        const slider = weightSlider(
+          `weight-of-${name}`,
+          titleOf(name),
+          known.get(name) ?? 1,
+          () => {
+            known.set(name, slider.value());
+            onChange();
+          },
+        );
         weights.set(name, slider);
       }
     const shown = isKind('scale') ? [scale] : [...weights.values()];
@@ -75,7 +80,11 @@ export function createGuidance(onChange: () => void): Guidance {
       return { guidance: Object.fromEntries(own) };
     },
     show({ guidance, guidance_scale }) {
-      const shown: Kind = guidance ? 'weights' : guidance_scale === undefined ? 'recommended' : 'scale';
+      const shown: Kind = guidance
+        ? 'weights'
+        : guidance_scale === undefined
+          ? 'recommended'
+          : 'scale';
       kind.value = shown;
       if (guidance_scale !== undefined) scale.set(guidance_scale);
       for (const [name, weight] of Object.entries(guidance ?? {})) known.set(name, weight);

@@ -79,7 +79,7 @@ export function createHideGrid(onChange: () => void): HideGrid {
   });
   cells.addEventListener('keydown', (event) => {
     const move = MOVES[event.key];
-    const from = patches.findIndex((patch) => patch === document.activeElement);
+    const from = patches.findIndex((patch) => patch.matches(':focus'));
     if (!move || from < 0) return;
     event.preventDefault();
     const row = Math.floor(from / side) + move[0];

@@ -40,12 +40,16 @@ export interface InputsOptions {
 
 type Field = { readonly modality: Modality } & (
   | { readonly kind: 'text'; readonly field: TextField }
-  | { readonly kind: 'picture'; readonly field: PictureField; readonly side: number | undefined }
+  | { readonly kind: 'picture'; readonly field: PictureField }
 );
 
-/** Patches of the side of a picture; undefined where parts of it cannot be hidden. */
-function sideOf({ presentation, patches, tokens }: Modality): number | undefined {
-  const side = Math.sqrt(patches ?? tokens);
+/** Patches of a picture's side, as a picture and as its tokens; undefined where parts of it cannot be hidden. */
+function sideOf(
+  { presentation, patches, tokens }: Modality,
+  { value }: Picture,
+): number | undefined {
+  const areTokens = value !== undefined && ('tokens' in value || 'ref' in value);
+  const side = Math.sqrt(areTokens ? tokens : (patches ?? tokens));
   return traitsOf(presentation).hasPlaces && Number.isInteger(side) ? side : undefined;
 }
 
@@ -70,21 +74,21 @@ export function createInputs(
         });
         return { modality, kind: 'text', field };
       }
-      const side = sideOf(modality);
       const field = pictureField({
         id: name,
         title: name === 'rgb' ? 'Picture' : titleOf(name),
         examples: presentation === 'rgb' ? examples : [],
-        side,
+        sideOf: (picture) => sideOf(modality, picture),
         takesNames: true,
         onChange,
       });
-      return { modality, kind: 'picture', field, side };
+      return { modality, kind: 'picture', field };
     });
   // The picture first: most begin with it.
-  const ordered = [...fields].sort((a, b) => Number(b.kind === 'picture') - Number(a.kind === 'picture'));
-  for (const { modality, field } of ordered)
-    (isPrimary(modality) ? main : more).append(field.node);
+  const ordered = [...fields].sort(
+    (a, b) => Number(b.kind === 'picture') - Number(a.kind === 'picture'),
+  );
+  for (const { modality, field } of ordered) (isPrimary(modality) ? main : more).append(field.node);
   const disclosure = element(
     'details',
     {},
@@ -115,8 +119,8 @@ export function createInputs(
     const text = field.field.text();
     return text === '' ? undefined : { text };
   };
-  const valueOf = (field: Field, given: Given): GivenInput['value'] => {
-    const side = field.kind === 'picture' ? (field.side ?? 1) : 1;
+  const valueIn = (field: Field, given: Given): GivenInput['value'] => {
+    const side = 'picture' in given ? (sideOf(field.modality, given.picture) ?? 1) : 1;
     return inputValueOf(given, field.modality.accepts.includes('text'), side);
   };
   const set = (field: Field, given: Given | undefined): void => {
@@ -132,7 +136,7 @@ export function createInputs(
       fields.flatMap((field) => {
         const given = givenOf(field);
         const { name } = field.modality;
-        return given ? [{ name, given, value: valueOf(field, given) }] : [];
+        return given ? [{ name, given, value: valueIn(field, given) }] : [];
       }),
     give(name, given) {
       const field = find(name);

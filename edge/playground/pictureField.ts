@@ -22,8 +22,8 @@ export interface PictureFieldOptions {
   readonly id: string;
   readonly title: string;
   readonly examples: readonly Picture[];
-  /** Patches of its side, where parts of it can be hidden. */
-  readonly side?: number | undefined;
+  /** Patches of a picture's side; undefined where no part of it can be hidden. */
+  readonly sideOf?: (picture: Picture) => number | undefined;
   /** Whether references, uploads and addresses stand for a picture. */
   readonly takesNames?: boolean;
   /** Called after every change. */
@@ -64,7 +64,7 @@ function nameField(id: string, title: string, set: (picture: Picture) => void): 
 }
 
 export function pictureField(options: PictureFieldOptions): PictureField {
-  const { id, title, examples, side, takesNames = false, onChange } = options;
+  const { id, title, examples, sideOf, takesNames = false, onChange } = options;
   let current: Picture | undefined;
   const input = element('input', {
     type: 'file',
@@ -101,6 +101,7 @@ export function pictureField(options: PictureFieldOptions): PictureField {
     input.setAttribute('aria-invalid', String(message !== ''));
   };
   function showGrid(isShown: boolean): void {
+    const side = current && sideOf?.(current);
     if (isShown && current && side !== undefined) grid.show(current.url, side);
     if (!isShown && grid.hidden().length > 0) grid.set([]);
     grid.node.hidden = !isShown;
@@ -119,11 +120,11 @@ export function pictureField(options: PictureFieldOptions): PictureField {
     prompt.hidden = picture !== undefined;
     caption.textContent = picture?.name ?? '';
     remove.hidden = picture === undefined;
-    hide.hidden = picture === undefined || side === undefined;
+    hide.hidden = picture === undefined || sideOf?.(picture) === undefined;
     thumbnails.forEach((thumbnail, index) => {
       thumbnail.setAttribute('aria-pressed', String(examples[index] === picture));
     });
-    showGrid(picture !== undefined && side !== undefined && hidden.length > 0);
+    showGrid(!hide.hidden && hidden.length > 0);
     if (hidden.length > 0) grid.set(hidden);
     onChange();
   }
@@ -154,13 +155,14 @@ export function pictureField(options: PictureFieldOptions): PictureField {
   const row = element('div', { class: 'examples' });
   if (thumbnails.length > 0)
     row.append(element('span', { class: 'hint' }, 'Examples'), ...thumbnails);
-  row.append(hide, remove);
+  const acts = element('div', { class: 'pair' }, hide, remove);
   const node = element(
     'div',
     { class: 'field', 'data-field': pointerTo('inputs', id) },
     zone,
     error,
-    row,
+    acts,
+    thumbnails.length > 0 && row,
     grid.node,
     takesNames && nameField(id, title, set),
   );

@@ -36,7 +36,8 @@ export function createPresets(
   }));
   function set(preset: PresetName | undefined): void {
     current = preset;
-    for (const { name, node } of buttons) node.setAttribute('aria-pressed', String(name === preset));
+    for (const { name, node } of buttons)
+      node.setAttribute('aria-pressed', String(name === preset));
   }
   set(undefined);
   return {

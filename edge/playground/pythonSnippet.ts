@@ -8,9 +8,7 @@ const NOTATION: Notation = {
 };
 
 export function pythonSnippet(request: SnippetRequest): string {
-  const key = request.hasKey
-    ? [`    "authorization": "Bearer " + os.environ["FOURM_KEY"],`]
-    : [];
+  const key = request.hasKey ? [`    "authorization": "Bearer " + os.environ["FOURM_KEY"],`] : [];
   return [
     `import base64, json${request.hasKey ? ', os' : ''}, urllib.error, urllib.request`,
     'from pathlib import Path',

@@ -1,7 +1,7 @@
 /** The form's state -> a request, and the same as code shows it. */
 import type { GenerateRequestBody, TargetSettings } from '../../shared/api/generate.ts';
-import { EVERY, type FormState, type OwnSettings } from './formState.ts';
 import type { Modality } from '../../shared/api/models.ts';
+import { EVERY, type FormState, type OwnSettings } from './formState.ts';
 import type { GivenInput } from './inputs.ts';
 import { groupOf } from './labels.ts';
 import type { SnippetInput, SnippetRequest } from './snippet.ts';

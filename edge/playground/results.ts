@@ -59,10 +59,7 @@ export function createResults(
   return {
     start(targets, given) {
       picture = given;
-      const ordered = [
-        ...targets.filter(isTall),
-        ...targets.filter((target) => !isTall(target)),
-      ];
+      const ordered = [...targets.filter(isTall), ...targets.filter((target) => !isTall(target))];
       cards = new Map(ordered.map((target) => [target.name, cardFor(target, false)]));
       parent.replaceChildren(...[...cards.values()].map(({ node }) => node));
     },

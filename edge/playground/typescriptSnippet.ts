@@ -8,10 +8,12 @@ const NOTATION: Notation = {
 };
 
 export function typescriptSnippet(request: SnippetRequest): string {
-  const key = request.hasKey ? ['    authorization: `Bearer ${process.env.FOURM_KEY}`,'] : [];
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is code that is shown
+  const key = request.hasKey ? ['    authorization: `Bearer ${env.FOURM_KEY}`,'] : [];
   const reads = request.inputs.some(({ kind }) => kind === 'file') ? 'readFile, ' : '';
   return [
     `import { ${reads}writeFile } from 'node:fs/promises';`,
+    ...(request.hasKey ? ["import { env } from 'node:process';"] : []),
     '',
     `const request = ${literal(bodyOf(request), NOTATION)};`,
     `const response = await fetch('${request.origin}/v1/generate?inline=true', {`,
@@ -29,6 +31,7 @@ export function typescriptSnippet(request: SnippetRequest): string {
     'for (const [target, outputs] of Object.entries(answer.outputs)) {',
     '  for (const { sample, tokens, image, text, value } of outputs) {',
     "    const [, picture] = image?.split(',') ?? [];",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is code that is shown
     "    if (picture) await writeFile(`${target}-${sample}.png`, Buffer.from(picture, 'base64'));",
     '    else console.log(target, value ?? text ?? tokens);',
     '  }',

@@ -248,6 +248,7 @@ test(
   async () => {
     const { page } = await open();
     const error = page.locator('#error-rgb');
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await drop(page, 'notes.txt', 'text/plain', Buffer.from('milk, eggs'));
     await error.filter({ hasText: 'notes.txt is not a picture' }).waitFor();
     assert.equal(await error.getAttribute('role'), 'alert');

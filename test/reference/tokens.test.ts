@@ -212,7 +212,9 @@ describe('tokens in and out', () => {
       { onProgress: (progress) => void plain.push(progress) },
     );
     // Each target is told when it is done, as it is answered, but for the exact values.
-    const early = seen.flatMap(({ target, outputs }) => (outputs ? [[target, outputs] as const] : []));
+    const early = seen.flatMap(({ target, outputs }) =>
+      outputs ? [[target, outputs] as const] : [],
+    );
     assert.deepEqual(
       early.map(([target]) => target),
       ['depth', 'caption'],
