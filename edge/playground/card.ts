@@ -50,7 +50,11 @@ function foot(output: Output, target: string, { onUse }: CardOptions): HTMLEleme
     element('summary', {}, `${output.tokens.length} tokens`),
     output.ref !== undefined && element('p', { class: 'raw' }, output.ref),
     output.text !== undefined && element('p', { class: 'raw' }, output.text),
-    element('p', { class: 'raw' }, output.tokens.join(' ')),
+    element(
+      'p',
+      { class: 'raw', tabindex: 0, role: 'group', 'aria-label': 'Token ids' },
+      output.tokens.join(' '),
+    ),
   );
   const warnings = (output.warnings ?? []).map((warning) =>
     element('p', { class: 'warning' }, warning),
