@@ -12,9 +12,13 @@ import { createGuard } from './auth/guard.ts';
 import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
+import { createImageRoutes } from './compatible/imageRoutes.ts';
 import { openAiErrors } from './compatible/openAiErrors.ts';
 import { createIdempotency } from './idempotency.ts';
 import { lineCaller } from './lineCaller.ts';
+import type { AskApp } from './mcp/call.ts';
+import { mcpErrors } from './mcp/errors.ts';
+import { createMcpRoute } from './mcp/route.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
 import { createBatchRoutes } from './routes/batches.ts';
 import { createClassifyRoutes } from './routes/classify.ts';
@@ -45,10 +49,12 @@ import { watchRequests } from './watchRequests.ts';
 type Handler = (c: EdgeContext) => Response | Promise<Response>;
 
 /** Every route of the table has a handler: the compiler sees to it. */
-const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => ({
+const handlers = (services: Services, ask: AskApp): Record<keyof typeof ROUTES, Handler> => ({
   generate: createGenerateRoute(services),
   embed: createEmbedRoute(services),
   embeddings: createEmbeddingsRoute(services),
+  ...createImageRoutes(services),
+  mcp: createMcpRoute(services, ask),
   tokenize: createTokenizeRoute(services),
   detokenize: createDetokenizeRoute(services),
   tokens: createTokensRoute(services),
@@ -73,6 +79,15 @@ const handlers = (services: Services): Record<keyof typeof ROUTES, Handler> => (
   ...createPageRoutes(services.openPage),
 });
 
+/** What lets work go on after an answer; Node has none. */
+function executionOf(c: EdgeContext): EdgeContext['executionCtx'] | undefined {
+  try {
+    return c.executionCtx;
+  } catch {
+    return undefined;
+  }
+}
+
 /** `/v1/tokens/{ref}`, as OpenAPI writes it -> `/v1/tokens/:ref`. */
 const honoPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
@@ -93,7 +108,9 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   // Lines of the log name the request that they belong to, wherever they are written.
   app.use(contextStorage());
   app.use(watchRequests(services));
-  app.use(ADDRESSES.embeddings.path, openAiErrors);
+  for (const id of ['embeddings', 'imageGenerations', 'imageEdits'] as const)
+    app.use(ADDRESSES[id].path, openAiErrors);
+  app.use(ADDRESSES.mcp.path, mcpErrors);
   app.use(
     boundBodies(
       createBodyBudget({
@@ -129,7 +146,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
     );
   }
 
-  const all = handlers(services);
+  const all = handlers(services, (request, c) => app.fetch(request, c.env, executionOf(c)));
   for (const [id, route] of Object.entries(ROUTES)) {
     const handler = all[id as keyof typeof ROUTES];
     const named = createMiddleware<EdgeEnv>(async (c, next) => {

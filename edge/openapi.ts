@@ -90,7 +90,13 @@ function responses(route: Route, components: Components): Operation['responses']
       content: { 'application/json': { schema: schemaOf(jobSchema, 'output', components) } },
     },
   };
-  return { 200: { description: route.summary, content }, ...job, ...Object.fromEntries(problems) };
+  const rpc = route.isRpc && { 202: { description: 'A message that asks for no answer has come' } };
+  return {
+    200: { description: route.summary, content },
+    ...job,
+    ...rpc,
+    ...Object.fromEntries(problems),
+  };
 }
 
 function requestContent(request: NonNullable<Route['request']>, components: Components): Json {
@@ -102,9 +108,9 @@ function requestContent(request: NonNullable<Route['request']>, components: Comp
     return Object.fromEntries(types);
   };
   if ('bytes' in request) return filesOf(request.bytes);
-  const { json, form, files = {} } = request;
+  const { json, form, isForm, files = {} } = request;
   return {
-    'application/json': { schema: schemaOf(json, 'input', components) },
+    ...(!isForm && { 'application/json': { schema: schemaOf(json, 'input', components) } }),
     ...(form && { 'multipart/form-data': { schema: formSchema(form, json, components) } }),
     ...filesOf(files),
   };

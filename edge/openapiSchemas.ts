@@ -45,6 +45,13 @@ export function formSchema(form: Form, request: z.ZodObject, components: Compone
   const reference = schemaOf(request, 'input', components);
   const json = components.get(String(reference.$ref).split('/').at(-1) ?? '') ?? reference;
   const properties = json.properties as Json;
+  if (form.files) {
+    const files = Object.entries(form.files).map(([name, description]) => [
+      name,
+      { type: 'string', format: 'binary', description },
+    ]);
+    return { ...json, properties: { ...properties, ...Object.fromEntries(files) } };
+  }
   const named = [...form.lists, ...Object.keys(form.settings)];
   return {
     type: 'object',

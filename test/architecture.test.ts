@@ -60,6 +60,7 @@ const LAWS: Readonly<Record<string, Law>> = {
     exceptions: {
       'edge/uploads/presign.ts': ['aws4fetch'],
       'edge/jobs/sqs.ts': ['aws4fetch'],
+      'edge/mcp/serve.ts': ['@modelcontextprotocol/sdk'],
       // node.ts, nodeWatching.ts
       'edge/node': ['node:', '@hono/node-server'],
       'edge/playground/page.mjs': ['node:'],

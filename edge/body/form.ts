@@ -55,17 +55,29 @@ const tooLong = (name: string) =>
   refusal('invalid_request', `${name} has more than ${LONG_TEXT} bytes`, pointerTo(name));
 
 /** @throws FailureError `invalid_request` for a field that comes twice and means one thing */
-function refuseTwice(parts: readonly Part[], { settings, lists }: Form): void {
+function refuseTwice(parts: readonly Part[], { settings, lists, files }: Form): void {
   const seen = new Set<string>();
   for (const { name } of parts) {
     if (lists.includes(name)) continue;
-    const isOwn = name === REQUEST_FIELD || Object.hasOwn(settings, name);
+    const isOwn = files !== undefined || name === REQUEST_FIELD || Object.hasOwn(settings, name);
     if (seen.has(name)) {
       const detail = `the field ${shorten(name)} comes twice; it takes one value`;
       throw refusal('invalid_request', detail, isOwn ? pointerTo(name) : pointerTo(INPUTS, name));
     }
     seen.add(name);
   }
+}
+
+/** The request of a form that says all of it; what it has no field for is left for the schema to refuse. */
+function wholeForm(parts: readonly Part[], { settings }: Form, files: Files): unknown {
+  const fields = parts.map((part): [string, unknown] => {
+    const { name, bytes, isFile } = part;
+    if (isFile) return [name, { data: files.add(bytes) }];
+    if (bytes.length > LONG_TEXT) throw tooLong(shorten(name));
+    const kind = Object.hasOwn(settings, name) ? settings[name] : undefined;
+    return [name, settingOf(kind ?? 'text', textOf(part))];
+  });
+  return Object.fromEntries(fields);
 }
 
 /**
@@ -80,6 +92,7 @@ export async function readForm(
   readRequestField: (bytes: Part['bytes']) => Promise<unknown>,
 ): Promise<unknown> {
   refuseTwice(parts, form);
+  if (form.files) return wholeForm(parts, form, files);
   const rest = parts.find(({ name }) => name === REQUEST_FIELD);
   const base = rest ? await readRequestField(rest.bytes) : {};
   if (!isObject(base)) {

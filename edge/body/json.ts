@@ -76,6 +76,23 @@ async function split(bytes: Uint8Array) {
   return { pieces, long };
 }
 
+/** JSON of a value in UTF-8, its long texts in their places again, as they were written. */
+export function writeScanned({ value, longTexts }: ScannedJson): Uint8Array<ArrayBuffer> {
+  const encoder = new TextEncoder();
+  const names = [...longTexts.keys()];
+  const json = JSON.stringify(value);
+  // Every other piece is a name.
+  const pieces = names.length > 0 ? json.split(new RegExp(`(${names.join('|')})(?=")`)) : [json];
+  const parts = pieces.map((piece) => longTexts.get(piece) ?? encoder.encode(piece));
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
 /** @throws FailureError `invalid_json` saying where, `too_large` */
 export async function readJson(bytes: Uint8Array, what: string): Promise<ScannedJson> {
   const { pieces, long } = await split(bytes);

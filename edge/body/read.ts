@@ -6,7 +6,7 @@ import { shorten } from '../../shared/api/shorten.ts';
 import type { Body } from './body.ts';
 import { createFiles, type Files } from './files.ts';
 import { readForm } from './form.ts';
-import { readJson } from './json.ts';
+import { readJson, type ScannedJson } from './json.ts';
 import { readParts } from './multipart.ts';
 import { placeFiles } from './placeFiles.ts';
 
@@ -19,7 +19,7 @@ export interface ReadRequest {
 const unsupported = (detail: string) => refusal('unsupported_media_type', detail);
 
 /** The media type of the body, by the headers alone. @throws FailureError `unsupported_media_type` */
-function mediaType({ headers }: Request, form: Form | undefined): string {
+function mediaType({ headers }: Request, { form, isForm }: BodyRules): string {
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? '';
   if (encoding !== '' && encoding !== 'identity') {
     throw unsupported(
@@ -27,7 +27,7 @@ function mediaType({ headers }: Request, form: Form | undefined): string {
     );
   }
   const type = (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  const taken = ['application/json', ...(form ? ['multipart/form-data'] : [])];
+  const taken = [...(isForm ? [] : ['application/json']), ...(form ? ['multipart/form-data'] : [])];
   if (type === '' || taken.includes(type)) return type;
   throw unsupported(`the content type must be ${taken.join(' or ')}, not ${shorten(type)}`);
 }
@@ -47,8 +47,29 @@ async function readJsonRequest(
 export interface BodyRules {
   /** Only JSON is taken where there is none. */
   readonly form?: Form | undefined;
+  /** Whether nothing but the form is taken. */
+  readonly isForm?: boolean | undefined;
   /** Those of a request for one thing when left out. */
   readonly bounds?: Bounds | undefined;
+}
+
+/**
+ * The body of a request as JSON, its long texts beside it.
+ * @throws FailureError too_large, too_slow, overloaded, empty_request, unsupported_media_type, invalid_json,
+ *   invalid_request beyond the bounds
+ */
+export async function readScanned(
+  request: Request,
+  body: Body,
+  bounds?: Bounds,
+): Promise<ScannedJson> {
+  const type = mediaType(request, {});
+  const bytes = await body.bytes(request);
+  if (bytes.length === 0) throw refusal('empty_request', 'the request has no body');
+  if (type === '') throw unsupported('the content type is missing');
+  const scanned = await readJson(bytes, 'the body');
+  assertBounded(scanned.value, bounds);
+  return scanned;
 }
 
 /**
@@ -59,9 +80,10 @@ export interface BodyRules {
 export async function readRequest(
   request: Request,
   body: Body,
-  { form, bounds }: BodyRules = {},
+  rules: BodyRules = {},
 ): Promise<ReadRequest> {
-  const type = mediaType(request, form);
+  const { form, bounds } = rules;
+  const type = mediaType(request, rules);
   const bytes = await body.bytes(request);
   if (bytes.length === 0) throw refusal('empty_request', 'the request has no body');
   if (type === '') throw unsupported('the content type is missing');

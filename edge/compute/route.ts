@@ -65,7 +65,11 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const result = withPrice(withSources(task.view?.(wish, made) ?? made, wish.sources), price);
     // Links need the files to be kept; and where a file itself is answered, nobody needs one.
     const isWithin = !wish.cache.mayStore || (wish.wanted.kind === 'bytes' && single !== undefined);
-    return { ...answer, single, ...(isWithin ? { result } : await linker.link(c, result)) };
+    const linked = isWithin
+      ? { result, hasLinks: false }
+      : await linker.link(c, result, task.inline?.(wish));
+    const shown = task.translate?.(wish, linked.result, answer.ageSeconds ?? 0);
+    return { ...answer, single, ...linked, ...(shown && { result: shown }) };
   };
 
   /** 304 for a caller who asks whether his copy of a stored result still holds. */

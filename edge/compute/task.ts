@@ -83,6 +83,10 @@ export interface Task<W extends Wish, R extends object> {
   readonly isWhole?: (wish: W, result: R) => Promise<boolean>;
   /** The result as this caller asked for it; as it is when left out. */
   readonly view?: (wish: W, result: R) => object;
+  /** Whether files are links: all of them (false), or none (true); the query's to say when left out. */
+  readonly inline?: (wish: W) => boolean;
+  /** The answer as another API has it, of what this one would answer and how old that is. */
+  readonly translate?: (wish: W, answer: object, ageSeconds: number) => object;
   /** The one output whose bytes may be the answer. */
   readonly single?: (wish: W, result: R) => Output | undefined;
 }

@@ -10,7 +10,7 @@ import type { StageTarget } from '../../shared/plan/targets.ts';
 import { followRecommended, type Recommended } from '../../shared/plan/via.ts';
 import { chainKeys, generateKey, type ResultKey } from '../../shared/results/keys.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
-import { negotiate } from '../accept.ts';
+import { negotiate, type Wanted } from '../accept.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { readCacheControl } from '../cacheControl.ts';
@@ -53,10 +53,18 @@ function singleTarget(request: GenerateRequest, asked: RequestPlan): StageTarget
 export const withVia = <T extends object>(answer: T, { via }: GenerateWish): T =>
   Object.keys(via).length > 0 ? { ...answer, via } : answer;
 
-/** @throws FailureError for everything that is wrong with the request */
-export async function readWish(c: EdgeContext, services: Services): Promise<GenerateWish> {
-  const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.generate.request);
-  const parsed = parseBody(generateRequestSchema, value);
+/**
+ * What a parsed request to generate wants.
+ * @param form of the answer; what the headers say when left out
+ * @throws FailureError for everything that is wrong with it
+ */
+export async function generateWish(
+  c: EdgeContext,
+  services: Services,
+  parsed: GenerateRequest,
+  files: Files,
+  form?: Wanted,
+): Promise<GenerateWish> {
   const run = runOf(parsed, services);
   const { model, models } = await chooseModel(c, services, parsed.model);
   const tenant = tenantOf(c);
@@ -69,7 +77,7 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
   const settled = await sources.settle(resolved.inputs);
   const request = { ...resolved, inputs: normaliseInputs(settled, model, files) };
   const single = singleTarget(request, asked);
-  const wanted = negotiate(c.req.header('accept'), single?.entry, request.dry_run !== true);
+  const wanted = form ?? negotiate(c.req.header('accept'), single?.entry, request.dry_run !== true);
   const cache = readCacheControl(c.req.header('cache-control'));
   if (request.keep && !cache.mayStore) {
     const detail = 'Cache-Control: no-store asks for nothing to be kept, and keep for the opposite';
@@ -99,4 +107,10 @@ export async function readWish(c: EdgeContext, services: Services): Promise<Gene
     chain,
     sources: sources.found(),
   };
+}
+
+/** @throws FailureError for everything that is wrong with the request */
+export async function readWish(c: EdgeContext, services: Services): Promise<GenerateWish> {
+  const { value, files } = await readRequest(c.req.raw, c.get('body'), ROUTES.generate.request);
+  return await generateWish(c, services, parseBody(generateRequestSchema, value), files);
 }

@@ -8,8 +8,9 @@ import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
 import type { Task } from '../compute/task.ts';
 import { GENERATE } from '../dispatch/tasks.ts';
 import { pixelsOf } from '../inputs.ts';
+import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { type GenerateWish, readWish, withVia } from './read.ts';
+import { type GenerateWish, withVia } from './read.ts';
 
 /** What a worker is asked. */
 function asked({ key, model, request }: GenerateWish, requestId: string): WorkerGenerateRequest {
@@ -17,7 +18,11 @@ function asked({ key, model, request }: GenerateWish, requestId: string): Worker
   return { request_id: requestId, id, model: model.id, seed, request: withoutRunFields(request) };
 }
 
-export function generateTask(services: Services): Task<GenerateWish, GenerateResponse> {
+/** @param read the request, of this API unless it says otherwise */
+export function generateTask<W extends GenerateWish = GenerateWish>(
+  services: Services,
+  read: (c: EdgeContext) => Promise<W>,
+): Task<W, GenerateResponse> {
   const { dispatcher, keptFor } = services;
 
   /** Targets of the chain that were made before. */
@@ -26,7 +31,7 @@ export function generateTask(services: Services): Task<GenerateWish, GenerateRes
 
   return {
     schema: generateResponseSchema,
-    read: (c) => readWish(c, services),
+    read,
     async dryRun(wish) {
       const { key, model, plan, request, files } = wish;
       const reused = (await findChain(wish)).length;

@@ -127,7 +127,7 @@ export function createSources(
 
   async function settleHidden(part: Hidden, pointer: string, at: string): Promise<Hidden> {
     if (!('mask' in part) || typeof part.mask === 'string') return part;
-    return { mask: await fileOf(part.mask, pointer + pointerTo('mask'), at) };
+    return { ...part, mask: await fileOf(part.mask, pointer + pointerTo('mask'), at) };
   }
 
   async function settleOne(name: string, value: InputValue, at: string): Promise<InputValue> {

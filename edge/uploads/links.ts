@@ -63,8 +63,11 @@ export interface LinkerServices {
 
 /** Whoever answers results with outputs. */
 export interface Linker {
-  /** @throws FailureError `invalid_request` for a query that cannot be */
-  link<T extends object>(c: EdgeContext, result: T): Promise<Linked<T>>;
+  /**
+   * @param inline what the query says when left out
+   * @throws FailureError `invalid_request` for a query that cannot be
+   */
+  link<T extends object>(c: EdgeContext, result: T, inline?: boolean): Promise<Linked<T>>;
 }
 
 export function createLinker({ addresses, config, store, log }: LinkerServices): Linker {
@@ -122,8 +125,8 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
   }
 
   return {
-    async link(c, result) {
-      const inline = inlineOf(c);
+    async link(c, result, asked) {
+      const inline = asked ?? inlineOf(c);
       if (inline === true) return { result, hasLinks: false };
       const most = inline === false ? 0 : config.FOURM_INLINE_BYTES;
       const { outputs, merged } = result as Fields;

@@ -5,10 +5,15 @@ import type * as z from 'zod';
 export type FieldKind = 'text' | 'number' | 'flag';
 
 export interface Form {
-  /** Fields that hold one setting each. Every field that is not named in this form is an input. */
+  /** Fields that hold one setting each. Every field that is not named in this form is an input, unless it has files. */
   readonly settings: Readonly<Record<string, FieldKind>>;
   /** Fields that may come several times, each with one or more items. */
   readonly lists: readonly string[];
+  /**
+   * Fields that hold a file each, and what that is. Such a form says all of its request: every field is one of the
+   * request's own, and none stands for JSON.
+   */
+  readonly files?: Readonly<Record<string, string>>;
 }
 
 /** The field whose JSON holds whatever the other fields do not say. */

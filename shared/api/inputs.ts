@@ -111,7 +111,11 @@ export const hiddenSchema = z.union(
           ],
           'must be a picture in base64, or an object with upload or url',
         )
-        .describe('Picture whose white is hidden'),
+        .describe('Picture that says what is hidden'),
+      hides: z
+        .enum(['white', 'transparent'])
+        .optional()
+        .describe('What of the mask hides: its white unless it says transparent'),
     }),
   ],
   'must be {"box": [xmin, ymin, xmax, ymax]} or {"mask": "base64 picture"}',

@@ -39,6 +39,7 @@ export const TAGS = {
   },
   batches: { name: 'batches', description: 'Many requests in one file, as OpenAI has them' },
   webhooks: { name: 'webhooks', description: 'Being told of jobs, and what was told' },
+  mcp: { name: 'mcp', description: 'The same as tools for agents, by the Model Context Protocol' },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;
@@ -63,12 +64,16 @@ export interface Route {
     | {
         readonly json: z.ZodObject;
         readonly form?: Form;
+        /** Whether nothing but that form is taken. */
+        readonly isForm?: true;
         /** Of its parts, before the schema looks at it; those of a request for one thing when left out. */
         readonly bounds?: Bounds;
         /** Files that may come in its place, as they are: media type -> what they hold. */
         readonly files?: Readonly<Record<string, string>>;
       }
     | { readonly bytes: Readonly<Record<string, string>> };
+  /** Whether requests are messages of JSON-RPC: what asks for no answer is answered 202, without a body. */
+  readonly isRpc?: true;
   /** Whether the work can become a job, which is answered 202. */
   readonly canBeJob?: boolean;
   /** Media type of a 200 answer -> what it holds. */
@@ -107,8 +112,8 @@ const KEY_PROBLEMS = [
 ] as const satisfies ProblemCode[];
 
 /** Whether requests to a route can carry an `Idempotency-Key`. */
-export const isIdempotent = ({ method, request }: Route): boolean =>
-  method === 'POST' && request !== undefined && 'json' in request;
+export const isIdempotent = ({ method, request, isRpc }: Route): boolean =>
+  method === 'POST' && request !== undefined && 'json' in request && !isRpc;
 
 /** Codes that such a route can answer. */
 const IDEMPOTENCY_PROBLEMS = [

@@ -5,7 +5,9 @@ import { fromBase64, toBase64 } from '../base64.ts';
 export type Bytes = Blob | ArrayBuffer | Uint8Array;
 
 /** What is hidden of a picture; a mask can be its bytes. */
-export type HiddenFile = Hidden | { readonly mask: Bytes };
+export type HiddenFile =
+  | Hidden
+  | { readonly mask: Bytes; readonly hides?: 'white' | 'transparent' | undefined };
 
 /** A file as an input: its bytes, or these and what of them is hidden. */
 export type FileInput =

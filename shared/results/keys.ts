@@ -22,12 +22,14 @@ export type Digests = ReadonlyMap<string, string>;
 const digestOf = async (data: string, digests: Digests): Promise<string> =>
   digests.get(data) ?? (await sha256(fromBase64(data)));
 
-/** What is hidden of a picture, its mask by its bytes. */
+/** What is hidden of a picture, its mask by its bytes. That white hides need not be said, and is the same said. */
 const describeHidden = (value: InputValue, digests: Digests): Promise<unknown[]> =>
   Promise.all(
-    hiddenParts(value).map(async (part) =>
-      'mask' in part ? { mask: await digestOf(heldMask(part.mask), digests) } : part,
-    ),
+    hiddenParts(value).map(async (part) => {
+      if (!('mask' in part)) return part;
+      const mask = await digestOf(heldMask(part.mask), digests);
+      return { mask, ...(part.hides === 'transparent' && { hides: part.hides }) };
+    }),
   );
 
 /** Kind and content hash: a text never shares a key with a file of the same bytes. */

@@ -23,6 +23,7 @@ async function judge(
   const type = (answer.headers.get('content-type') ?? '').split(';')[0] ?? '';
   if (answer.status < 300) {
     if (!route || method === 'OPTIONS') return undefined;
+    if (route.isRpc && answer.status === 202) return undefined;
     return type in route.response ? undefined : `answers ${type}, which its route does not list`;
   }
   if (answer.status < 400) return undefined;

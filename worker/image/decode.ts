@@ -34,23 +34,23 @@ type Strictness = 'warning' | 'error';
 const HARMLESS =
   /Invalid SOS parameters|extraneous bytes before marker|Unknown Adobe color transform|unknown JFIF revision|bad ICC marker/;
 
-/** The upright centre square without transparency, at its own size. */
+/** The upright centre square, at its own size. */
 function square({ bytes, width, height, cmyk }: Picture, failOn: Strictness): Sharp {
   const side = Math.min(width, height);
   const file = sharp(bytes, { limitInputPixels: PIXEL_LIMIT, failOn, ignoreIcc: true });
   // The library would convert the colours of print by a profile of its own.
   const pipeline = (cmyk ? file.pipelineColourspace('cmyk') : file).autoOrient();
-  const cropped =
-    width === height
-      ? pipeline
-      : pipeline.extract({
-          left: roundHalfEven((width - side) / 2),
-          top: roundHalfEven((height - side) / 2),
-          width: side,
-          height: side,
-        });
-  return cropped.removeAlpha();
+  if (width === height) return pipeline;
+  return pipeline.extract({
+    left: roundHalfEven((width - side) / 2),
+    top: roundHalfEven((height - side) / 2),
+    width: side,
+    height: side,
+  });
 }
+
+const opaqueSquare = (picture: Picture, failOn: Strictness): Sharp =>
+  square(picture, failOn).removeAlpha();
 
 /** What becomes of grey of 16 bits; undefined where there is none, or where it is 8 bits by then. */
 type Sixteen = 'whole' | 'clipped' | undefined;
@@ -65,7 +65,7 @@ function sixteenOf(picture: Picture, { channels, readsSixteenBits }: DecodeOptio
 /** The square in memory as RGB or grey, where the library's order of steps would not be Pillow's. */
 async function plainSquare(picture: Picture, failOn: Strictness, sixteen: Sixteen): Promise<Sharp> {
   const space = picture.cmyk ? 'cmyk' : sixteen ? 'grey16' : 'srgb';
-  const { data, info } = await square(picture, failOn)
+  const { data, info } = await opaqueSquare(picture, failOn)
     .toColourspace(space)
     .raw({ depth: sixteen ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true });
@@ -87,7 +87,9 @@ async function decode(picture: Picture, options: DecodeOptions, failOn: Strictne
   // Resizing weighs colours by their opacity, where Pillow has dropped it by then.
   const sixteen = sixteenOf(picture, options);
   const isPlain = !picture.cmyk && sixteen !== 'clipped' && !(picture.alpha && isResized);
-  let pipeline = isPlain ? square(picture, failOn) : await plainSquare(picture, failOn, sixteen);
+  let pipeline = isPlain
+    ? opaqueSquare(picture, failOn)
+    : await plainSquare(picture, failOn, sixteen);
   if (isResized) {
     const kernel = resampling === 'nearest' ? 'nearest' : 'cubic';
     pipeline = pipeline.resize(size, size, { kernel, fastShrinkOnLoad: false });
@@ -98,6 +100,40 @@ async function decode(picture: Picture, options: DecodeOptions, failOn: Strictne
     .toColourspace(space)
     .raw({ depth: isWhole ? 'ushort' : 'uchar' })
     .toBuffer({ resolveWithObject: true });
+}
+
+/** Decodes in spite of what is harmless. @throws FailureError `invalid_image` */
+async function tolerantly<T>(
+  decodeWith: (failOn: Strictness) => Promise<T>,
+  pointer: string,
+): Promise<T> {
+  try {
+    return await decodeWith('warning').catch((cause: unknown) => {
+      if (cause instanceof Error && HARMLESS.test(cause.message)) return decodeWith('error');
+      throw cause;
+    });
+  } catch (cause) {
+    const detail = 'the picture cannot be decoded; it may be damaged';
+    throw refusal('invalid_image', detail, pointer, { cause });
+  }
+}
+
+/**
+ * How transparent the upright centre square is at its own size (side, side): 0 where it is opaque, 255 where nothing of
+ * it is seen. @throws FailureError `invalid_image` when the file is damaged
+ */
+export async function decodeTransparency(picture: Picture, pointer: string): Promise<Uint8Array> {
+  const transparency = new Uint8Array(Math.min(picture.width, picture.height) ** 2);
+  if (!picture.alpha) return transparency;
+  const { data, info } = await tolerantly(
+    (failOn) =>
+      square(picture, failOn).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true }),
+    pointer,
+  );
+  const { channels } = info;
+  for (let pixel = 0; pixel < transparency.length; pixel++)
+    transparency[pixel] = 255 - (data[(pixel + 1) * channels - 1] ?? 255);
+  return transparency;
 }
 
 /**
@@ -111,16 +147,7 @@ export async function decodePicture(
   pointer: string,
 ): Promise<Pixels> {
   const { channels } = options;
-  const { data, info } = await decode(picture, options, 'warning')
-    .catch((cause: unknown) => {
-      if (cause instanceof Error && HARMLESS.test(cause.message))
-        return decode(picture, options, 'error');
-      throw cause;
-    })
-    .catch((cause: unknown) => {
-      const detail = 'the picture cannot be decoded; it may be damaged';
-      throw refusal('invalid_image', detail, pointer, { cause });
-    });
+  const { data, info } = await tolerantly((failOn) => decode(picture, options, failOn), pointer);
   if (info.channels !== channels) {
     const detail = `the picture decodes to ${info.channels} channels, not ${channels}`;
     throw refusal('invalid_image', detail, pointer);

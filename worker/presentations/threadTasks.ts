@@ -5,7 +5,7 @@
 import { refusal } from '../../shared/api/problem.ts';
 import type { ModalityInfo } from '../../shared/model/modalities.ts';
 import { bytesFromText } from '../image/base64.ts';
-import { decodePicture } from '../image/decode.ts';
+import { decodePicture, decodeTransparency } from '../image/decode.ts';
 import { inspectPicture, type Picture } from '../image/inspect.ts';
 import { pixelPatches } from '../image/preprocess.ts';
 import { isArrayFile, ofRank, readArray } from '../values/arrays.ts';
@@ -112,17 +112,23 @@ async function embeddingRows({
   return { rows: Float32Array.from(data), width };
 }
 
-/** Cells of the grid that the white of a mask touches. @throws FailureError `invalid_image` */
+/** Cells of the grid that the white of a mask touches, or what is transparent. @throws FailureError `invalid_image` */
 async function maskCells({
   picture,
   grid,
+  hides,
   at,
 }: {
   readonly picture: Picture;
   readonly grid: number;
+  readonly hides: 'white' | 'transparent';
   readonly at: string;
 }): Promise<number[]> {
   const size = Math.min(picture.width, picture.height);
+  if (hides === 'transparent') {
+    const data = await decodeTransparency(picture, at);
+    return cellsInMask({ data, largest: 255 }, size, grid);
+  }
   const options = { size, channels: 1, resampling: 'nearest', readsSixteenBits: true } as const;
   return cellsInMask(await decodePicture(picture, options, at), size, grid);
 }

@@ -1,6 +1,5 @@
 /** What a caller hides of a picture -> the positions that are not given. */
 import type { Hidden } from '../../shared/api/generate.ts';
-import type { Source } from '../../shared/api/inputs.ts';
 import { pointerBelow } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { inThread } from '../threads/inThread.ts';
@@ -8,8 +7,15 @@ import { type Frame, inBox } from '../values/hide.ts';
 import { openPicture } from './files.ts';
 import { laneOf, type Reading } from './reading.ts';
 
-/** White of a mask; it is as large as the picture, as what the model sees, or has a pixel a token. */
-async function inMask(mask: string, frame: Frame, at: string, reading: Reading): Promise<number[]> {
+type Mask = Extract<Hidden, { readonly mask: unknown }>;
+
+/** What hides of a mask; it is as large as the picture, as what the model sees, or has a pixel a token. */
+async function inMask(
+  { mask, hides = 'white' }: { readonly mask: string; readonly hides?: Mask['hides'] | undefined },
+  frame: Frame,
+  at: string,
+  reading: Reading,
+): Promise<number[]> {
   const { grid, side, width, height } = frame;
   const picture = await openPicture(mask, 'the mask', at, reading);
   const asPicture = picture.width === width && picture.height === height;
@@ -22,12 +28,15 @@ async function inMask(mask: string, frame: Frame, at: string, reading: Reading):
   const pixels = picture.width * picture.height;
   reading.countPixels(pixels, at);
   const options = { signal: reading.signal, lane: laneOf(pixels) };
-  return await inThread('maskCells', { picture, grid, at }, options);
+  const cells = await inThread('maskCells', { picture, grid, hides, at }, options);
+  if (cells.length > 0 || hides === 'white') return cells;
+  const detail = 'the mask has no transparent pixel that the model sees, so that it hides nothing';
+  throw refusal('invalid_input', detail, at);
 }
 
 /** @throws FailureError `invalid_input` for one that only an edge can have taken in */
-function givenMask(mask: string | Source, place: string): string {
-  if (typeof mask === 'string') return mask;
+function givenMask({ mask, hides }: Mask, place: string) {
+  if (typeof mask === 'string') return { mask, hides };
   const detail = 'a mask cannot be given by an upload or an address here; give its bytes';
   throw refusal('invalid_input', detail, pointerBelow(place, 'mask'));
 }
@@ -50,7 +59,7 @@ export async function hiddenPositions(
     const found =
       'box' in part
         ? inBox(part.box, frame)
-        : await inMask(givenMask(part.mask, place), frame, pointerBelow(place, 'mask'), reading);
+        : await inMask(givenMask(part, place), frame, pointerBelow(place, 'mask'), reading);
     for (const position of found) hidden.add(position);
   }
   return hidden;
