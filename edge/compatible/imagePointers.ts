@@ -9,20 +9,21 @@ const FIELDS: readonly (readonly [RegExp, string])[] = [
   [/^\/num_samples\b.*/, '/n'],
 ];
 
-export function ownPointer(pointer: string): string {
-  const [found, field] = FIELDS.find(([pattern]) => pattern.test(pointer)) ?? [];
-  return found && field ? field : pointer;
+/** @param hasMask whether the request has a mask; otherwise the picture is its own */
+export function ownPointer(pointer: string, hasMask: boolean): string {
+  const [, field = pointer] = FIELDS.find(([pattern]) => pattern.test(pointer)) ?? [];
+  return field === '/mask' && !hasMask ? '/image' : field;
 }
 
 /** @throws what the work throws, its problems with the request's own pointers */
-export async function withOwnPointers<T>(work: () => Promise<T>): Promise<T> {
+export async function withOwnPointers<T>(hasMask: boolean, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof FailureError) || !error.failure.errors) throw error;
     const errors = error.failure.errors.map(({ detail, pointer }) => ({
       detail,
-      pointer: ownPointer(pointer),
+      pointer: ownPointer(pointer, hasMask),
     }));
     throw new FailureError({ ...error.failure, errors }, { cause: error });
   }

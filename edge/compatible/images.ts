@@ -35,6 +35,8 @@ export interface ImagesWish extends GenerateWish {
   readonly side: number;
 }
 
+const hasMask = (asked: ImagesRequest): boolean => 'mask' in asked && asked.mask !== undefined;
+
 /** @throws FailureError for everything that is wrong with the request, with its own pointers */
 async function readWish(
   c: EdgeContext,
@@ -54,7 +56,9 @@ async function readWish(
     ...(partial_images && { previews: true }),
   });
   const form = { kind: stream ? 'events' : 'json' } as const;
-  const wish = await withOwnPointers(() => generateWish(c, services, request, files, form));
+  const wish = await withOwnPointers(hasMask(asked), () =>
+    generateWish(c, services, request, files, form),
+  );
   const painted = present(wish.plan.stages.flatMap(({ targets }) => targets).at(-1), 'the picture');
   if (asked.response_format === 'url' && !wish.cache.mayStore) {
     const detail =
@@ -106,7 +110,10 @@ function answered(wish: ImagesWish, answer: GenerateResponse, ageSeconds: number
     model: model.id,
     seed,
     ...(warnings && {
-      warnings: warnings.map((one) => ({ ...one, pointer: ownPointer(one.pointer) })),
+      warnings: warnings.map((one) => ({
+        ...one,
+        pointer: ownPointer(one.pointer, hasMask(asked)),
+      })),
     }),
   };
 }
@@ -121,7 +128,8 @@ export function imagesTask(
   const { job: _, single: __, ...rest } = task;
   return {
     ...rest,
-    run: (wish, asker, context) => withOwnPointers(() => task.run(wish, asker, context)),
+    run: (wish, asker, context) =>
+      withOwnPointers(hasMask(wish.asked), () => task.run(wish, asker, context)),
     inline: ({ asked }) => asked.response_format !== 'url',
     translate: (wish, answer, age) => answered(wish, answer as GenerateResponse, age),
   };
