@@ -33,20 +33,18 @@ const isRepresentation = (answer: z.ZodType | Representation): answer is Represe
 const eventsSchema = (
   events: Readonly<Record<string, z.ZodType>>,
   components: Components,
-): Json => ({
-  type: 'array',
-  items: {
-    oneOf: Object.entries(events).map(([name, data]) => ({
-      type: 'object',
-      description: `The event ${name}`,
-      required: ['event', 'data'],
-      properties: {
-        event: { const: name, description: 'Name of the event' },
-        data: schemaOf(data, 'output', components),
-      },
-    })),
-  },
-});
+): Json => {
+  const all = Object.entries(events).map(([name, data]) => ({
+    type: 'object',
+    description: `The event ${name}`,
+    required: ['event', 'data'],
+    properties: {
+      event: { const: name, description: 'Name of the event' },
+      data: schemaOf(data, 'output', components),
+    },
+  }));
+  return { type: 'array', items: all.length === 1 ? all[0] : { oneOf: all } };
+};
 
 function answerSchema(
   type: string,

@@ -101,10 +101,7 @@ export const imageEditsRequestSchema = z
       ),
   })
   .superRefine(goTogether)
-  .meta({
-    id: 'ImageEditsRequest',
-    description: "A picture and what is to be painted in it, as OpenAI's clients send it",
-  });
+  .meta({ description: "A picture and what is to be painted in it, as OpenAI's clients send it" });
 
 export type ImageGenerationsRequest = z.output<typeof imageGenerationsRequestSchema>;
 export type ImageEditsRequest = z.output<typeof imageEditsRequestSchema>;
@@ -165,6 +162,7 @@ const eventSchemas = (kind: 'image_generation' | 'image_edit') => {
     partial_image_index: count.describe('Which one, from 0'),
     ...common,
   });
+  const of = (schema: z.ZodObject, description: string) => schema.meta({ description });
   const completed = z.object({
     type: z.literal(`${kind}.completed`).describe('The name of the event'),
     usage: imagesUsageSchema,
@@ -174,7 +172,11 @@ const eventSchemas = (kind: 'image_generation' | 'image_edit') => {
     type: z.literal('error').describe('The name of the event'),
     error: z.record(z.string(), z.unknown()).describe('What went wrong, as in a problem'),
   });
-  return { [`${kind}.partial_image`]: partial, [`${kind}.completed`]: completed, error };
+  return {
+    [`${kind}.partial_image`]: of(partial, 'What is there of the first picture so far'),
+    [`${kind}.completed`]: of(completed, 'A picture'),
+    error: of(error, 'Why there is no picture'),
+  };
 };
 
 export const IMAGE_EVENTS = {
