@@ -185,11 +185,7 @@ export const PROBLEMS = {
     title: 'The first request with this Idempotency-Key is still under way',
     retryable: true,
   },
-  forbidden_origin: {
-    status: 403,
-    title: 'Pages of this origin may not call this server',
-    retryable: false,
-  },
+  forbidden_origin: { status: 403, title: 'Pages of this origin may not call', retryable: false },
   insufficient_scope: { status: 403, title: 'The key does not open this route', retryable: false },
   internal: { status: 500, title: 'The server failed', retryable: true },
 } as const satisfies Record<string, ProblemKind>;
