@@ -9,7 +9,7 @@ export const ONE = 1_000_000;
 
 /** Work that is priced, by the route that is asked for it. */
 export const PRICED_TASKS = [
-  ...['generate', 'embed', 'embeddings', 'classify', 'fitHead'],
+  ...['generate', 'imageGenerations', 'imageEdits', 'embed', 'embeddings', 'classify', 'fitHead'],
   ...['tokenize', 'detokenize', 'tokens', 'search', 'addItems', 'importItems'],
 ] as const;
 
