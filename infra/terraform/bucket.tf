@@ -19,6 +19,18 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "store" {
   }
 }
 
+# Pages in browsers send uploads to the bucket itself, and fetch large outputs from it, by signed addresses.
+resource "aws_s3_bucket_cors_configuration" "store" {
+  bucket = aws_s3_bucket.store.id
+  cors_rule {
+    allowed_methods = ["GET", "HEAD", "PUT"]
+    allowed_origins = var.page_origins
+    allowed_headers = ["content-type"]
+    expose_headers  = ["content-type", "etag"]
+    max_age_seconds = 86400
+  }
+}
+
 # What can be computed again goes after some time, and what belongs to jobs and batches after theirs; heads, collections,
 # models and secrets of webhooks stay.
 resource "aws_s3_bucket_lifecycle_configuration" "store" {

@@ -35,3 +35,9 @@ variable "job_days" {
   default     = 30
   description = "Days that documents of jobs and batches stay."
 }
+
+variable "page_origins" {
+  type        = list(string)
+  default     = ["*"]
+  description = "Origins of pages that send uploads and fetch outputs; a signed address is needed as well."
+}

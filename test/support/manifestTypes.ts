@@ -135,6 +135,18 @@ export interface Terraform {
         { apply_server_side_encryption_by_default: [{ sse_algorithm: 'AES256' | 'aws:kms' }] },
       ];
     }>;
+    aws_s3_bucket_cors_configuration?: Named<{
+      bucket: string;
+      cors_rule: [
+        {
+          allowed_methods: string[];
+          allowed_origins: string | string[];
+          allowed_headers: string[];
+          expose_headers: string[];
+          max_age_seconds: number;
+        },
+      ];
+    }>;
     aws_s3_bucket_lifecycle_configuration?: Named<{
       bucket: string;
       dynamic?: {

@@ -56,6 +56,17 @@ test('what expires is what the store holds, and never what cannot be made again'
     assert.ok(!expiring.includes(name), name);
 });
 
+test('pages may do with signed addresses what the edge signs them for', async () => {
+  const { resource } = await terraform('bucket.tf');
+  const [{ cors_rule: rules } = {}] = resource?.aws_s3_bucket_cors_configuration?.store ?? [];
+  const [rule] = rules ?? [];
+  const signed = [...textOf('edge/uploads/addresses.ts').matchAll(/method: '(\w+)'/g)];
+  assert.ok(signed.length >= 2);
+  for (const [, method] of signed) assert.ok(rule?.allowed_methods.includes(method), method);
+  const [, headers] = /const headers = \{ '([\w-]+)':/.exec(textOf('edge/uploads/addresses.ts')) ?? [];
+  assert.deepEqual(rule?.allowed_headers, [headers]);
+});
+
 test('Terraform makes the queues that the command makes, and KEDA looks at them', async () => {
   const { resource, locals } = await terraform('queues.tf');
   const [work] = resource?.aws_sqs_queue?.work ?? [];

@@ -1,0 +1,31 @@
+// The page `/docs`: its template is written by TypeScript, from the OpenAPI document and the examples.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const here = import.meta.dirname;
+
+/** What a TypeScript file of this folder exports. */
+async function load(file) {
+  const folder = mkdtempSync(join(tmpdir(), 'fourm-docs-'));
+  try {
+    const outfile = join(folder, 'page.mjs');
+    const entryPoints = [join(here, file)];
+    await build({ entryPoints, outfile, bundle: true, format: 'esm', platform: 'node' });
+    return await import(pathToFileURL(outfile).href);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const { docsTemplate } = await load('template.ts');
+const picture = readFileSync(join(here, '../../examples/scene-1.png'), 'base64');
+
+export const docs = {
+  name: 'docs',
+  template: await docsTemplate(picture),
+  script: join(here, 'main.ts'),
+  style: join(here, 'style.css'),
+};

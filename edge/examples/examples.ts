@@ -1,0 +1,18 @@
+/** Examples of every operation of the route table: the compiler sees to it. */
+import type { ADDRESSES } from '../../shared/api/addresses.ts';
+import { COLLECTION_EXAMPLES } from './collectionExamples.ts';
+import type { Example } from './example.ts';
+import { HEAD_EXAMPLES } from './headExamples.ts';
+import { JOB_EXAMPLES } from './jobExamples.ts';
+import { SERVICE_EXAMPLES } from './serviceExamples.ts';
+import { UPLOAD_EXAMPLES } from './uploadExamples.ts';
+import { VALUE_EXAMPLES } from './valueExamples.ts';
+
+export const EXAMPLES: Readonly<Record<keyof typeof ADDRESSES, readonly Example[]>> = {
+  ...VALUE_EXAMPLES,
+  ...COLLECTION_EXAMPLES,
+  ...HEAD_EXAMPLES,
+  ...JOB_EXAMPLES,
+  ...UPLOAD_EXAMPLES,
+  ...SERVICE_EXAMPLES,
+};

@@ -1,0 +1,12 @@
+/** Examples of operations that say what is loaded, and of the service itself. */
+import type { Example } from './example.ts';
+
+export const SERVICE_EXAMPLES = {
+  models: [{ client: () => 'client.models()' }],
+  modalities: [{ client: () => 'client.modalities()' }],
+  healthz: [{}],
+  readyz: [{}],
+  openapi: [{ answer: { saveAs: 'openapi.json' } }],
+  docs: [{ answer: { saveAs: 'docs.html' } }],
+  playground: [{ answer: { saveAs: 'playground.html' } }],
+} as const satisfies Record<string, readonly Example[]>;
