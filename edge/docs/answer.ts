@@ -39,7 +39,12 @@ const readable = (value: unknown): string =>
 
 function fileOf(blob: Blob): HTMLElement {
   const url = URL.createObjectURL(blob);
-  return element('p', {}, `${blob.size} bytes. `, element('a', { href: url, download: 'answer' }, 'Save'));
+  return element(
+    'p',
+    {},
+    `${blob.size} bytes. `,
+    element('a', { href: url, download: 'answer' }, 'Save'),
+  );
 }
 
 async function showEvents(response: Response, place: HTMLElement): Promise<void> {

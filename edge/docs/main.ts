@@ -3,8 +3,8 @@ import { byId } from '../playground/dom.ts';
 import { startKeyField } from './key.ts';
 import { startLanguages } from './languages.ts';
 import { startSearch } from './search.ts';
-import { startTryIt } from './tryIt.ts';
 import type { Tryable } from './tryable.ts';
+import { startTryIt } from './tryIt.ts';
 
 /** Below it the contents stand before the operations, and would have to be passed by. */
 const NARROW = '(max-width: 60rem)';

@@ -2,8 +2,8 @@
 import { html } from 'hono/html';
 import { PROBLEMS } from '../../shared/api/problem.ts';
 import { problemsOf, type Route, scopeOf } from '../../shared/api/route.ts';
-import { EXAMPLES } from '../examples/examples.ts';
 import { filesIn } from '../examples/example.ts';
+import { EXAMPLES } from '../examples/examples.ts';
 import { LANGUAGES, type Operated, requestOf } from '../examples/snippets.ts';
 import type { DocumentParameter, Json, OpenApiDocument, Operation } from '../openapiTypes.ts';
 import { referenceOf, schemaTable, typeOf } from './schema.ts';
@@ -42,7 +42,12 @@ const parameters = ({ parameters: all = [] }: Operation): Html | string =>
 </table>`;
 
 /** What a media type holds: the fields of its schema, that of its name where it has one. */
-function media(type: string, { schema }: { schema?: Json }, schemas: Schemas, isOpen: boolean): Html {
+function media(
+  type: string,
+  { schema }: { schema?: Json },
+  schemas: Schemas,
+  isOpen: boolean,
+): Html {
   const name = schema && referenceOf(schema);
   const shown = (name === undefined ? schema : schemas[name]) ?? {};
   const description = shown.description ?? schema?.description;
@@ -62,7 +67,10 @@ const answers = ({ responses }: Operation, schemas: Schemas): Html => html`<h4>A
 ${Object.entries(responses)
   .filter(([status]) => status.startsWith('2'))
   .map(
-    ([status, { description, content }]) => html`<p><strong>${status}</strong> ${sentence(description)}</p>
+    ([
+      status,
+      { description, content },
+    ]) => html`<p><strong>${status}</strong> ${sentence(description)}</p>
 ${contents(content, schemas, false)}`,
   )}`;
 

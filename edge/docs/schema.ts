@@ -46,9 +46,16 @@ export function typeOf(schema: Json): (Html | string)[] {
       ' or ',
     );
   const alternatives = alternativesOf(schema);
-  if (alternatives.length > 0) return between(alternatives.map((one) => html`${typeOf(one)}`), ' or ');
+  if (alternatives.length > 0)
+    return between(
+      alternatives.map((one) => html`${typeOf(one)}`),
+      ' or ',
+    );
   if (Array.isArray(schema.allOf))
-    return between(schema.allOf.filter(isJson).map((one) => html`${typeOf(one)}`), ' and ');
+    return between(
+      schema.allOf.filter(isJson).map((one) => html`${typeOf(one)}`),
+      ' and ',
+    );
   if (schema.type === 'array') {
     const items = isJson(schema.items) ? typeOf(schema.items) : ['anything'];
     return ['list of ', ...items, boundsOf(schema)];

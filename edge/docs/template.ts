@@ -79,7 +79,10 @@ ${Object.entries(sent).map(([name, { post }]) => {
 const schemas = ({ components }: OpenApiDocument): Html => html`<section id="schemas">
 <h2>Schemas</h2>
 ${Object.entries(components.schemas).map(
-  ([name, schema]) => html`<details class="schema" id="${schemaId(name)}"><summary><code>${name}</code></summary>
+  ([
+    name,
+    schema,
+  ]) => html`<details class="schema" id="${schemaId(name)}"><summary><code>${name}</code></summary>
 ${typeof schema.description === 'string' ? html`<p>${sentence(schema.description)}</p>` : ''}
 ${schemaTable(schema, `Fields of ${name}`)}
 </details>`,
@@ -94,7 +97,10 @@ const problems = (): Html => html`<section id="problems">
 <thead><tr><th scope="col">Code</th><th scope="col">Meaning</th></tr></thead>
 <tbody>
 ${Object.entries(PROBLEMS).map(
-  ([code, { status, title, retryable }]) => html`<tr id="${problemId(code)}"><th scope="row"><code>${code}</code></th>
+  ([
+    code,
+    { status, title, retryable },
+  ]) => html`<tr id="${problemId(code)}"><th scope="row"><code>${code}</code></th>
 <td>${status}: ${title}. <small>${retryable ? 'The same request may succeed later.' : 'Sending it again changes nothing.'}</small></td></tr>`,
 )}
 </tbody>
@@ -102,7 +108,8 @@ ${Object.entries(PROBLEMS).map(
 </section>`;
 
 /** JSON that stands within an element `script`. */
-const data = (value: unknown): Html => html`${raw(JSON.stringify(value).replaceAll('<', '\\u003c'))}`;
+const data = (value: unknown): Html =>
+  html`${raw(JSON.stringify(value).replaceAll('<', '\\u003c'))}`;
 
 /** @param picture in base64, which stands for the file `picture.png` of the examples */
 export async function docsTemplate(picture: string): Promise<string> {

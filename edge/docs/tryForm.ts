@@ -46,7 +46,9 @@ const choices = (values: readonly string[], chosen: string): HTMLSelectElement =
   element(
     'select',
     {},
-    ...values.map((value) => element('option', { value, selected: value === chosen }, value || '-')),
+    ...values.map((value) =>
+      element('option', { value, selected: value === chosen }, value || '-'),
+    ),
   );
 
 function controlOf({ in: place, name, values }: TryableParameter, example: Example) {

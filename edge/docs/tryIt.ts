@@ -1,13 +1,14 @@
 /** "Try it" of each operation: its fields, the request that they make, and what it is answered. */
-import { EXAMPLES } from '../examples/examples.ts';
+
 import type { Example, ExampleRequest } from '../examples/example.ts';
+import { EXAMPLES } from '../examples/examples.ts';
 import { LANGUAGES, requestOf } from '../examples/snippets.ts';
 import { button, element } from '../playground/dom.ts';
 import { showAnswer } from './answer.ts';
 import { storedKey } from './key.ts';
 import { sendable } from './send.ts';
-import { type Filled, type TryForm, tryForm } from './tryForm.ts';
 import type { Tryable } from './tryable.ts';
+import { type Filled, type TryForm, tryForm } from './tryForm.ts';
 
 /** The answer is read as the type that is asked for. */
 function answerOf(example: Example, headers: Filled['headers']): Example['answer'] {

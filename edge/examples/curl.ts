@@ -22,9 +22,7 @@ const DOCUMENT: Style = {
   ...JSON_STYLE,
   own: (value) => {
     const name = fileNamed(value);
-    return name === undefined
-      ? undefined
-      : `{"data": "$(base64 < ${quote(name)} | tr -d '\\n')"}`;
+    return name === undefined ? undefined : `{"data": "$(base64 < ${quote(name)} | tr -d '\\n')"}`;
   },
   text: (text) => escaped(JSON.stringify(text)),
   name: (name) => escaped(JSON.stringify(name)),

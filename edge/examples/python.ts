@@ -28,15 +28,17 @@ const READ = [
 ];
 
 /** Steps of four spaces, as Python has them. */
-const indented = (code: string): string =>
-  code.replaceAll(/^ +/gm, (spaces) => spaces.repeat(2));
+const indented = (code: string): string => code.replaceAll(/^ +/gm, (spaces) => spaces.repeat(2));
 
 function reading({ answer }: ExampleRequest): string[] {
   if (answer === 'json') return ['    print(json.load(answer))'];
   if (answer === 'text') return ['    print(answer.read().decode())'];
   if (answer === 'events')
     return ['    for line in answer:', '        print(line.decode(), end="")'];
-  return [`    with open(${text(answer.saveAs)}, "wb") as file:`, '        file.write(answer.read())'];
+  return [
+    `    with open(${text(answer.saveAs)}, "wb") as file:`,
+    '        file.write(answer.read())',
+  ];
 }
 
 export function pythonSnippet(request: ExampleRequest): string {
@@ -62,7 +64,9 @@ export function pythonSnippet(request: ExampleRequest): string {
     'request = urllib.request.Request(',
     `    ${text(origin + path)},`,
     `    method=${text(method)},`,
-    ...(all.length > 0 ? ['    headers={', ...all.map((line) => `        ${line},`), '    },'] : []),
+    ...(all.length > 0
+      ? ['    headers={', ...all.map((line) => `        ${line},`), '    },']
+      : []),
     ...(file ? [`    data=open(${text(file.name)}, "rb").read(),`] : []),
     ...(body === undefined
       ? []

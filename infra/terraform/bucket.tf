@@ -38,19 +38,19 @@ resource "aws_s3_bucket_lifecycle_configuration" "store" {
 
   dynamic "rule" {
     for_each = {
-      results          = var.result_days
-      tokens           = var.result_days
-      chains           = var.result_days
-      idempotency      = 2
-      jobs             = var.job_days
-      job-inputs       = var.job_days
-      job-leases       = var.job_days
-      batches          = var.job_days
-      batch-inputs     = var.job_days
-      batch-records    = var.job_days
-      batch-parts      = var.job_days
-      batch-leases     = var.job_days
-      webhook-events   = var.job_days
+      results        = var.result_days
+      tokens         = var.result_days
+      chains         = var.result_days
+      idempotency    = 2
+      jobs           = var.job_days
+      job-inputs     = var.job_days
+      job-leases     = var.job_days
+      batches        = var.job_days
+      batch-inputs   = var.job_days
+      batch-records  = var.job_days
+      batch-parts    = var.job_days
+      batch-leases   = var.job_days
+      webhook-events = var.job_days
       # Workers remove these sooner, by their last use: this is for what they leave.
       uploads          = 7
       upload-documents = 7

@@ -8,7 +8,16 @@ import { after, before, describe, test } from 'node:test';
 import { build, transform } from 'esbuild';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
+import { prepareExamples } from '../support/examplePlaces.ts';
+import {
+  pythonMissing,
+  runCurl,
+  runPython,
+  runTypeScript,
+  snippetsIn,
+} from '../support/exampleRuns.ts';
 import { type Product, startProduct } from '../support/product.ts';
+import { withReceiver } from '../support/receiver.ts';
 import {
   CLIENT_PACKAGE,
   installClient,
@@ -40,7 +49,9 @@ describe("the client's package", () => {
     await installClient(await packClient(), folder);
     cpSync(join(repositoryRoot, 'test/strangers'), folder, { recursive: true });
     copyFileSync(join(repositoryRoot, 'examples/scene-1.png'), join(folder, 'scene-1.png'));
-    product = await startProduct(join(folder, 'data'));
+    // Receivers of webhooks are on this machine.
+    const env = { FOURM_URLS_ALLOW: 'http,loopback' };
+    product = await startProduct(join(folder, 'data'), { env });
   });
   after(async () => {
     await product?.stop();
@@ -128,5 +139,26 @@ describe("the client's package", () => {
     } finally {
       await worker.close();
     }
+  });
+
+  test('every example of the documentation is answered: by curl, in TypeScript, which the compiler passes, and in Python', async (t) => {
+    const { url } = product;
+    await withReceiver(async (receiver) => {
+      const prepare = await prepareExamples(folder, url, receiver);
+      const curl = snippetsIn('curl', url, await prepare(1));
+      const typescript = snippetsIn('TypeScript', url, await prepare(2));
+      const python = snippetsIn('Python', url, await prepare(3));
+      assert.ok(curl.length > 50, 'examples were found');
+      const absent = pythonMissing();
+      if (absent) t.diagnostic(`not run in Python: needs ${absent}`);
+      assert.deepEqual(
+        {
+          curl: await runCurl(folder, curl),
+          typescript: await runTypeScript(folder, typescript),
+          python: absent ? {} : await runPython(folder, python),
+        },
+        { curl: {}, typescript: {}, python: {} },
+      );
+    });
   });
 });

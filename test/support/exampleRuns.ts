@@ -7,10 +7,10 @@ import { transform } from 'esbuild';
 import { operatedBy } from '../../edge/docs/operation.ts';
 import { EXAMPLES } from '../../edge/examples/examples.ts';
 import { EXAMPLE_ORIGIN, LANGUAGES, requestOf } from '../../edge/examples/snippets.ts';
+import { repositoryRoot } from '../../infra/paths.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import type { Prepared } from './examplePlaces.ts';
 import { typeFaults } from './strangers.ts';
-import { repositoryRoot } from '../../infra/paths.ts';
 
 type Language = (typeof LANGUAGES)[number]['name'];
 type Id = keyof typeof ROUTES;

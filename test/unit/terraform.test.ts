@@ -62,8 +62,10 @@ test('pages may do with signed addresses what the edge signs them for', async ()
   const [rule] = rules ?? [];
   const signed = [...textOf('edge/uploads/addresses.ts').matchAll(/method: '(\w+)'/g)];
   assert.ok(signed.length >= 2);
-  for (const [, method] of signed) assert.ok(rule?.allowed_methods.includes(method), method);
-  const [, headers] = /const headers = \{ '([\w-]+)':/.exec(textOf('edge/uploads/addresses.ts')) ?? [];
+  for (const [, method] of signed)
+    assert.ok(method && rule?.allowed_methods.includes(method), method);
+  const [, headers] =
+    /const headers = \{ '([\w-]+)':/.exec(textOf('edge/uploads/addresses.ts')) ?? [];
   assert.deepEqual(rule?.allowed_headers, [headers]);
 });
 
