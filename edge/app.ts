@@ -25,7 +25,6 @@ import { createClassifyRoutes } from './routes/classify.ts';
 import { createItemRoutes } from './routes/collectionItems.ts';
 import { createCollectionRoutes } from './routes/collections.ts';
 import { createDetokenizeRoute } from './routes/detokenize.ts';
-import { docs } from './routes/docs.ts';
 import { createEmbedRoute } from './routes/embed.ts';
 import { createGenerateRoute } from './routes/generate.ts';
 import { createHeadRoutes } from './routes/heads.ts';
@@ -35,7 +34,6 @@ import { createJobRoutes } from './routes/jobs.ts';
 import { createLinkRoutes } from './routes/links.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
 import { createModelsRoute } from './routes/models.ts';
-import { openapi } from './routes/openapi.ts';
 import { createPageRoutes } from './routes/pages.ts';
 import { createDeleteResultRoute } from './routes/results.ts';
 import { createSearchRoute } from './routes/search.ts';
@@ -74,8 +72,6 @@ const handlers = (services: Services, ask: AskApp): Record<keyof typeof ROUTES, 
   modalities: createModalitiesRoute(services),
   healthz,
   readyz: createReadyRoute(services),
-  openapi,
-  docs,
   ...createPageRoutes(services.openPage),
 });
 

@@ -15,6 +15,8 @@ COPY edge edge/
 COPY worker worker/
 COPY shared shared/
 COPY infra infra/
+# Pages hold some of these pictures.
+COPY examples examples/
 RUN npm run build && node infra/images/bundleEdge.mjs /edge
 
 FROM ${BASE}

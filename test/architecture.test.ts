@@ -64,6 +64,7 @@ const LAWS: Readonly<Record<string, Law>> = {
       // node.ts, nodeWatching.ts
       'edge/node': ['node:', '@hono/node-server'],
       'edge/playground/page.mjs': ['node:'],
+      'edge/docs/page.mjs': ['node:', 'esbuild'],
       'edge/pages/build.mjs': ['node:', 'esbuild'],
     },
   },
@@ -224,6 +225,8 @@ test('the environment is read only where configuration is parsed', () => {
     'edge/config.ts',
     'edge/node.ts',
     'edge/index.ts',
+    // It writes programs that read it.
+    'edge/examples/typescript.ts',
     'worker/config.ts',
     'worker/main.ts',
     'worker/export/cli.ts',

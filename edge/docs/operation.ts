@@ -28,7 +28,7 @@ const PLACES = { path: 'path', query: 'query', header: 'header' } as const;
 const parameterRow = ({ name, in: place, required, description, schema }: DocumentParameter) =>
   html`<tr>
 <th scope="row"><code>${name}</code> <small>${PLACES[place]}${required ? ', required' : ''}</small></th>
-<td>${typeOf(schema)}<p>${prose(description)}</p></td>
+<td><span class="type">${typeOf(schema)}</span><p>${prose(description)}</p></td>
 </tr>`;
 
 const parameters = ({ parameters: all = [] }: Operation): Html | string =>

@@ -1,4 +1,4 @@
-// The page `/docs`: its template is written by TypeScript, from the OpenAPI document and the examples.
+// `/openapi.json` and the page `/docs`, which TypeScript writes from the route table and the examples.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,9 +20,10 @@ async function load(file) {
   }
 }
 
-const { docsTemplate } = await load('template.ts');
+const { documentText, docsTemplate } = await load('template.ts');
 const picture = readFileSync(join(here, '../../examples/scene-1.png'), 'base64');
 
+export const openapi = { name: 'openapi', json: documentText() };
 export const docs = {
   name: 'docs',
   template: await docsTemplate(picture),

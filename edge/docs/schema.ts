@@ -98,7 +98,7 @@ function within(field: Json, path: string): Row[] {
 
 const row = ({ name, schema, isRequired }: Row): Html => html`<tr>
 <th scope="row"><code>${name}</code>${isRequired ? html` <small>required</small>` : ''}</th>
-<td>${typeOf(schema)}${typeof schema.description === 'string' ? html`<p>${prose(schema.description)}</p>` : ''}</td>
+<td><span class="type">${typeOf(schema)}</span>${typeof schema.description === 'string' ? html`<p>${prose(schema.description)}</p>` : ''}</td>
 </tr>`;
 
 /** The fields of a schema as a table; in words where it has none. @param title of the table */

@@ -5,10 +5,14 @@ import { type Route, TAGS } from '../../shared/api/route.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { openApiDocument } from '../openapi.ts';
 import type { OpenApiDocument, Operation } from '../openapiTypes.ts';
+import { publishedDocument } from './document.ts';
 import { operationSection } from './operation.ts';
 import { schemaTable } from './schema.ts';
 import { type Html, problemId, prose, schemaId, sentence } from './text.ts';
 import { tryable } from './tryable.ts';
+
+const ICON =
+  "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='7' height='7' rx='2' fill='%233c6e71'/%3E%3Crect x='9' width='7' height='7' rx='2' fill='%23e0a458'/%3E%3Crect y='9' width='7' height='7' rx='2' fill='%237a8fc0'/%3E%3Crect x='9' y='9' width='7' height='7' rx='2' fill='%23b5657a'/%3E%3C/svg%3E";
 
 type Tag = keyof typeof TAGS;
 
@@ -34,6 +38,7 @@ const link = ({ id, method, path, summary }: Route): Html =>
   html`<li data-operation="${id}"><a href="#${id}" title="${summary}"><span class="method ${method.toLowerCase()}">${method}</span> ${path}</a></li>`;
 
 const navigation = (): Html => html`<nav aria-label="Operations">
+<div id="languages" role="group" aria-label="Language of the examples" hidden></div>
 <details id="contents" open>
 <summary>Contents</summary>
 <p><label for="find">Find an operation</label>
@@ -120,7 +125,9 @@ export async function docsTemplate(picture: string): Promise<string> {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>${title}: API</title>
+<link rel="icon" href="${ICON}">
 ${raw('<!-- style -->')}
 </head>
 <body>
@@ -131,7 +138,6 @@ ${raw('<!-- style -->')}
 <form id="key-form" hidden><label for="key">API key</label>
 <input id="key" type="password" autocomplete="off" spellcheck="false">
 <p>For the requests of this page; kept while this tab is open, and sent to this server alone.</p></form>
-<div id="languages" role="group" aria-label="Language of the examples" hidden></div>
 </header>
 ${navigation()}
 <main id="main" tabindex="-1">
@@ -147,3 +153,6 @@ ${raw('<!-- script -->')}
 </html>`;
   return String(page);
 }
+
+/** `/openapi.json`. */
+export const documentText = (): string => JSON.stringify(publishedDocument());

@@ -35,10 +35,10 @@ const bundle = async (entry, options = {}) => {
 const hashOf = (text, form) => createHash('sha256').update(text).digest(form);
 const source = (text) => (text === undefined ? "'none'" : `'sha256-${hashOf(text, 'base64')}'`);
 
-async function pageOf({ name, html, script, style, define = {} }) {
+async function pageOf({ name, html, template, json, script, style, define = {} }) {
   const scriptText = script && (await bundle(script, { format: 'iife', define }));
   const styleText = style && (await bundle(style));
-  const text = readFileSync(html, 'utf8')
+  const text = (json ?? template ?? readFileSync(html, 'utf8'))
     .replace('<!-- style -->', () => (styleText ? `<style>${styleText}</style>` : ''))
     .replace('<!-- script -->', () => (scriptText ? `<script>${scriptText}</script>` : ''));
   const policy = [
@@ -51,7 +51,9 @@ async function pageOf({ name, html, script, style, define = {} }) {
     "form-action 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
-  return { name, text, known: { file: `${name}.html`, etag: `"${hashOf(text, 'hex')}"`, policy } };
+  const [ending, type] = json ? ['json', 'application/json'] : ['html', 'text/html; charset=UTF-8'];
+  const etag = `"${hashOf(text, 'hex')}"`;
+  return { name, text, known: { file: `${name}.${ending}`, type, etag, policy } };
 }
 
 /** An edge may be reading the file, and a watcher starts anew with each write of it. */

@@ -8,6 +8,8 @@ export type PageName = keyof typeof PAGES;
 export interface Page {
   /** Its file among the static assets. */
   readonly file: string;
+  /** Its media type. */
+  readonly type: string;
   /** Of its bytes: strong, quoted. */
   readonly etag: string;
   /** Its content security policy. */
