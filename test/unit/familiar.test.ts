@@ -63,6 +63,20 @@ function model(bound: number | undefined, knows?: ServedModel['description']['kn
   return { loaded, description } as unknown as ServedModel;
 }
 
+/** A model that counts how often its tokenizer draws. */
+function counting(bound: number) {
+  const served = model(bound);
+  const tokenizer = served.loaded.tokenizers.tok_rgb!;
+  assert.ok(tokenizer.kind === 'vqvae');
+  const { run } = tokenizer.decoder;
+  const drawn = { times: 0 };
+  tokenizer.decoder.run = (...given) => {
+    drawn.times++;
+    return run(...given);
+  };
+  return { served, drawn };
+}
+
 async function warningsOf(served: ServedModel, modality: string) {
   const create = {
     width: SIDE,
@@ -92,6 +106,14 @@ test('beyond the bound the warning says by how much, and what the model knows', 
     assert.equal(warning?.pointer, '/inputs/rgb');
     assert.match(warning?.detail ?? '', /shapes.*solids on a plain.* 10\.0 levels of 255.* 9\.5$/);
   }
+});
+
+test('the same picture is drawn once, and its warning is told each time', async () => {
+  const { served, drawn } = counting(WRONG - 0.5);
+  const first = await warningsOf(served, 'rgb@8');
+  assert.deepEqual(await warningsOf(served, 'tok_rgb@8'), first);
+  assert.equal(first.length, 1);
+  assert.equal(drawn.times, 1);
 });
 
 test('a checkpoint without a bound says nothing of pictures', async () => {

@@ -14,15 +14,20 @@ export function createPace(): Pace {
   const keyOf = (kind: string, size: number): string => `${kind} ${sizeClass(size)}`;
   return {
     expected(kind, size) {
-      // Of larger sizes the time of the next smaller one is the least that can be expected.
+      let least: number | undefined;
       for (let known = size; known >= 1; known = Math.floor(known / 2)) {
         const found = times.get(keyOf(kind, known));
         if (!found) continue;
-        return sizeClass(known) === sizeClass(size) || isCheaper(kind)
-          ? found.milliseconds
-          : (found.milliseconds / found.size) * size;
+        const isOwn = sizeClass(known) === sizeClass(size);
+        const time =
+          isOwn || isCheaper(kind) ? found.milliseconds : (found.milliseconds / found.size) * size;
+        // Of larger sizes the time of the next smaller one is the least that can be expected.
+        if (isCheaper(kind)) return time;
+        // A run takes no longer than its parts one by one: a slow moment of a large one would be believed for ever,
+        // since no other of that size would follow.
+        least = Math.min(least ?? time, time);
       }
-      return undefined;
+      return least;
     },
     learn(kind, size, milliseconds) {
       const key = keyOf(kind, size);

@@ -1,7 +1,10 @@
 /** A short wait before a run, for those who are about to ask: none where nobody is. */
 
-/** Share of a run's time that is waited at most, and the longest wait. */
-const SHARE = 0.1;
+/**
+ * Share of a run's time that is waited at most, and the longest wait. Sequences gain most from company: one more of
+ * them costs a fraction of a run of its own.
+ */
+const SHARE = { write: 0.5, other: 0.1 } as const;
 const LONGEST_MILLISECONDS = 8;
 
 export interface Expectation {
@@ -11,6 +14,8 @@ export interface Expectation {
   readonly arrival: () => Promise<void>;
   /** Time of the coming run, as far as earlier ones tell. */
   readonly milliseconds: number;
+  /** Whether sequences alone wait for it. */
+  readonly isWriting: boolean;
 }
 
 /** Resolves when nobody is expected any more, or the time is over. */
@@ -18,8 +23,12 @@ export async function waitBeforeRun({
   isExpected,
   arrival,
   milliseconds,
+  isWriting,
 }: Expectation): Promise<void> {
-  const longest = Math.min(LONGEST_MILLISECONDS, SHARE * milliseconds);
+  const longest = Math.min(
+    LONGEST_MILLISECONDS,
+    SHARE[isWriting ? 'write' : 'other'] * milliseconds,
+  );
   const end = performance.now() + longest;
   while (isExpected()) {
     const left = end - performance.now();

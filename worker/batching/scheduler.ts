@@ -188,6 +188,7 @@ export function createScheduler(
           isExpected: () => [...lanes].some(({ works }) => works.size === 0),
           arrival: () => new Promise<void>((resolve) => (arrived = resolve)),
           milliseconds: pace.expected('any', 1) ?? 0,
+          isWriting: [...waiting.keys()].every(({ kind }) => kind === 'write'),
         });
         if (waiting.size > 0) await step();
       }

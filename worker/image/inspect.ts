@@ -2,6 +2,7 @@
  * What a picture file is, by its first bytes and its header. Only PNG, JPEG and WebP are read, whatever the
  * caller calls them; size is checked before any pixel is decoded.
  */
+import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { refusal } from '../../shared/api/problem.ts';
 import { bufferOf } from './bytes.ts';
@@ -11,6 +12,8 @@ export const PIXEL_LIMIT = 50_000_000;
 
 export interface Picture {
   readonly bytes: Uint8Array;
+  /** Of the bytes: what is known of one picture holds for the same one again. */
+  readonly sha256: string;
   /** Upright, in pixels. */
   readonly width: number;
   readonly height: number;
@@ -61,6 +64,7 @@ export async function inspectPicture(given: Uint8Array, pointer: string): Promis
   }
   return {
     bytes: given,
+    sha256: createHash('sha256').update(given).digest('base64'),
     width,
     height,
     channels: header.channels,

@@ -93,9 +93,15 @@ export async function fileTokens(
   reading.countPixels(width * height, at);
   const size = { width, height };
   warnOfClipping(picture, info.presentation, at, reading);
+  if (info.pixels) {
+    const read = pixelTokens(picture, modality, model, at, reading);
+    const [tokens] = await Promise.all([
+      read,
+      warnOfUnfamiliar(picture, modality, model, at, reading),
+    ]);
+    return { tokens, size };
+  }
   await warnOfUnfamiliar(picture, modality, model, at, reading);
-  if (info.pixels)
-    return { tokens: await pixelTokens(picture, modality, model, at, reading), size };
   const options = { signal, lane: laneOf(width * height), transfer: ownedBuffers(picture) };
   const ids = await encodePicture(picture, modality, model.loaded, at, options);
   return { tokens: fullTokens(ids), size };

@@ -12,6 +12,7 @@ import { type ModalityInfo, publicName } from '../../shared/model/modalities.ts'
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { type BackboneScheduler, backboneScheduler } from '../batching/backbone.ts';
 import { createScheduler, type Scheduler } from '../batching/scheduler.ts';
+import { sharedTokenizers } from '../batching/sharedTokenizers.ts';
 import { schedulingOf } from '../batching/statistics.ts';
 import type {
   LoadedBackbone,
@@ -207,7 +208,7 @@ export async function serveEncoder(loaded: LoadedEncoder): Promise<ServedEncoder
   const scheduler = createScheduler(loaded.fm, loaded.encoder, { device: loaded.device });
   return {
     kind: 'encoder',
-    loaded,
+    loaded: { ...loaded, tokenizers: sharedTokenizers(loaded.tokenizers) },
     text: await loadTextTokenizer(loaded.textTokenizerFile),
     description: describeEncoder(loaded),
     scheduler,
@@ -236,7 +237,7 @@ export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
     ...(loaded.device && { device: loaded.device }),
   });
   return {
-    loaded,
+    loaded: { ...loaded, tokenizers: sharedTokenizers(loaded.tokenizers) },
     text,
     description: describeModel(loaded),
     scheduler,
