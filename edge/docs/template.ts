@@ -25,6 +25,7 @@ const TAG_TITLES: Readonly<Record<Tag, string>> = {
   uploads: 'Uploads and links',
   batches: 'Batches',
   webhooks: 'Webhooks',
+  mcp: 'Tools for agents',
   models: 'Models',
   service: 'Service',
 };

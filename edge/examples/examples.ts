@@ -1,6 +1,7 @@
 /** Examples of every operation of the route table: the compiler sees to it. */
 import type { ADDRESSES } from '../../shared/api/addresses.ts';
 import { COLLECTION_EXAMPLES } from './collectionExamples.ts';
+import { COMPATIBLE_EXAMPLES } from './compatibleExamples.ts';
 import type { Example } from './example.ts';
 import { HEAD_EXAMPLES } from './headExamples.ts';
 import { JOB_EXAMPLES } from './jobExamples.ts';
@@ -14,5 +15,6 @@ export const EXAMPLES: Readonly<Record<keyof typeof ADDRESSES, readonly Example[
   ...HEAD_EXAMPLES,
   ...JOB_EXAMPLES,
   ...UPLOAD_EXAMPLES,
+  ...COMPATIBLE_EXAMPLES,
   ...SERVICE_EXAMPLES,
 };

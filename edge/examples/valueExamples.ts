@@ -70,5 +70,4 @@ export const VALUE_EXAMPLES = {
       client: ({ body }) => `client.embed(${body()})`,
     },
   ],
-  embeddings: [{ body: { model: '4m-shapes', input: ['a red sphere', 'two cones'] } }],
 } as const satisfies Record<string, readonly Example[]>;
