@@ -5,22 +5,43 @@ import { type FailureError, refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
 import { writeJson } from '../shared/json.ts';
 
-/** Media types in order of preference, q=0 left out (RFC 9110, section 12.5.1). */
-export function acceptedTypes(header: string | undefined): string[] {
-  const entries = (header?.trim() || '*/*').split(',').map((part, index) => {
+/** A media range of the header, and how much it is wanted: 0 is not at all. */
+interface Range {
+  readonly type: string;
+  readonly q: number;
+  readonly index: number;
+}
+
+const rangesOf = (header: string | undefined): Range[] =>
+  (header?.trim() || '*/*').split(',').map((part, index) => {
     const [type = '', ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase());
     const q = parameters.find((parameter) => parameter.startsWith('q='));
     return { type, q: q === undefined ? 1 : Number(q.slice(2)) || 0, index };
   });
-  return entries
+
+/** Media types in order of preference, q=0 left out (RFC 9110, section 12.5.1). */
+export const acceptedTypes = (header: string | undefined): string[] =>
+  rangesOf(header)
     .filter(({ type, q }) => type !== '' && q > 0)
     .sort((a, b) => b.q - a.q || a.index - b.index)
     .map(({ type }) => type);
+
+/** Types that the most exact range about them refuses: `image/png;q=0` beside `image/*`. */
+export function refusedBy(header: string | undefined): (type: string) => boolean {
+  const ranges = rangesOf(header);
+  return (type) => {
+    const about = [type, type.replace(/\/.*/, '/*'), '*/*'].map((name) =>
+      ranges.find((range) => range.type === name),
+    );
+    return about.find((range) => range !== undefined)?.q === 0;
+  };
 }
 
 const JSON_TYPES = ['application/json', 'application/*', '*/*'];
 const fits = (wanted: string, type: string): boolean =>
-  wanted === type || (wanted.endsWith('/*') && type.startsWith(wanted.slice(0, -1)));
+  wanted === type ||
+  wanted === '*/*' ||
+  (wanted.endsWith('/*') && type.startsWith(wanted.slice(0, -1)));
 
 const notAcceptable = (detail: string): FailureError => refusal('not_acceptable', detail);
 
@@ -28,13 +49,18 @@ const notAcceptable = (detail: string): FailureError => refusal('not_acceptable'
 function possible(type: string, single: Pick<Modality, 'type'> | undefined): boolean {
   if (!single) return false;
   if (fits(type, 'text/plain')) return single.type === 'seq';
-  return /^(image|application|text|audio|video)\//.test(type) && single.type !== 'seq';
+  return /^(image|application|text|audio|video|\*)\//.test(type) && single.type !== 'seq';
 }
 
 export type Wanted =
   | { readonly kind: 'json' }
   | { readonly kind: 'events' }
-  | { readonly kind: 'bytes'; readonly types: readonly string[]; readonly orJson: boolean };
+  | {
+      readonly kind: 'bytes';
+      readonly types: readonly string[];
+      readonly isRefused: (type: string) => boolean;
+      readonly orJson: boolean;
+    };
 
 /**
  * @param single what the one output of the request is; undefined when it has none or several
@@ -47,17 +73,18 @@ export function negotiate(
   streams = true,
 ): Wanted {
   const accepted = acceptedTypes(header);
+  const isRefused = refusedBy(header);
   const types: string[] = [];
   for (const type of accepted) {
-    if (JSON_TYPES.includes(type)) {
-      return types.length > 0 ? { kind: 'bytes', types, orJson: true } : { kind: 'json' };
+    if (JSON_TYPES.includes(type) && !isRefused('application/json')) {
+      return types.length > 0
+        ? { kind: 'bytes', types, isRefused, orJson: true }
+        : { kind: 'json' };
     }
-    if (streams && fits(type, 'text/event-stream') && type !== 'text/*' && types.length === 0) {
-      return { kind: 'events' };
-    }
+    if (streams && type === 'text/event-stream' && types.length === 0) return { kind: 'events' };
     if (possible(type, single)) types.push(type);
   }
-  if (types.length > 0) return { kind: 'bytes', types, orJson: false };
+  if (types.length > 0) return { kind: 'bytes', types, isRefused, orJson: false };
   throw notAcceptable(
     `${accepted.join(', ')} cannot be answered for this request; application/json always can, and the ` +
       'bytes of an output only when there is one target and one sample',
@@ -103,7 +130,10 @@ export async function represent(
   if (wanted.kind === 'bytes') {
     const forms = formsOf(output ?? {});
     for (const type of wanted.types) {
-      const form = forms.find(({ contentType }) => fits(type, contentType.replace(/;.*/, '')));
+      const form = forms.find(({ contentType }) => {
+        const own = contentType.replace(/;.*/, '');
+        return fits(type, own) && !wanted.isRefused(own);
+      });
       if (form) return { contentType: form.contentType, body: form.read() };
     }
     if (!wanted.orJson) {

@@ -20,6 +20,7 @@ import type { AskApp } from './mcp/call.ts';
 import { mcpErrors } from './mcp/errors.ts';
 import { createMcpRoute } from './mcp/route.ts';
 import { type EdgeContext, type EdgeEnv, failureOf, problemResponse } from './problems.ts';
+import { PROVENANCE_HEADERS } from './provenance.ts';
 import { createBatchRoutes } from './routes/batches.ts';
 import { createClassifyRoutes } from './routes/classify.ts';
 import { createItemRoutes } from './routes/collectionItems.ts';
@@ -122,24 +123,26 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   app.use(secureHeaders({ crossOriginResourcePolicy: false, strictTransportSecurity: false }));
   // No cookies are used, so any origin may call unless the operator says otherwise.
   if (origins !== 'none') {
-    app.use(
-      cors({
-        origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
-        allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
-        exposeHeaders: [
-          ...['age', 'cache-status', 'etag', 'location', 'preference-applied', 'retry-after'],
-          ...['x-request-id', 'x-4m-seed', 'x-4m-result'],
-          ...[
-            'x-4m-charged',
-            'idempotent-replayed',
-            'ratelimit',
-            'ratelimit-policy',
-            'www-authenticate',
-          ],
+    const withCors = cors({
+      origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
+      allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+      exposeHeaders: [
+        ...['age', 'cache-status', 'etag', 'location', 'preference-applied', 'retry-after'],
+        ...['x-request-id', 'x-4m-result', ...Object.keys(PROVENANCE_HEADERS)],
+        ...[
+          'x-4m-charged',
+          'idempotent-replayed',
+          'ratelimit',
+          'ratelimit-policy',
+          'www-authenticate',
         ],
-        maxAge: 86_400,
-      }),
-    );
+      ],
+      maxAge: 86_400,
+    });
+    // What asks only which methods there are is no preflight.
+    const isPlain = (c: EdgeContext): boolean =>
+      c.req.method === 'OPTIONS' && !c.req.header('access-control-request-method');
+    app.use(async (c, next) => (isPlain(c) ? await next() : await withCors(c, next)));
   }
 
   const all = handlers(services, (request, c) => app.fetch(request, c.env, executionOf(c)));
@@ -160,6 +163,9 @@ export function createApp(services: Services): Hono<EdgeEnv> {
     if (methods.length === 0) {
       return problemResponse(c, { code: 'not_found', detail: `there is no ${c.req.path}` });
     }
+    methods.push('OPTIONS');
+    if (c.req.method === 'OPTIONS')
+      return c.body(null, { status: 204, headers: { allow: methods.join(', ') } });
     const detail = `${c.req.path} answers ${methods.join(', ')}, not ${c.req.method}`;
     return problemResponse(
       c,

@@ -68,6 +68,13 @@ export const configSchema = z.object({
     .min(1)
     .default(1)
     .describe('How many edges share the limits of keys: each allows its part of them'),
+  ACCEPT_NONCOMMERCIAL: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .describe(
+      'Whether keys that are charged are served models whose licence is not known to allow commercial use',
+    ),
   CACHE_SCOPE: z
     .enum(['tenant', 'shared'])
     .default('tenant')

@@ -1,14 +1,16 @@
 /**
- * `Idempotency-Key`: a request that is sent again is answered as the first one was, and done once. Only what succeeded is
- * kept: what was refused has done nothing, and what failed may be tried again.
+ * `Idempotency-Key`: a request that is sent again is answered as the first one was, and done once. What succeeded is
+ * kept, and what failed for good after work was spent on it. What was refused has done nothing, and what may succeed when
+ * it is tried again is tried again.
  */
 import { createMiddleware } from 'hono/factory';
-import { FailureError, refusal } from '../shared/api/problem.ts';
+import { FailureError, type ProblemCode, refusal } from '../shared/api/problem.ts';
 import { isIdempotent, type Route } from '../shared/api/route.ts';
 import { claimRequest, LEASE_MILLISECONDS } from '../shared/idempotency/records.ts';
 import { canonicalJson, sha256 } from '../shared/results/content.ts';
 import { readParts } from './body/multipart.ts';
 import type { EdgeContext, EdgeEnv } from './problems.ts';
+import { PROVENANCE_HEADERS } from './provenance.ts';
 import type { Services } from './services.ts';
 import { tenantOf } from './tenant.ts';
 
@@ -16,16 +18,22 @@ const HEADER = 'idempotency-key';
 const MOST_CHARACTERS = 255;
 /** Headers of an answer that belong to the work, and not to one way of it. */
 const KEPT_HEADERS = [
-  ...['content-type', 'etag', 'location', 'preference-applied', 'vary'],
-  ...['x-4m-result', 'x-4m-seed'],
+  ...['content-type', 'etag', 'location', 'preference-applied', 'vary', 'x-4m-result'],
+  ...Object.keys(PROVENANCE_HEADERS),
 ];
 
-/** A structured field's string, or the same without its quotes. @throws FailureError `invalid_request` */
+/** Failures that the work came to, and comes to again. */
+const ENDS: ReadonlySet<ProblemCode> = new Set(['time_limit_exceeded', 'attempts_exhausted']);
+
+/** A structured field's string (RFC 9651), or the same without its quotes. @throws FailureError `invalid_request` */
 function keyOf(text: string): string {
   const quoted = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/.exec(text)?.[1];
   const key = quoted?.replaceAll(/\\(["\\])/g, '$1') ?? text;
-  if (key.length >= 1 && key.length <= MOST_CHARACTERS && /^[\x20-\x7e]*$/.test(key)) return key;
-  const detail = `Idempotency-Key must have 1 to ${MOST_CHARACTERS} visible ASCII characters`;
+  // What begins with a quote is a string, or nothing.
+  const isForm = quoted !== undefined || !text.startsWith('"');
+  const isLong = key.length < 1 || key.length > MOST_CHARACTERS;
+  if (isForm && !isLong && /^[\x20-\x7e]*$/.test(key)) return key;
+  const detail = `Idempotency-Key must have 1 to ${MOST_CHARACTERS} visible ASCII characters, between quotes or without`;
   throw refusal('invalid_request', detail);
 }
 
@@ -78,7 +86,12 @@ export function createIdempotency({ store, log }: Services, route: Route) {
         });
       case 'done': {
         const { status, headers, body: kept } = claimed.answer;
-        const said = { ...headers, 'cache-control': 'no-store', 'idempotent-replayed': 'true' };
+        const said = {
+          ...headers,
+          'cache-control': 'no-store',
+          'cache-status': '4m-edge; hit; detail="replayed"',
+          'idempotent-replayed': 'true',
+        };
         return c.body(kept, { status: status as 200, headers: said });
       }
       case 'claimed': {
@@ -91,7 +104,9 @@ export function createIdempotency({ store, log }: Services, route: Route) {
           clearInterval(timer);
         }
         const { res } = c;
-        if (res.status < 200 || res.status >= 300) return void (await claim.release());
+        const failure = c.get('failure');
+        const hasEnded = res.ok || (failure !== undefined && ENDS.has(failure.code));
+        if (!hasEnded) return void (await claim.release());
         const headers = Object.fromEntries(
           KEPT_HEADERS.flatMap((name) => {
             const value = res.headers.get(name);

@@ -1,6 +1,6 @@
 /** What a request may use, by the limits of its key and of its tenant; nothing is bounded where it has no key. */
 import { FailureError, refusal } from '../shared/api/problem.ts';
-import { boundOf, type Limiter, type Measure } from '../shared/limits/limiter.ts';
+import { boundOf, type Limiter, type Measure, rateHeaders } from '../shared/limits/limiter.ts';
 import type { Body } from './body/body.ts';
 import type { EdgeContext } from './problems.ts';
 
@@ -18,15 +18,49 @@ export async function count(
   const known = c.get('key');
   const field = measure === 'requests' ? 'requests_per_minute' : 'units_per_minute';
   if (!known || boundOf(known, field) === undefined) return;
-  const { standings, failure } = limiter.count(known, measure, await cost());
-  c.set('standings', [...(c.get('standings') ?? []), ...standings]);
-  if (failure) throw new FailureError(failure);
+  const exceeded = limiter.count(known, measure, await cost());
+  if (!exceeded) return;
+  c.set('exceeded', exceeded.standings);
+  throw new FailureError(exceeded.failure);
 }
 
-/** Jobs that have not ended at most; undefined without a bound. */
-export function mostJobs(c: EdgeContext): number | undefined {
+/** Says with an answer how the limits of its key stand, if it has any: with every one, whatever its status. */
+export function tellLimits(c: EdgeContext, limiter: Limiter): void {
   const known = c.get('key');
-  return known && boundOf(known, 'concurrent_jobs');
+  if (!known) return;
+  const exceeded = c.get('exceeded') ?? [];
+  const others = limiter
+    .look(known)
+    .filter(({ policy }) => !exceeded.some((one) => one.policy === policy));
+  const retryAfter = c.res.headers.get('retry-after');
+  const headers = rateHeaders(
+    [...others, ...exceeded],
+    retryAfter === null ? undefined : Number(retryAfter),
+  );
+  for (const [name, value] of Object.entries(headers)) c.header(name, value);
+}
+
+/** Seconds after which a job may have ended, where there are too many. */
+const JOB_SECONDS = 5;
+
+/**
+ * Refuses a further job where too many have not ended.
+ * @param open counts those of the tenant, up to so many; asked for only where there is a bound
+ * @throws FailureError `quota_exceeded`
+ */
+export async function boundJobs(
+  c: EdgeContext,
+  open: (most: number) => Promise<number>,
+): Promise<void> {
+  const known = c.get('key');
+  const most = known && boundOf(known, 'concurrent_jobs');
+  if (most === undefined) return;
+  const there = await open(most);
+  if (there < most) return;
+  const standing = { policy: 'jobs', quota: most, remaining: 0, seconds: JOB_SECONDS };
+  c.set('exceeded', [{ ...standing, isConcurrent: true }]);
+  const detail = `${there} jobs have not ended, and there may be ${most} at once (concurrent_jobs)`;
+  throw refusal('quota_exceeded', detail, undefined, { retryAfterSeconds: JOB_SECONDS });
 }
 
 /** Bounds the body of a request by what its key allows. @throws FailureError `too_large` when it is announced as larger */

@@ -18,8 +18,10 @@ export interface EdgeEnv {
     tenant?: string;
     /** The key that the request came with, where it needs one. */
     key?: KnownKey;
-    /** How the limits stand that were looked at. */
-    standings?: readonly Standing[];
+    /** The limits that the request was refused by. */
+    exceeded?: readonly Standing[];
+    /** Why the request was refused, or has failed. */
+    failure?: Failure;
     /** Whose work it is and how urgent, where that was said: of a key's, and of a line of a batch. */
     turn?: WorkTurn;
     /** What it is charged once for, however often it is sent. */
@@ -38,6 +40,7 @@ export function problemResponse(
   failure: Failure,
   headers: HeadersInit = {},
 ): Response {
+  c.set('failure', failure);
   const problem = toProblem(failure, c.get('requestId'), c.req.path);
   const all = new Headers(headers);
   all.set('content-type', 'application/problem+json');

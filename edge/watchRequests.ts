@@ -11,7 +11,8 @@ import type { Services } from './services.ts';
 
 /** What `Cache-Status` says of an answer, of few values. */
 export function cacheOutcome(status: string | null | undefined): string | undefined {
-  if (!status) return undefined;
+  // What is never stored is no miss.
+  if (!status || /fwd=bypass\b/.test(status)) return undefined;
   if (/; hit\b/.test(status)) return 'hit';
   if (/; collapsed\b/.test(status)) return 'collapsed';
   return /fwd=request\b/.test(status) ? 'request' : 'miss';

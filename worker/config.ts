@@ -99,6 +99,11 @@ export const workerConfigSchema = z.object({
   FOURM_URLS_ALLOW: allowSetting,
   /** Encrypts webhook secrets in the store: 32 bytes in base64, the same as the edge has. */
   FOURM_SECRETS_KEY: sealingKeySetting,
+  /** Whether who is charged is served models whose licence is not known to allow commercial use. */
+  ACCEPT_NONCOMMERCIAL: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true'),
   /** Seconds a stopping worker gives its running requests. */
   FOURM_DRAIN_SECONDS: whole(10, 0, 3600),
   ...watchingFields,
@@ -141,6 +146,8 @@ export interface WorkerConfig {
   readonly drainSeconds: number;
   /** Where users' addresses may lead. */
   readonly urlsAllow: Allow;
+  /** Whether the operator serves every model to whoever is charged, whatever its licence. */
+  readonly acceptsEveryLicence: boolean;
   readonly metrics: MetricsPlace;
   /** Whether spans are told by OTLP. */
   readonly traces: boolean;
@@ -198,6 +205,7 @@ export function parseWorkerConfig(
     queueTokens: data.FOURM_QUEUE_TOKENS,
     drainSeconds: data.FOURM_DRAIN_SECONDS,
     urlsAllow: data.FOURM_URLS_ALLOW,
+    acceptsEveryLicence: data.ACCEPT_NONCOMMERCIAL,
     metrics: data.FOURM_METRICS,
     traces: data.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
     secretsKey: data.FOURM_SECRETS_KEY,

@@ -93,6 +93,7 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     collections,
     heads: store && createHeadSource(store),
     store,
+    acceptsEveryLicence: config.acceptsEveryLicence,
     isStopping: () => stopping,
     stopped: stopped.signal,
   };

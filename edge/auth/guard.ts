@@ -8,9 +8,8 @@ import { type Route, scopeOf } from '../../shared/api/route.ts';
 import { allows, stateOf } from '../../shared/keys/documents.ts';
 import type { KnownKey } from '../../shared/keys/keyCache.ts';
 import { hashOfSecret } from '../../shared/keys/secret.ts';
-import { rateHeaders } from '../../shared/limits/limiter.ts';
 import { keepAlive } from '../keepAlive.ts';
-import { boundBody, count } from '../limits.ts';
+import { boundBody, count, tellLimits } from '../limits.ts';
 import { type EdgeContext, type EdgeEnv, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { ONLY_TENANT } from '../tenant.ts';
@@ -44,12 +43,42 @@ async function keyOf(c: EdgeContext, { keys }: Services): Promise<KnownKey | Res
 export const isLoopback = (host: string): boolean =>
   /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 
+/** What is of one tenant is kept by no cache that others share, and answered to no other key (RFC 9111). */
+function keepPrivate(c: EdgeContext, isByKey: boolean): void {
+  if (!c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-cache');
+  if (isByKey) c.header('vary', 'authorization', { append: true });
+}
+
 /** @param route that it stands before */
 export function createGuard(services: Services, route: Route) {
   const scope = scopeOf(route);
   const auth = services.config.FOURM_AUTH;
-  return createMiddleware<EdgeEnv>(async (c, next) => {
-    if (scope === undefined) return await next();
+  const { limiter } = services;
+
+  /** The answer to a key that may not ask this, or not now. */
+  async function refusalOf(
+    c: EdgeContext,
+    { key }: KnownKey,
+    needed: string,
+  ): Promise<Response | undefined> {
+    if (!allows(key, needed)) {
+      const detail = `the key does not have the scope ${needed}, which this needs`;
+      const challenge = `${REALM}, error="insufficient_scope", scope="${needed}"`;
+      const failure = { code: 'insufficient_scope', detail } as const;
+      return problemResponse(c, failure, { 'www-authenticate': challenge });
+    }
+    try {
+      await count(c, limiter, 'requests', () => 1);
+      boundBody(c);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof FailureError)) throw error;
+      return problemResponse(c, error.failure);
+    }
+  }
+
+  /** Says whose request it is. @returns the answer to one that may not be */
+  async function admit(c: EdgeContext, needed: string): Promise<Response | undefined> {
     if (auth === 'off' && services.isPublic && !isLoopback(new URL(c.req.url).hostname)) {
       const detail =
         'this server asks for no keys and is reached at a public address: its operator has to set FOURM_AUTH to ' +
@@ -57,39 +86,33 @@ export function createGuard(services: Services, route: Route) {
       return unauthorized(c, detail);
     }
     const turn = c.get('turn');
+    const charged = services.credit !== undefined && { charged: true };
     if (turn) {
       // A line of a batch, as its signature has shown: whoever sent the batch had a key for it.
       c.set('tenant', turn.tenant);
-      return await next();
+      c.set('turn', { ...turn, ...charged });
+      return undefined;
     }
     if (auth !== 'keys') {
       c.set('tenant', ONLY_TENANT);
-      return await next();
+      return undefined;
     }
     const known = await keyOf(c, services);
     if (known instanceof Response) return known;
-    if (!allows(known.key, scope)) {
-      const detail = `the key does not have the scope ${scope}, which this needs`;
-      const challenge = `${REALM}, error="insufficient_scope", scope="${scope}"`;
-      return problemResponse(
-        c,
-        { code: 'insufficient_scope', detail },
-        { 'www-authenticate': challenge },
-      );
-    }
-    c.set('tenant', known.key.tenant);
     c.set('key', known);
-    c.set('turn', { priority: 'interactive', tenant: known.key.tenant });
-    try {
-      await count(c, services.limiter, 'requests', () => 1);
-      boundBody(c);
-    } catch (error) {
-      if (!(error instanceof FailureError)) throw error;
-      return problemResponse(c, error.failure, rateHeaders(c.get('standings') ?? []));
-    }
-    await next();
-    for (const [name, value] of Object.entries(rateHeaders(c.get('standings') ?? [])))
-      c.header(name, value);
+    const { tenant } = known.key;
+    c.set('tenant', tenant);
+    c.set('turn', { priority: 'interactive', tenant, ...charged });
+    return await refusalOf(c, known, needed);
+  }
+
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    if (scope === undefined) return await next();
+    const refused = await admit(c, scope);
+    if (refused) c.res = refused;
+    else await next();
+    keepPrivate(c, auth === 'keys');
+    tellLimits(c, limiter);
     return undefined;
   });
 }

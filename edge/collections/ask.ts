@@ -36,7 +36,12 @@ export async function askCollections<T>(
     operation,
   };
   const signal = c.req.raw.signal;
-  const how = { traceparent: c.get('traceparent'), signal, ...(files && { files }) };
+  const how = {
+    traceparent: c.get('traceparent'),
+    turn: c.get('turn'),
+    signal,
+    ...(files && { files }),
+  };
   return await dispatcher.run(collectionTask(answer), request, how);
 }
 

@@ -2,6 +2,7 @@
 import { collectionSchema } from '../../shared/api/collections.ts';
 import { failureAt, together } from '../../shared/api/failures.ts';
 import type { InputValue } from '../../shared/api/inputs.ts';
+import type { Model } from '../../shared/api/models.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { Sources } from '../../shared/api/takeInput.ts';
@@ -30,7 +31,7 @@ interface Ready<T> {
   /** What it costs to make their vectors. */
   readonly cost: EmbedCost;
   /** The model that makes vectors of them; undefined where nothing has inputs. */
-  readonly model: string | undefined;
+  readonly model: Model | undefined;
   /** What that is priced as. */
   readonly work: Work;
   /** Bytes that inputs gave which were addresses or uploads. */
@@ -97,7 +98,7 @@ export async function readyInputs<T extends Holder>(
   return {
     holders: outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
     cost,
-    model: model.id,
+    model,
     work: { model, units: cost.units },
     sources: sources.found(),
   };

@@ -17,6 +17,8 @@ import type { Wish } from './task.ts';
 export interface Seen extends Answer<object> {
   /** The one output whose bytes may be the answer. */
   readonly single?: Output | undefined;
+  /** Headers that say where it comes from. */
+  readonly provenance: Readonly<Record<string, string>>;
   /** Whether links are in it, which hold for a while: then it is an answer of this moment. */
   readonly hasLinks?: boolean;
   /** Charges it, since it is going to be answered. @returns what was charged */
@@ -31,21 +33,20 @@ interface Represented {
 }
 
 async function representAnswer(c: EdgeContext, wish: Wish, seen: Seen): Promise<Represented> {
-  const { result, single, cacheStatus, ageSeconds, hasLinks = false } = seen;
+  const { result, single, cacheStatus, ageSeconds, provenance, hasLinks = false } = seen;
   const { body, contentType } = await represent(result, single, wish.wanted);
   const isOfNow = hasLinks && contentType === 'application/json';
   const etag = `"${await sha256(body)}"`;
   const condition = c.req.header('if-none-match');
-  const { id, seed } = wish.key;
   return {
     body,
     headers: {
       'cache-status': cacheStatus,
       'content-type': contentType,
       ...(isOfNow ? { 'cache-control': 'no-store' } : { etag }),
-      vary: 'accept',
-      'x-4m-result': id,
-      ...(seed !== undefined && { 'x-4m-seed': String(seed) }),
+      vary: 'accept, prefer',
+      'x-4m-result': wish.key.id,
+      ...provenance,
       ...(ageSeconds !== undefined && { age: String(Math.floor(ageSeconds)) }),
     },
     // `*` is for what was there before the request; what it has just made is news.
@@ -85,7 +86,7 @@ export async function answerKnown(
 
 /** Where the events come from: a stored result, or a computation with its progress. */
 export type EventSource =
-  | { readonly kind: 'stored'; readonly answer: Answer<object> }
+  | { readonly kind: 'stored'; readonly answer: Pick<Answer<object>, 'result' | 'cacheStatus'> }
   | {
       readonly kind: 'computed';
       readonly share: Share<unknown, Progress>;

@@ -5,7 +5,7 @@
  */
 import type { Progress } from '../../shared/api/generate.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
-import { createResultCache, type ResultName } from '../../shared/results/results.ts';
+import { type Computed, createResultCache, type ResultName } from '../../shared/results/results.ts';
 import { createCoalescer, type Share, type WorkContext } from '../dispatch/coalesce.ts';
 import type { Services } from '../services.ts';
 import type { Asker, Task, Wish } from './task.ts';
@@ -16,6 +16,8 @@ export interface Answer<R> {
   readonly cacheStatus: string;
   /** How long the result has been stored; undefined when it was computed for this request. */
   readonly ageSeconds?: number;
+  /** When it was computed, and for which request. */
+  readonly computed: Computed;
 }
 
 export interface Computation<W extends Wish, R> {
@@ -43,10 +45,10 @@ export function createComputation<W extends Wish, R extends object>(
     if (!cache.mayReuse) return undefined;
     const stored = await results.get(nameOf(wish));
     if (!stored) return undefined;
-    const { result, ageSeconds } = stored;
+    const { result, ageSeconds, computed } = stored;
     if (ageSeconds > cache.maxAgeSeconds) return undefined;
     if (task.isWhole && !(await task.isWhole(wish, result))) return undefined;
-    return { result, ageSeconds, cacheStatus: '4m-edge; hit' };
+    return { result, ageSeconds, computed, cacheStatus: '4m-edge; hit' };
   }
 
   /** Whether the caller wants a new result in place of one that may be there. */
@@ -70,10 +72,15 @@ export function createComputation<W extends Wish, R extends object>(
     const isKeyed = task.madeBy(result).every((model) => wish.models.some(isSame(model)));
     const isStorable = wish.cache.mayStore && isKeyed;
     if (isStorable) await keep?.();
-    const isStored = isStorable && (await results.put(nameOf(wish), result, isDeclined));
+    const computed = { at: Date.now(), requestId: asker.requestId };
+    const isStored = isStorable && (await results.put(nameOf(wish), result, isDeclined, computed));
     const reason = isDeclined ? 'fwd=request' : 'fwd=miss';
     const said = detail === undefined ? '' : `; detail="${detail}"`;
-    return { result, cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${said}` };
+    return {
+      result,
+      computed,
+      cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${said}`,
+    };
   }
 
   return {

@@ -1,11 +1,13 @@
 /** The route of a task: read what is wanted, find or compute it, answer it. */
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { toldComputed } from '../../shared/results/told.ts';
 import { startDeadline } from '../deadline.ts';
 import { readPrefer } from '../jobs/prefer.ts';
 import { keepAlive } from '../keepAlive.ts';
-import { count, mostJobs } from '../limits.ts';
+import { boundJobs, count } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
+import { provenanceHeaders } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
 import { inlineOf } from '../uploads/links.ts';
@@ -62,14 +64,27 @@ export function createTaskRoute<W extends Wish, R extends object>(
   ): Promise<Seen> => {
     const single = task.single?.(wish, made);
     const price = await priceOf(c, wish, { result: made, ...answer });
-    const result = withPrice(withSources(task.view?.(wish, made) ?? made, wish.sources), price);
+    const computed = toldComputed(answer.computed);
+    const whole = { ...made, computed };
+    const viewed = task.view?.(wish, whole) ?? whole;
+    const result = withPrice(withSources(viewed, wish.sources), price);
+    const provenance = provenanceHeaders({
+      // What a result does not say of its model, the model says: the key names it by its digest.
+      models: task.madeBy(made).map((by) => ({
+        ...wish.models.find(({ digest }) => digest === by.digest),
+        ...by,
+      })),
+      seed: wish.key.seed,
+      schedule: task.schedule?.(wish, made),
+      computed,
+    });
     // Links need the files to be kept; and where a file itself is answered, nobody needs one.
     const isWithin = !wish.cache.mayStore || (wish.wanted.kind === 'bytes' && single !== undefined);
     const linked = isWithin
       ? { result, hasLinks: false }
       : await linker.link(c, result, task.inline?.(wish));
     const shown = task.translate?.(wish, linked.result, answer.ageSeconds ?? 0);
-    return { ...answer, single, ...linked, ...(shown && { result: shown }) };
+    return { ...answer, single, provenance, ...linked, ...(shown && { result: shown }) };
   };
 
   /** 304 for a caller who asks whether his copy of a stored result still holds. */
@@ -129,19 +144,16 @@ export function createTaskRoute<W extends Wish, R extends object>(
     // A stored result is answered as it is, unless somebody is to be told of it.
     const isWork = stored === undefined || wish.webhook !== undefined;
     const canWait = wish.wanted.kind !== 'events' && wish.cache.mayStore && isWork;
+    // What is stored needs no waiting.
+    if (!isAsync && !isWork && wish.wanted.kind !== 'events')
+      c.header('preference-applied', preference.applied);
     if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
     const asker = askerOf(c);
     const isStored = stored !== undefined;
-    const asked = {
-      wish,
-      job: task.job,
-      asker,
-      preference,
-      isStored,
-      mostJobs: mostJobs(c),
-      payment,
-    };
-    const job = await submit(services, asked);
+    const job = await submit(services, {
+      ...{ wish, job: task.job, asker, preference, isStored, payment },
+      boundJobs: (open) => boundJobs(c, open),
+    });
     if (isAsync) return await answerAccepted(c, services, job, preference);
     const done = await waitFor(services, job, preference, c.req.raw.signal);
     const any = { ...wish.cache, mayReuse: true, maxAgeSeconds: Number.POSITIVE_INFINITY };
@@ -151,7 +163,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
       return await answerAccepted(c, services, now, preference);
     }
     c.header('preference-applied', preference.applied);
-    const answer = { result: found.result, cacheStatus: '4m-edge; fwd=miss; stored' };
+    const { result, computed } = found;
+    const answer = { result, computed, cacheStatus: '4m-edge; fwd=miss; stored' };
     return await answerWhole(c, wish, await seenBy(c, wish, answer));
   }
 

@@ -20,8 +20,8 @@ export interface Submission<W extends Wish> {
   readonly preference: Preference;
   /** Whether the result is in the store. */
   readonly isStored: boolean;
-  /** Jobs of the tenant that have not ended, this one among them; undefined without a bound. */
-  readonly mostJobs: number | undefined;
+  /** Refuses a further job where the tenant may have no more. */
+  readonly boundJobs: (open: (most: number) => Promise<number>) => Promise<void>;
   /** What is held for it; undefined where nothing is charged. */
   readonly payment: Payment | undefined;
 }
@@ -29,20 +29,14 @@ export interface Submission<W extends Wish> {
 /** @throws FailureError `no_jobs`, `store_unavailable`; `quota_exceeded` where too many jobs have not ended; `invalid_request` where nothing may be kept */
 export async function submit<W extends Wish>(
   { jobs, store, keptFor }: Services,
-  { wish, job, asker, preference, isStored, mostJobs, payment }: Submission<W>,
+  { wish, job, asker, preference, isStored, boundJobs, payment }: Submission<W>,
 ): Promise<JobDocument> {
   if (!wish.cache.mayStore) {
     const detail =
       'Cache-Control: no-store asks for nothing to be kept, and Prefer: respond-async for a job, which is kept';
     throw refusal('invalid_request', detail);
   }
-  if (mostJobs !== undefined && !isStored) {
-    const open = await jobs.countOpen(wish.tenant, mostJobs);
-    if (open >= mostJobs) {
-      const detail = `${open} jobs have not ended, and there may be ${mostJobs} at once (concurrent_jobs)`;
-      throw refusal('quota_exceeded', detail, undefined, { retryAfterSeconds: 5 });
-    }
-  }
+  if (!isStored) await boundJobs((most) => jobs.countOpen(wish.tenant, most));
   const { task, request, files, keep, view: own = {} } = job(wish, asker);
   const view = withSources(own, wish.sources);
   const id = createJobId(store.now());
@@ -67,7 +61,10 @@ export async function submit<W extends Wish>(
   };
   // Charged before it is there: a job that is not written in the end is not paid for.
   await payment?.chargeJob(id);
-  const inputs = isStored ? undefined : await files.fillIn(JSON.stringify(request));
+  const charged = asker.turn?.charged && { charged: true };
+  const inputs = isStored
+    ? undefined
+    : await files.fillIn(JSON.stringify({ ...request, ...charged }));
   return await jobs.submit(description, inputs, wish.deadlineMs);
 }
 

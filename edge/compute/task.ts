@@ -3,8 +3,9 @@
  * coalescing, the cancelling, the events and the dry runs that all of them have.
  */
 import type * as z from 'zod';
-import type { Output, Progress } from '../../shared/api/generate.ts';
+import type { Output, PlannedTarget, Progress } from '../../shared/api/generate.ts';
 import type { JobTask } from '../../shared/api/jobs.ts';
+import type { ServedBy } from '../../shared/api/outputs.ts';
 import type { Sources } from '../../shared/api/takeInput.ts';
 import type { Webhook } from '../../shared/api/webhooks.ts';
 import type { JobDescription } from '../../shared/jobs/job.ts';
@@ -23,7 +24,7 @@ export interface Wish {
   /** The result's id, which is its place in the store, and its seed where it has one. */
   readonly key: { readonly id: string; readonly seed?: number };
   /** The models that the key names. */
-  readonly models: readonly KeyedModel[];
+  readonly models: readonly (KeyedModel & Partial<ServedBy>)[];
   readonly isDryRun: boolean;
   /** Of this caller alone: others go on waiting. */
   readonly deadlineMs: number | undefined;
@@ -77,6 +78,8 @@ export interface Task<W extends Wish, R extends object> {
   readonly run: (wish: W, asker: Asker, context: WorkContext<Progress>) => Promise<Ran<R>>;
   /** The work as a job; absent where it cannot be one. */
   readonly job?: (wish: W, asker: Asker) => JobWork;
+  /** How the targets of a result are made; absent where there are none. */
+  readonly schedule?: (wish: W, result: R) => readonly PlannedTarget[];
   /** The models that made a result: one that was replaced meanwhile is not the one that the key names. */
   readonly madeBy: (result: R) => readonly KeyedModel[];
   /** False where what a stored result stands on is gone, so that it is made again. */

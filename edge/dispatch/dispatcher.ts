@@ -37,6 +37,8 @@ export interface DispatcherOptions extends ListingOptions {
 export interface WorkTurn {
   readonly priority: 'interactive' | 'batch';
   readonly tenant: string;
+  /** Whether he is charged for it: workers serve him no model whose licence stands against that. */
+  readonly charged?: boolean;
 }
 
 export interface DispatchOptions {

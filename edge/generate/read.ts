@@ -17,6 +17,7 @@ import { readCacheControl } from '../cacheControl.ts';
 import { runOf } from '../compute/run.ts';
 import type { Wish } from '../compute/task.ts';
 import { normaliseInputs } from '../inputs.ts';
+import { assertServed } from '../licence.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -73,6 +74,8 @@ export async function generateWish(
   const asked = planRequest({ ...parsed, inputs }, model, models);
   const { request: resolved, via } = followRecommended({ ...parsed, inputs }, model);
   const plan = planRequest(resolved, model, models);
+  const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
+  assertServed(c, services, further);
   const sources = createSources(c, services, files, parsed.deadline_ms);
   const settled = await sources.settle(resolved.inputs);
   const request = { ...resolved, inputs: normaliseInputs(settled, model, files) };
@@ -83,7 +86,6 @@ export async function generateWish(
     const detail = 'Cache-Control: no-store asks for nothing to be kept, and keep for the opposite';
     throw refusal('invalid_request', detail, pointerTo('keep'));
   }
-  const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
   const digests = await files.digests();
   const key = await generateKey(model, request, undefined, further, digests);
   const targets = plan.stages.flatMap((stage) => stage.targets).length;

@@ -1,9 +1,13 @@
 /** The task of generating: what a worker is asked, which targets of a chain are there already, what is kept. */
-import { type GenerateResponse, generateResponseSchema } from '../../shared/api/generate.ts';
+import {
+  type GenerateResponse,
+  generateResponseSchema,
+  type PlannedTarget,
+} from '../../shared/api/generate.ts';
 import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { ReusedTarget, WorkerGenerateRequest } from '../../shared/api/worker.ts';
 import { costOf } from '../../shared/plan/cost.ts';
-import { dryRunResponse } from '../../shared/plan/dryRun.ts';
+import { dryRunResponse, scheduleOf } from '../../shared/plan/dryRun.ts';
 import { isStillKept, keepTokens, linksOf } from '../../shared/results/keep.ts';
 import type { Task } from '../compute/task.ts';
 import { GENERATE } from '../dispatch/tasks.ts';
@@ -17,6 +21,10 @@ function asked({ key, model, request }: GenerateWish, requestId: string): Worker
   const { id, seed } = key;
   return { request_id: requestId, id, model: model.id, seed, request: withoutRunFields(request) };
 }
+
+/** How the targets were made; results that were stored before they said it are of the same plan. */
+const schedule = ({ plan }: GenerateWish, result: GenerateResponse): readonly PlannedTarget[] =>
+  result.schedule ?? scheduleOf(plan);
 
 /** @param read the request, of this API unless it says otherwise */
 export function generateTask<W extends GenerateWish = GenerateWish>(
@@ -75,7 +83,8 @@ export function generateTask<W extends GenerateWish = GenerateWish>(
     // A result whose kept tokens are gone is made again, which keeps them again.
     isWhole: async ({ tenant, request, chain }, result) =>
       !request.keep || (await isStillKept(result, chain, keptFor(tenant))),
-    view: (wish, result) => withVia(result, wish),
+    schedule,
+    view: (wish, result) => withVia({ ...result, schedule: schedule(wish, result) }, wish),
     single: ({ single }, { outputs }) => (single === undefined ? undefined : outputs[single]?.[0]),
   };
 }

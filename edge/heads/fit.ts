@@ -106,8 +106,8 @@ export function fitHeadTask(services: Services): Task<FitWish, Head> {
     schema: headSchema,
     read: (c) => read(c, services),
     dryRun,
-    async run(wish, { requestId, traceparent }, { signal, emit }) {
-      const how = { traceparent, signal, onProgress: emit, files: wish.files };
+    async run(wish, { requestId, traceparent, turn }, { signal, emit }) {
+      const how = { traceparent, turn, signal, onProgress: emit, files: wish.files };
       const made = await dispatcher.run(FIT_HEAD, asked(wish, requestId), how);
       return { result: await keptFor(wish.tenant).heads.keep(made.head, fromBase64(made.file)) };
     },

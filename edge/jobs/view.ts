@@ -7,6 +7,7 @@ import type { Job, JobTask } from '../../shared/api/jobs.ts';
 import type { JobDocument } from '../../shared/jobs/job.ts';
 import { listedJob } from '../../shared/jobs/listed.ts';
 import { createResultCache } from '../../shared/results/results.ts';
+import { toldComputed } from '../../shared/results/told.ts';
 import type { Store } from '../../shared/store/store.ts';
 
 import type { EdgeContext } from '../problems.ts';
@@ -35,7 +36,7 @@ async function resultOf(
   const cache = createResultCache<NonNullable<Job['result']>>(store, RESULTS[job.task], log);
   const { tenant, result } = job;
   const found = await cache.get({ scope: result.scope ?? tenant, id: result.id });
-  return found && { ...found.result, ...job.view };
+  return found && { ...found.result, computed: toldComputed(found.computed), ...job.view };
 }
 
 /** The result as it is answered: large files as links. */

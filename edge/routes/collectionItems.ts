@@ -16,6 +16,7 @@ import { readyInputs, usageOf } from '../collections/inputs.ts';
 import { paid, priceFor } from '../compute/pay.ts';
 import { count } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
+import { servedBy, UNCACHED } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
 
@@ -41,14 +42,16 @@ export function createItemRoutes(services: Services) {
     }
     await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'add', name, items: holders } as const;
-    const options = { files, model };
+    const options = { files, model: model?.id };
     const kept = await paid(
       c,
       services,
       () => work,
       () => askCollections(c, services, operation, keptItemsSchema, options),
     );
-    return c.json(withSources({ ...kept, usage } satisfies AddItemsResponse, sources));
+    const answer = { ...kept, ...(model && { model: servedBy(model) }), usage };
+    c.header('cache-status', UNCACHED);
+    return c.json(withSources(answer satisfies AddItemsResponse, sources));
   }
 
   return {

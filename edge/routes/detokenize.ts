@@ -17,6 +17,7 @@ import { DETOKENIZE } from '../dispatch/tasks.ts';
 import { count } from '../limits.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
+import { computedNow, provenanceHeaders, UNCACHED } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
 import { inlineOf } from '../uploads/links.ts';
@@ -57,14 +58,20 @@ export function createDetokenizeRoute(services: Services) {
         dispatcher.run(
           DETOKENIZE,
           { request_id: c.get('requestId'), model: model.id, request },
-          { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+          { traceparent: c.get('traceparent'), turn: c.get('turn'), signal: c.req.raw.signal },
         ),
     );
     const result = { ...made, usage: { units: work.units, ...priceFor(c, services, work) } };
     const isBytes = wanted.kind === 'bytes';
     const answer = isBytes ? result : (await linker.link(c, result)).result;
     const { body, contentType } = await represent(answer, Object.values(result.outputs)[0], wanted);
-    return c.body(body, { headers: { 'content-type': contentType, vary: 'accept' } });
+    const provenance = provenanceHeaders({
+      models: [result.model],
+      seed: request.seed,
+      computed: computedNow(c),
+    });
+    const headers = { 'cache-status': UNCACHED, 'content-type': contentType, vary: 'accept' };
+    return c.body(body, { headers: { ...headers, ...provenance } });
   }
 
   return detokenize;

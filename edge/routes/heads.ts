@@ -13,7 +13,7 @@ import { fromBase64 } from '../../shared/base64.ts';
 import { acceptedTypes } from '../accept.ts';
 import { createFiles } from '../body/files.ts';
 import { READ_HEAD } from '../dispatch/tasks.ts';
-import { chooseModel } from '../models.ts';
+import { describedModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
@@ -84,7 +84,7 @@ export function createHeadRoutes(services: Services) {
       const detail = `the content type must be ${SAFETENSORS}, not ${shorten(type ?? '')}`;
       throw refusal('unsupported_media_type', detail);
     }
-    const { model } = await chooseModel(c, services, c.req.query('model'));
+    const model = await describedModel(c, services, c.req.query('model'));
     const file = await c.get('body').bytes(c.req.raw);
     if (file.length === 0) throw refusal('empty_request', 'the request has no body');
     const files = createFiles();

@@ -1,5 +1,6 @@
 /** `GET /v1/models`: what the workers have loaded. */
 import type { ModelsResponse } from '../../shared/api/models.ts';
+import { isServed } from '../licence.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -8,5 +9,6 @@ export const createModelsRoute =
   (services: Services) =>
   async (c: EdgeContext): Promise<Response> => {
     const models = await loadedModels(c, services);
-    return c.json({ models: [...models] } satisfies ModelsResponse);
+    const told = models.map((model) => ({ ...model, served: isServed(c, services, model) }));
+    return c.json({ models: told } satisfies ModelsResponse);
   };

@@ -15,6 +15,7 @@ import { readyInputs, usageOf } from '../collections/inputs.ts';
 import { paid, priceFor } from '../compute/pay.ts';
 import { count } from '../limits.ts';
 import type { EdgeContext } from '../problems.ts';
+import { servedBy, UNCACHED } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
 
@@ -44,12 +45,15 @@ export function createSearchRoute(services: Services) {
     }
     await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'search', name, request } as const;
+    const options = { files, model: model?.id };
     const found = await paid(
       c,
       services,
       () => work,
-      () => askCollections(c, services, operation, foundSchema, { files, model }),
+      () => askCollections(c, services, operation, foundSchema, options),
     );
-    return c.json(withSources({ ...found, usage } satisfies SearchResponse, sources));
+    const answer = { ...found, ...(model && { model: servedBy(model) }), usage };
+    c.header('cache-status', UNCACHED);
+    return c.json(withSources(answer satisfies SearchResponse, sources));
   };
 }

@@ -15,6 +15,7 @@ import { normaliseInputs, pixelsOf } from '../inputs.ts';
 import { count } from '../limits.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
+import { UNCACHED } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { createSources, withSources } from '../sources/sources.ts';
 import { tenantOf } from '../tenant.ts';
@@ -66,5 +67,6 @@ export function createTokenizeRoute(services: Services) {
     return { ...result, inputs: Object.fromEntries(await Promise.all(kept)) };
   }
 
-  return async (c: EdgeContext): Promise<Response> => c.json(await tokenize(c));
+  return async (c: EdgeContext): Promise<Response> =>
+    c.json(await tokenize(c), { headers: { 'cache-status': UNCACHED } });
 }

@@ -15,9 +15,11 @@ import { negotiate, type Representation, represent } from '../accept.ts';
 import { paid } from '../compute/pay.ts';
 import { isKnown } from '../conditional.ts';
 import { DETOKENIZE } from '../dispatch/tasks.ts';
+import { assertServed } from '../licence.ts';
 import { count } from '../limits.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
+import { computedNow, provenanceHeaders, UNCACHED } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
 
@@ -48,12 +50,17 @@ const numberOf = (text: string | undefined): unknown =>
   text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : text;
 
 /** What a reference names never changes, so a copy of it holds for ever. */
-async function answer(c: EdgeContext, { body, contentType }: Representation): Promise<Response> {
+async function answer(
+  c: EdgeContext,
+  { body, contentType }: Representation,
+  provenance: Readonly<Record<string, string>>,
+): Promise<Response> {
   const etag = `"${await sha256(body)}"`;
   const headers = {
     etag,
     vary: 'accept',
     'cache-control': 'private, max-age=31536000, immutable',
+    ...provenance,
   };
   if (isKnown(c.req.header('if-none-match'), etag)) return c.body(null, { status: 304, headers });
   return c.body(body, { headers: { ...headers, 'content-type': contentType } });
@@ -68,8 +75,12 @@ export function createTokensRoute(services: Services) {
     const presentation = presentationSchema.safeParse(kept.presentation);
     const type = presentation.success && isTextual(presentation.data) ? 'seq' : 'img';
     const wanted = negotiate(c.req.header('accept'), { type }, false);
-    if (wanted.kind === 'json') return await answer(c, await represent(kept, undefined, wanted));
+    if (wanted.kind === 'json') {
+      const provenance = provenanceHeaders({ models: [kept.model] });
+      return await answer(c, await represent(kept, undefined, wanted), provenance);
+    }
     const model = decoderOf(kept, await loadedModels(c, services));
+    assertServed(c, services, [model]);
     const request = parseBody(detokenizeRequestSchema, {
       tokens: { [modality]: { tokens: assertComplete(kept, pointerTo('ref')) } },
       seed: numberOf(c.req.query('seed')),
@@ -77,7 +88,7 @@ export function createTokensRoute(services: Services) {
     });
     const work = { model, units: unitsOfTokens(kept.tokens.length, model) };
     await count(c, services.limiter, 'units', () => work.units);
-    const { outputs } = await paid(
+    const { outputs, model: by } = await paid(
       c,
       services,
       () => work,
@@ -85,9 +96,12 @@ export function createTokensRoute(services: Services) {
         dispatcher.run(
           DETOKENIZE,
           { request_id: c.get('requestId'), model: model.id, request },
-          { traceparent: c.get('traceparent'), signal: c.req.raw.signal },
+          { traceparent: c.get('traceparent'), turn: c.get('turn'), signal: c.req.raw.signal },
         ),
     );
-    return await answer(c, await represent(kept, Object.values(outputs)[0], wanted));
+    const { seed } = request;
+    const provenance = provenanceHeaders({ models: [by], seed, computed: computedNow(c) });
+    c.header('cache-status', UNCACHED);
+    return await answer(c, await represent(kept, Object.values(outputs)[0], wanted), provenance);
   };
 }

@@ -8,7 +8,7 @@ import {
   labelledCollectionSchema,
 } from './heads.ts';
 import { inputsSchema } from './inputs.ts';
-import { servedBySchema } from './outputs.ts';
+import { computedSchema, servedBySchema } from './outputs.ts';
 import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
 import { warningsSchema } from './warning.ts';
@@ -85,6 +85,7 @@ export const classifyResponseSchema = z
     dry_run: z.literal(false).optional().describe('True only in the answer to a dry run'),
     id: z.string().describe('The hash of the request: equal requests have equal ids'),
     model: servedBySchema,
+    computed: computedSchema,
     head: z
       .object({ name: headNameSchema, version: headVersionSchema })
       .optional()

@@ -10,6 +10,7 @@ import {
   settledEmbeddingSchema,
 } from './collections.ts';
 import { searchRequestSchema } from './search.ts';
+import { charged } from './worker.ts';
 
 const page = { after: z.string().max(1024).optional(), limit: z.number().int().min(1).max(1000) };
 const name = collectionNameSchema;
@@ -57,6 +58,7 @@ export const workerCollectionRequestSchema = z.object({
   tenant: z.string().min(1).max(128),
   /** What makes vectors of inputs; absent where none have to be made. */
   model: z.string().optional(),
+  charged,
   operation: collectionOperationSchema,
 });
 export type WorkerCollectionRequest = z.input<typeof workerCollectionRequestSchema>;

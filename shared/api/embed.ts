@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
-import { servedBySchema, usageSchema } from './outputs.ts';
+import { computedSchema, servedBySchema, usageSchema } from './outputs.ts';
 import { priceFields } from './price.ts';
 import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
@@ -181,6 +181,7 @@ export const embedResponseSchema = z
     dry_run: z.literal(false).optional().describe('True only in the answer to a dry run'),
     id: z.string().describe('The hash of the request: equal requests have equal ids'),
     model: servedBySchema,
+    computed: computedSchema,
     ...kindFields,
     items: z.array(embeddedItemSchema).describe('In the order of the request'),
     usage: usageSchema

@@ -1,7 +1,13 @@
 /** `POST /v1/generate`: any inputs -> any targets. */
 import * as z from 'zod';
 import { inputsSchema, refSchema } from './inputs.ts';
-import { mergedSchema, outputSchema, servedBySchema, usageSchema } from './outputs.ts';
+import {
+  computedSchema,
+  mergedSchema,
+  outputSchema,
+  servedBySchema,
+  usageSchema,
+} from './outputs.ts';
 import { priceFields } from './price.ts';
 import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
@@ -95,36 +101,6 @@ const viaSchema = z
   .optional()
   .describe('Target -> targets that the model recommends to make first, which were added');
 
-export const generateResponseSchema = z
-  .object({
-    dry_run: z.literal(false).optional().describe('True only in the answer to a dry run'),
-    id: z.string().describe('The hash of the request: equal requests have equal ids'),
-    model: servedBySchema,
-    seed: count.describe('The seed that was used'),
-    outputs: outputsSchema.describe('Target, by its public name -> one output a sample'),
-    merged: z
-      .record(z.string(), mergedSchema)
-      .optional()
-      .describe('Target -> its samples as one, where that means something (instances)'),
-    kept: z
-      .record(z.string(), refSchema)
-      .optional()
-      .describe('Input -> its tokens in the store, when they were kept'),
-    reused_targets: count
-      .optional()
-      .describe('Targets that an earlier request with the same beginning had made'),
-    via: viaSchema,
-    further_models: z
-      .array(servedBySchema)
-      .optional()
-      .describe('Models that made targets which the first one does not have'),
-    usage: usageSchema,
-    warnings: warningsSchema,
-    sources: sourcesSchema,
-  })
-  .meta({ id: 'GenerateResponse', description: 'What was generated' });
-export type GenerateResponse = z.infer<typeof generateResponseSchema>;
-
 /** Every setting of a target, filled in. */
 export const plannedTargetSchema = z
   .object({
@@ -150,6 +126,41 @@ export const plannedTargetSchema = z
   })
   .meta({ id: 'PlannedTarget', description: 'A target with every setting filled in' });
 export type PlannedTarget = z.infer<typeof plannedTargetSchema>;
+
+export const generateResponseSchema = z
+  .object({
+    dry_run: z.literal(false).optional().describe('True only in the answer to a dry run'),
+    id: z.string().describe('The hash of the request: equal requests have equal ids'),
+    model: servedBySchema,
+    seed: count.describe('The seed that was used'),
+    schedule: z
+      .array(plannedTargetSchema)
+      .optional()
+      .describe('How the targets were made, in their order: every setting, as a dry run tells it'),
+    computed: computedSchema,
+    outputs: outputsSchema.describe('Target, by its public name -> one output a sample'),
+    merged: z
+      .record(z.string(), mergedSchema)
+      .optional()
+      .describe('Target -> its samples as one, where that means something (instances)'),
+    kept: z
+      .record(z.string(), refSchema)
+      .optional()
+      .describe('Input -> its tokens in the store, when they were kept'),
+    reused_targets: count
+      .optional()
+      .describe('Targets that an earlier request with the same beginning had made'),
+    via: viaSchema,
+    further_models: z
+      .array(servedBySchema)
+      .optional()
+      .describe('Models that made targets which the first one does not have'),
+    usage: usageSchema,
+    warnings: warningsSchema,
+    sources: sourcesSchema,
+  })
+  .meta({ id: 'GenerateResponse', description: 'What was generated' });
+export type GenerateResponse = z.infer<typeof generateResponseSchema>;
 
 /** The answer to `dry_run`. */
 export const dryRunResponseSchema = z

@@ -4,6 +4,7 @@ import { collectionNameSchema } from './collections.ts';
 import { fieldNameSchema, filterSchema } from './filters.ts';
 import { modelNameSchema, seedSchema } from './generate.ts';
 import { inputsSchema } from './inputs.ts';
+import { computedSchema } from './outputs.ts';
 import { pricedUnitsSchema, priceFields } from './price.ts';
 import { runFields } from './runFields.ts';
 import { sourcesSchema } from './takeInput.ts';
@@ -189,6 +190,7 @@ export const headSchema = z
       .describe('Whether it looks at them at length 1, as collections have them'),
     labels: z.array(z.string()).describe('Its classes, in the order of the logits'),
     report: fitReportSchema.optional().describe('Of a fitted head'),
+    computed: computedSchema,
     usage: pricedUnitsSchema.optional().describe('What fitting it cost, where that is charged'),
     sources: sourcesSchema,
   })

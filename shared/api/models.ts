@@ -48,6 +48,10 @@ export const modelSchema = z
     id: z.string().describe('Name of the model, as a request names it'),
     digest: z.string().describe("Hash of the model's weights and settings"),
     licence: z.string().describe('Licence of the weights'),
+    served: z
+      .boolean()
+      .optional()
+      .describe('Whether whoever asks is served it; false where its licence stands against that'),
     precision: z.string().describe('Precision of the weights, such as fp32 or int8'),
     parameters: count.describe('Number of weights'),
     width: count.optional().describe("Numbers of one of its encoder's features"),

@@ -96,6 +96,19 @@ export const usageSchema = z
   })
   .meta({ id: 'Usage', description: 'What a request cost' });
 
+/** Where a result comes from; absent in results that say so otherwise. */
+export const computedSchema = z
+  .object({
+    at: z.string().describe('When: RFC 3339'),
+    request_id: z.string().optional().describe('For which request, by its X-Request-Id'),
+  })
+  .optional()
+  .describe(
+    'When the result was computed, and for which request: an earlier one where it was stored',
+  );
+
+export type ToldComputed = z.infer<typeof computedSchema>;
+
 export const servedBySchema = z
   .object({
     id: z.string().describe('Name of the model, as a request names it'),
@@ -104,3 +117,4 @@ export const servedBySchema = z
     precision: z.string().describe('Precision of the weights, such as fp32 or int8'),
   })
   .meta({ id: 'ServedBy', description: 'The model that made an answer' });
+export type ServedBy = z.infer<typeof servedBySchema>;

@@ -49,6 +49,7 @@ export const JOB_PROBLEMS = [
 ] as const satisfies ProblemCode[];
 export const WORKER_PROBLEMS = [
   'model_not_loaded',
+  'licence_refused',
   'overloaded',
   'worker_unavailable',
   'worker_lost',

@@ -75,6 +75,7 @@ export type DetokenizeRequest = z.output<typeof detokenizeRequestSchema>;
 export const detokenizeResponseSchema = z
   .object({
     model: servedBySchema,
+    seed: seedSchema.optional().describe('The seed that was used'),
     outputs: z
       .record(z.string(), outputSchema)
       .describe('Modality, as in the request -> its value'),

@@ -1,5 +1,6 @@
 /** What it costs to make vectors of inputs, where that is a part of what a request asks for. */
 import * as z from 'zod';
+import { servedBySchema } from './outputs.ts';
 import { priceFields } from './price.ts';
 
 const count = z.number().int().min(0);
@@ -25,6 +26,9 @@ export const dryRunFieldSchema = z
 export const costFields = {
   dry_run: z.literal(true).optional().describe('Tells the answer to a dry run from one of a run'),
   usage: vectorUsageSchema,
+  model: servedBySchema
+    .optional()
+    .describe('The model that made vectors of inputs; absent where it was not needed'),
   exact: z
     .boolean()
     .optional()

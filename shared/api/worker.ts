@@ -33,10 +33,14 @@ export type ReusedTarget = z.infer<typeof reusedTargetSchema>;
 /** Work that somebody waits for comes before work that nobody does. */
 export const prioritySchema = z.enum(['interactive', 'batch']);
 
+/** Whether whoever asks is charged for it: he is served no model whose licence stands against that. */
+export const charged = z.boolean().optional();
+
 /** Whose work it is, and how urgent: workers share their time out by it. */
 const turn = {
   priority: prioritySchema.optional(),
   tenant: z.string().max(128).optional(),
+  charged,
 };
 
 export const workerGenerateRequestSchema = z.object({
@@ -80,6 +84,7 @@ export const workerTokenizeRequestSchema = z.object({
 export type WorkerTokenizeRequest = z.input<typeof workerTokenizeRequestSchema>;
 export const workerDetokenizeRequestSchema = z.object({
   ...base,
+  charged,
   request: detokenizeRequestSchema,
 });
 export type WorkerDetokenizeRequest = z.input<typeof workerDetokenizeRequestSchema>;

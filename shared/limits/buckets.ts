@@ -22,6 +22,8 @@ export interface Standing {
   readonly remaining: number;
   /** Seconds until there is enough for a request that was refused; until the bucket is full otherwise. */
   readonly seconds: number;
+  /** Whether it bounds what is there at the same time, and not what comes in a minute. */
+  readonly isConcurrent?: boolean;
 }
 
 export interface Verdict {

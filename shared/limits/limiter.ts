@@ -20,15 +20,20 @@ const FIELDS = {
   units: 'units_per_minute',
 } as const satisfies Record<Measure, keyof Limits>;
 
-export interface Count {
+/** Why something may not be now, and which policies say so. */
+export interface Exceeded {
   readonly standings: readonly Standing[];
-  /** Why it may not be now. */
-  readonly failure?: Failure;
+  readonly failure: Failure;
 }
 
 export interface Limiter {
-  /** Takes what a request costs from the key's and the tenant's buckets, from all of them or from none. */
-  count(known: KnownKey, measure: Measure, cost: number): Count;
+  /**
+   * Takes what a request costs from the key's and the tenant's buckets, from all of them or from none.
+   * @returns why not, where it may not be now
+   */
+  count(known: KnownKey, measure: Measure, cost: number): Exceeded | undefined;
+  /** How all buckets of the key and the tenant stand. */
+  look(known: KnownKey): readonly Standing[];
 }
 
 /** The bound of both, which is the smaller one; undefined where there is none. */
@@ -37,17 +42,24 @@ export function boundOf({ key, tenant }: KnownKey, field: keyof Limits): number 
   return bounds.length > 0 ? Math.min(...bounds) : undefined;
 }
 
-/** `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers). */
-export function rateHeaders(standings: readonly Standing[]): Record<string, string> {
+/**
+ * `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+ * @param retryAfterSeconds of the same answer: it is not before any `t`, so that one which is later, and has nothing
+ *   to do with the answer, is left out
+ */
+export function rateHeaders(
+  standings: readonly Standing[],
+  retryAfterSeconds = Number.POSITIVE_INFINITY,
+): Record<string, string> {
   if (standings.length === 0) return {};
-  return {
-    'ratelimit-policy': standings
-      .map(({ policy, quota }) => `"${policy}";q=${quota};w=${WINDOW_SECONDS}`)
-      .join(', '),
-    ratelimit: standings
-      .map(({ policy, remaining, seconds }) => `"${policy}";r=${remaining};t=${seconds}`)
-      .join(', '),
-  };
+  const policies = standings.map(({ policy, quota, isConcurrent }) =>
+    isConcurrent ? `"${policy}";q=${quota}` : `"${policy}";q=${quota};w=${WINDOW_SECONDS}`,
+  );
+  const states = standings.map(({ policy, remaining, seconds }) => {
+    const state = `"${policy}";r=${remaining}`;
+    return seconds > retryAfterSeconds ? state : `${state};t=${seconds}`;
+  });
+  return { 'ratelimit-policy': policies.join(', '), ratelimit: states.join(', ') };
 }
 
 function failureOf(exceeded: readonly Standing[]): Failure {
@@ -63,17 +75,25 @@ function failureOf(exceeded: readonly Standing[]): Failure {
 /** @param edges how many edges share a bound */
 export function createLimiter(edges: number, buckets: Buckets = createBuckets()): Limiter {
   const share = (bound: number): number => Math.max(1, Math.floor(bound / edges));
+  const demandsOf = ({ key, tenant }: KnownKey, measure: Measure, cost: number): Demand[] => {
+    const field = FIELDS[measure];
+    const demands: Demand[] = [];
+    const add = (id: string, policy: string, bound: number | undefined): void => {
+      if (bound !== undefined) demands.push({ id, policy, quota: share(bound), cost });
+    };
+    add(`${key.id} ${measure}`, measure, key.limits[field]);
+    add(`tenant ${key.tenant} ${measure}`, `tenant-${measure}`, tenant?.limits[field]);
+    return demands;
+  };
   return {
-    count({ key, tenant }, measure, cost) {
-      const field = FIELDS[measure];
-      const demands: Demand[] = [];
-      const add = (id: string, policy: string, bound: number | undefined): void => {
-        if (bound !== undefined) demands.push({ id, policy, quota: share(bound), cost });
-      };
-      add(`${key.id} ${measure}`, measure, key.limits[field]);
-      add(`tenant ${key.tenant} ${measure}`, `tenant-${measure}`, tenant?.limits[field]);
-      const { standings, exceeded } = buckets.admit(demands);
-      return { standings, ...(exceeded.length > 0 && { failure: failureOf(exceeded) }) };
+    count(known, measure, cost) {
+      const { exceeded } = buckets.admit(demandsOf(known, measure, cost));
+      return exceeded.length > 0
+        ? { standings: exceeded, failure: failureOf(exceeded) }
+        : undefined;
     },
+    look: (known) =>
+      buckets.admit([...demandsOf(known, 'requests', 0), ...demandsOf(known, 'units', 0)])
+        .standings,
   };
 }

@@ -6,7 +6,8 @@ import { costOf, isExactCost } from './cost.ts';
 import type { RequestPlan } from './plan.ts';
 import type { StageTarget } from './targets.ts';
 
-const plannedTarget = ({ name, plan, tokens, model }: StageTarget): PlannedTarget => ({
+/** A target with every setting filled in. */
+export const plannedTarget = ({ name, plan, tokens, model }: StageTarget): PlannedTarget => ({
   target: name,
   modality: plan.modality,
   model: model.id,
@@ -21,6 +22,10 @@ const plannedTarget = ({ name, plan, tokens, model }: StageTarget): PlannedTarge
   top_p: plan.filters.topP,
   guidance: plan.guidance ?? plan.guidanceScale,
 });
+
+/** How every target of a plan is made, in the order in which they are. */
+export const scheduleOf = (plan: RequestPlan): PlannedTarget[] =>
+  plan.stages.flatMap(({ targets }) => targets.map(plannedTarget));
 
 /** @param reused leading targets of a chain that are in the store */
 export function dryRunResponse(
@@ -41,7 +46,7 @@ export function dryRunResponse(
     seed,
     chained: plan.chained,
     num_samples: plan.samples,
-    plan: plan.stages.flatMap(({ targets }) => targets.map(plannedTarget)),
+    plan: scheduleOf(plan),
     outputs: {},
     usage: {
       encoder_passes: encoderPasses,

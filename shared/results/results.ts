@@ -3,9 +3,18 @@ import * as z from 'zod';
 import type { Store } from '../store/store.ts';
 import { readStored, writeStored } from './stored.ts';
 
+/** When a result was computed, and for which request. */
+export interface Computed {
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Absent in what was stored before results said so. */
+  readonly requestId?: string | undefined;
+}
+
 export interface StoredResult<R> {
   readonly result: R;
   readonly ageSeconds: number;
+  readonly computed: Computed;
 }
 
 /** Where a result lies. */
@@ -21,7 +30,7 @@ export interface ResultCache<R> {
   /** Undefined when nothing usable is stored, or the store cannot say: a broken cache must not stop work. */
   get(name: ResultName): Promise<StoredResult<R> | undefined>;
   /** True when the result of this key can now be read from the store. `replace` overwrites an earlier one. */
-  put(name: ResultName, result: R, replace: boolean): Promise<boolean>;
+  put(name: ResultName, result: R, replace: boolean, computed: Computed): Promise<boolean>;
 }
 
 /** The first two digits spread the objects over folders. */
@@ -41,6 +50,7 @@ export function createResultCache<R>(
   const storedSchema = z.object({
     /** Unix milliseconds. */
     stored_at: z.number(),
+    request_id: z.string().optional(),
     result: schema,
   });
   const trouble = (action: string, error: unknown): void =>
@@ -51,18 +61,20 @@ export function createResultCache<R>(
       try {
         const found = await read(name);
         if (found.state !== 'found') return undefined;
-        const { result, stored_at } = found.value;
-        return { result, ageSeconds: Math.max(0, now() - stored_at) / 1000 };
+        const { result, stored_at: at, request_id: requestId } = found.value;
+        const ageSeconds = Math.max(0, now() - at) / 1000;
+        return { result, ageSeconds, computed: { at, requestId } };
       } catch (error) {
         trouble('get', error);
         return undefined;
       }
     },
-    async put(name, result, replace) {
+    async put(name, result, replace, { at, requestId }) {
       try {
         // Another edge may have stored the same result first: then callers have already seen that one.
         const isThere = !replace && (await read(name)).state === 'found';
-        if (!isThere) await writeStored(store, resultKey(name), { stored_at: now(), result });
+        const stored = { stored_at: at, request_id: requestId, result };
+        if (!isThere) await writeStored(store, resultKey(name), stored);
         return true;
       } catch (error) {
         trouble('put', error);

@@ -164,7 +164,7 @@ export function cachingTests(f: Fixture): void {
       await got.arrayBuffer();
     }
     const refused = await fetch(`${f.url}/v1/models`, { method: 'PUT' });
-    assert.equal(refused.headers.get('allow'), 'GET, HEAD');
+    assert.equal(refused.headers.get('allow'), 'GET, HEAD, OPTIONS');
     await refused.arrayBuffer();
   });
 }

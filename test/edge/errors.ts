@@ -151,7 +151,7 @@ export function errorTests(f: Fixture): void {
   test('unknown addresses and methods', async () => {
     await problemOf(await fetch(`${f.url}/v1/nothing`), 'not_found');
     const answer = await fetch(`${f.url}/v1/generate`);
-    assert.equal(answer.headers.get('allow'), 'POST');
+    assert.equal(answer.headers.get('allow'), 'POST, OPTIONS');
     await problemOf(answer, 'method_not_allowed');
     await problemOf(await fetch(`${f.url}/v1/models`, { method: 'DELETE' }), 'method_not_allowed');
     await problemOf(await fetch(`${f.url}/v1/modalities?model=x`), 'model_not_loaded');

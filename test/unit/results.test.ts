@@ -50,11 +50,11 @@ const brokenStore = (): Store => {
 test('a damaged result is computed again once, and is then there', async () => {
   const { store, lines, log, damage } = openDamageable();
   const results = createResultCache(store, generateResponseSchema, log);
-  assert.equal(await results.put(NAME, RESULT, false), true);
+  assert.equal(await results.put(NAME, RESULT, false, { at: 1 }), true);
   damage(resultKey(NAME));
   assert.equal(await results.get(NAME), undefined);
   assert.match(lines[0] ?? '', /is damaged/);
-  assert.equal(await results.put(NAME, { ...RESULT, seed: 2 }, false), true);
+  assert.equal(await results.put(NAME, { ...RESULT, seed: 2 }, false, { at: 1 }), true);
   assert.equal((await results.get(NAME))?.result.seed, 2);
 });
 
@@ -63,12 +63,23 @@ test('a result of another form is replaced; one that can be read stays', async (
   const results = createResultCache(store, generateResponseSchema, log);
   await store.put(resultKey(NAME), new TextEncoder().encode('{"outputs": "of an older form"}'));
   assert.equal(await results.get(NAME), undefined);
-  assert.equal(await results.put(NAME, RESULT, false), true);
+  assert.equal(await results.put(NAME, RESULT, false, { at: 1 }), true);
   assert.deepEqual((await results.get(NAME))?.result, RESULT);
-  assert.equal(await results.put(NAME, { ...RESULT, seed: 2 }, false), true);
+  assert.equal(await results.put(NAME, { ...RESULT, seed: 2 }, false, { at: 1 }), true);
   assert.deepEqual((await results.get(NAME))?.result, RESULT, 'what callers have seen stays');
-  await results.put(NAME, { ...RESULT, seed: 2 }, true);
+  await results.put(NAME, { ...RESULT, seed: 2 }, true, { at: 1 });
   assert.equal((await results.get(NAME))?.result.seed, 2);
+});
+
+test('a stored result says when it was computed and for which request; older ones say the first alone', async () => {
+  const { store, log } = openDamageable();
+  const results = createResultCache(store, generateResponseSchema, log, () => 5_000);
+  await results.put(NAME, RESULT, false, { at: 2_000, requestId: 'first' });
+  const { ageSeconds, computed } = (await results.get(NAME)) ?? assert.fail('nothing is stored');
+  assert.deepEqual([ageSeconds, computed], [3, { at: 2_000, requestId: 'first' }]);
+  const older = JSON.stringify({ stored_at: 1_000, result: RESULT });
+  await store.put(resultKey(NAME), new TextEncoder().encode(older));
+  assert.deepEqual((await results.get(NAME))?.computed, { at: 1_000, requestId: undefined });
 });
 
 test('a result that cannot be stored is not said to be', async () => {
@@ -76,8 +87,8 @@ test('a result that cannot be stored is not said to be', async () => {
   const results = createResultCache(brokenStore(), generateResponseSchema, (line) =>
     lines.push(line),
   );
-  assert.equal(await results.put(NAME, RESULT, false), false);
-  assert.equal(await results.put(NAME, RESULT, true), false);
+  assert.equal(await results.put(NAME, RESULT, false, { at: 1 }), false);
+  assert.equal(await results.put(NAME, RESULT, true, { at: 1 }), false);
   assert.equal(await results.get(NAME), undefined);
   assert.equal(lines.length, 3);
 });

@@ -85,6 +85,21 @@ describe('a job', () => {
     services = { gate, log: say, registry, isStopping: () => false, stopped: stopped.signal };
   });
 
+  test('of whoever is charged is refused for a licence that stands against it, unless the operator accepts it', async () => {
+    const charged = { ...job, request: { ...job.request, charged: true } };
+    const signal = new AbortController().signal;
+    const refused = await runJob(services, charged, { signal });
+    assert.equal(!refused.ok && refused.failure.code, 'licence_refused');
+    assert.deepEqual([runs.length, gate.running(), gate.waiting()], [0, 0, 0]);
+    const gone = new AbortController();
+    const accepting = { ...services, acceptsEveryLicence: true };
+    const outcome = runJob(accepting, charged, { signal: gone.signal });
+    await settled();
+    assert.equal(runs.length, 1, 'it runs');
+    gone.abort(new Error('gone'));
+    await assert.rejects(outcome, /gone/);
+  });
+
   test('whose caller has gone stops its run, frees its slot and has no outcome', async () => {
     const gone = new AbortController();
     const outcome = runJob(services, job, { signal: gone.signal });

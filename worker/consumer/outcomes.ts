@@ -94,7 +94,8 @@ function outcomesOf<K extends JobTask>(
       await keep?.();
       // What lacks something that belongs to it is replaced, as is what its caller wanted anew.
       const replace = job.result.replace || special.isWhole !== undefined;
-      if (await cache.put(nameOf(job), result, replace)) return;
+      const made = { at: Date.now(), requestId: job.request_id };
+      if (await cache.put(nameOf(job), result, replace, made)) return;
       const detail = 'the store is out of order, so the result cannot be kept now';
       throw new FailureError({ code: 'store_unavailable', detail, retryAfterSeconds: 5 });
     },

@@ -6,6 +6,7 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { itemAt } from '../../shared/lookup.ts';
 import { bufferOf } from './bytes.ts';
 import type { Colour } from './palettes.ts';
+import { chunk, SIGNATURE } from './pngChunks.ts';
 
 export interface IndexedPicture {
   readonly width: number;
@@ -15,28 +16,7 @@ export interface IndexedPicture {
   readonly palette: readonly Colour[];
 }
 
-const SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
 const PALETTE_TYPE = 3;
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let k = 0; k < 8; k++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
-  return crc >>> 0;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) crc = (crc >>> 8) ^ (crcTable[(crc ^ byte) & 0xff] ?? 0);
-  return (crc ^ 0xffffffff) >>> 0;
-}
-
-function chunk(type: string, data: Uint8Array): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-  const frame = Buffer.alloc(8);
-  frame.writeUInt32BE(data.length, 0);
-  frame.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([frame.subarray(0, 4), body, frame.subarray(4)]);
-}
 
 /** @param palette at most 256 colours */
 export function encodeIndexed({ width, height, indices, palette }: IndexedPicture): Buffer {

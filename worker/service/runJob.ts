@@ -3,6 +3,8 @@
  * and logs what became of it. It knows nothing of how the job came or how its outcome is told.
  */
 import type { Progress } from '../../shared/api/generate.ts';
+import { allowsCharging, licenceRefusal } from '../../shared/api/licence.ts';
+import type { Model } from '../../shared/api/models.ts';
 import { type Failure, FailureError, type Outcome, refusal } from '../../shared/api/problem.ts';
 import type { Job, JobKind } from '../jobs/job.ts';
 import { ThreadEndedError } from '../session/types.ts';
@@ -51,17 +53,30 @@ interface Attempt<K extends JobKind> {
 const modelOf = <K extends JobKind>(registry: JobServices['registry'], { request }: Job<K>) =>
   (request.model === undefined ? undefined : registry.find(request.model)) as ModelOf<K>;
 
+/** @throws FailureError `licence_refused` for a model that whoever is charged is not served */
+function assertLicensed(
+  { acceptsEveryLicence = false }: JobServices,
+  { request }: Job,
+  model: Model | undefined,
+): void {
+  const isCharged = 'charged' in request && request.charged === true;
+  if (model && isCharged && !acceptsEveryLicence && !allowsCharging(model))
+    throw licenceRefusal(model);
+}
+
 /** Runs it once; the graphs of the models that it uses are bound to the job's signal. */
 async function attempt<K extends JobKind>({
-  services: { registry, collections, store, heads = NO_HEADS },
+  services,
   job,
   signal,
   onProgress,
   account,
 }: Attempt<K>): Promise<JobResults[K]> {
+  const { registry, collections, store, heads = NO_HEADS } = services;
   const lender: Lender = {
     descriptions: registry.descriptions(),
     async use(wanted, work) {
+      assertLicensed(services, job, wanted);
       const isThere = registry.isLoaded(wanted.id) ? undefined : account.loads(wanted.id);
       let isLent = false;
       try {
@@ -124,6 +139,7 @@ export async function runJob<K extends JobKind>(
   try {
     assertServing(services);
     model = modelOf(registry, job);
+    assertLicensed(services, job, model);
     const load = await type.load(job.request, model, registry.descriptions());
     const leave = await services.gate.enter(signal, load);
     account.admitted(load.priority);

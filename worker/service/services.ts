@@ -23,6 +23,8 @@ export interface JobServices {
   readonly heads?: HeadSource | undefined;
   /** What edges write to as well: inputs lie there that were given by address or upload. */
   readonly store?: Store | undefined;
+  /** Whether whoever is charged is served every model; otherwise only those whose licence allows it. */
+  readonly acceptsEveryLicence?: boolean | undefined;
   /** True once the worker takes no more jobs. */
   readonly isStopping: () => boolean;
   /** Aborts when jobs that still run have to end, with the failure that their callers are told. */

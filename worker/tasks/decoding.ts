@@ -3,10 +3,12 @@
  * a target in one run of its tokenizer.
  */
 import type { GenerateRequest, Merged, Output } from '../../shared/api/generate.ts';
+import type { TargetPlan } from '../../shared/plan/targetPlan.ts';
 import type { StageTarget } from '../../shared/plan/targets.ts';
+import { marked } from '../image/marked.ts';
 import { makeOutputs, mergeInstanceSamples } from './outputs.ts';
 import type { Reading } from './reading.ts';
-import type { ServedModel } from './servedModel.ts';
+import { type ServedModel, servedBy } from './servedModel.ts';
 
 export interface Decoded {
   readonly outputs: readonly Output[];
@@ -30,6 +32,7 @@ export interface Decoding {
     sample: number,
     ids: readonly number[],
     model: ServedModel,
+    plan: TargetPlan,
   ) => void;
   /** The outputs of a target of which every sample has been told. @throws as its decoder does */
   readonly outputs: (target: StageTarget) => Promise<Decoded>;
@@ -42,8 +45,11 @@ export interface DecodingListeners {
 }
 
 export function createDecoding(
-  { num_samples: count, outputs: wanted }: GenerateRequest,
-  seed: number,
+  {
+    id: result,
+    seed,
+    request: { num_samples: count, outputs: wanted },
+  }: { readonly id: string; readonly seed: number; readonly request: GenerateRequest },
   { signal, unknownWords }: Reading,
   { onDecoded, onOutputs }: DecodingListeners = {},
 ): Decoding {
@@ -54,6 +60,7 @@ export function createDecoding(
     { plan: { modality }, entry: { presentation } }: StageTarget,
     rows: readonly { readonly sample: number; readonly ids: readonly number[] }[],
     model: ServedModel,
+    plan: TargetPlan,
   ): Promise<Decoded> {
     if (wanted === 'tokens') {
       const bare = ({ sample, ids }: (typeof rows)[number]): Output => {
@@ -71,19 +78,21 @@ export function createDecoding(
         started,
         ended: performance.now(),
       });
+    const origin = { model: servedBy(model.description), result, seed, plan };
     const outputs = await makeOutputs(modality, rows, model, {
       seed,
+      origin,
       ...(signal && { signal }),
       ...(unknown && { unknownWords: unknown }),
     });
     const ids = rows.map((row) => row.ids);
     const merged = rows.length === 1 ? undefined : await mergeInstanceSamples(modality, ids, model);
     tell();
-    return { outputs, ...(merged && { merged }) };
+    return { outputs, ...(merged && { merged: marked(merged, origin, 0) }) };
   }
 
   return {
-    complete(target, sample, ids, model) {
+    complete(target, sample, ids, model, plan) {
       const finished = samples.get(target) ?? new Map<number, readonly number[]>();
       samples.set(target, finished.set(sample, ids));
       if (finished.size < count || running.has(target)) return;
@@ -92,6 +101,7 @@ export function createDecoding(
         target,
         rows.sort((a, b) => a.sample - b.sample),
         model,
+        plan,
       );
       // When the generation fails first, nobody asks for the outputs any more.
       decoded.then(

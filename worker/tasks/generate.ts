@@ -6,6 +6,7 @@ import { refusal } from '../../shared/api/problem.ts';
 import type { ReusedTarget, WorkerGenerateResponse } from '../../shared/api/worker.ts';
 import { itemAt, valueAt } from '../../shared/lookup.ts';
 import { costOf } from '../../shared/plan/cost.ts';
+import { plannedTarget } from '../../shared/plan/dryRun.ts';
 import { planRequest, type RequestPlan, type Stage } from '../../shared/plan/plan.ts';
 import type { StageTarget } from '../../shared/plan/targets.ts';
 import type { PassCount } from '../batching/passes.ts';
@@ -15,7 +16,7 @@ import { type Lender, lendLoaded } from './lender.ts';
 import { createReporter, type Reporter } from './progress.ts';
 import { type Reading, startReading } from './reading.ts';
 import { asGenerator, type ServedModel, servedBy } from './servedModel.ts';
-import { type Ids, runStage, type StageResult } from './stage.ts';
+import { type Ids, runStage, type StageResult, settled } from './stage.ts';
 import { inputTokens } from './tokens.ts';
 
 export interface GenerateTask {
@@ -105,7 +106,8 @@ async function runStages(
       const result = await runStage(stage, model, {
         ...common,
         reused: leading,
-        onComplete: (target, sample, ids) => decoding.complete(target, sample, ids, model),
+        onComplete: (target, sample, ids, plan) =>
+          decoding.complete(target, sample, ids, model, plan),
       });
       const decoded = await decodeStage(stage, result, decoding, model);
       await reporter?.settled();
@@ -126,13 +128,19 @@ async function runStages(
 
 async function decodeStage(
   { targets }: Stage,
-  { samples }: StageResult,
+  { samples, inputs }: StageResult,
   decoding: Decoding,
   model: ServedModel,
 ): Promise<Map<StageTarget, Decoded>> {
   for (const target of targets)
     for (const [sample, ids] of samples.entries())
-      decoding.complete(target, sample, valueAt(ids, target.plan.modality, 'targets'), model);
+      decoding.complete(
+        target,
+        sample,
+        valueAt(ids, target.plan.modality, 'targets'),
+        model,
+        settled(target, inputs),
+      );
   const decoded = new Map<StageTarget, Decoded>();
   for (const target of targets) decoded.set(target, await decoding.outputs(target));
   return decoded;
@@ -201,7 +209,7 @@ export async function generateOn(
   const passes: PassCount = { encoder: 0, decoder: 0 };
   const reading = startReading(options.signal);
   const reporter = reporterOf(plan, task, options);
-  const decoding = createDecoding(request, task.seed, reading, {
+  const decoding = createDecoding(task, reading, {
     onDecoded: options.onDecoded,
     onOutputs: reporter?.onOutputs,
   });
@@ -212,6 +220,13 @@ export async function generateOn(
     id: task.id,
     model: servedBy(model),
     seed: task.seed,
+    schedule: finished.flatMap(({ stage, result }) =>
+      stage.targets.map((target) => {
+        const own = settled(target, result.inputs);
+        const tokens = own.counts.reduce((sum, count) => sum + count, 0) || target.tokens;
+        return plannedTarget({ ...target, plan: own, tokens });
+      }),
+    ),
     ...gather(finished),
     ...(request.keep && { input_tokens: inputTokens(finished) }),
     ...(reused.length > 0 && { reused_targets: reused.length }),

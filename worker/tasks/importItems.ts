@@ -1,6 +1,7 @@
 /** A piece of a file of items: each line stands alone, so that one that does not fit holds up no other. */
 import type { CollectionOperation } from '../../shared/api/collectionWork.ts';
 import { type LineError, MOST_LINE_ERRORS } from '../../shared/api/import.ts';
+import { FailureError } from '../../shared/api/problem.ts';
 import { itemAt } from '../../shared/lookup.ts';
 import type { Collections } from '../retrieval/collections.ts';
 import type { Description } from '../retrieval/description.ts';
@@ -43,6 +44,8 @@ async function vectorsOfLines(
     return await vectorsOf(placed, description, context);
   } catch (error) {
     context.signal.throwIfAborted();
+    // That is no line's own fault.
+    if (error instanceof FailureError && error.failure.code === 'licence_refused') throw error;
     lineError(0, error);
   }
   const made: (Vectorised | LineError)[] = [];

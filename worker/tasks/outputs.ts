@@ -2,6 +2,7 @@
 import type { Output } from '../../shared/api/generate.ts';
 import { fieldOf, itemAt } from '../../shared/lookup.ts';
 import { isTextual } from '../../shared/model/presentations.ts';
+import { marked, type Origin } from '../image/marked.ts';
 import type { DecodedValues, SequenceValue } from '../presentations/presentation.ts';
 import { textPresentation } from '../presentations/texts.ts';
 import { inThread } from '../threads/inThread.ts';
@@ -21,6 +22,8 @@ function textOf(ids: readonly number[], { text }: ServedModel, unknown?: readonl
 export interface OutputOptions extends Omit<DecodeOptions, 'sample'> {
   /** Words of the given part of a text that the vocabulary lacks, in their order. */
   readonly unknownWords?: readonly string[];
+  /** Where the outputs come from, which their pictures say. */
+  readonly origin?: Origin | undefined;
 }
 
 async function presentSequence(
@@ -72,14 +75,15 @@ export async function makeOutputs(
   const outputs: Output[] = [];
   for (const [index, { sample, ids }] of samples.entries()) {
     options.signal?.throwIfAborted();
+    const shown: Partial<Output> = isSequence
+      ? await presentSequence(ids, modality, model, options)
+      : await presentValues(values?.[index], modality, model, options.signal);
     outputs.push({
       modality,
       presentation: info.presentation,
       sample,
       tokens: [...ids],
-      ...(isSequence
-        ? await presentSequence(ids, modality, model, options)
-        : await presentValues(values?.[index], modality, model, options.signal)),
+      ...marked(shown, options.origin, sample),
     });
   }
   return outputs;
@@ -90,7 +94,7 @@ export async function makeOutput(
   modality: string,
   tokens: readonly number[],
   model: ServedModel,
-  { sample, ...options }: DecodeOptions,
+  { sample, ...options }: DecodeOptions & Pick<OutputOptions, 'origin'>,
 ): Promise<Output> {
   const outputs = await makeOutputs(modality, [{ ids: tokens, sample }], model, options);
   return itemAt(outputs, 0, 'the outputs');

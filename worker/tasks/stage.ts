@@ -40,7 +40,12 @@ export interface StageOptions {
   readonly reading: Reading;
   readonly reporter?: Reporter | undefined;
   /** Told of grids while the generation goes on. */
-  readonly onComplete?: (target: StageTarget, sample: number, ids: readonly number[]) => void;
+  readonly onComplete?: (
+    target: StageTarget,
+    sample: number,
+    ids: readonly number[],
+    plan: TargetPlan,
+  ) => void;
   readonly signal?: AbortSignal | undefined;
   /** Whose work it is, and how urgent. */
   readonly turn?: LaneOptions | undefined;
@@ -76,7 +81,7 @@ export async function readStage(
 }
 
 /** The plan of a target whose grid turned out to be partly given. */
-function settled(target: StageTarget, inputs: TokenState): TargetPlan {
+export function settled(target: StageTarget, inputs: TokenState): TargetPlan {
   const given = inputs.get(target.plan.modality);
   if (!given || target.entry.type !== 'img') return target.plan;
   return target.planFor(target.entry.tokens - given.positions.length);
@@ -151,7 +156,7 @@ export async function runTargets(
         telling?.onTokens(modality, ids, model);
         const target = stage.targets.find(({ plan }) => plan.modality === modality);
         if (target?.entry.tokens !== ids.size) return;
-        options.onComplete?.(target, sample, [...ids.values()]);
+        options.onComplete?.(target, sample, [...ids.values()], settled(target, inputs));
       },
     };
     return generateTargets(engine, { targets, chained: request.chained, conditioning }, state);

@@ -108,11 +108,12 @@ export async function runDetokenize(
     outputs[name] = await makeOutput(modality, tokens, model, {
       seed,
       sample: 0,
+      origin: { model: servedBy(model.description), seed },
       ...(steps !== undefined && { steps }),
       ...(signal && { signal }),
     });
     const { id } = model.description;
     onDecoded?.({ model: id, modality, samples: 1, started, ended: performance.now() });
   }
-  return { model: servedBy(model.description), outputs };
+  return { model: servedBy(model.description), seed, outputs };
 }

@@ -1,0 +1,9 @@
+/** What an answer says of where its result comes from. */
+import type { ToldComputed } from '../api/outputs.ts';
+import type { Computed } from './results.ts';
+
+/** When a result was computed and for which request, as an answer says it. */
+export const toldComputed = ({ at, requestId }: Computed): NonNullable<ToldComputed> => ({
+  at: new Date(at).toISOString(),
+  ...(requestId !== undefined && { request_id: requestId }),
+});

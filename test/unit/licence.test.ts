@@ -1,0 +1,158 @@
+/** Which licences allow that whoever is charged is served, and that edge and worker hold to it. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createApp } from '../../edge/app.ts';
+import { parseConfig } from '../../edge/config.ts';
+import { createServices } from '../../edge/services.ts';
+import { createKeyStore } from '../../shared/keys/keyStore.ts';
+import { termsOf } from '../../shared/model/licences.ts';
+import { createDiskStore } from '../../shared/store/disk.ts';
+import { WEIGHTS_LICENCE } from '../../worker/hub/presets.ts';
+import { type FakeWorker, MODEL, PNG_URL, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+
+test('terms of licences: unknown ones allow nothing, the strictest of several counts, and the mildest of a choice', () => {
+  for (const [licence, terms] of [
+    ['Apache-2.0', 'commercial'],
+    ['cc-by-4.0', 'commercial'],
+    [WEIGHTS_LICENCE, 'noncommercial'],
+    ['sample-code-license', 'noncommercial'],
+    ['CC-BY-NC-4.0', 'noncommercial'],
+    ['CC-BY-NC-SA-2.0-FR', 'noncommercial'],
+    ['CC-BY-NCX-4.0', 'unknown'],
+    ['unknown', 'unknown'],
+    ['', 'unknown'],
+    ['LicenseRef-ours', 'unknown'],
+    ['Apache-2.0 WITH something', 'unknown'],
+    ['MIT AND Apache-2.0', 'commercial'],
+    ['MIT AND LicenseRef-ours', 'unknown'],
+    ['LicenseRef-ours AND CC-BY-NC-4.0 AND MIT', 'noncommercial'],
+    ['MIT OR CC-BY-NC-4.0', 'commercial'],
+    ['MIT AND CC-BY-NC-4.0 OR LicenseRef-ours', 'unknown'],
+  ] as const)
+    assert.equal(termsOf(licence), terms, licence);
+});
+
+describe('an edge that charges', () => {
+  let worker: FakeWorker | undefined;
+  let folder = '';
+  before(async () => {
+    worker = await startFakeWorker();
+    folder = await mkdtemp(join(tmpdir(), 'fourm-licence-'));
+  });
+  after(async () => {
+    await worker?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** What asks an edge with these settings, with a key. */
+  async function edgeOf(settings: Record<string, string>) {
+    const services = createServices(
+      parseConfig({
+        FOURM_WORKERS: worker?.url ?? assert.fail(),
+        FOURM_WORKER_SECRET: SECRET,
+        FOURM_MODELS_TTL_SECONDS: '0',
+        FOURM_AUTH: 'keys',
+        FOURM_STORE: 'disk',
+        FOURM_STORE_DIR: await mkdtemp(join(folder, 'store-')),
+        FOURM_PRICES: '{"currency": "EUR", "per_unit": 0}',
+        ...settings,
+      }),
+      { write: () => {}, openPage: async () => new Uint8Array(), openDisk: createDiskStore },
+    );
+    const app = createApp(services);
+    const about = { tenant: 'one', name: '', scopes: ['*'], limits: {}, created: Date.now() };
+    const { secret } = await createKeyStore(services.store).create(about);
+    return async (path: string, body?: object, headers: Record<string, string> = {}) => {
+      const init = {
+        method: body === undefined ? 'GET' : 'POST',
+        headers: {
+          authorization: `Bearer ${secret}`,
+          'content-type': 'application/json',
+          ...headers,
+        },
+        ...(body && { body: JSON.stringify(body) }),
+      };
+      return await app.request(`http://localhost${path}`, init);
+    };
+  }
+
+  const fake = () => worker ?? assert.fail('there is no worker');
+  const REQUESTS: readonly [string, object][] = [
+    ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'] }],
+    ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'], dry_run: true }],
+    ['/v1/tokenize', { inputs: { caption: 'x' } }],
+    ['/v1/detokenize', { tokens: { depth: { tokens: Array.from({ length: 16 }, () => 1) } } }],
+    ['/v1/embed', { inputs: { caption: 'x' }, target: 'scene_global' }],
+    ['/v1/embeddings', { model: 'fake', input: 'x' }],
+    ['/v1/classify', { inputs: { rgb: { data: PNG_URL } }, head: undefined }],
+    [
+      '/v1/heads',
+      {
+        name: 'x',
+        examples: ['a', 'a', 'b', 'b'].map((label) => ({ inputs: { caption: label }, label })),
+      },
+    ],
+    ['/v1/collections/c/search', { inputs: { caption: 'x' } }],
+    ['/v1/collections/c/items', { items: [{ id: 'x', inputs: { caption: 'x' } }] }],
+  ];
+
+  test('serves no model whose licence stands against it, says why, and sends no work to a worker', async () => {
+    const ask = await edgeOf({});
+    const { model } = fake();
+    const embedding = {
+      kind: 'target',
+      target: 'scene_global',
+      model: model.id,
+      digest: model.digest,
+    };
+    const collection = {
+      name: 'c',
+      embedding,
+      dimensions: 4,
+      metadata: {},
+      count: 0,
+      index: { state: 'none' },
+    };
+    for (const licence of [WEIGHTS_LICENCE, 'unknown']) {
+      fake().model = { ...MODEL, licence };
+      fake().collectionAnswer = { ...collection, created_at: new Date().toISOString() };
+      for (const [path, body] of REQUESTS) {
+        const answer = await ask(path, body);
+        const problem = await answer.json();
+        assert.equal(problem.code, 'licence_refused', `${path}: ${JSON.stringify(problem)}`);
+        assert.equal(answer.status, 403);
+        for (const word of [licence, 'fake', 'ACCEPT_NONCOMMERCIAL'])
+          assert.ok(problem.detail.includes(word), problem.detail);
+      }
+      const { models } = await (await ask('/v1/models')).json();
+      assert.deepEqual([models[0].licence, models[0].served], [licence, false]);
+      assert.equal((await ask('/v1/modalities')).status, 200, 'it may be described');
+    }
+    const { asked, embedAsked, tokenAsked, headAsked } = fake();
+    assert.deepEqual([...asked, ...embedAsked, ...tokenAsked, ...headAsked], []);
+  });
+
+  test('serves one whose licence allows it, and workers are told that it is charged', async () => {
+    const ask = await edgeOf({});
+    fake().model = MODEL;
+    const answer = await ask('/v1/generate', REQUESTS[0]?.[1]);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get('x-4m-licence'), 'Apache-2.0');
+    assert.equal((fake().asked.at(-1) as { charged?: boolean }).charged, true);
+    const { models } = await (await ask('/v1/models')).json();
+    assert.equal(models[0].served, true);
+  });
+
+  test('serves any with the word of its operator; and so does one that does not charge', async () => {
+    fake().model = { ...MODEL, licence: WEIGHTS_LICENCE };
+    const accepting = await edgeOf({ ACCEPT_NONCOMMERCIAL: 'true' });
+    const answer = await accepting('/v1/generate', REQUESTS[0]?.[1]);
+    assert.deepEqual([answer.status, answer.headers.get('x-4m-licence')], [200, WEIGHTS_LICENCE]);
+    const free = await edgeOf({ FOURM_PRICES: '' });
+    assert.equal((await free('/v1/generate', REQUESTS[0]?.[1])).status, 200);
+    assert.equal((fake().asked.at(-1) as { charged?: boolean }).charged, undefined);
+  });
+});
