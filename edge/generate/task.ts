@@ -84,7 +84,7 @@ export function generateTask<W extends GenerateWish = GenerateWish>(
     isWhole: async ({ tenant, request, chain }, result) =>
       !request.keep || (await isStillKept(result, chain, keptFor(tenant))),
     schedule,
-    view: (wish, result) => withVia({ ...result, schedule: schedule(wish, result) }, wish),
+    view: (wish, result) => withVia(result, wish),
     single: ({ single }, { outputs }) => (single === undefined ? undefined : outputs[single]?.[0]),
   };
 }
