@@ -147,11 +147,7 @@ export const PROBLEMS = {
   },
   link_expired: { status: 410, title: 'The address has expired', retryable: false },
   model_not_loaded: { status: 404, title: 'No such model is loaded', retryable: false },
-  licence_refused: {
-    status: 403,
-    title: "The licence of the model's weights does not allow this",
-    retryable: false,
-  },
+  licence_refused: { status: 403, title: 'The licence does not allow this', retryable: false },
   not_found: { status: 404, title: 'There is nothing at this address', retryable: false },
   method_not_allowed: { status: 405, title: 'The method is not allowed here', retryable: false },
   overloaded: {
