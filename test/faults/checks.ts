@@ -12,20 +12,41 @@ const lineSchema = z.object({
 const JOB_ENDS = ['succeeded', 'failed', 'canceled'];
 const BATCH_ENDS = ['completed', 'failed', 'expired', 'cancelled'];
 
+/**
+ * How long things are waited for that have not come: some time from the last that came. A fleet on a busy machine
+ * takes long, and has lost nothing as long as it goes on.
+ */
+export interface Patience {
+  readonly came: () => void;
+  readonly isOver: () => boolean;
+}
+
+/** @param seconds in which something has to come */
+export function createPatience(seconds: number): Patience {
+  let last = performance.now();
+  return {
+    came: () => {
+      last = performance.now();
+    },
+    isOver: () => performance.now() - last > seconds * 1000,
+  };
+}
+
 /** Looks until everything has an end. @returns those that have none in time, and the ends of the others */
 async function endsOf(
   ids: Iterable<string>,
-  until: number,
+  patience: Patience,
   look: (id: string) => Promise<string>,
   ends: readonly string[],
 ): Promise<Map<string, string | undefined>> {
   const found = new Map<string, string | undefined>();
   for (const id of ids) {
     let status = await look(id);
-    while (!ends.includes(status) && performance.now() < until) {
+    while (!ends.includes(status) && !patience.isOver()) {
       await sleep(250);
       status = await look(id);
     }
+    if (ends.includes(status)) patience.came();
     found.set(id, ends.includes(status) ? status : undefined);
   }
   return found;
@@ -34,12 +55,12 @@ async function endsOf(
 export async function checkJobs(
   callers: Callers,
   jobs: ReadonlyMap<string, Wanted>,
-  until: number,
+  patience: Patience,
   findings: string[],
 ) {
   const ends = await endsOf(
     jobs.keys(),
-    until,
+    patience,
     async (id) => (await callers.job(id)).status,
     JOB_ENDS,
   );
@@ -59,10 +80,10 @@ export async function checkJobs(
 export async function checkBatches(
   callers: Callers,
   batches: ReadonlyMap<string, readonly Wanted[]>,
-  until: number,
+  patience: Patience,
   findings: string[],
 ) {
-  const ends = await endsOf(batches.keys(), until, callers.batchStatus, BATCH_ENDS);
+  const ends = await endsOf(batches.keys(), patience, callers.batchStatus, BATCH_ENDS);
   let [lost, wrong] = [0, 0];
   for (const [id, status] of ends) {
     if (status === undefined) {
@@ -94,11 +115,16 @@ export async function checkBatches(
 export async function checkWebhooks(
   receiver: Receiver,
   expected: readonly string[],
-  until: number,
+  patience: Patience,
   findings: string[],
 ) {
   const missing = (): string[] => expected.filter((key) => !receiver.events.has(key));
-  while (missing().length > 0 && performance.now() < until) await sleep(500);
+  for (let left = missing().length; left > 0 && !patience.isOver(); ) {
+    await sleep(500);
+    const now = missing().length;
+    if (now < left) patience.came();
+    left = now;
+  }
   const lost = missing();
   findings.push(...lost.map((key) => `the webhook ${key} has not come`));
   const doubled = [...receiver.events].filter(([, ids]) => ids.size > 1);

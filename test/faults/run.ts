@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { createCallers } from './callers.ts';
-import { checkBatches, checkJobs, checkWebhooks } from './checks.ts';
+import { checkBatches, checkJobs, checkWebhooks, createPatience } from './checks.ts';
 import { type FleetOptions, startFleet } from './fleet.ts';
 import { readHistories, recoveries } from './history.ts';
 import { misbehave } from './misbehave.ts';
@@ -18,7 +18,7 @@ export interface FaultOptions extends Omit<FleetOptions, 'folder'>, Omit<PlanOpt
   readonly jobs: number;
   readonly batches: number;
   readonly linesOfBatch: number;
-  /** Time after the last fault in which everything has to come to its end. */
+  /** Time after the last fault, or after the last end that was seen, in which the next has to be seen. */
   readonly patienceSeconds: number;
   readonly log: (line: string) => void;
 }
@@ -109,17 +109,17 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
     const kills = await misbehaving;
     log(`the faults are over; ${acceptedJobs.size} jobs, ${acceptedBatches.size} batches`);
 
-    const until = performance.now() + patienceSeconds * 1000;
+    const patience = createPatience(patienceSeconds);
     const findings: string[] = [];
-    const jobsFound = await checkJobs(callers, acceptedJobs, until, findings);
-    const batchesFound = await checkBatches(callers, acceptedBatches, until, findings);
+    const jobsFound = await checkJobs(callers, acceptedJobs, patience, findings);
+    const batchesFound = await checkBatches(callers, acceptedBatches, patience, findings);
     const expected = [
       ...[...jobsFound.ends].flatMap(([id, status]) => (status ? [`job.${status} ${id}`] : [])),
       ...[...batchesFound.ends].flatMap(([id, status]) =>
         status ? [`batch.${status} ${id}`] : [],
       ),
     ];
-    const webhooks = await checkWebhooks(receiver, expected, until, findings);
+    const webhooks = await checkWebhooks(receiver, expected, patience, findings);
     if (findings.length > 0)
       for (const process of fleet.processes) log(`${process.name}: ${troublesOf(process)}`);
     const histories = await readHistories(fleet.store);
