@@ -12,12 +12,12 @@ const NARROW = '(max-width: 60rem)';
 const dataOf = (id: string): unknown => JSON.parse(byId(id, HTMLElement).textContent ?? 'null');
 
 const operations = dataOf('operations-data') as Record<string, Tryable>;
-const picture = String(dataOf('picture-data'));
+const files = dataOf('files-data') as Record<string, string>;
 
 if (matchMedia(NARROW).matches) byId('contents', HTMLDetailsElement).open = false;
 startKeyField();
 startSearch();
-startTryIt(operations, picture);
+startTryIt(operations, files);
 startLanguages();
 
 /** What a link leads to is seen, where it is folded away. */

@@ -20,6 +20,7 @@ export function operatedBy(route: Route): Operated {
     path,
     needsKey: scopeOf(route) !== undefined,
     ...(form && { formLists: form.lists }),
+    ...(request && 'isForm' in request && { onlyForm: true }),
   };
 }
 

@@ -21,12 +21,14 @@ async function load(file) {
 }
 
 const { documentText, docsTemplate } = await load('template.ts');
-const picture = readFileSync(join(here, '../../examples/scene-1.png'), 'base64');
+const read = (name) => readFileSync(join(here, '../../examples', name), 'base64');
+/** Files that examples name -> what stands for them. */
+const files = { 'picture.png': read('scene-1.png'), 'mask.png': read('mask.png') };
 
 export const openapi = { name: 'openapi', json: documentText() };
 export const docs = {
   name: 'docs',
-  template: await docsTemplate(picture),
+  template: await docsTemplate(files),
   script: join(here, 'main.ts'),
   style: join(here, 'style.css'),
 };

@@ -1,14 +1,13 @@
 /** A request of the page as `fetch` takes it. */
 import { toBase64 } from '../../shared/base64.ts';
 import { type ExampleRequest, fileNamed } from '../examples/example.ts';
+import { formFields } from '../examples/formFields.ts';
 import type { Filled } from './tryForm.ts';
 
 async function withFiles(value: unknown, files: Filled['files']): Promise<unknown> {
   const name = fileNamed(value);
   if (name !== undefined) {
-    const file = files.get(name);
-    if (!file) throw new Error(`choose a file for ${name}`);
-    return { data: toBase64(new Uint8Array(await file.arrayBuffer())) };
+    return { data: toBase64(new Uint8Array(await chosen(name, files).arrayBuffer())) };
   }
   if (Array.isArray(value)) return await Promise.all(value.map((item) => withFiles(item, files)));
   if (typeof value !== 'object' || value === null) return value;
@@ -18,15 +17,31 @@ async function withFiles(value: unknown, files: Filled['files']): Promise<unknow
   return Object.fromEntries(entries);
 }
 
+/** @throws Error when a file is not chosen */
+function chosen(name: string, files: Filled['files']): Blob {
+  const file = files.get(name);
+  if (file) return file;
+  throw new Error(`choose a file for ${name}`);
+}
+
+function formOf(request: ExampleRequest, files: Filled['files']): FormData {
+  const form = new FormData();
+  for (const { name, value, isFile } of formFields(request) ?? []) {
+    if (isFile) form.append(name, chosen(value, files), value);
+    else form.append(name, value);
+  }
+  return form;
+}
+
 async function bodyOf(
-  { body, file }: ExampleRequest,
+  request: ExampleRequest,
   { files, text }: Filled,
 ): Promise<BodyInit | undefined> {
+  const { body, file, onlyForm } = request;
   if (text !== undefined) return text;
+  if (onlyForm) return formOf(request, files);
   if (file) {
-    const chosen = files.get(file.name);
-    if (!chosen) throw new Error(`choose a file for ${file.name}`);
-    return chosen;
+    return chosen(file.name, files);
   }
   return body && JSON.stringify(await withFiles(body, files));
 }
@@ -37,9 +52,10 @@ export async function sendable(
   filled: Filled,
   key: string | undefined,
 ): Promise<{ readonly url: string; readonly init: RequestInit }> {
-  const { origin, path, method, needsKey, headers, body, file } = request;
+  const { origin, path, method, needsKey, headers, body, file, onlyForm } = request;
   const sent = await bodyOf(request, filled);
-  const type = file ? file.type : body && 'application/json';
+  // The type of a form has its boundary, which `fetch` chooses.
+  const type = file ? file.type : body && !onlyForm && 'application/json';
   return {
     url: origin + path,
     init: {

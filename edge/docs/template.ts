@@ -117,8 +117,8 @@ ${Object.entries(PROBLEMS).map(
 const data = (value: unknown): Html =>
   html`${raw(JSON.stringify(value).replaceAll('<', '\\u003c'))}`;
 
-/** @param picture in base64, which stands for the file `picture.png` of the examples */
-export async function docsTemplate(picture: string): Promise<string> {
+/** @param files names that examples have for files -> the pictures that stand for them, in base64 */
+export async function docsTemplate(files: Readonly<Record<string, string>>): Promise<string> {
   const document = openApiDocument();
   const { title, description } = document.info;
   const page = await html`<!doctype html>
@@ -148,7 +148,7 @@ ${schemas(document)}
 ${problems()}
 </main>
 <script type="application/json" id="operations-data">${data(tryable(document))}</script>
-<script type="application/json" id="picture-data">${data(picture)}</script>
+<script type="application/json" id="files-data">${data(files)}</script>
 ${raw('<!-- script -->')}
 </body>
 </html>`;

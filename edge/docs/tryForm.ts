@@ -25,6 +25,9 @@ export interface TryForm {
   readonly read: () => Filled;
 }
 
+/** Pictures of the page that stand for files of these names. */
+export type OwnFiles = ReadonlyMap<string, Blob>;
+
 let count = 0;
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -80,7 +83,7 @@ function fileField(name: string, own: Blob | undefined) {
   };
 }
 
-export function tryForm(operation: Tryable, example: Example, picture: Blob): TryForm {
+export function tryForm(operation: Tryable, example: Example, own: OwnFiles): TryForm {
   const parameters = operation.parameters.map((parameter) => {
     const control = controlOf(parameter, example);
     const node = labelled(`${parameter.name} (${parameter.in})`, control);
@@ -99,7 +102,7 @@ export function tryForm(operation: Tryable, example: Example, picture: Blob): Tr
   const names = text ? [] : example.file ? [example.file.name] : filesIn(example.body ?? {});
   const files = names.map((name) => ({
     name,
-    ...fileField(name, name === 'picture.png' ? picture : undefined),
+    ...fileField(name, own.get(name)),
   }));
   const fault = element('p', { class: 'fault', role: 'alert' });
   const node = element(

@@ -1,5 +1,6 @@
 /** "Try it" of each operation: its fields, the request that they make, and what it is answered. */
 
+import { fromBase64 } from '../../shared/base64.ts';
 import type { Example, ExampleRequest } from '../examples/example.ts';
 import { EXAMPLES } from '../examples/examples.ts';
 import { LANGUAGES, requestOf } from '../examples/snippets.ts';
@@ -8,7 +9,7 @@ import { showAnswer } from './answer.ts';
 import { storedKey } from './key.ts';
 import { sendable } from './send.ts';
 import type { Tryable } from './tryable.ts';
-import { type Filled, type TryForm, tryForm } from './tryForm.ts';
+import { type Filled, type OwnFiles, type TryForm, tryForm } from './tryForm.ts';
 
 /** The answer is read as the type that is asked for. */
 function answerOf(example: Example, headers: Filled['headers']): Example['answer'] {
@@ -48,7 +49,7 @@ function showSnippets(section: Element, index: number, request: ExampleRequest):
   }
 }
 
-function build(section: Element, details: Element, id: string, operation: Tryable, picture: Blob) {
+function build(section: Element, details: Element, id: string, operation: Tryable, own: OwnFiles) {
   const examples = EXAMPLES[id as keyof typeof EXAMPLES];
   const place = element('div', {});
   const answer = element('div', { class: 'answer' });
@@ -60,7 +61,7 @@ function build(section: Element, details: Element, id: string, operation: Tryabl
   const show = (): void => {
     const example = examples[index];
     if (!example) return;
-    form = tryForm(operation, example, picture);
+    form = tryForm(operation, example, own);
     place.replaceChildren(form.node);
   };
   const refresh = (): void => {
@@ -135,17 +136,21 @@ function showOrigin(id: string, section: Element, operation: Tryable): void {
   });
 }
 
-/** @param picture in base64 */
-export function startTryIt(operations: Readonly<Record<string, Tryable>>, picture: string): void {
-  const bytes = Uint8Array.from(atob(picture), (character) => character.charCodeAt(0));
-  const file = new Blob([bytes], { type: 'image/png' });
+const blobOf = (base64: string): Blob => new Blob([fromBase64(base64)], { type: 'image/png' });
+
+/** @param files names that examples have for files -> the pictures that stand for them, in base64 */
+export function startTryIt(
+  operations: Readonly<Record<string, Tryable>>,
+  files: Readonly<Record<string, string>>,
+): void {
+  const own = new Map(Object.entries(files).map(([name, base64]) => [name, blobOf(base64)]));
   for (const details of document.querySelectorAll<HTMLElement>('details.try')) {
     const id = details.dataset.operation ?? '';
     const section = details.closest('section');
     const operation = operations[id];
     if (!section || !operation) continue;
     showOrigin(id, section, operation);
-    details.addEventListener('toggle', () => build(section, details, id, operation, file), {
+    details.addEventListener('toggle', () => build(section, details, id, operation, own), {
       once: true,
     });
   }

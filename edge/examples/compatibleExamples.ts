@@ -4,7 +4,15 @@ import type { Example } from './example.ts';
 export const COMPATIBLE_EXAMPLES = {
   embeddings: [{ body: { model: '4m-shapes', input: ['a red sphere', 'two cones'] } }],
   imageGenerations: [{ body: { prompt: 'a red sphere left of a blue box', n: 1 } }],
-  imageEdits: [],
+  imageEdits: [
+    {
+      body: {
+        image: { data: '@picture.png' },
+        mask: { data: '@mask.png' },
+        prompt: 'a green cone',
+      },
+    },
+  ],
   mcp: [
     {
       title: 'The tools that there are',

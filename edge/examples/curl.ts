@@ -1,5 +1,6 @@
 /** An example as a command of curl, for bash. */
 import { type ExampleRequest, fileNamed, filesIn } from './example.ts';
+import { type Field, formFields } from './formFields.ts';
 import { literal, type Style } from './literal.ts';
 
 /** Quoted for a POSIX shell where that is needed. */
@@ -28,35 +29,9 @@ const DOCUMENT: Style = {
   name: (name) => escaped(JSON.stringify(name)),
 };
 
-type Fields = readonly (readonly [option: string, value: string])[];
-
-const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value);
 /** Unlike -F, --form-string reads no file where a text begins with @ or <. */
-const textField = (name: string, value: unknown): Fields[number] => [
-  '--form-string',
-  `${name}=${value}`,
-];
-
-/** The body as fields of a form; undefined where it says what only JSON can. */
-function formFields({ body, formLists }: ExampleRequest): Fields | undefined {
-  if (body === undefined || formLists === undefined) return undefined;
-  const { inputs, ...settings } = body;
-  if (typeof inputs !== 'object' || inputs === null) return undefined;
-  const fields: Fields[number][] = [];
-  for (const [name, value] of Object.entries(inputs)) {
-    const file = fileNamed(value);
-    if (file !== undefined) fields.push(['-F', `${name}=@${file}`]);
-    else if (typeof value === 'string') fields.push(textField(name, value));
-    else return undefined;
-  }
-  for (const [name, value] of Object.entries(settings)) {
-    if (isPlain(value)) fields.push(textField(name, value));
-    else if (formLists.includes(name) && Array.isArray(value) && value.every(isPlain))
-      fields.push(textField(name, value.join(',')));
-    else return undefined;
-  }
-  return fields;
-}
+const fieldLine = ({ name, value, isFile }: Field): string =>
+  isFile ? `-F ${quote(`${name}=@${value}`)}` : `--form-string ${quote(`${name}=${value}`)}`;
 
 function bodyLines(request: ExampleRequest): { lines: string[]; document?: string } {
   const { body, file } = request;
@@ -64,7 +39,7 @@ function bodyLines(request: ExampleRequest): { lines: string[]; document?: strin
   if (file) return { lines: [type(file.type), `--data-binary @${quote(file.name)}`] };
   if (body === undefined) return { lines: [] };
   const fields = formFields(request);
-  if (fields) return { lines: fields.map(([option, value]) => `${option} ${quote(value)}`) };
+  if (fields) return { lines: fields.map(fieldLine) };
   const lines = [type('application/json')];
   if (filesIn(body).length === 0)
     return { lines: [...lines, `-d ${quote(literal(body, JSON_STYLE))}`] };

@@ -51,6 +51,8 @@ export interface ExampleRequest {
   readonly body?: Body;
   /** Whether the body can come as a form, and which of its fields are lists there. */
   readonly formLists?: readonly string[];
+  /** Whether nothing but a form is taken: each field of the body is one of it. */
+  readonly onlyForm?: boolean;
   readonly file?: ExampleFile;
   readonly answer: Answer;
   readonly client?: (given: Arguments) => string;

@@ -1,5 +1,6 @@
 /** An example as a program in Python 3, which needs nothing but its standard library. */
 import { type ExampleRequest, fileNamed, filesIn } from './example.ts';
+import { type Field, formFields } from './formFields.ts';
 import { literal, type Style } from './literal.ts';
 
 /** JSON's strings are Python's, but for halves of pairs, which no text has. */
@@ -27,6 +28,26 @@ const READ = [
   '',
 ];
 
+/** A form: its parts by hand, since the standard library writes none. */
+function formLines(fields: readonly Field[]): string[] {
+  const pairs = (isFile: boolean): string =>
+    fields
+      .filter((field) => field.isFile === isFile)
+      .map(({ name, value }) => `(${text(name)}, ${text(value)})`)
+      .join(', ');
+  const head = 'Content-Disposition: form-data; name="{name}"';
+  return [
+    'boundary = uuid.uuid4().hex',
+    'body = b""',
+    `for name, value in [${pairs(false)}]:`,
+    `    body += f'--{boundary}\\r\\n${head}\\r\\n\\r\\n{value}\\r\\n'.encode()`,
+    `for name, file in [${pairs(true)}]:`,
+    `    body += f'--{boundary}\\r\\n${head}; filename="{file}"\\r\\n\\r\\n'.encode()`,
+    '    body += open(file, "rb").read() + b"\\r\\n"',
+    'body += f"--{boundary}--\\r\\n".encode()',
+  ];
+}
+
 /** Steps of four spaces, as Python has them. */
 const indented = (code: string): string => code.replaceAll(/^ +/gm, (spaces) => spaces.repeat(2));
 
@@ -42,7 +63,9 @@ function reading({ answer }: ExampleRequest): string[] {
 }
 
 export function pythonSnippet(request: ExampleRequest): string {
-  const { origin, method, path, needsKey, headers, body, file, answer } = request;
+  const { origin, method, path, needsKey, headers, file, answer, onlyForm } = request;
+  const form = onlyForm ? (formFields(request) ?? []) : undefined;
+  const body = form ? undefined : request.body;
   const hasFiles = filesIn(body ?? {}).length > 0;
   const type = file ? file.type : body && 'application/json';
   const all = [
@@ -50,17 +73,20 @@ export function pythonSnippet(request: ExampleRequest): string {
     ...Object.entries({ ...headers, ...(type && { 'Content-Type': type }) }).map(
       ([name, value]) => `${text(name)}: ${text(value)}`,
     ),
+    ...(form ? ['"Content-Type": "multipart/form-data; boundary=" + boundary'] : []),
   ];
   const modules = [
     ...(hasFiles ? ['base64'] : []),
     ...(body !== undefined || answer === 'json' ? ['json'] : []),
     ...(needsKey ? ['os'] : []),
     'urllib.request',
+    ...(form ? ['uuid'] : []),
   ];
   return [
     ...modules.map((name) => `import ${name}`),
     ...(hasFiles ? READ : []),
     '',
+    ...(form ? [...formLines(form), ''] : []),
     'request = urllib.request.Request(',
     `    ${text(origin + path)},`,
     `    method=${text(method)},`,
@@ -68,6 +94,7 @@ export function pythonSnippet(request: ExampleRequest): string {
       ? ['    headers={', ...all.map((line) => `        ${line},`), '    },']
       : []),
     ...(file ? [`    data=open(${text(file.name)}, "rb").read(),`] : []),
+    ...(form ? ['    data=body,'] : []),
     ...(body === undefined
       ? []
       : [`    data=json.dumps(${indented(literal(body, STYLE, '  ', 24))}).encode(),`]),

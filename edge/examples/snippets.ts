@@ -12,6 +12,8 @@ export interface Operated {
   readonly needsKey: boolean;
   /** Fields of its form that are lists; absent where it takes no form. */
   readonly formLists?: readonly string[];
+  /** Whether nothing but that form is taken. */
+  readonly onlyForm?: boolean;
 }
 
 /** Languages in the order in which they are shown; `lang` is what highlighters call them. */
@@ -26,7 +28,7 @@ export const EXAMPLE_ORIGIN = 'http://localhost:8787';
 
 /** @throws Error when the example leaves a step of the path out */
 export function requestOf(
-  { method, path, needsKey, formLists }: Operated,
+  { method, path, needsKey, formLists, onlyForm }: Operated,
   example: Example,
   origin = EXAMPLE_ORIGIN,
 ): ExampleRequest {
@@ -42,6 +44,7 @@ export function requestOf(
     steps,
     ...(example.body && { body: example.body }),
     ...(formLists && { formLists }),
+    ...(onlyForm && { onlyForm }),
     ...(example.file && { file: example.file }),
     ...(example.client && { client: example.client }),
   };

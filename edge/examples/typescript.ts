@@ -1,5 +1,6 @@
 /** An example as a program in TypeScript, for Node: by our client where it has a method, otherwise by `fetch`. */
 import { type Arguments, type ExampleRequest, fileNamed, filesIn } from './example.ts';
+import { type Field, formFields } from './formFields.ts';
 import { literal, type Style, variableOf } from './literal.ts';
 
 /** A string as this house writes them. */
@@ -75,9 +76,21 @@ function reading({ answer }: ExampleRequest): string {
   return `await writeFile(${text(answer.saveAs)}, Buffer.from(await answer.arrayBuffer()));`;
 }
 
+/** A form, whose files are sent as they are. */
+function formLines(fields: readonly Field[]): string[] {
+  const said = ({ value, isFile }: Field): string =>
+    isFile ? `await openAsBlob(${text(value)}), ${text(value)}` : text(value);
+  return [
+    'const form = new FormData();',
+    ...fields.map((field) => `form.append(${text(field.name)}, ${said(field)});`),
+  ];
+}
+
 function byFetch(request: ExampleRequest): string {
-  const { origin, method, path, needsKey, headers, body, file, answer } = request;
-  const names = namesOf(request);
+  const { origin, method, path, needsKey, headers, file, answer, onlyForm } = request;
+  const form = onlyForm ? (formFields(request) ?? []) : undefined;
+  const body = form ? undefined : request.body;
+  const names = form ? [] : namesOf(request);
   const style = styleOf((variable) => `{ data: ${variable} }`);
   const type = file ? file.type : body && 'application/json';
   const all = Object.entries({ ...headers, ...(type && { 'Content-Type': type }) });
@@ -89,6 +102,7 @@ function byFetch(request: ExampleRequest): string {
         ...all.map(([name, value]) => `${style.name(name)}: ${text(value)}`),
       ].join(', ')} },`,
     file !== undefined && `  body: ${variableOf(file.name)},`,
+    form !== undefined && '  body: form,',
     body !== undefined && `  body: JSON.stringify(${literal(body, style, '  ', 24)}),`,
   ].filter((line) => line !== false);
   const options = lines.length > 0 ? `, {\n${lines.join('\n')}\n}` : '';
@@ -99,9 +113,10 @@ function byFetch(request: ExampleRequest): string {
   ];
   return joined(
     [
-      file !== undefined && IMPORT_BLOB,
+      (file !== undefined || form !== undefined) && IMPORT_BLOB,
       imports.length > 0 && `import { ${imports.join(', ')} } from 'node:fs/promises';`,
     ],
+    form ? formLines(form) : [],
     names.map((name) =>
       file === undefined
         ? `const ${variableOf(name)} = await readFile(${text(name)}, 'base64');`

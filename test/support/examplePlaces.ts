@@ -1,6 +1,6 @@
 /** What a reader of the examples has: files, and things on the server whose names he puts in. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EXAMPLES } from '../../edge/examples/examples.ts';
@@ -48,10 +48,11 @@ const lastStep = (address: string): string => new URL(address).pathname.split('/
 /** Files that examples send, and what all languages can look at: made once. */
 export async function prepareExamples(folder: string, url: string, receiver: Receiver) {
   const client = createClient({ baseUrl: url });
-  await writeFile(
-    join(folder, 'picture.png'),
-    await readFile(join(repositoryRoot, 'examples/scene-1.png')),
-  );
+  for (const [name, own] of Object.entries({
+    'picture.png': 'scene-1.png',
+    'mask.png': 'mask.png',
+  }))
+    await copyFile(join(repositoryRoot, 'examples', own), join(folder, name));
   for (const { file } of Object.values(EXAMPLES).flat())
     if (file?.text !== undefined) await writeFile(join(folder, file.name), file.text);
   const examples = ['a cone', 'a cube', 'a red cone', 'a red cube'].map((caption) => ({
