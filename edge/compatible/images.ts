@@ -76,13 +76,14 @@ function usageOf({ stages }: RequestPlan, { usage }: GenerateResponse): ImagesUs
       .reduce((sum, { visible }) => sum + visible, 0);
   const [text_tokens, image_tokens] = [tokens(true), tokens(false)];
   const input_tokens = text_tokens + image_tokens;
-  const { generated_tokens: output_tokens, units } = usage;
+  const { generated_tokens: output_tokens, units, price, currency } = usage;
   return {
     input_tokens,
     input_tokens_details: { text_tokens, image_tokens },
     output_tokens,
     total_tokens: input_tokens + output_tokens,
     ...(units !== undefined && { units }),
+    ...(price !== undefined && { price, currency }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** The tools that generate: what a picture shows, and pictures of what is described. */
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import type { Modality, Model } from '../../shared/api/models.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { findModality } from '../../shared/plan/names.ts';
 import { inputOf, inputsOf, inputsSchema, PICTURE } from './inputs.ts';
@@ -92,6 +93,8 @@ export const PAINT: Tool = {
     const model = modelOf(given, context.models);
     const { name = 'rgb' } = pictureOf(model, 'output') ?? {};
     const { prompt, picture, hide, samples } = given;
+    if (hide !== undefined && picture === undefined)
+      throw refusal('invalid_request', 'hide needs the argument picture, of which it hides a part');
     const caption = model && findModality(model, 'caption')?.name;
     const own = {
       ...(prompt !== undefined && { [caption ?? 'caption']: prompt }),

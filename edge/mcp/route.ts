@@ -23,9 +23,9 @@ function assertMessage(value: unknown): asserts value is Message {
 }
 
 /** The answer, with the work stopped when whoever reads its events goes away. */
-function stopping({ body, headers, status }: Response, stop: () => void): Response {
+function stopping(c: EdgeContext, { body, headers, status }: Response, stop: () => void): Response {
   const through = new TransformStream<Uint8Array, Uint8Array>();
-  body?.pipeTo(through.writable).catch(stop);
+  c.set('streamed', body?.pipeTo(through.writable).catch(stop) ?? Promise.resolve());
   return new Response(through.readable, { headers, status });
 }
 
@@ -56,7 +56,7 @@ export function createMcpRoute(services: Services, ask: AskApp) {
     const given = await Promise.race([answer, gone]);
     if (given.status >= 400) return await asProblem(c, given);
     return given.headers.get('content-type') === 'text/event-stream'
-      ? stopping(given, stop)
+      ? stopping(c, given, stop)
       : given;
   };
 }

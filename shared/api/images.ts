@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { seedSchema } from './generate.ts';
 import { TEXT_LENGTH } from './inputs.ts';
+import { priceFields } from './price.ts';
 import { warningsSchema } from './warning.ts';
 
 const count = z.number().int();
@@ -119,6 +120,7 @@ const imagesUsageSchema = z
     output_tokens: count.describe('Tokens that were made'),
     total_tokens: count.describe('All of them'),
     units: count.optional().describe('Not of OpenAI: what is charged'),
+    ...priceFields,
   })
   .meta({ id: 'ImagesUsage', description: 'What was read and made' });
 export type ImagesUsage = z.infer<typeof imagesUsageSchema>;

@@ -12,6 +12,7 @@ import { captionOf, describe } from '../../infra/demo/scene/describe.ts';
 import { examples } from '../../infra/demo/scene/scenes.ts';
 import { repositoryRoot } from '../../infra/stack.ts';
 import { type Product, startProduct } from '../support/product.ts';
+import { compatibleTests } from './compatible.ts';
 
 const run = promisify(execFile);
 let product: Product;
@@ -110,6 +111,8 @@ test('equal seeds give equal pictures, others give others', async () => {
   assert.deepEqual(a, b);
   assert.notDeepEqual(a, c);
 });
+
+compatibleTests(() => product.url);
 
 test('an interrupt ends everything within the bound, with exit code 0', async () => {
   assert.equal(await product.stop(), 0);

@@ -7,6 +7,7 @@ import { ROUTES } from '../../shared/api/routes.ts';
 import type { Limits } from '../../shared/keys/documents.ts';
 import { createKeyStore, type KeyStore } from '../../shared/keys/keyStore.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
+import { agentKeyTests } from './agentKeys.ts';
 import { problemOf } from './errors.ts';
 import { keyUseTests } from './keyUse.ts';
 import type { Edge, Fixture } from './suite.ts';
@@ -175,6 +176,7 @@ export function keyTests(
       assert.equal(f.worker.collectionAsked.at(-1)?.tenant, 'other');
     });
 
+    agentKeyTests(f, { make, url: () => edge?.url ?? assert.fail('there is no edge') });
     keyUseTests(f, { make, ask, generate, url: () => edge?.url, keys: () => keys });
 
     test('the tenant is taken from the key alone', async () => {

@@ -8,6 +8,7 @@ import type { Charge } from '../../shared/credit/ledger.ts';
 import { keysUnder } from '../../shared/documents/revisions.ts';
 import { createKeyStore } from '../../shared/keys/keyStore.ts';
 import { problemOf } from './errors.ts';
+import { callTool, connect, refusedWith } from './mcp.ts';
 import type { Edge, Fixture } from './suite.ts';
 
 /** Each unit costs 10 millionths, and a stored result a tenth of its price. */
@@ -63,7 +64,7 @@ export function moneyTests(
       }
       const generate = (body: object = DEPTH, headers: Record<string, string> = {}) =>
         ask('/v1/generate', body, headers);
-      return { tenant, ask, generate, charges, accounts };
+      return { tenant, secret, ask, generate, charges, accounts };
     }
 
     test('the price is told before, charged once, and a stored result costs its share', async () => {
@@ -142,6 +143,34 @@ export function moneyTests(
       assert.equal(replayed.headers.get('idempotent-replayed'), 'true');
       assert.equal(replayed.headers.get('x-4m-charged'), null);
       assert.equal((await charges(1))[0]?.once?.member, '1');
+    });
+
+    test("pictures for OpenAI's clients and tools of agents are paid for as what they ask", async () => {
+      const rich = await tenantWith('+1');
+      const prompt = crypto.randomUUID();
+      const made = await rich.ask('/v1/images/generations', { prompt });
+      const { usage } = (await made.json()) as { usage: { units: number; price: number } };
+      assert.ok(usage.price > 0 && usage.price === usage.units * PRICES.per_unit);
+      const agent = await connect(edge?.url ?? '', rich.secret);
+      const painted = await callTool(agent, 'paint', { prompt: crypto.randomUUID() });
+      assert.equal(painted.isError, undefined);
+      await agent.close();
+      const charged = await rich.charges(2);
+      assert.deepEqual(
+        charged.map(({ task, amount }) => [task, amount]),
+        [
+          ['imageGenerations', usage.price],
+          ['generate', usage.price],
+        ],
+      );
+      const poor = await tenantWith('+0');
+      const refused = await poor.ask('/v1/images/generations', { prompt: 'x' });
+      assert.equal(refused.status, 402);
+      assert.ok('error' in ((await refused.json()) as object));
+      const other = await connect(edge?.url ?? '', poor.secret);
+      const result = await callTool(other, 'paint', { prompt: 'x' });
+      assert.equal(refusedWith(result).code, 'payment_required');
+      await other.close();
     });
   });
 }

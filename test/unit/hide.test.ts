@@ -97,6 +97,54 @@ describe('masks', () => {
   });
 });
 
+describe('masks whose transparency hides', () => {
+  const frame: Frame = { grid: 4, side: 8, width: 16, height: 8 };
+  /** RGBA of white, so that its colours would hide all of it. */
+  const rgba = (width: number, height: number, opacity: (x: number, y: number) => number) =>
+    sharp(
+      Uint8Array.from({ length: width * height * 4 }, (_, i) => {
+        const pixel = Math.floor(i / 4);
+        return i % 4 === 3 ? opacity(pixel % width, Math.floor(pixel / width)) : 255;
+      }),
+      { raw: { width, height, channels: 4 } },
+    );
+  const hides = async (picture: Promise<Buffer>, of = frame) =>
+    await hidden({ mask: (await picture).toString('base64'), hides: 'transparent' }, of);
+
+  test('hide where any pixel is less than half opaque, whatever its colour', async () => {
+    const spot = (x: number, y: number) => (x === 2 && y === 1 ? 0 : 255);
+    assert.deepEqual(await hides(rgba(4, 4, spot).png().toBuffer()), [6]);
+    assert.deepEqual(await hides(rgba(4, 4, spot).webp({ lossless: true }).toBuffer()), [6]);
+    assert.deepEqual(await hides(rgba(4, 4, spot).png({ palette: true }).toBuffer()), [6]);
+    const sixteen = rgba(4, 4, spot).toColourspace('rgb16').png().toBuffer();
+    assert.equal((await sharp(await sixteen).metadata()).depth, 'ushort');
+    assert.deepEqual(await hides(sixteen), [6]);
+    const shades = (x: number, y: number) => (y > 0 ? 255 : ([127, 128, 200, 255][x] ?? 255));
+    assert.deepEqual(await hides(rgba(4, 4, shades).png().toBuffer()), [0]);
+    // Of a picture that is wider than high, what is beside the centre square is not seen.
+    const half = rgba(16, 8, (x) => (x === 4 ? 0 : 255));
+    assert.deepEqual(await hides(half.png().toBuffer()), [0, 4, 8, 12]);
+  });
+
+  test('that hide nothing are refused, with and without an opacity', async () => {
+    const opaque = await rgba(4, 4, () => 255)
+      .png()
+      .toBuffer();
+    const beside = await rgba(16, 8, (x) => (x === 3 ? 0 : 255))
+      .png()
+      .toBuffer();
+    const { mask: grey } = await mask(4, 4, () => true);
+    for (const given of [opaque.toString('base64'), beside.toString('base64'), grey]) {
+      const asked = hiddenPositions({ mask: given, hides: 'transparent' }, frame, AT);
+      assert.deepEqual(await refusal(asked), ['invalid_input', `${AT}/mask`]);
+    }
+    assert.deepEqual(
+      await hidden({ mask: grey, hides: 'white' }, frame),
+      Array.from({ length: 16 }, (_, i) => i),
+    );
+  });
+});
+
 test('cells are those that share an area with a white pixel, at any size', () => {
   const cases = fc.record({
     size: fc.integer({ min: 1, max: 40 }),

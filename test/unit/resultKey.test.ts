@@ -83,8 +83,11 @@ test('everything that changes the result changes the key', async () => {
     id({ inputs: { caption: { tokens: [1], hide: { box: [0, 0, 1, 1] } } } }),
     id({ inputs: { caption: { tokens: [1], hide: { mask: btoa('x') } } } }),
     id({ inputs: { caption: { tokens: [1], hide: { mask: btoa('y') } } } }),
+    id({ inputs: { caption: { tokens: [1], hide: { mask: btoa('y'), hides: 'transparent' } } } }),
   ]);
   assert.equal(new Set(ids).size, ids.length);
+  const said = { caption: { tokens: [1], hide: { mask: btoa('y'), hides: 'white' } } };
+  assert.ok(ids.includes(await id({ inputs: said })), 'what is said is the same as what is meant');
 });
 
 /** One other value for each field of a request; `harmless` ones change nothing of the result. */
