@@ -10,6 +10,7 @@ import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
 import { bench as faults } from './faults.ts';
 import { bench as fleet } from './fleet.ts';
+import { bench as fuzz } from './fuzz.ts';
 import { bench as generate } from './generate.ts';
 import { bench as gpu } from './gpu.ts';
 import { bench as load } from './load.ts';
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   export: exportBench,
   faults,
   fleet,
+  fuzz,
   generate,
   load,
   gpu,

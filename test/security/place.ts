@@ -1,0 +1,106 @@
+/**
+ * The running product that is attacked: edge and worker as processes over a disk store, keys of two tenants, and what
+ * both processes print.
+ */
+import assert from 'node:assert/strict';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Stack, startStack } from '../../infra/stack.ts';
+import type { ProblemCode } from '../../shared/api/problem.ts';
+import { problemSchema } from '../../shared/api/problemSchema.ts';
+import { createKeyStore, type KeyStore } from '../../shared/keys/keyStore.ts';
+import { createDiskStore } from '../../shared/store/disk.ts';
+import { type Answered, type Asked, ask, closeAll } from './ask.ts';
+
+/** Bytes of one body, small so that larger ones cost little. */
+export const MAX_BODY = 2_000_000;
+export const BODY_SECONDS = 4;
+/** How long a key is believed. */
+const KEY_SECONDS = 1;
+
+export interface Place {
+  readonly url: string;
+  readonly workerUrl: string;
+  readonly stack: Stack;
+  /** Keys of the two tenants that open everything, and further ones. */
+  readonly keys: Readonly<Record<'one' | 'other' | 'expired' | 'revoked' | 'narrow', string>>;
+  readonly keyStore: KeyStore;
+  /** Where the store's files lie. */
+  readonly storeFolder: string;
+  /** A request with a key; of tenant `one` unless another is given, and none where it is `null`. */
+  as(key: string | null, asked: Asked): Promise<Answered>;
+  /** Everything that edge and worker have printed. */
+  printed(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** The problem of an answer, which has to be well formed. */
+export function problemIn({ status, headers, text }: Answered, what: string) {
+  assert.match(headers['content-type'] ?? '', /^application\/problem\+json/, `${what}: ${status}`);
+  const problem = problemSchema.parse(JSON.parse(text));
+  assert.equal(problem.status, status, what);
+  return problem;
+}
+
+export function assertProblem(answer: Answered, code: ProblemCode, what: string): void {
+  const problem = problemIn(answer, what);
+  assert.equal(problem.code, code, `${what}: ${problem.detail}`);
+}
+
+export async function startPlace(env: Readonly<Record<string, string>> = {}): Promise<Place> {
+  const dataFolder = await mkdtemp(join(tmpdir(), '4m-security-'));
+  const outputFile = join(dataFolder, 'output.log');
+  const output = await open(outputFile, 'w');
+  const storeFolder = join(dataFolder, 'store');
+  const keyStore = createKeyStore(createDiskStore(storeFolder));
+  const make = async (tenant: string, more: { scopes?: string[]; expires?: number } = {}) => {
+    const about = { tenant, name: 'attacks', scopes: ['*'], limits: {}, created: Date.now() };
+    return await keyStore.create({ ...about, ...more });
+  };
+  const revoked = await make('one');
+  await keyStore.change(revoked.key.id, (key) => ({ ...key, revoked: Date.now() }));
+  const keys = {
+    one: (await make('one')).secret,
+    other: (await make('other')).secret,
+    expired: (await make('one', { expires: Date.now() - 1 })).secret,
+    revoked: revoked.secret,
+    /** A scope that no route has. */
+    narrow: (await make('one', { scopes: ['nothing-there'] })).secret,
+  };
+  const stack = await startStack({
+    port: 0,
+    dataFolder,
+    output: output.fd,
+    env: {
+      FOURM_AUTH: 'keys',
+      FOURM_KEY_TTL_SECONDS: String(KEY_SECONDS),
+      FOURM_MAX_BODY_BYTES: String(MAX_BODY),
+      FOURM_BODIES_BYTES: String(40 * MAX_BODY),
+      FOURM_BODY_SECONDS: String(BODY_SECONDS),
+      FOURM_LOG_LEVEL: 'debug',
+      ...env,
+    },
+  });
+  const url = stack.url.replace('localhost', '127.0.0.1');
+  return {
+    url,
+    workerUrl: stack.workerUrl,
+    stack,
+    keys,
+    keyStore,
+    storeFolder,
+    as: (key, asked) =>
+      ask(url, {
+        ...asked,
+        headers: { ...(key !== null && { authorization: `Bearer ${key}` }), ...asked.headers },
+      }),
+    printed: () => readFile(outputFile, 'utf8'),
+    async close() {
+      closeAll();
+      await stack.close();
+      await output.close();
+      await rm(dataFolder, { recursive: true, force: true });
+    },
+  };
+}
