@@ -9,6 +9,7 @@ import { BATCH_URLS } from '../shared/api/batches.ts';
 import type { Route } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
 import { createGuard } from './auth/guard.ts';
+import { createAllowsOrigin } from './auth/origins.ts';
 import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
@@ -100,7 +101,6 @@ function fits(path: string, address: string): boolean {
 export function createApp(services: Services): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   const { config } = services;
-  const origins = config.FOURM_CORS_ORIGIN;
 
   // Lines of the log name the request that they belong to, wherever they are written.
   app.use(contextStorage());
@@ -121,10 +121,11 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   for (const path of BATCH_URLS) app.use(path, fromWorker);
   // Pages set their own content security policies.
   app.use(secureHeaders({ crossOriginResourcePolicy: false, strictTransportSecurity: false }));
-  // No cookies are used, so any origin may call unless the operator says otherwise.
-  if (origins !== 'none') {
+  if (config.FOURM_CORS_ORIGIN !== 'none') {
+    const allows = createAllowsOrigin(config);
+    const isAny = allows('https://any.example');
     const withCors = cors({
-      origin: origins === '*' ? '*' : origins.split(',').map((origin) => origin.trim()),
+      origin: isAny ? '*' : (origin) => (allows(origin) ? origin : null),
       allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
       exposeHeaders: [
         ...['age', 'cache-status', 'etag', 'location', 'preference-applied', 'retry-after'],

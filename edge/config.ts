@@ -129,10 +129,10 @@ export const configSchema = z.object({
   FOURM_SECRETS_KEY: sealingKeySetting.describe(
     'Encrypts webhook secrets in the store: 32 bytes in base64, the same as the workers have',
   ),
-  FOURM_CORS_ORIGIN: z
-    .string()
-    .default('*')
-    .describe('Origins that pages may call from: `*`, a list with commas, or `none`'),
+  FOURM_CORS_ORIGIN: optional.describe(
+    'Origins that pages may call from: `*`, a list with commas, or `none`; when absent all, and with ' +
+      'FOURM_AUTH=off those of this machine',
+  ),
   FOURM_LOG_LEVEL: z.enum(LEVELS).default('info').describe('Lines of the log from this level on'),
   FOURM_METRICS: metricsPlace('off').describe(
     'Where the Node entry answers `GET /metrics`: off, path (on PORT), or PORT or HOST:PORT of its own',

@@ -5,7 +5,7 @@ import { serve } from '@hono/node-server';
 import { createPinoLog } from '../shared/log/pinoLog.ts';
 import { createDiskStore } from '../shared/store/disk.ts';
 import { createApp } from './app.ts';
-import { isLoopback } from './auth/guard.ts';
+import { isLoopback } from './auth/origins.ts';
 import { type Config, parseConfig, redacted } from './config.ts';
 import { readPages } from './nodePages.ts';
 import { logOptions, startWatching } from './nodeWatching.ts';

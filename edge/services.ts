@@ -42,8 +42,6 @@ export interface Services {
   readonly limiter: Limiter;
   /** Undefined where nothing is charged. */
   readonly credit: Credit | undefined;
-  /** Whether the world can reach this platform, whatever address it listens on. */
-  readonly isPublic: boolean;
   readonly config: Config;
   readonly store: Store;
   readonly dispatcher: Dispatcher;
@@ -79,8 +77,6 @@ export interface Platform {
   readonly tracer?: Tracer;
   /** Whether spans have to be told before a request's work ends. */
   readonly flushes?: boolean;
-  /** Whether the world can reach it, whatever address is listened on. */
-  readonly isPublic?: boolean;
   /** Where its pages lie. */
   readonly openPage: OpenPage;
 }
@@ -151,7 +147,6 @@ export function createServices(config: Config, platform: Platform): Services {
     keys: createKeyCache(createKeyStore(store), config.FOURM_KEY_TTL_SECONDS, log),
     limiter: createLimiter(config.FOURM_EDGES),
     credit: createCredit(config, store, metrics, log),
-    isPublic: platform.isPublic ?? false,
     openPage: platform.openPage,
     keptFor: (tenant) => {
       const scope = scopeOf(tenant, config.CACHE_SCOPE);

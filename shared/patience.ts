@@ -9,6 +9,8 @@ const TICK_MILLISECONDS = 50;
 export interface Patience {
   /** The value of a promise; undefined when the waits together have taken so many milliseconds. */
   await<T extends object>(promise: Promise<T>, milliseconds: number): Promise<T | undefined>;
+  /** Milliseconds that the waits together have taken. */
+  waited(): number;
 }
 
 /** The value of a promise; undefined when it does not come in time. */
@@ -28,6 +30,7 @@ async function within<T>(promise: Promise<T>, milliseconds: number): Promise<T |
 export function createPatience(): Patience {
   let waited = 0;
   return {
+    waited: () => waited,
     async await(promise, milliseconds) {
       // What comes too late, or breaks then, is nobody's any more.
       promise.catch(() => {});

@@ -13,6 +13,7 @@ import { boundBody, count, tellLimits } from '../limits.ts';
 import { type EdgeContext, type EdgeEnv, problemResponse } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { ONLY_TENANT } from '../tenant.ts';
+import { createAllowsOrigin, strangerAt } from './origins.ts';
 
 const REALM = 'Bearer realm="4m-edge"';
 
@@ -39,10 +40,6 @@ async function keyOf(c: EdgeContext, { keys }: Services): Promise<KnownKey | Res
   return state === 'valid' ? known : unauthorized(c, `the key is ${state}`, 'invalid_token');
 }
 
-/** Loopback addresses and names, as a URL writes them. */
-export const isLoopback = (host: string): boolean =>
-  /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
-
 /** What is of one tenant is kept by no cache that others share, and answered to no other key (RFC 9111). */
 function keepPrivate(c: EdgeContext, isByKey: boolean): void {
   if (!c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-cache');
@@ -53,6 +50,7 @@ function keepPrivate(c: EdgeContext, isByKey: boolean): void {
 export function createGuard(services: Services, route: Route) {
   const scope = scopeOf(route);
   const auth = services.config.FOURM_AUTH;
+<<<<<<< HEAD
   const { limiter } = services;
 
   /** The answer to a key that may not ask this, or not now. */
@@ -85,6 +83,11 @@ export function createGuard(services: Services, route: Route) {
         'keys, or to open where everybody may use it';
       return unauthorized(c, detail);
     }
+=======
+  const allowsOrigin = createAllowsOrigin(services.config);
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    if (scope === undefined) return await next();
+>>>>>>> c88214a (Serve pages and names of other machines only where the operator says so; bound slow files; find events that another has told meanwhile)
     const turn = c.get('turn');
     const charged = services.credit !== undefined && { charged: true };
     if (turn) {
@@ -94,6 +97,10 @@ export function createGuard(services: Services, route: Route) {
       return undefined;
     }
     if (auth !== 'keys') {
+      const stranger =
+        auth === 'off' &&
+        strangerAt(c.req.url, c.req.header('origin'), services.config, allowsOrigin);
+      if (stranger) return unauthorized(c, stranger);
       c.set('tenant', ONLY_TENANT);
       return undefined;
     }

@@ -45,10 +45,12 @@ export async function readBytes(
 const STREAM_BYTES = 6_000_000;
 /** A client may take as long as this share of a whole body's time for the next bytes. */
 const NEXT_SHARE = 1 / 4;
+/** Bytes a second that a client must bring on average, beyond a whole body's time. */
+const LEAST_STREAM_RATE = 1000;
 
 /**
  * The bytes as they come.
- * @throws FailureError `too_slow` when nothing comes for a while, `overloaded`
+ * @throws FailureError `too_slow` when nothing comes for a while, or far too little; `overloaded`
  */
 export async function* streamBytes(
   reader: BodyReader,
@@ -57,10 +59,19 @@ export async function* streamBytes(
 ): AsyncGenerator<Uint8Array> {
   lease.hold(Math.min(STREAM_BYTES, bytes));
   const wait = seconds * NEXT_SHARE;
+  let [waited, length] = [0, 0];
   for (;;) {
-    const next = await createPatience().await(reader.read(), wait * 1000);
+    const patience = createPatience();
+    const next = await patience.await(reader.read(), wait * 1000);
     if (!next) throw refusal('too_slow', `nothing of the body came for ${wait} seconds`);
     if (next.done) return;
+    // A client that is made to wait by what is done with its bytes does not lose its time by that.
+    waited += patience.waited();
+    length += next.value.byteLength;
+    if (waited > (seconds + length / LEAST_STREAM_RATE) * 1000) {
+      const passed = Math.round(waited / 1000);
+      throw refusal('too_slow', `only ${length} bytes of the body came in ${passed} seconds`);
+    }
     yield next.value;
   }
 }

@@ -54,8 +54,14 @@ export function createEventStore(store: Store): EventStore {
       const due = { name: nameOf(event), due: event.due };
       const isMoved = before !== undefined && before.due !== event.due;
       const isFound = before !== undefined && !isMoved && !isSettled(before);
-      if (!isSettled(event) && !isFound)
-        await store.put(dueKey(due), MARK, { contentType: 'application/json' });
+      if (!isSettled(event) && !isFound) {
+        try {
+          await store.put(dueKey(due), MARK, { contentType: 'application/json' });
+        } catch (error) {
+          // Whoever announced the same at the same time may have told it by now, and removed what it was found by.
+          if (before !== undefined || !(await events.read(event))) throw error;
+        }
+      }
       if (!(await documents.write(folderOf(event), event))) return false;
       if (before && (isMoved || isSettled(event)))
         await events.forget({ name: due.name, due: before.due });

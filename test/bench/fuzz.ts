@@ -19,9 +19,10 @@ export async function bench(): Promise<BenchRow[]> {
   const place = await startPlace({ FOURM_LOG_LEVEL: 'warn' });
   try {
     const begin = performance.now();
-    const { sent, statuses, faults } = await fuzz(place, { seed, count });
+    const { sent, statuses, problems, faults } = await fuzz(place, { seed, count });
     const seconds = (performance.now() - begin) / 1000;
-    for (const [what, times] of [...statuses].sort()) console.log(`${what} ${times}`);
+    for (const [what, times] of [...[...statuses].sort(), ...[...problems].sort()])
+      console.log(`${what} ${times}`);
     for (const fault of faults.values()) console.log(fault);
     const succeeded = [...statuses].reduce(
       (sum, [what, times]) => sum + (/ 2\d\d$/.test(what) ? times : 0),

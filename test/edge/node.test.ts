@@ -6,7 +6,9 @@ import { after, test } from 'node:test';
 import { parseConfig, redacted } from '../../edge/config.ts';
 import { startEdge } from '../../edge/node.ts';
 import { generateResponseSchema } from '../../shared/api/generate.ts';
+import { signLine } from '../../shared/api/lineHeaders.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
+import { closeAll, ask as rawAsk } from '../security/ask.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { problemOf } from './errors.ts';
 import { type Edge, edgeSuite } from './suite.ts';
@@ -157,6 +159,44 @@ test('jobs: none where the workers do not have the store, and nothing is left to
   await worker.close();
   assert.equal((await ask()).status, 202);
   await edge.close();
+});
+
+test('without keys names that lead here from elsewhere are refused (DNS rebinding), signed requests are not', async () => {
+  const worker = await startFakeWorker();
+  const env = { FOURM_WORKERS: worker.url, FOURM_WORKER_SECRET: SECRET };
+  const edge = await start(env);
+  const named = await start({ ...env, FOURM_PUBLIC_URL: 'https://models.example' });
+  const statusOf = async ({ url }: Edge, host: string): Promise<number> =>
+    (await rawAsk(url, { path: '/v1/models', headers: { host } })).status;
+  const hosts = [
+    'localhost',
+    '127.0.0.1:8787',
+    '[::1]:1',
+    'models.example',
+    'evil.example',
+    'localhost.evil.example',
+    '10.0.0.1',
+    'x.localhost',
+  ];
+  const statuses = async (one: Edge) =>
+    Object.fromEntries(
+      await Promise.all(hosts.map(async (host) => [host, await statusOf(one, host)] as const)),
+    );
+  const ours = { localhost: 200, '127.0.0.1:8787': 200, '[::1]:1': 200, 'x.localhost': 200 };
+  const others = { 'evil.example': 401, 'localhost.evil.example': 401, '10.0.0.1': 401 };
+  assert.deepEqual(await statuses(edge), { ...ours, ...others, 'models.example': 401 });
+  assert.deepEqual(await statuses(named), { ...ours, ...others, 'models.example': 200 });
+  const page = await rawAsk(edge.url, { path: '/healthz', headers: { host: 'evil.example' } });
+  assert.equal(page.status, 200, 'what is open to everybody stays so');
+  const path = '/v1/generate';
+  const line = new TextEncoder().encode(body);
+  const signed = await signLine(SECRET, path, 'default', line, Date.now() / 1000);
+  const headers = { ...signed, host: 'edge.internal', 'content-type': 'application/json' };
+  assert.equal((await rawAsk(edge.url, { method: 'POST', path, headers, body: line })).status, 200);
+  closeAll();
+  await edge.close();
+  await named.close();
+  await worker.close();
 });
 
 test('configuration: defaults, refusals by name, secrets never printed', async () => {

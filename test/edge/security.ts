@@ -56,13 +56,32 @@ export function securityTests(f: Fixture): void {
     }
   });
 
-  test('any origin may call, without credentials', async () => {
-    const preflight = await fetch(`${f.url}/v1/generate`, {
-      method: 'OPTIONS',
-      headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' },
+  test('without keys pages of this machine may ask, and those of others neither read nor do anything', async () => {
+    const preflight = (origin: string) =>
+      fetch(`${f.url}/v1/generate`, {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST' },
+      });
+    const own = await preflight('http://localhost:3000');
+    assert.equal(own.status, 204);
+    assert.equal(own.headers.get('access-control-allow-origin'), 'http://localhost:3000');
+    assert.equal(own.headers.get('access-control-allow-credentials'), null);
+    const strange = 'https://evil.example';
+    assert.equal((await preflight(strange)).headers.get('access-control-allow-origin'), null);
+    for (const origin of [strange, 'null', 'https://localhost.evil.example', 'nonsense'])
+      for (const [path, method] of [
+        ['/v1/webhook-secret', 'GET'],
+        ['/v1/webhook-secret/rotate', 'POST'],
+        ['/v1/generate', 'POST'],
+      ] as const) {
+        const answer = await fetch(f.url + path, { method, headers: { origin } });
+        assert.equal(answer.headers.get('access-control-allow-origin'), null);
+        await problemOf(answer, 'unauthorized');
+      }
+    const asked = await fetch(`${f.url}/v1/models`, {
+      headers: { origin: 'http://127.0.0.1:5173' },
     });
-    assert.equal(preflight.status, 204);
-    assert.equal(preflight.headers.get('access-control-allow-origin'), '*');
-    assert.equal(preflight.headers.get('access-control-allow-credentials'), null);
+    assert.equal(asked.status, 200);
+    assert.equal(asked.headers.get('access-control-allow-origin'), 'http://127.0.0.1:5173');
   });
 }

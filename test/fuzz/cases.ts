@@ -145,7 +145,7 @@ export function createCases(document: Document, known: Known) {
         asked: { ...asked, headers: isValid ? {} : plan.headers },
       };
     const [type, schema] = draw.chance(0.8) ? (types[0] ?? draw.pick(types)) : draw.pick(types);
-    const body = bodyOf(type, schema, plan, draw);
+    const body = bodyOf(operation.id, type, schema, plan, draw);
     headers['content-type'] = type === 'multipart/form-data' ? `${type}; boundary=b` : type;
     return {
       operation,
@@ -154,10 +154,16 @@ export function createCases(document: Document, known: Known) {
     };
   }
 
-  function bodyOf(type: string, schema: Json, plan: Plan, draw: Draw): string | Uint8Array {
+  function bodyOf(
+    id: string,
+    type: string,
+    schema: Json,
+    plan: Plan,
+    draw: Draw,
+  ): string | Uint8Array {
     const isForm = type === 'multipart/form-data';
     if (type !== 'application/json' && !isForm) return bytesOf(type, draw);
-    const made = plausible(fake(schema, plan.seed, draw.pick([0, 0.3, 0.7])), known, draw);
+    const made = plausible(id, fake(schema, plan.seed, draw.pick([0, 0.3, 0.7])), known, draw);
     const value =
       plan.kind === 'changed'
         ? plan.changes.reduce((before, apply) => apply(before), structuredClone(made))

@@ -5,11 +5,22 @@
 
 import type { Draw } from './draw.ts';
 import type { Json } from './operations.ts';
+import { settle } from './settle.ts';
+
+export interface KnownInput {
+  readonly name: string;
+  /** Forms in which it can be given, as /v1/modalities says them. */
+  readonly accepts: readonly string[];
+  /** Tokens of a grid, or the most that a sequence has. */
+  readonly tokens: number;
+  /** Ids that its tokens have. */
+  readonly vocabulary: number;
+}
 
 /** Names that the server knows, by what they are. */
 export interface Known {
   readonly models: readonly string[];
-  readonly inputs: readonly string[];
+  readonly inputs: readonly KnownInput[];
   readonly targets: readonly string[];
   readonly embeddings: readonly string[];
   readonly collections: readonly string[];
@@ -39,16 +50,29 @@ const DEADLINE_MILLISECONDS = 3000;
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A value of an input: what the schema drew, or one that a modality can be. */
-function inputOf(drawn: unknown, known: Known, draw: Draw): unknown {
+/** A value in one of the forms that a modality takes. */
+function fitting({ accepts, tokens, vocabulary }: KnownInput, draw: Draw): unknown {
+  const ids = Array.from({ length: tokens }, () => draw.int(0, Math.max(0, vocabulary - 1)));
+  const forms: Readonly<Record<string, unknown>> = {
+    image: draw.pick<unknown>([
+      { data: PIXEL },
+      `data:image/png;base64,${PIXEL}`,
+      { data: PIXEL, hide: { box: [0, 0, 0.5, 0.5] } },
+    ]),
+    text: draw.pick<unknown>([draw.pick(WORDS), { text: draw.pick(WORDS) }]),
+    tokens: { tokens: draw.chance(0.7) ? ids : ids.map((id) => (draw.chance(0.3) ? null : id)) },
+  };
+  const own = accepts.filter((form) => form in forms);
+  return own.length === 0 ? 'x' : forms[draw.pick(own)];
+}
+
+/** A value of an input: one that fits, what the schema drew, or one that fits another. */
+function inputOf(drawn: unknown, input: KnownInput, known: Known, draw: Draw): unknown {
+  if (draw.chance(0.8)) return fitting(input, draw);
   return draw.pick<unknown>([
     drawn,
     draw.pick(WORDS),
-    { text: draw.pick(WORDS) },
     { data: PIXEL },
-    `data:image/png;base64,${PIXEL}`,
-    { data: PIXEL, hide: { box: [0, 0, 0.5, 0.5] } },
-    { tokens: Array.from({ length: draw.pick([1, 16, 64, 196]) }, () => draw.int(0, 63)) },
     { ref: draw.pick(known.refs) },
     { upload: draw.pick(known.uploads) },
     {
@@ -66,8 +90,10 @@ function inputOf(drawn: unknown, known: Known, draw: Draw): unknown {
 
 function inputsOf(value: Json, known: Known, draw: Draw): Json {
   const drawn = Object.values(value);
-  const names = draw.some(known.inputs, 1, 3);
-  return Object.fromEntries(names.map((name, i) => [name, inputOf(drawn[i] ?? 'x', known, draw)]));
+  const inputs = draw.some(known.inputs, 1, 2);
+  return Object.fromEntries(
+    inputs.map((input, i) => [input.name, inputOf(drawn[i] ?? 'x', input, known, draw)]),
+  );
 }
 
 /** Field -> what is known to stand there; undefined leaves what was drawn. */
@@ -110,17 +136,21 @@ function walk(value: unknown, known: Known, draw: Draw): unknown {
       return [field, targets.length > 0 ? targets : [draw.pick(known.targets)]];
     }
     if (field === 'guidance' && isObject(part))
-      return [field, { [draw.pick(known.inputs)]: draw.int(-2, 3) }];
+      return [field, { [draw.pick(known.inputs).name]: draw.int(-2, 3) }];
     const name = typeof part === 'string' ? namedIn(field, value, known, draw) : undefined;
     return [field, name ?? bounded(field, walk(part, known, draw), draw)];
   });
   return Object.fromEntries(entries);
 }
 
-/** @param value that fits the schema of a body */
-export function plausible(value: unknown, known: Known, draw: Draw): unknown {
-  const likely = walk(value, known, draw);
-  if (!isObject(likely) || !isObject(likely.inputs)) return likely;
+/**
+ * @param id of the operation
+ * @param value that fits the schema of its body
+ */
+export function plausible(id: string, value: unknown, known: Known, draw: Draw): unknown {
+  if (!isObject(value)) return value;
+  const likely = walk(draw.chance(0.9) ? settle(id, value, known, draw) : value, known, draw);
   // What takes longer is given up, so that no case holds up the others.
-  return 'targets' in likely ? { ...likely, deadline_ms: DEADLINE_MILLISECONDS } : likely;
+  const mayTakeLong = isObject(likely) && ('targets' in likely || 'examples' in likely);
+  return mayTakeLong ? { ...likely, deadline_ms: DEADLINE_MILLISECONDS } : likely;
 }

@@ -11,6 +11,8 @@ export interface FuzzReport {
   readonly sent: number;
   /** `operation status` -> how often. */
   readonly statuses: ReadonlyMap<string, number>;
+  /** `operation code` of problems -> how often. */
+  readonly problems: ReadonlyMap<string, number>;
   /** What was wrong, with a request that shows it; one of each kind. */
   readonly faults: ReadonlyMap<string, string>;
 }
@@ -55,7 +57,14 @@ async function knownOf(place: Place): Promise<Known> {
   ).id;
   return {
     models: models.map(({ id }) => id),
-    inputs: namesOf(({ input }) => input),
+    inputs: modalities
+      .filter(({ input }) => input)
+      .map(({ name, accepts, tokens, vocabulary }) => ({
+        name,
+        accepts,
+        tokens,
+        vocabulary: vocabulary ?? 0,
+      })),
     targets: namesOf(({ output }) => output),
     embeddings: namesOf(({ dimensions }) => dimensions !== undefined),
     collections: [collection, seen.name],
@@ -89,6 +98,7 @@ export async function fuzz(
   const operations = readOperations(document);
   const statuses = new Map<string, number>();
   const faults = new Map<string, string>();
+  const problems = new Map<string, number>();
   const keeping = operations.filter(({ id }) => !DESTRUCTIVE.test(id));
   const deleting = operations.filter(({ id }) => DESTRUCTIVE.test(id));
   const share = Math.round((count * deleting.length) / operations.length);
@@ -105,6 +115,9 @@ export async function fuzz(
         sent++;
         const what = `${own.operation.id} ${answer.status}`;
         statuses.set(what, (statuses.get(what) ?? 0) + 1);
+        const [, code] = /"code":"(\w+)"/.exec(answer.status < 400 ? '' : answer.text) ?? [];
+        const problem = `${own.operation.id} ${code}`;
+        if (code !== undefined) problems.set(problem, (problems.get(problem) ?? 0) + 1);
         const fault = judge(own, answer);
         if (fault === undefined) continue;
         const kind = `${own.operation.id} ${kindOf(fault)}`;
@@ -112,5 +125,5 @@ export async function fuzz(
       }
     }),
   );
-  return { sent, statuses, faults };
+  return { sent, statuses, problems, faults };
 }

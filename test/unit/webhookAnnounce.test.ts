@@ -36,6 +36,21 @@ async function dueOf(events: EventStore, now = Number.MAX_SAFE_INTEGER): Promise
 const objects = async (store: Store, prefix: string): Promise<readonly string[]> =>
   (await store.list(prefix)).keys;
 
+test('whoever announces what another has told meanwhile finds the event, though its mark is gone again', async () => {
+  const store = createMemoryStore();
+  const first = await announce(createEventStore(store), announcement, 2000);
+  const racing: Store = {
+    ...store,
+    async put(key, ...more) {
+      if (key.startsWith('webhook-due/')) throw new Error('the store does not give it back');
+      return await store.put(key, ...more);
+    },
+  };
+  assert.deepEqual(await announce(createEventStore(racing), announcement, 2000), first);
+  const other = { ...announcement, subject: 'job_2' };
+  await assert.rejects(announce(createEventStore(racing), other, 2000), /does not give it back/);
+});
+
 test('two that announce at once have one event, which is found when it is due', async () => {
   const store = createMemoryStore();
   const events = createEventStore(store);
