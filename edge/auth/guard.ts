@@ -100,7 +100,7 @@ export function createGuard(services: Services, route: Route) {
       const stranger =
         auth === 'off' &&
         strangerAt(c.req.url, c.req.header('origin'), services.config, allowsOrigin);
-      if (stranger) return unauthorized(c, stranger);
+      if (stranger) return problemResponse(c, { code: 'forbidden_origin', detail: stranger });
       c.set('tenant', ONLY_TENANT);
       return undefined;
     }

@@ -105,6 +105,7 @@ const KEY_PROBLEMS = [
   'unauthorized',
   'payment_required',
   'insufficient_scope',
+  'forbidden_origin',
   'quota_exceeded',
   'too_large',
   'store_unavailable',

@@ -183,8 +183,8 @@ test('without keys names that lead here from elsewhere are refused (DNS rebindin
       await Promise.all(hosts.map(async (host) => [host, await statusOf(one, host)] as const)),
     );
   const ours = { localhost: 200, '127.0.0.1:8787': 200, '[::1]:1': 200, 'x.localhost': 200 };
-  const others = { 'evil.example': 401, 'localhost.evil.example': 401, '10.0.0.1': 401 };
-  assert.deepEqual(await statuses(edge), { ...ours, ...others, 'models.example': 401 });
+  const others = { 'evil.example': 403, 'localhost.evil.example': 403, '10.0.0.1': 403 };
+  assert.deepEqual(await statuses(edge), { ...ours, ...others, 'models.example': 403 });
   assert.deepEqual(await statuses(named), { ...ours, ...others, 'models.example': 200 });
   const page = await rawAsk(edge.url, { path: '/healthz', headers: { host: 'evil.example' } });
   assert.equal(page.status, 200, 'what is open to everybody stays so');

@@ -76,7 +76,7 @@ export function securityTests(f: Fixture): void {
       ] as const) {
         const answer = await fetch(f.url + path, { method, headers: { origin } });
         assert.equal(answer.headers.get('access-control-allow-origin'), null);
-        await problemOf(answer, 'unauthorized');
+        await problemOf(answer, 'forbidden_origin');
       }
     const asked = await fetch(`${f.url}/v1/models`, {
       headers: { origin: 'http://127.0.0.1:5173' },
