@@ -50,8 +50,8 @@ function keepPrivate(c: EdgeContext, isByKey: boolean): void {
 export function createGuard(services: Services, route: Route) {
   const scope = scopeOf(route);
   const auth = services.config.FOURM_AUTH;
-<<<<<<< HEAD
   const { limiter } = services;
+  const allowsOrigin = createAllowsOrigin(services.config);
 
   /** The answer to a key that may not ask this, or not now. */
   async function refusalOf(
@@ -77,17 +77,6 @@ export function createGuard(services: Services, route: Route) {
 
   /** Says whose request it is. @returns the answer to one that may not be */
   async function admit(c: EdgeContext, needed: string): Promise<Response | undefined> {
-    if (auth === 'off' && services.isPublic && !isLoopback(new URL(c.req.url).hostname)) {
-      const detail =
-        'this server asks for no keys and is reached at a public address: its operator has to set FOURM_AUTH to ' +
-        'keys, or to open where everybody may use it';
-      return unauthorized(c, detail);
-    }
-=======
-  const allowsOrigin = createAllowsOrigin(services.config);
-  return createMiddleware<EdgeEnv>(async (c, next) => {
-    if (scope === undefined) return await next();
->>>>>>> c88214a (Serve pages and names of other machines only where the operator says so; bound slow files; find events that another has told meanwhile)
     const turn = c.get('turn');
     const charged = services.credit !== undefined && { charged: true };
     if (turn) {
