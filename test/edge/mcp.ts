@@ -223,7 +223,7 @@ export function mcpTests(f: Fixture, tellsLeaving: boolean): void {
   test('what is no message of the protocol is refused, as a problem and as an error of JSON-RPC', async () => {
     for (const method of ['GET', 'DELETE']) {
       const answer = await fetch(`${f.url}/mcp`, { method });
-      assert.equal(answer.headers.get('allow'), 'POST');
+      assert.equal(answer.headers.get('allow'), 'POST, OPTIONS');
       await problemOf(answer, 'method_not_allowed');
     }
     for (const [body, headers, code, rpc] of [

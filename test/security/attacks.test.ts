@@ -39,7 +39,8 @@ const MOST_GROWTH_KIB = 600_000;
 /** Routes that are attacked at once. */
 const AT_ONCE = 8;
 
-const takesJson = ({ request }: Route): boolean => request !== undefined && 'json' in request;
+const takesJson = ({ request }: Route): boolean =>
+  request !== undefined && 'json' in request && !request.isForm;
 const takesForm = ({ request }: Route): boolean =>
   request !== undefined && 'json' in request && request.form !== undefined;
 

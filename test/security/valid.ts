@@ -2,6 +2,7 @@
  * A valid request for every route of the table. What an attack changes of it is then the only thing that is wrong, and
  * what was attacked still does what it should. A route without one fails the suite.
  */
+import sharp from 'sharp';
 import { fillPath } from '../../shared/api/addresses.ts';
 import type { Route } from '../../shared/api/route.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
@@ -42,6 +43,24 @@ const item =
   (of: 'collection' | 'newCollection'): Make =>
   async (world) => ({ steps: { name: await world[of](), id: await world.item() } });
 
+/** Transparent in its upper half, which says what is to be painted. */
+const picture = (): Promise<Buffer> =>
+  sharp(Buffer.alloc(64 * 64 * 4).fill(0xff, 64 * 32 * 4), {
+    raw: { width: 64, height: 64, channels: 4 },
+  })
+    .png()
+    .toBuffer();
+
+/** A form, files of which are bytes. */
+function formOf(fields: Readonly<Record<string, string | Buffer>>): Buffer {
+  const parts = Object.entries(fields).flatMap(([name, value]) => {
+    const file = typeof value === 'string' ? '' : '; filename="a.png"';
+    const head = `--b\r\nContent-Disposition: form-data; name="${name}"${file}\r\n\r\n`;
+    return [Buffer.from(head), Buffer.from(value), Buffer.from('\r\n')];
+  });
+  return Buffer.concat([...parts, Buffer.from('--b--\r\n')]);
+}
+
 /** The last step of a path. */
 const lastOf = (path: string): string => decodeURIComponent(path.split('/').at(-1) ?? '');
 
@@ -53,6 +72,11 @@ const VALID: Partial<Record<string, Make>> = {
     const { models } = JSON.parse(text) as { models: { id: string }[] };
     return { body: { input: 'a red box', model: models[0]?.id } };
   },
+  imageGenerations: bodied({ prompt: 'a red box' }),
+  imageEdits: async () => ({
+    bytes: formOf({ prompt: 'a red box', image: await picture() }),
+    type: 'multipart/form-data; boundary=b',
+  }),
   tokenize: bodied({ inputs: caption }),
   detokenize: async (world) => ({ body: { tokens: { caption: { ref: await world.ref() } } } }),
   tokens: named('ref', (world) => world.ref()),
@@ -117,6 +141,16 @@ const VALID: Partial<Record<string, Make>> = {
   redeliverJobEvent: told('toldJob'),
   webhookSecret: plain,
   rotateWebhookSecret: plain,
+  usage: plain,
+  mcp: async () => ({
+    body: {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'list_models', arguments: {} },
+    },
+    headers: { accept: 'application/json, text/event-stream' },
+  }),
   models: plain,
   modalities: plain,
   healthz: plain,
