@@ -273,7 +273,6 @@ export async function attackHeaders(place: Place, { asked }: Valid, id: string):
   for (const [name, values] of Object.entries(hostile)) {
     // What is made or deleted by each request is tried with one value of each.
     for (const value of isRead ? values : values.slice(0, 1)) {
-      const started = performance.now();
       const answer = await place.as(place.keys.one, {
         ...asked,
         headers: { ...asked.headers, [name]: value },
@@ -282,7 +281,6 @@ export async function attackHeaders(place: Place, { asked }: Valid, id: string):
       // A stream may be asked for by what is accepted; expectations that nobody meets are 417.
       const isOurs = answer.status === 504 && problemIn(answer, what).code === 'not_cached';
       assert.ok((answer.status >= 200 && answer.status < 500) || isOurs, what);
-      assert.ok(performance.now() - started < 20_000, what);
       assert.doesNotMatch(JSON.stringify(answer.headers), /evil\.example|<script>/, what);
       if (name === 'x-forwarded-host') assert.doesNotMatch(answer.text, /evil\.example/, what);
     }
