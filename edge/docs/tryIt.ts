@@ -44,7 +44,7 @@ function asFilled(operation: Tryable, example: Example, filled: Filled): Example
 function showSnippets(section: Element, index: number, request: ExampleRequest): void {
   const samples = section.querySelector(`.samples[data-example="${index}"]`);
   for (const { lang, write } of LANGUAGES) {
-    const code = samples?.querySelector(`[data-language="${lang}"] code`);
+    const code = samples?.querySelector(`figure[data-language="${lang}"] code`);
     if (code) code.textContent = write(request);
   }
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { documentText } from '../../edge/docs/template.ts';
 import { openApiDocument } from '../../edge/openapi.ts';
 import { formOf } from '../../shared/api/form.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
@@ -16,7 +17,7 @@ import { tokenizeRequestSchema } from '../../shared/api/tokens.ts';
 
 type Json = Record<string, unknown>;
 /** As a reader of the served document sees it. */
-const document: Json = JSON.parse(JSON.stringify(openApiDocument()));
+const document: Json = JSON.parse(documentText());
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
