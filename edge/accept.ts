@@ -48,8 +48,9 @@ const notAcceptable = (detail: string): FailureError => refusal('not_acceptable'
 /** Whether a single output of this kind can be had as that type, as far as one can tell beforehand. */
 function possible(type: string, single: Pick<Modality, 'type'> | undefined): boolean {
   if (!single) return false;
+  if (type === '*/*') return true;
   if (fits(type, 'text/plain')) return single.type === 'seq';
-  return /^(image|application|text|audio|video|\*)\//.test(type) && single.type !== 'seq';
+  return /^(image|application|text|audio|video)\//.test(type) && single.type !== 'seq';
 }
 
 export type Wanted =

@@ -14,6 +14,7 @@ import {
 } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
 import { WEBHOOK_PAYLOADS } from '../shared/api/webhookPayload.ts';
+import { headerComponents, headersOf } from './openapiHeaders.ts';
 import { type Components, formSchema, schemaOf } from './openapiSchemas.ts';
 import type { DocumentParameter, Json, OpenApiDocument, Operation } from './openapiTypes.ts';
 
@@ -79,18 +80,20 @@ function responses(route: Route, components: Components): Operation['responses']
         .filter((code) => PROBLEMS[code].status === status)
         .map((code) => `\`${code}\`: ${PROBLEMS[code].title}`)
         .join('; '),
+      headers: headersOf(route, status),
       content: { 'application/problem+json': { schema: problem } },
     },
   ]);
   const job = route.canBeJob && {
     202: {
       description: 'The job that the work became; `Location` is its address',
+      headers: headersOf(route, 202),
       content: { 'application/json': { schema: schemaOf(jobSchema, 'output', components) } },
     },
   };
   const rpc = route.isRpc && { 202: { description: 'A message that asks for no answer has come' } };
   return {
-    200: { description: route.summary, content },
+    200: { description: route.summary, headers: headersOf(route, 200), content },
     ...job,
     ...rpc,
     ...Object.fromEntries(problems),
@@ -222,6 +225,7 @@ function makeDocument(): OpenApiDocument {
             'An API key, where the server asks for one (FOURM_AUTH=keys). An operation names the scope that it has to have.',
         },
       },
+      headers: headerComponents(),
       schemas: Object.fromEntries([...components].sort(([a], [b]) => (a < b ? -1 : 1))),
     },
   };

@@ -19,7 +19,9 @@ export interface Operation {
   readonly parameters?: readonly DocumentParameter[];
   readonly requestBody?: { required: true; content: Json };
   readonly security: readonly Json[];
-  readonly responses: Readonly<Record<string, { description: string; content?: Json }>>;
+  readonly responses: Readonly<
+    Record<string, { description: string; headers?: Json; content?: Json }>
+  >;
 }
 
 export interface OpenApiDocument {
@@ -33,6 +35,7 @@ export interface OpenApiDocument {
   /** Requests that this server sends, to addresses that requests name. */
   readonly webhooks: Readonly<Record<string, { readonly post: Operation }>>;
   readonly components: {
+    readonly headers: Readonly<Record<string, Json>>;
     readonly schemas: Readonly<Record<string, Json>>;
     readonly securitySchemes: Readonly<Record<string, Json>>;
   };

@@ -38,6 +38,7 @@ export { AbortError, ConnectionError, TimeoutError } from './failures.ts';
 export type { FileInput, WithFiles } from './files.ts';
 export type { JobEvent, JobHandle, JobMethods, JobTasks } from './jobs.ts';
 export { ProblemError } from './problem.ts';
+export { type Provenance, type ProvenanceModel, provenanceOf } from './provenance.ts';
 export type { UploadMethods, UploadOptions } from './uploads.ts';
 export {
   type HeadersLike,
@@ -52,7 +53,7 @@ export interface ClientOptions extends TransportOptions, RequestOptions {}
 export interface GenerateFileOptions extends CallOptions {
   /** A picture when left out. */
   readonly type?: 'image/png' | 'text/plain' | 'application/x-npy';
-  /** Called with the headers of the answer, such as `cache-status` and `x-request-id`. */
+  /** Called with the headers of the answer: `provenanceOf` reads where the bytes come from. */
   readonly onHeaders?: (headers: Headers) => void;
 }
 

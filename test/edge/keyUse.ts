@@ -10,7 +10,10 @@ import type { Fixture } from './suite.ts';
 const DEPTH = { inputs: { caption: 'a réd sphere' }, targets: ['depth'] };
 
 export interface KeyFixture {
-  readonly make: (tenant: string, more?: { limits?: Limits }) => Promise<CreatedKey>;
+  readonly make: (
+    tenant: string,
+    more?: { limits?: Limits; scopes?: string[] },
+  ) => Promise<CreatedKey>;
   readonly ask: (path: string, secret?: string, init?: RequestInit) => Promise<Response>;
   readonly generate: (
     secret: string,
@@ -60,6 +63,100 @@ export function keyUseTests(f: Fixture, { make, ask, generate, url, keys }: KeyF
     assert.equal((await generate(other.secret, first)).status, 200, 'a stored result');
     const dry = await generate(other.secret, { ...body(), dry_run: true });
     assert.equal(dry.status, 200, 'a dry run');
+  });
+
+  test('limits are told with every answer to a key that has some; Retry-After is not before what they tell', async () => {
+    const limits = { requests_per_minute: 40, units_per_minute: 10_000, concurrent_jobs: 1 };
+    const { secret } = await make('told', { limits });
+    const fresh = () => ({ ...DEPTH, inputs: { caption: crypto.randomUUID() } });
+    const stored = fresh();
+    const etag = (await generate(secret, stored)).headers.get('etag') ?? '';
+    const narrow = await make('told', { limits, scopes: ['models'] });
+    const store = f.shared ?? assert.fail('there is no store');
+    await store.put('job-inputs/told/made-by-a-test/x.json', new Uint8Array([1]));
+    const failing = async () => {
+      f.worker.failure = { code: 'overloaded', detail: 'full', retryAfterSeconds: 1 };
+      try {
+        return await generate(secret, fresh());
+      } finally {
+        f.worker.failure = undefined;
+      }
+    };
+    const asked: [number, () => Promise<Response>][] = [
+      [200, () => generate(secret, stored)],
+      [200, () => generate(secret, fresh(), { accept: 'text/event-stream' })],
+      [304, () => generate(secret, stored, { 'if-none-match': etag })],
+      [400, () => generate(secret, { targets: [] })],
+      [400, () => generate(secret, fresh(), { 'idempotency-key': '"' })],
+      [403, () => generate(narrow.secret, stored)],
+      [404, () => ask('/v1/jobs/job_nonsense', secret)],
+      [406, () => generate(secret, fresh(), { accept: 'image/webp' })],
+      [415, () => generate(secret, fresh(), { 'content-type': 'text/csv' })],
+      [429, () => generate(secret, fresh(), { prefer: 'respond-async' })],
+      [503, failing],
+      [504, () => generate(secret, fresh(), { 'cache-control': 'only-if-cached' })],
+    ];
+    try {
+      for (const [status, send] of asked) {
+        const { status: answered, headers } = await send();
+        assert.equal(answered, status);
+        const policies = headers.get('ratelimit-policy') ?? '';
+        assert.match(policies, /^"requests";q=40;w=60, "units";q=10000;w=60(, "jobs";q=1)?$/);
+        const told = headers.get('ratelimit') ?? '';
+        assert.match(told, /^"requests";r=\d+(;t=\d+)?, "units";r=\d+(;t=\d+)?/, String(status));
+        assert.equal(/"jobs";r=0;t=\d+/.test(told), status === 429);
+        assert.ok(headers.get('vary')?.includes('authorization'), 'a cache tells keys apart');
+        assert.equal(headers.has('retry-after'), status === 429 || status === 503);
+        const seconds = Number(headers.get('retry-after') ?? Number.POSITIVE_INFINITY);
+        for (const [, t] of told.matchAll(/;t=(\d+)/g)) assert.ok(Number(t) <= seconds, told);
+      }
+    } finally {
+      await store.delete('job-inputs/told/made-by-a-test/x.json');
+    }
+    const refused = await ask('/v1/models', 'nonsense');
+    assert.equal(refused.headers.get('ratelimit'), null, 'nobody is known');
+  });
+
+  test('Idempotency-Key: a string in quotes, or the same without; nothing else', async () => {
+    const { secret } = await make('one');
+    const random = { ...DEPTH, seed: 'random' };
+    const send = (key: string) => generate(secret, random, { 'idempotency-key': key });
+    const name = `a "b" \\ ${crypto.randomUUID()}`;
+    const quoted = `"${name.replaceAll(/["\\]/g, '\\$&')}"`;
+    const first = await (await send(name)).text();
+    const again = await send(quoted);
+    assert.equal(again.headers.get('idempotent-replayed'), 'true');
+    assert.equal(again.headers.get('cache-status'), '4m-edge; hit; detail="replayed"');
+    assert.equal(again.headers.get('x-4m-licence'), 'Apache-2.0');
+    assert.equal(await again.text(), first);
+    assert.equal(
+      (await send(`"${'x'.repeat(254)}${secret.at(-1)}"`)).status,
+      200,
+      '255 characters',
+    );
+    for (const wrong of ['""', '"', '"x', '"x"y', '"\\x"', '"x";a=1', `"${'x'.repeat(256)}"`])
+      await problemOf(await send(wrong), 'invalid_request');
+  });
+
+  test('Idempotency-Key: a failure that is final is answered again, one that may pass is not', async () => {
+    const { secret } = await make('one');
+    for (const [code, isKept] of [
+      ['time_limit_exceeded', true],
+      ['overloaded', false],
+      ['invalid_image', false],
+    ] as const) {
+      const key = crypto.randomUUID();
+      const body = { ...DEPTH, inputs: { caption: key } };
+      const send = () => generate(secret, body, { 'idempotency-key': key });
+      f.worker.failure = { code, detail: 'of a test' };
+      const first = await send();
+      f.worker.failure = undefined;
+      const problem = await problemOf(first, code);
+      const again = await send();
+      assert.equal(again.headers.get('idempotent-replayed'), isKept ? 'true' : null, code);
+      if (!isKept) assert.equal(again.status, 200);
+      else assert.deepEqual([again.status, await again.json()], [problem.status, problem]);
+    }
   });
 
   test('a body beyond what the key allows is refused, announced or not', async () => {

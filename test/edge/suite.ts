@@ -21,6 +21,7 @@ import { linkTests } from './links.ts';
 import { mcpTests } from './mcp.ts';
 import { moneyTests } from './money.ts';
 import { planTests } from './plan.ts';
+import { provenanceTests } from './provenance.ts';
 import { securityTests } from './security.ts';
 import { sourceTests, startInputs } from './sources.ts';
 import { tokenTests } from './tokens.ts';
@@ -116,6 +117,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     planTests(fixture);
     waitingTests(fixture, tellsLeaving);
     cachingTests(fixture);
+    provenanceTests(fixture);
     embedTests(fixture, tellsLeaving);
     embeddingsTests(fixture);
     imageTests(fixture);
