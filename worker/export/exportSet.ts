@@ -24,7 +24,7 @@ const isTokenizer = (manifest: Manifest | undefined): manifest is TokenizerManif
  * Exports `fm.safetensors`, every `tok_*.safetensors` and the text tokenizer of a folder. Each may be
  * sharded, as `STEM.safetensors.index.json` beside its shards.
  * @param folder must not exist; appears only when everything in it is complete
- * @param options the id and licence of the set, which its members inherit
+ * @param options the id and licence of the set, which its members inherit; without one the set has those of all of them
  * @throws ExportError, SafetensorsError, SessionError: each names the file and what is wrong with it
  */
 export async function exportSet(
@@ -65,7 +65,8 @@ export async function exportSet(
     }
     const set = await writeSet(partial, textTokenizer, {
       id,
-      licence: options.licence ?? members.fm.licence,
+      // What holds for one of them holds for all of it.
+      licence: [...new Set(Object.values(members).map((member) => member.licence))].join(' AND '),
       fm: 'fm',
       tokenizers: Object.fromEntries(stems.map((stem) => [stem, stem])),
       digests: Object.values(members).map((member) => member.digest),
