@@ -162,8 +162,8 @@ export function pictureField(options: PictureFieldOptions): PictureField {
     zone,
     error,
     acts,
-    thumbnails.length > 0 && row,
     grid.node,
+    thumbnails.length > 0 && row,
     takesNames && nameField(id, title, set),
   );
   set(undefined);

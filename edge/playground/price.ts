@@ -20,10 +20,21 @@ const sizeOf = ({ inputs }: GenerateRequestBody): number =>
     return sum + (typeof data === 'string' ? data.length : 0);
   }, 0);
 
-/** As people read it. */
-export function priceText({ usage }: DryRunResponse): string {
-  const units = `${usage.units.toLocaleString('en')} ${usage.units === 1 ? 'unit' : 'units'}`;
-  return units;
+/** Prices are whole millionths of the currency. */
+const MILLION = 1_000_000;
+
+/** An amount as people read it. */
+export const moneyText = (millionths: number, currency: string): string =>
+  new Intl.NumberFormat('en', { style: 'currency', currency, maximumSignificantDigits: 3 }).format(
+    millionths / MILLION,
+  );
+
+/** As people read it; in money where the server charges. */
+export function priceText({ usage: { units, price, currency } }: DryRunResponse): string {
+  const counted = `${units.toLocaleString('en')} ${units === 1 ? 'unit' : 'units'}`;
+  return price === undefined || currency === undefined
+    ? counted
+    : `${moneyText(price, currency)} for ${counted}`;
 }
 
 /** @param onPlan told of the plan of the request that was asked for last */

@@ -18,18 +18,23 @@ const inputTitle = (state: FormState): string =>
 /** @param state what was asked, with the seed that the server used */
 export async function entryOf(
   state: FormState,
-  { id, model, outputs }: GenerateResponse,
+  { id, model, outputs, via = {} }: GenerateResponse,
 ): Promise<HistoryEntry> {
+  const isVia = new Set(Object.values(via).flat());
   const given = Object.values(state.inputs).flatMap((one) =>
     'picture' in one && one.picture.url !== '' ? [one.picture.url] : [],
   );
-  const made = Object.values(outputs).flatMap(([first]) => first?.image ?? []);
+  const made = Object.entries(outputs)
+    .sort(([a], [b]) => Number(isVia.has(a)) - Number(isVia.has(b)))
+    .flatMap(([, [first]]) => first?.image ?? []);
   const urls = [...given, ...made].slice(0, MOST_PREVIEWS);
   const previews = await Promise.all(urls.map(thumbnailOf));
   const small = Object.entries(ownPictures(state)).filter(
     ([, { url }]) => url.length <= SMALL_PICTURE,
   );
-  const targets = Object.keys(outputs).map((name) => titleOf(name).toLowerCase());
+  const targets = Object.keys(outputs)
+    .filter((name) => !isVia.has(name))
+    .map((name) => titleOf(name).toLowerCase());
   return {
     id,
     model: model.id,

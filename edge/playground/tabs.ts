@@ -11,6 +11,13 @@ export interface View {
   readonly place: HTMLElement;
   /** Called when it is first shown: what nobody looks at asks the server nothing. */
   readonly open?: () => void;
+  /** Whether its link is only there once it is revealed. */
+  readonly isHidden?: boolean;
+}
+
+export interface Tabs {
+  /** Shows the link of a view that was hidden. */
+  reveal(name: string): void;
 }
 
 /** Whether an element belongs to the view that is shown, so that keys and pasted files are meant for it. */
@@ -37,9 +44,11 @@ export function writeAddress(name: string, link: string): void {
 }
 
 /** Fills the bar with a link for each view, and shows the one that the address names, or the first. */
-export function startTabs(bar: HTMLElement, views: readonly View[]): void {
+export function startTabs(bar: HTMLElement, views: readonly View[]): Tabs {
   const opened = new Set<View>();
-  const links = views.map(({ name, title }) => element('a', { href: `#${name}` }, title));
+  const links = views.map(({ name, title, isHidden }) =>
+    element('a', { href: `#${name}`, hidden: isHidden }, title),
+  );
   const show = (): void => {
     const [named] = parts();
     const shown = views.find(({ name }) => name === named) ?? views[0];
@@ -57,4 +66,10 @@ export function startTabs(bar: HTMLElement, views: readonly View[]): void {
   bar.hidden = views.length < 2;
   addEventListener('hashchange', show);
   show();
+  return {
+    reveal(name) {
+      const link = links[views.findIndex((view) => view.name === name)];
+      if (link) link.hidden = false;
+    },
+  };
 }

@@ -54,7 +54,7 @@ const SETTINGS: readonly Setting[] = [
     planned: ({ temperature }) => temperature,
   },
   {
-    ...{ name: 'temperature_schedule', label: 'It falls', of: GRIDS },
+    ...{ name: 'temperature_schedule', label: 'Temperature falls', of: GRIDS },
     hint: 'constant, linear, onex:0.5:0.5',
     planned: () => undefined,
   },
