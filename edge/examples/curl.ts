@@ -18,20 +18,29 @@ const JSON_STYLE: Style = {
 /** What a document within a command would read as its own. */
 const escaped = (text: string): string => text.replaceAll(/[\\$`]/g, '\\$&');
 
+const bytesOf = (name: string): string => `"$(base64 < ${quote(name)} | tr -d '\\n')"`;
+
+/** curl itself splits file names at `;` and `,` and ends them at `"`, unless they are quoted. */
+const fileName = (name: string): string =>
+  /^[\w./ -]+$/.test(name) ? name : `"${name.replace(/(["\\])/g, '\\$1')}"`;
+
 /** JSON within a document of the shell, in which files are read. */
 const DOCUMENT: Style = {
   ...JSON_STYLE,
   own: (value) => {
     const name = fileNamed(value);
-    return name === undefined ? undefined : `{"data": "$(base64 < ${quote(name)} | tr -d '\\n')"}`;
+    return name === undefined ? undefined : `{"data": ${bytesOf(name)}}`;
   },
+  file: (name) => bytesOf(name),
   text: (text) => escaped(JSON.stringify(text)),
   name: (name) => escaped(JSON.stringify(name)),
 };
 
 /** Unlike -F, --form-string reads no file where a text begins with @ or <. */
 const fieldLine = ({ name, value, isFile }: Field): string =>
-  isFile ? `-F ${quote(`${name}=@${value}`)}` : `--form-string ${quote(`${name}=${value}`)}`;
+  isFile
+    ? `-F ${quote(`${name}=@${fileName(value)}`)}`
+    : `--form-string ${quote(`${name}=${value}`)}`;
 
 function bodyLines(request: ExampleRequest): { lines: string[]; document?: string } {
   const { body, file } = request;

@@ -13,8 +13,8 @@ export interface ExampleFile {
   readonly text?: string;
 }
 
-/** How the answer is read: JSON unless it says otherwise. */
-export type Answer = 'json' | 'text' | 'events' | { readonly saveAs: string };
+/** How the answer is read: JSON unless it says otherwise; of `outputs` pictures are saved, and the rest is printed. */
+export type Answer = 'json' | 'text' | 'events' | 'outputs' | { readonly saveAs: string };
 
 /** Arguments of a method of the client, as code. */
 export interface Arguments {
@@ -59,18 +59,24 @@ export interface ExampleRequest {
   readonly steps: Readonly<Record<string, string>>;
 }
 
-/** The file that a value stands for; undefined for every other value. */
+/** The file whose bytes a field stands for; undefined for every other field. */
+export const fileOfField = (name: string, value: unknown): string | undefined =>
+  name === 'data' && typeof value === 'string' && value.startsWith('@') && value.length > 1
+    ? value.slice(1)
+    : undefined;
+
+/** The file that a value stands for, and nothing else; undefined for every other value. */
 export function fileNamed(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || !('data' in value)) return undefined;
   const { data, ...others } = value;
-  const isFile = typeof data === 'string' && data.startsWith('@') && data.length > 1;
-  return isFile && Object.keys(others).length === 0 ? data.slice(1) : undefined;
+  return Object.keys(others).length === 0 ? fileOfField('data', data) : undefined;
 }
 
 /** Names of all files that a value names, each once. */
 export function filesIn(value: unknown): string[] {
-  const name = fileNamed(value);
-  if (name !== undefined) return [name];
   if (typeof value !== 'object' || value === null) return [];
-  return [...new Set(Object.values(value).flatMap(filesIn))];
+  const files = Object.entries(value).flatMap(
+    ([name, field]) => fileOfField(name, field) ?? filesIn(field),
+  );
+  return [...new Set(files)];
 }

@@ -1,9 +1,12 @@
 /** Values as code of a language: on one line where they fit, otherwise broken as formatters do. */
+import { fileOfField } from './example.ts';
 
 export interface Style {
   /** What is written in place of a value; undefined to write it as usual. */
   readonly own: (value: unknown) => string | undefined;
   readonly text: (text: string) => string;
+  /** The bytes of a file, where more is said of it. */
+  readonly file?: (name: string) => string;
   readonly name: (name: string) => string;
   /** `{ a: 1 }` rather than `{"a": 1}`. */
   readonly padded: boolean;
@@ -27,13 +30,21 @@ export function literal(value: unknown, style: Style, indent = '', used = indent
   const before = (key: string): string => (isList ? '' : `${style.name(key)}: `);
   const entries = Object.entries(value).filter(([, item]) => item !== undefined);
   if (entries.length === 0) return `${open}${close}`;
-  const line = entries.map(([key, item]) => before(key) + literal(item, style, indent)).join(', ');
+  const write = (key: string, item: unknown, within: string, start: number): string => {
+    const name = isList ? undefined : fileOfField(key, item);
+    return name !== undefined && style.file
+      ? style.file(name)
+      : literal(item, style, within, start);
+  };
+  const line = entries
+    .map(([key, item]) => before(key) + write(key, item, indent, indent.length))
+    .join(', ');
   const short = style.padded && !isList ? `${open} ${line} ${close}` : `${open}${line}${close}`;
   if (!short.includes('\n') && used + short.length <= WIDTH) return short;
   const inner = `${indent}  `;
   const lines = entries.map(([key, item]) => {
     const start = inner + before(key);
-    return start + literal(item, style, inner, start.length);
+    return start + write(key, item, inner, start.length);
   });
   return `${open}\n${lines.join(',\n')}${style.trailingComma ? ',' : ''}\n${indent}${close}`;
 }

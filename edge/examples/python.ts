@@ -14,6 +14,7 @@ const STYLE: Style = {
     return typeof value === 'boolean' ? (value ? 'True' : 'False') : undefined;
   },
   text,
+  file: (name) => `base64_of(${text(name)})`,
   name: text,
   padded: false,
   trailingComma: true,
@@ -51,8 +52,19 @@ function formLines(fields: readonly Field[]): string[] {
 /** Steps of four spaces, as Python has them. */
 const indented = (code: string): string => code.replaceAll(/^ +/gm, (spaces) => spaces.repeat(2));
 
+const OUTPUTS = [
+  '    for target, outputs in json.load(answer)["outputs"].items():',
+  '        for output in outputs:',
+  '            if "image" in output:',
+  '                with open(f"{target}-{output[\'sample\']}.png", "wb") as file:',
+  '                    file.write(base64.b64decode(output["image"].split(",")[1]))',
+  '            else:',
+  '                print(target, output.get("value", output.get("text", output["tokens"])))',
+];
+
 function reading({ answer }: ExampleRequest): string[] {
   if (answer === 'json') return ['    print(json.load(answer))'];
+  if (answer === 'outputs') return OUTPUTS;
   if (answer === 'text') return ['    print(answer.read().decode())'];
   if (answer === 'events')
     return ['    for line in answer:', '        print(line.decode(), end="")'];
@@ -76,8 +88,8 @@ export function pythonSnippet(request: ExampleRequest): string {
     ...(form ? ['"Content-Type": "multipart/form-data; boundary=" + boundary'] : []),
   ];
   const modules = [
-    ...(hasFiles ? ['base64'] : []),
-    ...(body !== undefined || answer === 'json' ? ['json'] : []),
+    ...(hasFiles || answer === 'outputs' ? ['base64'] : []),
+    ...(body !== undefined || answer === 'json' || answer === 'outputs' ? ['json'] : []),
     ...(needsKey ? ['os'] : []),
     'urllib.request',
     ...(form ? ['uuid'] : []),

@@ -10,6 +10,7 @@ const text = (value: string): string => {
 };
 
 const styleOf = (file: (variable: string) => string): Style => ({
+  file: variableOf,
   own: (value) => {
     const name = fileNamed(value);
     return name === undefined ? undefined : file(variableOf(name));
@@ -67,9 +68,26 @@ function byClient(request: ExampleRequest, call: (given: Arguments) => string): 
   );
 }
 
+const OUTPUTS = `interface Output {
+  sample: number;
+  tokens: number[];
+  image?: string;
+  text?: string;
+  value?: unknown;
+}
+const { outputs } = (await answer.json()) as { outputs: Record<string, Output[]> };
+for (const [target, samples] of Object.entries(outputs)) {
+  for (const { sample, tokens, image, text, value } of samples) {
+    const [, picture] = image?.split(',') ?? [];
+    if (picture) await writeFile(\`\${target}-\${sample}.png\`, Buffer.from(picture, 'base64'));
+    else console.log(target, value ?? text ?? tokens);
+  }
+}`;
+
 /** How the answer to `fetch` is used. */
 function reading({ answer }: ExampleRequest): string {
   if (answer === 'json') return 'console.log(await answer.json());';
+  if (answer === 'outputs') return OUTPUTS;
   if (answer === 'text') return 'console.log(await answer.text());';
   if (answer === 'events')
     return 'for await (const part of answer.body ?? []) process.stdout.write(part);';
@@ -106,7 +124,7 @@ function byFetch(request: ExampleRequest): string {
     body !== undefined && `  body: JSON.stringify(${literal(body, style, '  ', 24)}),`,
   ].filter((line) => line !== false);
   const options = lines.length > 0 ? `, {\n${lines.join('\n')}\n}` : '';
-  const isSaved = typeof answer === 'object';
+  const isSaved = typeof answer === 'object' || answer === 'outputs';
   const imports = [
     ...(names.length > 0 && file === undefined ? ['readFile'] : []),
     ...(isSaved ? ['writeFile'] : []),

@@ -2,9 +2,9 @@
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Client, createClient, ProblemError } from '../../shared/client/index.ts';
+import { LANGUAGES } from '../examples/snippets.ts';
 import { givenFrom } from './chain.ts';
 import { showCode } from './command.ts';
-import { curlCommand } from './curl.ts';
 import { byId, element } from './dom.ts';
 import { exampleAnswer, exampleState } from './firstExample.ts';
 import { type FormState, readLink, writeLink } from './formState.ts';
@@ -18,14 +18,12 @@ import { createLinkButton } from './linkButton.ts';
 import { createPeek } from './peek.ts';
 import { createPrice } from './price.ts';
 import { showProblem } from './problems.ts';
-import { pythonSnippet } from './pythonSnippet.ts';
 import { entryOf } from './remember.ts';
-import { snippetOf } from './request.ts';
+import { exampleOf } from './request.ts';
 import { createResults } from './results.ts';
 import { namesOf, storedSummary, summary } from './runText.ts';
 import { keepAnswer, keepPictures, keptAnswer, keptPicture } from './tabStore.ts';
 import { isShown, linkOfView, writeAddress } from './tabs.ts';
-import { typescriptSnippet } from './typescriptSnippet.ts';
 
 export interface GenerateOptions {
   readonly client: Client;
@@ -113,12 +111,11 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
   }
 
   function showSnippets(): void {
-    const request = snippetOf(current.asked(), location.origin, storedKey() !== undefined);
-    showCode(codePlace, [
-      { title: 'curl', text: curlCommand(request) },
-      { title: 'TypeScript', text: typescriptSnippet(request) },
-      { title: 'Python', text: pythonSnippet(request) },
-    ]);
+    const example = exampleOf(current.asked(), location.origin, storedKey() !== undefined);
+    showCode(
+      codePlace,
+      LANGUAGES.map(({ name, write }) => ({ title: name, text: write(example) })),
+    );
   }
 
   function showWarnings({ warnings = [] }: GenerateResponse): void {

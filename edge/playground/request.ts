@@ -1,10 +1,11 @@
 /** The form's state -> a request, and the same as code shows it. */
+
 import type { GenerateRequestBody, TargetSettings } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
+import type { ExampleRequest } from '../examples/example.ts';
 import { EVERY, type FormState, type OwnSettings } from './formState.ts';
 import type { GivenInput } from './inputs.ts';
 import { groupOf } from './labels.ts';
-import type { SnippetInput, SnippetRequest } from './snippet.ts';
 import { fitting } from './targetSettings.ts';
 
 export interface Asked {
@@ -47,34 +48,41 @@ export function requestOf(asked: Asked): GenerateRequestBody {
   };
 }
 
-function snippetInput({ name, given, value }: GivenInput): SnippetInput {
-  if ('text' in given)
-    return typeof value === 'string'
-      ? { name, kind: 'text', text: value }
-      : { name, kind: 'json', value };
-  const { picture } = given;
-  if (picture.value) return { name, kind: 'json', value };
-  const path = picture.path ?? (picture.name || 'picture.png');
-  const hide = typeof value !== 'string' && 'hide' in value ? value.hide : undefined;
-  return { name, kind: 'file', path, ...(hide !== undefined && { hide }) };
+/** An input as examples write it: `@` and its name in place of the bytes of a file. */
+function exampleInput({ given, value }: GivenInput): unknown {
+  if ('text' in given || given.picture.value) return value;
+  const data = `@${given.picture.path ?? (given.picture.name || 'picture.png')}`;
+  const hide = typeof value === 'string' || !('hide' in value) ? undefined : value.hide;
+  return hide === undefined ? { data } : { data, hide };
 }
 
-export function snippetOf(asked: Asked, origin: string, hasKey: boolean): SnippetRequest {
+const isPlain = (target: TargetSettings): boolean => Object.keys(target).length === 1;
+
+/** The request as an example, from which code is written; only what differs from the defaults is said. */
+export function exampleOf(asked: Asked, origin: string, needsKey: boolean): ExampleRequest {
   const { model, inputs, chosen, state } = asked;
+  const targets = targetsOf(asked);
   const only = chosen.length === 1 && state.samples === 1 ? chosen[0] : undefined;
   const isPicture = only !== undefined && groupOf(only) === 'Pictures' && !state.tokensOnly;
   return {
     origin,
-    hasKey,
-    ...(model !== undefined && { model }),
-    ...(state.preset && { preset: state.preset }),
-    inputs: inputs.map(snippetInput),
-    targets: targetsOf(asked),
-    chained: state.chained,
-    numSamples: state.samples,
-    ...(state.seed !== undefined && { seed: state.seed }),
-    keep: state.keep,
-    tokensOnly: state.tokensOnly,
-    ...(isPicture && { pictureOf: only.name }),
+    method: 'POST',
+    path: isPicture ? '/v1/generate' : '/v1/generate?inline=true',
+    needsKey,
+    headers: isPicture ? { Accept: 'image/png' } : {},
+    formLists: ['targets'],
+    answer: isPicture ? { saveAs: `${only.name}.png` } : 'outputs',
+    steps: {},
+    body: {
+      ...(model !== undefined && { model }),
+      inputs: Object.fromEntries(inputs.map((input) => [input.name, exampleInput(input)])),
+      ...(state.preset && { preset: state.preset }),
+      targets: targets.every(isPlain) ? targets.map(({ modality }) => modality) : targets,
+      ...(!state.chained && { chained: false }),
+      ...(state.samples !== 1 && { num_samples: state.samples }),
+      ...(state.seed !== undefined && { seed: state.seed }),
+      ...(state.keep && { keep: true }),
+      ...(state.tokensOnly && { outputs: 'tokens' }),
+    },
   };
 }

@@ -1,89 +1,68 @@
-/** The playground's curl command, read back by a real shell. */
+/** Commands of curl that are shown, read back by a real shell. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { curlCommand } from '../../edge/playground/curl.ts';
-import type { SnippetRequest } from '../../edge/playground/snippet.ts';
+import { curlSnippet } from '../../edge/examples/curl.ts';
+import type { Body, ExampleRequest } from '../../edge/examples/example.ts';
 
-const base: SnippetRequest = {
+const requestWith = (body: Body): ExampleRequest => ({
   origin: 'http://localhost:8787',
-  hasKey: false,
-  keep: false,
-  tokensOnly: false,
-  inputs: [],
-  targets: [{ modality: 'depth' }],
-  chained: true,
-  numSamples: 1,
-};
-
-/** The arguments that a shell hands to curl. */
-const argumentsOf = (request: SnippetRequest): string[] => {
-  const script = `curl() { printf '%s\\0' "$@"; }\n${curlCommand(request)}`;
-  const { stdout, status } = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
-  assert.equal(status, 0);
-  return stdout.split('\0').slice(0, -1);
-};
-
-test('the plain case is the one of the README', () => {
-  const command = curlCommand({
-    ...base,
-    inputs: [{ name: 'rgb', kind: 'file', path: 'scene-1.png' }],
-    pictureOf: 'depth',
-  });
-  assert.equal(
-    command,
-    [
-      'curl http://localhost:8787/v1/generate',
-      '-F rgb=@scene-1.png',
-      '-F targets=depth',
-      '--fail-with-body',
-      "-H 'Accept: image/png'",
-      '-o depth.png',
-    ].join(' \\\n  '),
-  );
+  method: 'POST',
+  path: '/v1/generate',
+  needsKey: false,
+  headers: {},
+  formLists: ['targets'],
+  answer: 'json',
+  steps: {},
+  body,
 });
+
+/** The arguments that a shell hands to curl, and what it reads. */
+function heard(body: Body): { args: string[]; read: string } {
+  const hears = `curl() { printf '%s\\0' "$@"; [ -t 0 ] || cat; }`;
+  const { stdout, status } = spawnSync(
+    'bash',
+    ['-c', `${hears}\n${curlSnippet(requestWith(body))}`],
+    {
+      encoding: 'utf8',
+      input: '',
+      cwd: import.meta.dirname,
+    },
+  );
+  assert.equal(status, 0);
+  const parts = stdout.split('\0');
+  return { args: parts.slice(0, -1), read: parts.at(-1) ?? '' };
+}
 
 test('text and names that mean something to a shell or to curl arrive as they are', () => {
-  const text = `it's "$HOME" \`id\` ; @file <in`;
-  const args = argumentsOf({
-    ...base,
-    inputs: [
-      { name: 'caption', kind: 'text', text },
-      { name: 'rgb', kind: 'file', path: 'my; "best" picture.png' },
-    ],
-  });
-  assert.deepEqual(args.slice(1, 5), [
+  const caption = `it's "$HOME" \`id\` ; @file <in`;
+  const rgb = { data: '@my; "best" picture.png' };
+  const { args } = heard({ inputs: { caption, rgb }, targets: ['depth', 'caption'] });
+  assert.deepEqual(args.slice(-6), [
     '--form-string',
-    `caption=${text}`,
+    `caption=${caption}`,
     '-F',
     'rgb=@"my; \\"best\\" picture.png"',
+    '--form-string',
+    'targets=depth,caption',
   ]);
 });
 
-test('settings are sent as JSON targets, and only what differs from the defaults is said', () => {
-  const targets = [{ modality: 'depth', steps: 4, temperature: 0.5 }, { modality: 'caption' }];
-  const args = argumentsOf({ ...base, targets, chained: false, numSamples: 2, seed: 'random' });
-  const sent = args.find((argument) => argument.startsWith('targets='));
-  assert.deepEqual(JSON.parse(sent!.slice('targets='.length)), targets);
-  assert.deepEqual(args.slice(3), [
-    '-F',
-    'chained=false',
-    '-F',
-    'num_samples=2',
-    '-F',
-    'seed=random',
-  ]);
-});
-
-test('tokens go into the JSON of the request field, beside files', () => {
-  const args = argumentsOf({
-    ...base,
-    inputs: [
-      { name: 'scene_global', kind: 'json', value: { tokens: [3, 1] } },
-      { name: 'rgb', kind: 'file', path: 'a.png' },
-    ],
-  });
-  assert.deepEqual(args.slice(1, 4), ['-F', 'rgb=@a.png', '--form-string']);
-  const sent = JSON.parse(args[4]!.slice('request='.length));
-  assert.deepEqual(sent, { inputs: { scene_global: { tokens: [3, 1] } } });
+test('what a form cannot say goes as JSON, with the bytes of a file and what is hidden of it', async () => {
+  const caption = `it's "$HOME" \`id\` \\n`;
+  const hide = [{ box: [0.1, 0.2, 0.3, 0.4] }];
+  const file = 'curl.test.js';
+  const body = {
+    inputs: { caption, rgb: { data: `@${file}`, hide } },
+    targets: [{ modality: 'depth', steps: 4 }],
+  };
+  const { args, read } = heard(body);
+  assert.deepEqual(args.slice(-2), ['-d', '@-']);
+  const sent = JSON.parse(read);
+  const { data, ...others } = sent.inputs.rgb;
+  assert.match(Buffer.from(data, 'base64').toString(), /read back by a real shell/);
+  assert.deepEqual(
+    { ...sent, inputs: { ...sent.inputs, rgb: others } },
+    { ...body, inputs: { caption, rgb: { hide } } },
+  );
 });
