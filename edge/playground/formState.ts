@@ -54,7 +54,7 @@ const MOST_POSITIONS = 4096;
 const readRuns = (text: string): number[] =>
   text.split('.').flatMap((run) => {
     const [from = Number.NaN, to = from] = run.split('-').map(Number);
-    const isRun = from >= 0 && to >= from && to < MOST_POSITIONS;
+    const isRun = run !== '' && from >= 0 && to >= from && to < MOST_POSITIONS;
     return isRun ? Array.from({ length: to - from + 1 }, (_, i) => from + i) : [];
   });
 

@@ -62,6 +62,7 @@ export function createChoice(
   const remove = button('Delete', () => void guard(deleteChosen), 'quiet');
   const name = element('input', {
     id: 'collection-name',
+    type: 'text',
     value: 'pictures',
     maxlength: 63,
     spellcheck: 'false',

@@ -9,16 +9,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
+import {
+  drop,
+  pixelsOf,
+  RUN_TIMEOUT,
+  run,
+  textOf,
+  tickOnly,
+  type Visit,
+  visit,
+} from '../support/playgroundPage.ts';
 import { type Product, startProduct } from '../support/product.ts';
+import { accessTests } from './playground/access.ts';
+import { codeTests } from './playground/code.ts';
+import { firstScreenTests } from './playground/firstScreen.ts';
+import { requestTests } from './playground/request.ts';
+import { stateTests } from './playground/state.ts';
 
 const missing = browserMissing();
 const options = missing ? { skip: missing } : {};
-const RUN_TIMEOUT = 120_000;
 
 let url = process.env.FOURM_PLAYGROUND_URL ?? '';
 let folder: string;
@@ -57,71 +71,13 @@ after(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-/** A fresh page with its form built; `complaints` gathers console errors and uncaught exceptions. */
-async function open(width = 1280): Promise<{ page: Page; complaints: string[] }> {
-  const page = await browser.newPage({ viewport: { width, height: 900 } });
-  page.setDefaultTimeout(20_000);
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  await page.goto(`${url}/`);
-  await page.waitForSelector('html[data-ready]');
-  return { page, complaints };
-}
-
-/** Drops a file on the picture input, as the browser reports a drop. */
-async function drop(page: Page, name: string, type: string, bytes: Buffer): Promise<void> {
-  const dataTransfer = await page.evaluateHandle(
-    ({ base64, fileName, fileType }) => {
-      const content = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-      const transfer = new DataTransfer();
-      transfer.items.add(new File([content], fileName, { type: fileType }));
-      return transfer;
-    },
-    { base64: bytes.toString('base64'), fileName: name, fileType: type },
-  );
-  await page.dispatchEvent('[data-field="/inputs/rgb"] .drop', 'drop', { dataTransfer });
-}
-
-const tickOnly = async (page: Page, ...names: readonly string[]): Promise<void> => {
-  await page.getByRole('button', { name: 'None', exact: true }).click();
-  for (const name of names) await page.locator(`input[name=target][value="${name}"]`).check();
-};
-
-const textOf = async (locator: Locator): Promise<string> => (await locator.textContent()) ?? '';
-
-const run = async (page: Page): Promise<string> => {
-  await page.getByRole('button', { name: 'Run', exact: true }).click();
-  const status = page.locator('#status', { hasText: /^Done in/ });
-  await status.waitFor({ timeout: RUN_TIMEOUT });
-  return await textOf(status);
-};
-
-/** Size and pixels (as `#rrggbb`) of the picture on a card. */
-const pixelsOf = (page: Page, target: string): Promise<{ width: number; colours: string[] }> =>
-  page.locator(`[data-target=${target}] img.result-picture`).evaluate(async (node) => {
-    const image = node as HTMLImageElement;
-    await image.decode();
-    const canvas = document.createElement('canvas');
-    canvas.width = image.naturalWidth;
-    canvas.height = image.naturalHeight;
-    const context = canvas.getContext('2d')!;
-    context.drawImage(image, 0, 0);
-    const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-    const colours = Array.from({ length: data.length / 4 }, (_, i) => {
-      const rgb = [...data.subarray(i * 4, i * 4 + 3)];
-      return `#${rgb.map((channel) => channel.toString(16).padStart(2, '0')).join('')}`;
-    });
-    return { width: image.naturalWidth, colours };
-  });
+const open = (width = 1280): Promise<Visit> => visit(browser, url, { width });
 
 /** Runs a shown command in the folder with the picture, as a visitor would. */
-const runShown = async (page: Page, extra = ''): Promise<string> => {
+const runShown = async (page: Page): Promise<string> => {
   const command = await textOf(page.locator('#curl'));
-  const script = `${command} \\\n -sS -w '%{stderr}%{http_code}' ${extra}`;
-  const { stdout, stderr } = await promisify(execFile)('sh', ['-c', script], {
+  const script = `curl() { command curl "$@" -w '%{stderr}%{http_code}'; }\n${command}`;
+  const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], {
     cwd: folder,
     maxBuffer: 64e6,
   });
@@ -291,3 +247,9 @@ test('a narrow screen shows everything without scrolling sideways', options, asy
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
   await page.close();
 });
+
+firstScreenTests(() => ({ browser, url, folder }), options);
+requestTests(() => ({ browser, url, folder }), options);
+stateTests(() => ({ browser, url, folder }), options);
+codeTests(() => ({ browser, url, folder }), options);
+accessTests(() => ({ browser, url, folder }), options);

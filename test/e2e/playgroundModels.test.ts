@@ -51,6 +51,6 @@ test('the selector leads to the other model, which then answers', { skip }, asyn
   assert.equal(sent.model, 'twin');
   await page.locator('#status', { hasText: /^Done in/ }).waitFor({ timeout: 120_000 });
   const command = (await page.locator('#curl').textContent()) ?? '';
-  assert.match(command, /-F model=twin/);
+  assert.match(command, /model=twin/);
   assert.match(command, /-F rgb=@examples\/scene-1\.png/);
 });
