@@ -53,7 +53,7 @@ export function requestTests(place: Place, options: TestOptions): void {
       const completed = (await sentByRun(page)) as unknown as Sent;
       assert.deepEqual(completed.inputs.rgb?.tokens, outputs.rgb?.[0]?.tokens);
       const side = 16;
-      const [box] = completed.inputs.rgb?.hide as { box: number[] }[];
+      const [box] = (completed.inputs.rgb?.hide ?? []) as { box: number[] }[];
       assert.deepEqual(
         box!.box.map((share) => Math.floor(share * side)),
         [1, 0, 1, 1],
