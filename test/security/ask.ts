@@ -24,7 +24,7 @@ export interface Answered {
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-const PATIENCE_MILLISECONDS = 30_000;
+const PATIENCE_MILLISECONDS = 120_000;
 /** Bytes of an answer that are kept. */
 const MOST_KEPT = 4_000_000;
 const PIECE_BYTES = 65_536;
