@@ -72,6 +72,9 @@ export async function* linePieces(
   }
 }
 
+/** Rows of a piece at most: each has an id, whatever its own bytes. */
+const PIECE_ROWS = 20_000;
+
 const MAGIC = '\x93NUMPY';
 const MOST_HEADER = 4096;
 
@@ -108,6 +111,8 @@ async function npyHeader(source: ByteSource): Promise<Header> {
   if (!shape) throw unreadable('its shape must be (N, D)');
   if (/['"]fortran_order['"]\s*:\s*True/.test(header)) throw unreadable('it is in Fortran order');
   const [rows, columns] = [Number(shape[1]), Number(shape[2])];
+  // Rows of no bytes would be as many as the header says.
+  if (columns === 0) throw unreadable('its vectors have no numbers');
   return { type: type[1] ?? '', rows, columns, rowBytes: columns * Number(type[2]) };
 }
 
@@ -139,7 +144,7 @@ export async function* npyPieces(
 ): AsyncGenerator<Piece> {
   const header = await npyHeader(source);
   const { rows, rowBytes } = header;
-  const together = Math.max(1, Math.floor(PIECE_BYTES / Math.max(1, rowBytes)));
+  const together = Math.min(PIECE_ROWS, Math.max(1, Math.floor(PIECE_BYTES / rowBytes)));
   for (let from = 0; from < rows; from += together) {
     const to = Math.min(rows, from + together);
     const ids = idsOf(from, to, rows);

@@ -146,6 +146,8 @@ export function createCases(document: Document, known: Known) {
       };
     const [type, schema] = draw.chance(0.8) ? (types[0] ?? draw.pick(types)) : draw.pick(types);
     const body = bodyOf(operation.id, type, schema, plan, draw);
+    // The protocol of tools wants both to be accepted.
+    if (operation.id === 'mcp') headers.accept = 'application/json, text/event-stream';
     headers['content-type'] = type === 'multipart/form-data' ? `${type}; boundary=b` : type;
     return {
       operation,

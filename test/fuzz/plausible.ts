@@ -96,6 +96,15 @@ function inputsOf(value: Json, known: Known, draw: Draw): Json {
   );
 }
 
+/** Complete tokens of some modalities, or what names them. */
+const tokensOf = (known: Known, draw: Draw): Json =>
+  Object.fromEntries(
+    draw.some(known.inputs, 1, 2).map(({ name, tokens, vocabulary }) => {
+      const ids = Array.from({ length: tokens }, () => draw.int(0, Math.max(0, vocabulary - 1)));
+      return [name, draw.chance(0.7) ? { tokens: ids } : { ref: draw.pick(known.refs) }];
+    }),
+  );
+
 /** Field -> what is known to stand there; undefined leaves what was drawn. */
 function namedIn(field: string, parent: Json, known: Known, draw: Draw): string | undefined {
   if (field === 'model') return draw.pick(known.models);
@@ -124,7 +133,7 @@ function walk(value: unknown, known: Known, draw: Draw): unknown {
   if (!isObject(value)) return value;
   const entries = Object.entries(value).map(([field, part]): [string, unknown] => {
     if (field === 'inputs' && isObject(part)) return [field, inputsOf(part, known, draw)];
-    if (field === 'tokens' && isObject(part)) return [field, inputsOf(part, known, draw)];
+    if (field === 'tokens' && isObject(part)) return [field, tokensOf(known, draw)];
     if (field === 'targets' && Array.isArray(part)) {
       const targets = part
         .slice(0, 2)
@@ -149,7 +158,8 @@ function walk(value: unknown, known: Known, draw: Draw): unknown {
  */
 export function plausible(id: string, value: unknown, known: Known, draw: Draw): unknown {
   if (!isObject(value)) return value;
-  const likely = walk(draw.chance(0.9) ? settle(id, value, known, draw) : value, known, draw);
+  const walked = walk(value, known, draw);
+  const likely = isObject(walked) && draw.chance(0.9) ? settle(id, walked, known, draw) : walked;
   // What takes longer is given up, so that no case holds up the others.
   const mayTakeLong = isObject(likely) && ('targets' in likely || 'examples' in likely);
   return mayTakeLong ? { ...likely, deadline_ms: DEADLINE_MILLISECONDS } : likely;

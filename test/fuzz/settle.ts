@@ -84,23 +84,31 @@ const SETTLE: Partial<Record<string, Settle>> = {
     ...without(drawn, 'input', 'endpoint'),
     input_file_id: draw.pick(known.uploads),
   }),
-  detokenize: (drawn, known) => ({ ...drawn, tokens: { caption: { ref: known.refs[0] } } }),
+  imageGenerations: (drawn, _, draw) => ({
+    ...without(drawn, 'size', 'partial_images', 'stream', 'model', 'seed'),
+    prompt: draw.pick(TEXTS),
+    n: 1,
+  }),
+  mcp(drawn, known, draw) {
+    const tool = draw.pick([
+      { name: 'list_models', arguments: {} },
+      { name: 'search', arguments: { collection: draw.pick(known.collections), text: 'a box' } },
+      { name: 'embed', arguments: { inputs: { caption: 'a box' } } },
+      { name: 'nobody', arguments: drawn },
+    ]);
+    const method = draw.pick(['ping', 'tools/list', 'tools/call', 'tools/call', 'nobody/nothing']);
+    return { jsonrpc: '2.0', id: 1, method, ...(method === 'tools/call' && { params: tool }) };
+  },
 };
+
+/** Operations whose request names inputs, and those whose end can be told. */
+const TAKES_INPUTS: ReadonlySet<string> = new Set(['generate', 'embed', 'classify', 'tokenize']);
+const IS_TOLD: ReadonlySet<string> = new Set(['generate', 'embed', 'classify', 'fitHead']);
 
 /** @param id of the operation whose body it is */
 export function settle(id: string, value: Json, known: Known, draw: Draw): Json {
-  const given = { inputs: { caption: draw.pick(TEXTS) }, ...value };
+  const given = TAKES_INPUTS.has(id) ? { inputs: { caption: draw.pick(TEXTS) }, ...value } : value;
   const rule = Object.hasOwn(SETTLE, id) ? SETTLE[id] : undefined;
-  return rule
-    ? untold(
-        without(
-          rule(given, known, draw),
-          ...('inputs' in value || TAKES_INPUTS.has(id) ? [] : ['inputs']),
-        ),
-        draw,
-      )
-    : value;
+  const settled = rule ? rule(given, known, draw) : given;
+  return IS_TOLD.has(id) ? untold(settled, draw) : settled;
 }
-
-/** Operations whose request names inputs. */
-const TAKES_INPUTS: ReadonlySet<string> = new Set(['generate', 'embed', 'classify', 'search']);

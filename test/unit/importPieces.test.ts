@@ -46,6 +46,26 @@ test('lines stay whole, in order, and know their numbers', async () => {
   );
 });
 
+test('rows of no bytes are refused by the header, and rows of few bytes come in pieces of few', async () => {
+  const made: number[] = [];
+  const idsOf = (from: number, to: number): string[] => {
+    made.push(to - from);
+    return Array.from({ length: to - from }, (_, i) => `${from + i}`);
+  };
+  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (999999999999, 0), }`.padEnd(
+    117,
+  );
+  const file = Buffer.concat([
+    Buffer.from('\x93NUMPY\x01\x00\x76\x00', 'latin1'),
+    Buffer.from(`${header}\n`),
+  ]);
+  await assert.rejects(all(npyPieces(source(file), idsOf)), /no numbers/);
+  assert.equal(made.length, 0, 'no id was made');
+  const few = writeNpy(new Float32Array(50_000), [50_000, 1]);
+  assert.equal((await all(npyPieces(source(few), idsOf))).length, made.length);
+  assert.ok(Math.max(...made) <= 20_000 && made.reduce((a, b) => a + b) === 50_000, `${made}`);
+});
+
 test('rows of an array become arrays that a reader of .npy takes', async () => {
   const columns = 300;
   const rows = 4000;
