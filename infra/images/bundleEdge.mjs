@@ -1,5 +1,5 @@
-// `node bundleEdge.mjs FOLDER`: the edge's Node entry and all that it imports as one file, with its pages beside it, after
-// `npm run build`.
+// `node bundleEdge.mjs FOLDER`: the edge's Node entry and all that it imports as one file, with its pages and the command
+// that makes keys beside it, after `npm run build`.
 import { cpSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,13 +12,14 @@ if (!folder) {
   process.exit(2);
 }
 await build({
-  entryPoints: [join(root, 'dist/edge/node.js')],
+  entryPoints: { edge: join(root, 'dist/edge/node.js'), keys: join(root, 'dist/infra/keys/cli.js') },
   bundle: true,
   platform: 'node',
   target: 'node20',
   format: 'esm',
   sourcemap: 'linked',
-  outfile: join(folder, 'edge.mjs'),
+  outdir: folder,
+  outExtension: { '.js': '.mjs' },
   // Packages in CommonJS call `require`, which modules do not have.
   banner: {
     js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",

@@ -56,6 +56,17 @@ async function checkPicture() {
   );
 }
 
+/** What the edge's image holds besides the edge: the command that makes keys, and pages. */
+async function checkBeside({ name }) {
+  const create = ['exec', name, 'node', 'keys.mjs', 'create', '--tenant', 'check'];
+  const { code, out } = capture('podman', create);
+  check(`keys are made in ${name}`, code === 0 && out.startsWith('4m_'));
+  for (const path of ['/', '/docs', '/openapi.json']) {
+    const { status } = await fetch(edge + path);
+    check(`${path} is answered (${status})`, status === 200);
+  }
+}
+
 /** A worker that is told to end answers what it has begun, and ends with 0. */
 async function checkDrain(worker) {
   const asked = ask('caption', 'application/json');
@@ -112,6 +123,7 @@ async function main() {
     );
     checkConfinement(container);
   }
+  await checkBeside(running);
   await checkPicture();
   await checkDrain(worker);
   check(

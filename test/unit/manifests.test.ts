@@ -1,6 +1,7 @@
 /** Deployment files: each fits its schema to the last key, and names only what is there. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { repositoryRoot } from '../../infra/paths.ts';
@@ -134,4 +135,23 @@ test('kustomize builds both folders offline, and the cards are where they belong
   const cards = build('gpu');
   assert.equal(cards.match(/nvidia\.com\/gpu: "1"/g)?.length, 2);
   assert.equal(cards.match(/name: FOURM_DEVICE\n\s+value: cuda/g)?.length, 2);
+});
+
+test('the kustomization of docs/deploy.md is built, and reaches every place that is to be changed', (t) => {
+  const page = readFileSync(join(repositoryRoot, 'docs/deploy.md'), 'utf8');
+  const [, text = ''] = /deploy\/kustomization\.yaml <<'YAML'\n([\s\S]*?)\nYAML\n/.exec(page) ?? [];
+  assert.ok(text.includes('resources: [../infra/'));
+  const folder = mkdtempSync(join(repositoryRoot, 'dist/deploy-'));
+  try {
+    const file = text.replace('../infra/', '../../infra/');
+    writeFileSync(join(folder, 'kustomization.yaml'), file);
+    const built = execFileSync('kubectl', ['kustomize', folder], { encoding: 'utf8' });
+    // What stands for a reader's own names in this repository is in no place left.
+    assert.doesNotMatch(built, /registry\.example\.com|fourm-store|000000000000/);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return t.skip('kubectl');
+    throw error;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
