@@ -12,7 +12,10 @@ if (!folder) {
   process.exit(2);
 }
 await build({
-  entryPoints: { edge: join(root, 'dist/edge/node.js'), keys: join(root, 'dist/infra/keys/cli.js') },
+  entryPoints: {
+    edge: join(root, 'dist/edge/node.js'),
+    keys: join(root, 'dist/infra/keys/cli.js'),
+  },
   bundle: true,
   platform: 'node',
   target: 'node20',

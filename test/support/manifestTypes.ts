@@ -111,7 +111,14 @@ export interface Terraform {
   provider?: { aws: [{ region: string }] };
   variable?: Record<
     string,
-    [{ type: string; default?: string | number; description?: string; sensitive?: boolean }]
+    [
+      {
+        type: string;
+        default?: string | number | string[];
+        description?: string;
+        sensitive?: boolean;
+      },
+    ]
   >;
   locals?: [Record<string, unknown>];
   output?: Record<string, [{ value: string; description?: string; sensitive?: boolean }]>;
