@@ -7,6 +7,8 @@ import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/
 import {
   CallToolRequestSchema,
   ErrorCode,
+  InitializeRequestSchema,
+  isJSONRPCRequest,
   ListToolsRequestSchema,
   McpError,
 } from '@modelcontextprotocol/sdk/types.js';
@@ -115,6 +117,23 @@ function createServer({ models, mayUse, callsFor, failureOf }: Serving): Server 
   return server;
 }
 
+const REQUESTS: ReadonlyMap<string, typeof CallToolRequestSchema | typeof InitializeRequestSchema> =
+  new Map<string, typeof CallToolRequestSchema | typeof InitializeRequestSchema>([
+    ['tools/call', CallToolRequestSchema],
+    ['initialize', InitializeRequestSchema],
+  ]);
+
+/** The error for parameters that do not fit their method, which the SDK would call its own. */
+function refusedParameters(message: unknown): Response | undefined {
+  if (!isJSONRPCRequest(message)) return undefined;
+  const { id, method } = message;
+  const [issue] = REQUESTS.get(method)?.safeParse(message).error?.issues ?? [];
+  if (!issue) return undefined;
+  const detail = `${method}: ${issue.path.join('.') || 'the message'}: ${issue.message}`;
+  const error = { code: ErrorCode.InvalidParams, message: detail };
+  return Response.json({ jsonrpc: '2.0', id, error });
+}
+
 /**
  * The answer to one message, and what stops the work on it.
  * @param isStreamed whether events are answered, which notifications of progress need
@@ -125,6 +144,8 @@ export async function serveMessage(
   isStreamed: boolean,
   serving: Serving,
 ): Promise<{ readonly answer: Promise<Response>; readonly stop: () => void }> {
+  const refused = refusedParameters(message);
+  if (refused) return { answer: Promise.resolve(refused), stop: () => {} };
   const server = createServer(serving);
   const transport = new WebStandardStreamableHTTPServerTransport({
     enableJsonResponse: !isStreamed,

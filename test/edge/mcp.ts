@@ -248,6 +248,12 @@ export function mcpTests(f: Fixture, tellsLeaving: boolean): void {
     const note = await post({ jsonrpc: '2.0', method: 'notifications/initialized' });
     assert.equal(note.status, 202);
     assert.equal(await note.text(), '');
+    for (const params of [undefined, { name: 5 }, { name: 'paint', arguments: 'x' }]) {
+      const wrong = await post({ jsonrpc: '2.0', id: 2, method: 'tools/call', params });
+      const { error } = (await wrong.json()) as { error: { code: number; message: string } };
+      assert.equal(error.code, ErrorCode.InvalidParams);
+      assert.match(error.message, /^tools\/call: params/);
+    }
     const none = await post({ jsonrpc: '2.0', id: 2, method: 'resources/list' });
     assert.equal(((await none.json()) as { error: { code: number } }).error.code, -32601);
   });
