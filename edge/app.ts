@@ -124,7 +124,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   if (config.FOURM_CORS_ORIGIN !== 'none') {
     const allows = createAllowsOrigin(config);
     const isAny = allows('https://any.example');
-    const withCors = cors({
+    const crossOrigin = cors({
       origin: isAny ? '*' : (origin) => (allows(origin) ? origin : null),
       allowMethods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
       exposeHeaders: [
@@ -140,10 +140,16 @@ export function createApp(services: Services): Hono<EdgeEnv> {
       ],
       maxAge: 86_400,
     });
-    // What asks only which methods there are is no preflight.
-    const isPlain = (c: EdgeContext): boolean =>
-      c.req.method === 'OPTIONS' && !c.req.header('access-control-request-method');
-    app.use(async (c, next) => (isPlain(c) ? await next() : await withCors(c, next)));
+    app.use(async (c, next) => {
+      if (c.req.method === 'OPTIONS') {
+        // What asks only which methods there are is no preflight.
+        const isPlain = !c.req.header('access-control-request-method');
+        return isPlain ? await next() : await crossOrigin(c, next);
+      }
+      // After the answer, whose headers it then only adds to: before, the answer would be made a second time.
+      await next();
+      return await crossOrigin(c, async () => {});
+    });
   }
 
   const all = handlers(services, (request, c) => app.fetch(request, c.env, executionOf(c)));

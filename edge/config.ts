@@ -96,6 +96,14 @@ export const configSchema = z.object({
     .positive()
     .default(120)
     .describe('Time of a body; one that still has not come, or brings too little, is answered 408'),
+  FOURM_HOT_BYTES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(32_000_000)
+    .describe(
+      'Memory for what is asked again and again: requests, and results for five seconds; 0 is none',
+    ),
   FOURM_PUBLIC_URL: optional.describe(
     'Address of this edge as callers see it; that of each request when absent',
   ),

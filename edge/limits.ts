@@ -37,7 +37,7 @@ export function tellLimits(c: EdgeContext, limiter: Limiter): void {
     [...others, ...exceeded],
     retryAfter === null ? undefined : Number(retryAfter),
   );
-  for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  for (const [name, value] of Object.entries(headers)) c.res.headers.set(name, value);
 }
 
 /** Seconds after which a job may have ended, where there are too many. */

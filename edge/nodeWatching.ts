@@ -1,7 +1,7 @@
 /** What an edge on Node tells of itself, as its settings say: log, metrics, traces. Neither is loaded in vain. */
 import { hostname } from 'node:os';
 import type { LogOptions } from '../shared/log/entry.ts';
-import { createPinoLog } from '../shared/log/pinoLog.ts';
+import { createPinoLog, gatheredStandardError } from '../shared/log/pinoLog.ts';
 import type { Exposition } from '../shared/metrics/prometheus.ts';
 import { METRICS_PATH } from '../shared/metrics/setting.ts';
 import type { Config } from './config.ts';
@@ -29,7 +29,7 @@ export const logOptions = (config: Config): LogOptions => ({
 
 /** @throws Error when the address of metrics cannot be listened on */
 export async function startWatching(config: Config): Promise<Watching> {
-  const write = createPinoLog(logOptions(config));
+  const write = createPinoLog(logOptions(config), gatheredStandardError());
   const { FOURM_METRICS: place, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = config;
   const tracer =
     endpoint === undefined

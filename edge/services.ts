@@ -11,7 +11,9 @@ import type { Entry, WriteEntry } from '../shared/log/entry.ts';
 import { present } from '../shared/lookup.ts';
 import { type Chains, createChains } from '../shared/results/chains.ts';
 import { createTokenStore, type TokenStore } from '../shared/results/keptTokens.ts';
+import { RESULTS } from '../shared/results/results.ts';
 import { scopeOf } from '../shared/results/scope.ts';
+import { createHotStore } from '../shared/store/hot.ts';
 import { createMemoryStore } from '../shared/store/memory.ts';
 import { createS3Store } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
@@ -83,6 +85,8 @@ export interface Platform {
 
 /** What workers do not say themselves of their models, since they have no store, is true for this long. */
 const MODELS_REFRESH_MILLISECONDS = 24 * 3_600_000;
+/** A result that another edge deletes, or the bucket's own rules, is answered here for this long at most. */
+const HOT_SECONDS = 5;
 /** Settings whose values never appear in a log, whatever is logged. */
 export const secretsOf = (config: Config): (string | undefined)[] =>
   SECRETS.map((name) => config[name]?.toString());
@@ -122,7 +126,11 @@ export function createServices(config: Config, platform: Platform): Services {
   const log = (message: string): void => tell({ level: 'warn', message });
   const logError = (message: string, error: unknown): void =>
     tell({ event: 'error', message, error: error instanceof Error ? error.stack : String(error) });
-  const store = openStore(config, platform, log);
+  const store = createHotStore(openStore(config, platform, log), {
+    prefix: RESULTS,
+    bytes: config.FOURM_HOT_BYTES,
+    seconds: HOT_SECONDS,
+  });
   const addresses = createSignedAddresses(config);
   return {
     config,

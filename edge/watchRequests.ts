@@ -67,7 +67,8 @@ export function watchRequests(services: Services) {
 
     try {
       await next();
-      c.header('x-request-id', requestId);
+      // Hono's own way would make the whole answer a second time.
+      c.res.headers.set('x-request-id', requestId);
     } finally {
       const told = (c.get('streamed') ?? Promise.resolve()).then(end).then(services.flush);
       keepAlive(c)(told);

@@ -8,8 +8,8 @@ export const SLICE = 128 * 1024;
 /** Bytes that are searched or copied between two pauses, which takes a tenth of the time. */
 export const LONG_SLICE = 1024 * 1024;
 
-/** A request in a Worker must not resume another one, whose end would then end it too. */
-const isWorker = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
+/** Whether this is a Worker: there a request must not resume another one, whose end would then end it too. */
+export const isWorker = globalThis.navigator?.userAgent === 'Cloudflare-Workers';
 
 const waiting: (() => void)[] = [];
 

@@ -42,8 +42,9 @@ async function keyOf(c: EdgeContext, { keys }: Services): Promise<KnownKey | Res
 
 /** What is of one tenant is kept by no cache that others share, and answered to no other key (RFC 9111). */
 function keepPrivate(c: EdgeContext, isByKey: boolean): void {
-  if (!c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-cache');
-  if (isByKey) c.header('vary', 'authorization', { append: true });
+  // On the answer's own headers: Hono's `c.header` would make the whole answer a second time.
+  if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'private, no-cache');
+  if (isByKey) c.res.headers.append('vary', 'authorization');
 }
 
 /** @param route that it stands before */

@@ -3,7 +3,7 @@ import type { Output, Progress } from '../../shared/api/generate.ts';
 import { toProblem } from '../../shared/api/problem.ts';
 import { writeJson } from '../../shared/json.ts';
 import { sha256 } from '../../shared/results/content.ts';
-import { represent } from '../accept.ts';
+import { type Representation, represent, type Wanted } from '../accept.ts';
 import { isKnown } from '../conditional.ts';
 import type { Share } from '../dispatch/coalesce.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
@@ -32,11 +32,33 @@ interface Represented {
   readonly isKnown: boolean;
 }
 
+/** A body that answers may have, and its strong etag. */
+interface Formed extends Representation {
+  readonly etag: string;
+}
+
+/** What is answered again and again has few forms; whoever asks for many others has each made anew. */
+const MOST_FORMS = 4;
+/** What a body is made of -> form that was wanted -> the body. It is forgotten with the result that it is made of. */
+const formed = new WeakMap<object, Map<string, Formed>>();
+
+async function formOf(result: object, single: Output | undefined, wanted: Wanted): Promise<Formed> {
+  const source = wanted.kind === 'bytes' && single && !wanted.orJson ? single : result;
+  const name = JSON.stringify(wanted);
+  const forms = formed.get(source) ?? new Map<string, Formed>();
+  const known = forms.get(name);
+  if (known) return known;
+  const { body, contentType } = await represent(result, single, wanted);
+  const made = { body, contentType, etag: `"${await sha256(body)}"` };
+  if (forms.size < MOST_FORMS) forms.set(name, made);
+  formed.set(source, forms);
+  return made;
+}
+
 async function representAnswer(c: EdgeContext, wish: Wish, seen: Seen): Promise<Represented> {
   const { result, single, cacheStatus, ageSeconds, provenance, hasLinks = false } = seen;
-  const { body, contentType } = await represent(result, single, wish.wanted);
+  const { body, contentType, etag } = await formOf(result, single, wish.wanted);
   const isOfNow = hasLinks && contentType === 'application/json';
-  const etag = `"${await sha256(body)}"`;
   const condition = c.req.header('if-none-match');
   return {
     body,

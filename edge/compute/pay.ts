@@ -10,6 +10,7 @@ import { keepAlive } from '../keepAlive.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
+import { createSame } from './same.ts';
 
 /** What was charged, as `X-4M-Charged` says it. */
 export const CHARGED_HEADER = 'x-4m-charged';
@@ -55,11 +56,13 @@ export function priceFor(c: EdgeContext, { credit }: Services, work: Work): Pric
   return { units: work.units, price, currency: prices.currency };
 }
 
+const priced = createSame();
+
 /** The answer with its price in its usage; as it is where nothing is charged. */
 export function withPrice<T extends object>(answer: T, price: Price | undefined): T {
   if (!price) return answer;
   const { usage }: { usage?: object } = answer;
-  return { ...answer, usage: { ...usage, ...price } };
+  return priced(answer, price, () => ({ ...answer, usage: { ...usage, ...price } }));
 }
 
 /**

@@ -13,7 +13,9 @@ import { withSources } from '../sources/sources.ts';
 import { inlineOf } from '../uploads/links.ts';
 import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
 import { type Answer, createComputation } from './compute.ts';
+import { createKnownRequests } from './knownRequests.ts';
 import { type Payment, type Price, pay, priceFor, type Work, withPrice } from './pay.ts';
+import { createSame } from './same.ts';
 import { countSaved } from './saved.ts';
 import { answerAccepted, submit, waitFor } from './submit.ts';
 import type { Asker, Task, Wish } from './task.ts';
@@ -41,6 +43,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
   task: Task<W, R>,
 ) {
   const computation = createComputation(services, task);
+  const same = createSame();
+  const requests = createKnownRequests<W>(services, services.config.FOURM_HOT_BYTES);
   const { linker } = services;
 
   /** What a request costs: as its result says, or as a dry run of it does. */
@@ -65,7 +69,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const single = task.single?.(wish, made);
     const price = await priceOf(c, wish, { result: made, ...answer });
     const computed = toldComputed(answer.computed);
-    const whole = { ...made, computed };
+    const whole = same(made, computed, () => ({ ...made, computed }));
     const viewed = task.view?.(wish, whole) ?? whole;
     const result = withPrice(withSources(viewed, wish.sources), price);
     const provenance = provenanceHeaders({
@@ -170,7 +174,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
 
   return async (c: EdgeContext): Promise<Response> => {
     inlineOf(c);
-    const wish = await task.read(c);
+    const recalled = await requests.recall(c);
+    const wish = recalled ?? (await task.read(c));
     if (wish.isDryRun) {
       c.header('cache-control', 'no-store');
       const quote = await task.dryRun(wish);
@@ -195,6 +200,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
       if (accepted) return accepted;
       if (wish.webhook) throw noJob(services);
       if (!stored) return await compute(c, wish, payment);
+      if (!recalled) await requests.remember(c, wish);
       countSaved(services, c, 'stored', stored.result);
       const answer = { ...(await seenBy(c, wish, stored)), charge: () => payment?.charge() };
       if (!streams) return await answerWhole(c, wish, answer);

@@ -32,6 +32,8 @@ export interface Wish {
   readonly began?: number;
   /** Who is told how it goes on, where it becomes a job. */
   readonly webhook: Webhook | undefined;
+  /** Whether the same bytes of a request always want the same: nothing in it is drawn, looked up or fetched. */
+  readonly isLasting?: boolean;
   readonly wanted: Wanted;
   readonly cache: CacheWishes;
   /** Bytes that inputs gave which were addresses or uploads. */

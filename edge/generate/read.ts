@@ -43,6 +43,12 @@ export interface GenerateWish extends Wish {
 const isFindable = ({ keep, seed, chained }: GenerateRequest, targets: number): boolean =>
   chained && (keep === true || (typeof seed === 'number' && targets > 1));
 
+/** Whether nothing of a request is drawn, looked up in the store or fetched. */
+const isLasting = ({ seed, inputs }: GenerateRequest, sources: object): boolean =>
+  seed !== 'random' &&
+  Object.keys(sources).length === 0 &&
+  Object.values(inputs).every((value) => typeof value === 'string' || !('ref' in value));
+
 /** The target whose bytes alone can be answered, when no other was asked for. */
 function singleTarget(request: GenerateRequest, asked: RequestPlan): StageTarget | undefined {
   const [target, ...others] = asked.stages.flatMap((stage) => stage.targets);
@@ -98,6 +104,7 @@ export async function generateWish(
     models: [model, ...further],
     began: sources.began,
     ...run,
+    isLasting: isLasting(parsed, sources.found()),
     model,
     request,
     files,

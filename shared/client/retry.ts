@@ -11,6 +11,12 @@ const MOST_PATIENCE_SECONDS = 60;
 const isPassing = (status: number): boolean =>
   status === 408 || status === 424 || status === 429 || status >= 500;
 
+/** Of an earlier try, whose answer was lost: it is waited for as long as a try may take. */
+const UNDER_WAY = 'idempotency_conflict';
+
+export const isUnderWay = (error: unknown): boolean =>
+  error instanceof ProblemError && error.problem.code === UNDER_WAY;
+
 /**
  * Whether a call may be tried again after an error.
  * @param once what must not happen twice: it is tried again only where the API itself has refused it
@@ -19,6 +25,7 @@ export function mayTryAgain(error: unknown, once: boolean): boolean {
   if (error instanceof ConnectionError) return !once;
   if (!(error instanceof ProblemError)) return false;
   const { retryable, status, code, request_id } = error.problem;
+  if (code === UNDER_WAY) return true;
   // Who gives a deadline does not want to wait for longer.
   if (!retryable || !isPassing(status) || code === 'deadline_exceeded') return false;
   return !once || (request_id !== '' && (status === 429 || status === 503));

@@ -1,7 +1,7 @@
 /** One request and its answer: tried again where that helps, and bounded in time. */
 import { AbortError, failureOf, TimeoutError } from './failures.ts';
 import { ProblemError, problemFrom } from './problem.ts';
-import { mayTryAgain, pause, retryAfterOf, waitBefore } from './retry.ts';
+import { isUnderWay, mayTryAgain, pause, retryAfterOf, waitBefore } from './retry.ts';
 
 export interface TransportOptions {
   /** Replaces the global `fetch`. */
@@ -13,8 +13,8 @@ export interface TransportOptions {
   readonly timeout?: number;
   /**
    * Times that a call is tried again: where no connection comes about or it breaks, and where the server says that
-   * the same request may succeed later (`Retry-After`). 2 when left out. What must not happen twice, such as a new job
-   * or batch, is tried again only where the server has refused it.
+   * the same request may succeed later (`Retry-After`). 2 when left out. Requests in JSON have a name, so that they are
+   * done and charged once; a file that must not be sent twice is tried again only where the server has refused it.
    */
   readonly retries?: number;
 }
@@ -116,11 +116,14 @@ export function createTransport(defaults: TransportOptions): Send {
 
   return async (url, options, read) => {
     const retries = options.retries ?? defaults.retries ?? RETRIES;
+    const until = Date.now() + ((options.timeout ?? defaults.timeout) || TIMEOUT_MILLISECONDS);
+    let underWay = 0;
     for (let failed = 1; ; failed++) {
       try {
         return await attempt(url, options, read);
       } catch (error) {
-        const isWorthIt = failed <= retries && mayTryAgain(error, options.once ?? false);
+        if (isUnderWay(error) && Date.now() < until) underWay++;
+        const isWorthIt = failed - underWay <= retries && mayTryAgain(error, options.once ?? false);
         const wait = isWorthIt ? waitBefore(failed, error) : undefined;
         if (wait === undefined) throw error;
         await pause(wait, options.signal);

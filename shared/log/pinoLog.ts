@@ -4,10 +4,37 @@ import { type LogOptions, levelOf, type WriteEntry } from './entry.ts';
 import { createScrub } from './scrub.ts';
 
 const STDERR = 2;
+/** Characters that are gathered at most. */
+const GATHERED = 16_000;
+
+type Destination = pino.DestinationStream & { flushSync?(): void };
+
+/**
+ * Standard error for who writes a line a request: the lines of one turn of the event loop are written together, at its
+ * end. Who is killed without warning loses those of that turn.
+ */
+export function gatheredStandardError(): Destination {
+  const stream = pino.destination({ dest: STDERR, sync: true, minLength: GATHERED });
+  let isWaiting = false;
+  const flushSync = (): void => {
+    isWaiting = false;
+    stream.flushSync();
+  };
+  process.once('exit', flushSync);
+  return {
+    flushSync,
+    write(line: string) {
+      stream.write(line);
+      if (isWaiting) return;
+      isWaiting = true;
+      setImmediate(flushSync);
+    },
+  };
+}
 
 export function createPinoLog(
   { service, level, secrets }: LogOptions,
-  to: pino.DestinationStream = pino.destination({ dest: STDERR, sync: true }),
+  to: Destination = pino.destination({ dest: STDERR, sync: true }),
 ): WriteEntry {
   const scrub = createScrub(secrets);
   const logger = pino(
@@ -22,6 +49,9 @@ export function createPinoLog(
   );
   return (entry) => {
     const { level: _, ...rest } = entry;
-    logger[levelOf(entry)](rest);
+    const own = levelOf(entry);
+    logger[own](rest);
+    // What should not have happened may be the last that is heard.
+    if (own === 'warn' || own === 'error') to.flushSync?.();
   };
 }

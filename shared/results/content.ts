@@ -1,13 +1,6 @@
 /** What content is called: canonical JSON and its hash. */
 
-const encoder = new TextEncoder();
-
-/** sha256 in hex. Text counts as UTF-8. */
-export async function sha256(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
-  const bytes = typeof content === 'string' ? encoder.encode(content) : content;
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
+export { sha256 } from '../sha256.ts';
 
 /**
  * JSON with sorted keys and without absent fields, so that equal values have equal text.

@@ -1,7 +1,7 @@
 /** Results in the store, by their key. `keys.ts` says when reuse is correct. */
 import * as z from 'zod';
 import type { Store } from '../store/store.ts';
-import { readStored, writeStored } from './stored.ts';
+import { createReader, writeStored } from './stored.ts';
 
 /** When a result was computed, and for which request. */
 export interface Computed {
@@ -33,9 +33,12 @@ export interface ResultCache<R> {
   put(name: ResultName, result: R, replace: boolean, computed: Computed): Promise<boolean>;
 }
 
+/** What keys of results begin with. */
+export const RESULTS = 'results/';
+
 /** The first two digits spread the objects over folders. */
 export const resultKey = ({ scope, id }: ResultName): string =>
-  `results/${scope}/${id.slice(0, 2)}/${id}.json`;
+  `${RESULTS}${scope}/${id.slice(0, 2)}/${id}.json`;
 
 /**
  * @param schema what a result is: anything else in its place counts as absent
@@ -55,7 +58,8 @@ export function createResultCache<R>(
   });
   const trouble = (action: string, error: unknown): void =>
     log(`result cache ${action}: ${error instanceof Error ? error.message : error}`);
-  const read = async (name: ResultName) => await readStored(store, resultKey(name), storedSchema);
+  const readKey = createReader(store, storedSchema);
+  const read = (name: ResultName) => readKey(resultKey(name));
   return {
     async get(name) {
       try {

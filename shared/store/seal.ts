@@ -2,12 +2,7 @@
  * The digest that every stored object carries. It covers the object's key, content type and bytes, so
  * that a changed byte, a cut file, and two objects that changed places are all found out on reading.
  */
-const encoder = new TextEncoder();
-const hex = (bytes: ArrayBuffer): string =>
-  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-const sha256 = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
-  hex(await crypto.subtle.digest('SHA-256', bytes));
+import { sha256 } from '../sha256.ts';
 
 /** sha256 in hex over what the object is called, what kind it is, and the sha256 of its bytes. */
 export async function sealOf(
@@ -16,5 +11,5 @@ export async function sealOf(
   body: Uint8Array<ArrayBuffer>,
 ): Promise<string> {
   const sealed = ['4m-object-1', key, contentType, await sha256(body)];
-  return await sha256(encoder.encode(sealed.join('\n')));
+  return await sha256(sealed.join('\n'));
 }

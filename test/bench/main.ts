@@ -5,6 +5,7 @@
 import { bench as abuse } from './abuse.ts';
 import { bench as batches } from './batches.ts';
 import { bench as cost } from './cost.ts';
+import { bench as edge } from './edge.ts';
 import { bench as embed } from './embed.ts';
 import { bench as engine } from './engine.ts';
 import { bench as exportBench } from './export.ts';
@@ -29,6 +30,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   abuse,
   batches,
   cost,
+  edge,
   embed,
   engine,
   export: exportBench,

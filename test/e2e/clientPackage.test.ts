@@ -1,10 +1,12 @@
 /** The client's package, packed and installed as a stranger does it, against the product. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { build, transform } from 'esbuild';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
@@ -19,10 +21,13 @@ import {
 import { type Product, startProduct } from '../support/product.ts';
 import { withReceiver } from '../support/receiver.ts';
 import {
+  buildByVite,
+  bundleByWrangler,
   CLIENT_PACKAGE,
   installClient,
   packClient,
   runProgram,
+  serveFolder,
   servePage,
   typeFaults,
 } from '../support/strangers.ts';
@@ -43,10 +48,12 @@ const SEEN = {
 
 describe("the client's package", () => {
   let folder = '';
+  let tarball = '';
   let product: Product;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), '4m-stranger-'));
-    await installClient(await packClient(), folder);
+    tarball = await packClient();
+    await installClient(tarball, folder);
     cpSync(join(repositoryRoot, 'test/strangers'), folder, { recursive: true });
     copyFileSync(join(repositoryRoot, 'examples/scene-1.png'), join(folder, 'scene-1.png'));
     // Receivers of webhooks are on this machine.
@@ -69,6 +76,20 @@ describe("the client's package", () => {
       logLevel: 'error',
     });
     return outfile;
+  };
+
+  /** What a page says that it has seen. */
+  const seenIn = async (url: string): Promise<unknown> => {
+    const browser = await launchBrowser();
+    try {
+      const tab = await browser.newPage();
+      await tab.goto(`${url}/?server=${product.url}`);
+      const seen = tab.locator('#seen:not(:empty)');
+      await seen.waitFor({ timeout: 60_000 });
+      return JSON.parse((await seen.textContent()) ?? '');
+    } finally {
+      await browser.close();
+    }
   };
 
   test('it has no dependency, and imports nothing', async () => {
@@ -118,21 +139,45 @@ describe("the client's package", () => {
 
   test('a bundled page of another origin is answered', { skip: browserMissing() }, async () => {
     const page = await servePage(await bundle('page.js'));
-    const browser = await launchBrowser();
     try {
-      const tab = await browser.newPage();
-      await tab.goto(`${page.url}/?server=${product.url}`);
-      const seen = tab.locator('#seen:not(:empty)');
-      await seen.waitFor({ timeout: 60_000 });
-      assert.deepEqual(JSON.parse((await seen.textContent()) ?? ''), SEEN);
+      assert.deepEqual(await seenIn(page.url), SEEN);
     } finally {
-      await browser.close();
       await page.close();
     }
   });
 
+  test('a page that Vite has built is answered', { skip: browserMissing() }, async (t) => {
+    const sources = join(repositoryRoot, 'test/strangers');
+    const made = await buildByVite(tarball, join(folder, 'vite'), sources);
+    if ('missing' in made) return t.skip(`Vite from the registry (${made.missing})`);
+    const served = await serveFolder(made.built);
+    try {
+      assert.deepEqual(await seenIn(served.url), SEEN);
+    } finally {
+      await served.close();
+    }
+  });
+
+  test('a program of Python alone is answered', { skip: pythonMissing() ?? false }, async () => {
+    const home = join(repositoryRoot, 'examples/python');
+    const picture = join(folder, 'scene-1.png');
+    const env = { ...process.env, FOURM_URL: product.url, PYTHONPATH: home };
+    const python = (parameters: readonly string[]) =>
+      promisify(execFile)('python3', [...parameters], { env, cwd: folder, encoding: 'buffer' });
+    const { stdout: depth } = await python([join(home, 'fourm.py'), picture, 'depth']);
+    assert.equal(depth.subarray(1, 4).toString(), 'PNG');
+    const readme = readFileSync(join(home, 'README.md'), 'utf8');
+    const [, example] = /^```python\n([\s\S]*?)^```/m.exec(readme) ?? [];
+    const { stdout: said } = await python([
+      '-c',
+      (example ?? '').replace(README_ADDRESS, product.url),
+    ]);
+    assert.match(said.toString(), /^\S.*\n\d+\n$/);
+    await assert.rejects(python([join(home, 'fourm.py'), picture, 'sound']), /unknown_target/);
+  });
+
   test('a Worker in workerd is answered', async () => {
-    const worker = await startWorkerdModule(await bundle('worker.js'));
+    const worker = await startWorkerdModule(await bundleByWrangler(folder, 'worker.js'));
     try {
       const answer = await fetch(`${worker.url}/?server=${product.url}`);
       assert.deepEqual(JSON.parse(await answer.text()), SEEN);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { createClient } from '../../shared/client/index.ts';
-import { PNG_URL } from '../support/fakeWorker.ts';
+import { PNG, PNG_URL } from '../support/fakeWorker.ts';
 import { problemOf } from './errors.ts';
 import type { Fixture } from './suite.ts';
 
@@ -106,6 +106,57 @@ export function cachingTests(f: Fixture): void {
     const hit = await ask(body);
     assert.equal(hit.headers.get('age'), '0');
     assert.equal(await hit.text(), again);
+  });
+
+  test('a request that was asked often is answered as at first, and no other in its place', async () => {
+    // Longer than the bytes that tell bodies apart at first sight: these differ in one that does not.
+    const bodyOf = (place: number) => {
+      const picture = new Uint8Array(9000);
+      picture.set(PNG);
+      picture[place] = 1;
+      const rgb = `data:image/png;base64,${Buffer.from(picture).toString('base64')}`;
+      return { targets: ['depth'], seed: 3000, inputs: { rgb } };
+    };
+    const body = bodyOf(4000);
+    const other = bodyOf(4001);
+    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+    const text = await (await ask(body)).text();
+    for (let again = 0; again < 3; again++) {
+      const answer = await ask(body);
+      assert.equal(answer.headers.get('cache-status'), '4m-edge; hit');
+      assert.equal(await answer.text(), text);
+    }
+    const png = await ask(body, { accept: 'image/png' });
+    assert.equal(png.headers.get('content-type'), 'image/png');
+    await png.arrayBuffer();
+    assert.equal(await statusOf(await ask(other)), '4m-edge; fwd=miss; stored');
+    assert.equal(
+      await statusOf(await ask(body, { 'cache-control': 'no-store' })),
+      '4m-edge; fwd=request',
+    );
+    await problemOf(await ask(body, { 'content-encoding': 'gzip' }), 'unsupported_media_type');
+    await problemOf(await ask(body, { 'content-type': 'text/plain' }), 'unsupported_media_type');
+    // Other models mean something else by it.
+    const { model } = f.worker;
+    f.worker.model = { ...model, digest: crypto.randomUUID() };
+    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+    f.worker.model = model;
+    assert.equal(await (await ask(body)).text(), text);
+    const { id } = JSON.parse(text) as { id: string };
+    const deleted = await fetch(`${f.url}/v1/results/${id}`, { method: 'DELETE' });
+    assert.equal(deleted.status, 200);
+    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+  });
+
+  test('a request that is to draw its seed draws another each time', async () => {
+    const body = { ...fresh(), seed: 'random' };
+    const seeds = new Set<string | null>();
+    for (let again = 0; again < 4; again++) {
+      const answer = await ask(body);
+      await answer.arrayBuffer();
+      seeds.add(answer.headers.get('x-4m-seed'));
+    }
+    assert.equal(seeds.size, 4);
   });
 
   test('only-if-cached computes nothing: 504 when nothing stored fits', async () => {

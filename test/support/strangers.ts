@@ -1,7 +1,7 @@
 /** The client's package as a stranger has it: built, packed, and installed in an empty folder. */
 import { execFile } from 'node:child_process';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,6 +26,58 @@ export async function installClient(tarball: string, folder: string): Promise<vo
   await writeFile(join(folder, 'package.json'), '{ "type": "module", "private": true }');
   const quiet = ['--offline', '--no-audit', '--no-fund', '--ignore-scripts', '--silent'];
   await run('npm', ['install', ...quiet, tarball], { cwd: folder });
+}
+
+const VITE = 'vite@8.3.8';
+
+/** Builds the page of `sources` by Vite as its users do; resolves with its folder, or with why Vite could not be fetched. */
+export async function buildByVite(
+  tarball: string,
+  folder: string,
+  sources: string,
+): Promise<{ readonly built: string } | { readonly missing: string }> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'package.json'), '{ "type": "module", "private": true }');
+  for (const file of ['page.js', 'browser.js'])
+    await copyFile(join(sources, file), join(folder, file));
+  const html = '<p id="seen"></p><script type="module" src="/page.js"></script>';
+  await writeFile(join(folder, 'index.html'), `<!doctype html>${html}`);
+  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--silent'];
+  const failed = await run('npm', ['install', ...quiet, tarball, VITE], { cwd: folder }).then(
+    () => undefined,
+    (error: { message: string }) => error.message,
+  );
+  if (failed !== undefined) return { missing: failed };
+  await run(process.execPath, ['node_modules/vite/bin/vite.js', 'build'], { cwd: folder });
+  return { built: join(folder, 'dist') };
+}
+
+/** Bundles a Worker by wrangler, which finds packages where the Worker lies; resolves with its one module. */
+export async function bundleByWrangler(folder: string, entry: string): Promise<string> {
+  const out = join(folder, 'bundled-worker');
+  const configuration = { name: 'stranger', main: entry, compatibility_date: '2026-04-01' };
+  await writeFile(join(folder, 'wrangler.json'), JSON.stringify(configuration));
+  const wrangler = join(repositoryRoot, 'node_modules/wrangler/bin/wrangler.js');
+  const env = { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', WRANGLER_LOG_PATH: out };
+  await run(process.execPath, [wrangler, 'deploy', '--dry-run', '--outdir', out], {
+    cwd: folder,
+    env,
+  });
+  return join(out, entry);
+}
+
+/** Files of a folder, by their addresses, at an origin of their own. */
+export async function serveFolder(folder: string) {
+  const names = await readdir(folder, { recursive: true });
+  const files = new Map(names.map((name) => [`/${name}`, join(folder, name)]));
+  const server = createServer(async ({ url = '/' }, response) => {
+    const path = url.replace(/\?.*/, '');
+    const file = files.get(path === '/' ? '/index.html' : path);
+    if (file === undefined) return void response.writeHead(404).end();
+    const type = file.endsWith('.js') ? 'text/javascript' : 'text/html';
+    response.writeHead(200, { 'content-type': type }).end(await readFile(file));
+  });
+  return await listening(server);
 }
 
 /** Runs a program in the folder; resolves with what it prints. @throws Error with what it says, when it fails */
@@ -76,6 +128,10 @@ export async function servePage(script: string) {
       isScript ? text : '<p id="seen"></p><script type="module" src="/page.js"></script>',
     );
   });
+  return await listening(server);
+}
+
+async function listening(server: Server) {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const close = async (): Promise<void> => {
     server.closeAllConnections();

@@ -19,6 +19,7 @@ type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 interface Asked {
   readonly path: string;
   readonly authorization: string | undefined;
+  readonly name: string | undefined;
   readonly body: string;
 }
 
@@ -37,7 +38,8 @@ async function serverOf(
     let body = '';
     for await (const chunk of request) body += chunk;
     const { authorization } = request.headers;
-    asked.push({ path: request.url ?? '', authorization, body });
+    const name = request.headers['idempotency-key'] as string | undefined;
+    asked.push({ path: request.url ?? '', authorization, name, body });
     answers[Math.min(asked.length, answers.length) - 1]?.(response, request);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -103,16 +105,47 @@ test('a connection that breaks is taken up, except for what must not happen twic
   const { client, asked } = await serverOf([cut, fine]);
   await client.models();
   assert.equal(asked.length, 2);
-  const job = await serverOf([cut, json(202, { id: 'j' })]);
-  await assert.rejects(job.client.jobs.submit('generate', request), ConnectionError);
-  assert.equal(job.asked.length, 1);
   // A proxy's page does not say whether the server has seen the request.
   const page: Answer = (response) => void response.writeHead(502).end('<h1>Bad gateway</h1>');
-  const batch = await serverOf([page, fine]);
-  await assert.rejects(batch.client.batches.create([]), ProblemError);
-  assert.equal(batch.asked.length, 1);
-  const refused = await serverOf([busy, json(202, { id: 'j' })]);
-  assert.equal((await refused.client.jobs.submit('generate', request)).id, 'j');
+  for (const answer of [cut, page]) {
+    const batch = await serverOf([answer, fine]);
+    await assert.rejects(batch.client.batches.create([]));
+    assert.equal(batch.asked.length, 1);
+    assert.equal(batch.asked[0]?.name, undefined);
+  }
+});
+
+test('a request in JSON has a name of its own, the same in each try, and is so done once', async () => {
+  const { client, asked } = await serverOf([cut, busy, json(202, { id: 'j' })]);
+  assert.equal((await client.jobs.submit('generate', request)).id, 'j');
+  const [name] = asked.map((one) => one.name);
+  assert.ok(name !== undefined && name.length >= 20);
+  assert.deepEqual(
+    asked.map((one) => one.name),
+    [name, name, name],
+  );
+  await client.generate(request);
+  assert.notEqual(asked[3]?.name, undefined);
+  assert.notEqual(asked[3]?.name, name);
+  await client.models();
+  await client.generate(request, { retries: 0 });
+  await client.generate(request, { onProgress: () => {} });
+  assert.deepEqual(
+    asked.slice(4).map((one) => one.name),
+    [undefined, undefined, undefined],
+  );
+});
+
+test('an earlier try that is still under way is waited for, as long as a try may take', async () => {
+  const conflict = problem(409, { code: 'idempotency_conflict', retryable: true });
+  const { client, asked } = await serverOf([cut, conflict, conflict, conflict, fine]);
+  await client.generate(request, { retries: 1 });
+  assert.equal(asked.length, 5);
+  const never = await serverOf([cut, conflict]);
+  await assert.rejects(never.client.generate(request, { retries: 1, timeout: 1500 }), {
+    name: 'ProblemError',
+  });
+  assert.ok(never.asked.length >= 2);
 });
 
 test('a server that is not there is a connection error with its cause', async () => {
