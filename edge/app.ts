@@ -42,6 +42,7 @@ import { createSearchRoute } from './routes/search.ts';
 import { createTokenizeRoute } from './routes/tokenize.ts';
 import { createTokensRoute } from './routes/tokens.ts';
 import { createUploadRoutes } from './routes/uploads.ts';
+import { createUsageRoute } from './routes/usage.ts';
 import { createWebhookRoutes } from './routes/webhooks.ts';
 import type { Services } from './services.ts';
 import { watchRequests } from './watchRequests.ts';
@@ -70,6 +71,7 @@ const handlers = (services: Services, ask: AskApp): Record<keyof typeof ROUTES, 
   ...createLinkRoutes(services),
   ...createBatchRoutes(services),
   ...createWebhookRoutes(services),
+  usage: createUsageRoute(services),
   models: createModelsRoute(services),
   modalities: createModalitiesRoute(services),
   healthz,

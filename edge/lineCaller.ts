@@ -3,7 +3,7 @@
  * what nobody waits for. Every other request that says so is refused.
  */
 import { createMiddleware } from 'hono/factory';
-import { TENANT_HEADER, verifyLine } from '../shared/api/lineHeaders.ts';
+import { LINE_HEADER, readLine, TENANT_HEADER, verifyLine } from '../shared/api/lineHeaders.ts';
 import { createNonces } from '../shared/api/nonces.ts';
 import { refusal } from '../shared/api/problem.ts';
 import { isSignedBody } from '../shared/api/signing.ts';
@@ -14,6 +14,8 @@ const unauthorized = () =>
     'unauthorized',
     `only a worker may send ${TENANT_HEADER}; the signature is missing, wrong, too old, or was used before`,
   );
+
+const LINES_TOGETHER = 1000;
 
 /** @param secret shared with the workers; nobody can sign without one */
 export const lineCaller = (secret: string | undefined) => {
@@ -27,6 +29,14 @@ export const lineCaller = (secret: string | undefined) => {
     if (!signed) throw unauthorized();
     const body = c.get('body');
     c.set('turn', { priority: 'batch', tenant });
+    const line = readLine(header(LINE_HEADER));
+    if (line) {
+      const { batch, number, key } = line;
+      c.set('lineKey', key);
+      // Lines of a group are claimed together, where several of them were charged again.
+      const group = `${batch}/${Math.floor(number / LINES_TOGETHER)}`;
+      c.set('once', { group, member: String(number) });
+    }
     c.set('body', {
       ...body,
       async bytes(request) {

@@ -160,6 +160,7 @@ const WORKER_LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   batches: ['log.ts', 'metrics.ts'],
   consumer: ['jobs', 'service', 'batches', 'log.ts', 'metrics.ts'],
+  credit: ['consumer', 'log.ts', 'metrics.ts'],
   webhooks: ['consumer', 'guard', 'log.ts', 'metrics.ts'],
   http: ['jobs', 'service', 'sources', 'consumer', 'webhooks', 'log.ts', 'metrics.ts'],
   compare: ['engine', 'batching', 'diffusion', 'session', 'safetensors'],

@@ -6,6 +6,7 @@ import type { MetricsPlace } from '../shared/metrics/setting.ts';
 import { sealingKeySetting } from '../shared/webhooks/sealing.ts';
 import { parseSize, SIZE_FORM } from './byteSize.ts';
 import { absentForCollections, placeOf } from './collectionsConfig.ts';
+import { creditFields } from './creditConfig.ts';
 import { type HubModel, hubEnvironment, hubModels } from './hubConfig.ts';
 import { type OpenQueues, queueFields, queueProblems, queuesOf } from './queueConfig.ts';
 import type { CollectionsPlace } from './retrieval/place.ts';
@@ -104,6 +105,7 @@ export const workerConfigSchema = z.object({
     .enum(['true', 'false'])
     .default('false')
     .transform((text) => text === 'true'),
+  ...creditFields,
   /** Seconds a stopping worker gives its running requests. */
   FOURM_DRAIN_SECONDS: whole(10, 0, 3600),
   ...watchingFields,
@@ -152,6 +154,8 @@ export interface WorkerConfig {
   /** Whether spans are told by OTLP. */
   readonly traces: boolean;
   readonly secretsKey: string | undefined;
+  /** Where charges are told; undefined for nowhere. */
+  readonly usageSink: { readonly url: string; readonly token: string | undefined } | undefined;
 }
 
 /**
@@ -209,5 +213,9 @@ export function parseWorkerConfig(
     metrics: data.FOURM_METRICS,
     traces: data.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
     secretsKey: data.FOURM_SECRETS_KEY,
+    usageSink:
+      data.FOURM_USAGE_SINK === undefined
+        ? undefined
+        : { url: data.FOURM_USAGE_SINK, token: data.FOURM_USAGE_SINK_TOKEN },
   };
 }

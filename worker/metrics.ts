@@ -212,6 +212,18 @@ export const WORKER_METRICS = {
     labels: ['scheme'],
     buckets: SECONDS,
   },
+  usageEvents: {
+    kind: 'counter',
+    name: 'fourm_worker_usage_events_total',
+    help: 'Charges that this worker has summed up, and told where FOURM_USAGE_SINK is set.',
+    labels: [],
+  },
+  usageSinkFailures: {
+    kind: 'counter',
+    name: 'fourm_worker_usage_sink_failures_total',
+    help: 'Times that the sink of usage did not take charges; they are told again.',
+    labels: [],
+  },
   batches: {
     kind: 'counter',
     name: 'fourm_worker_batches_total',

@@ -8,6 +8,7 @@ import type { EventDocument } from '../shared/webhooks/event.ts';
 import { openBatches } from './batches/open.ts';
 import type { WorkerConfig } from './config.ts';
 import { openConsumer } from './consumer/open.ts';
+import { keepCredit } from './credit/sweep.ts';
 import { createGuardedFetch } from './guard/guardedFetch.ts';
 import { startServer } from './http/server.ts';
 import type { Log } from './log.ts';
@@ -148,7 +149,12 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
   const ready = load();
   ready.catch(() => {});
   const polling = new AbortController();
-  if (store) void keepSweeping(store, { log, signal: polling.signal });
+  if (store) {
+    const { signal } = polling;
+    void keepSweeping(store, { log, signal });
+    const { sweepSeconds: seconds, usageSink: sink } = config;
+    void keepCredit(store, { worker, seconds, sink, log, metrics, signal });
+  }
   const every = config.modelsPollSeconds * 1000;
   if (every > 0)
     void ready.then(

@@ -22,6 +22,8 @@ import { type Received, receivePieces } from './receive.ts';
 export interface BatchAsked {
   readonly tenant: string;
   readonly requestId: string;
+  /** Id of the key that asks for it. */
+  readonly key?: string | undefined;
   readonly endpoint: BatchDocument['endpoint'];
   readonly window: string;
   readonly metadata?: BatchDocument['metadata'];
@@ -104,7 +106,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
 
   return {
     find,
-    submit: ({ tenant, requestId, endpoint, window, metadata, webhook, upload }, file) =>
+    submit: ({ tenant, requestId, key, endpoint, window, metadata, webhook, upload }, file) =>
       guarded('kept', async () => {
         const name = { tenant, id: BATCH_IDS.create(store.now()) };
         const received = await receive(name, file[Symbol.asyncIterator]());
@@ -112,6 +114,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
         const batch = createBatch(
           {
             ...description,
+            ...(key !== undefined && { key }),
             ...(endpoint && { endpoint }),
             ...(metadata && { metadata }),
             ...(webhook && { webhook }),

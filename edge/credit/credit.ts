@@ -3,11 +3,13 @@ import { FailureError } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { type AccountStore, createAccountStore } from '../../shared/credit/accountStore.ts';
 import { createClaims } from '../../shared/credit/claims.ts';
+import { createDays } from '../../shared/credit/days.ts';
 import { createLedger } from '../../shared/credit/ledger.ts';
 import { type Prices, parsePrices } from '../../shared/credit/prices.ts';
 import { InsufficientCreditError } from '../../shared/credit/purse.ts';
 import type { SettleServices } from '../../shared/credit/settle.ts';
 import { createSpender, type Spender } from '../../shared/credit/spender.ts';
+import type { UsageServices } from '../../shared/credit/usage.ts';
 import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Config } from '../config.ts';
@@ -16,8 +18,8 @@ import type { EdgeMetrics } from '../metrics.ts';
 export interface Credit extends Spender {
   readonly prices: Prices;
   readonly accounts: AccountStore;
-  /** What settling needs. */
-  readonly services: SettleServices;
+  /** What was charged, as the store says. */
+  readonly services: SettleServices & UsageServices;
   readonly now: () => number;
 }
 
@@ -57,10 +59,13 @@ export function createCredit(
     ledger: createLedger(store),
     claims: createClaims(store),
     jobs: createJobStore(store),
+    store,
+    days: createDays(store),
     now: () => store.now(),
   };
   const spender = createSpender(services, {
     holder: crypto.randomUUID(),
+    currency: prices.currency,
     onTrouble: (error) => log(`credit: ${error instanceof Error ? error.message : error}`),
     onLost: ({ amount }) => metrics.count('chargesLost', {}, amount),
     onLease: (outcome) => metrics.count('leases', { outcome }),

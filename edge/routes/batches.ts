@@ -52,7 +52,8 @@ function askedOf(c: EdgeContext, { config }: Services): BatchAsked {
     throw refusal('invalid_request', detail, pointerTo('completion_window'));
   }
   const webhook = webhookOf({ ...(url !== undefined && { webhook: url }) }, BATCH_EVENTS, config);
-  const asked = { tenant: tenantOf(c), requestId: c.get('requestId'), webhook };
+  const key = c.get('key')?.key.id;
+  const asked = { tenant: tenantOf(c), requestId: c.get('requestId'), key, webhook };
   return { ...asked, endpoint: endpoint.data, window: window.data };
 }
 
@@ -103,7 +104,8 @@ export function createBatchRoutes(services: Services) {
       throw refusal('upload_waiting', detail, at);
     }
     const webhook = webhookOf(asked, BATCH_EVENTS, services.config);
-    const who = { tenant: tenantOf(c), requestId: c.get('requestId'), webhook };
+    const key = c.get('key')?.key.id;
+    const who = { tenant: tenantOf(c), requestId: c.get('requestId'), key, webhook };
     return await batches.submit({ ...who, endpoint, window, metadata, upload }, opened.bytes);
   }
 

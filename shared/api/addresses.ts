@@ -56,6 +56,7 @@ export const ADDRESSES = {
   webhookSecret: { method: 'GET', path: '/v1/webhook-secret' },
   rotateWebhookSecret: { method: 'POST', path: '/v1/webhook-secret/rotate' },
   mcp: { method: 'POST', path: '/mcp' },
+  usage: { method: 'GET', path: '/v1/usage' },
   models: { method: 'GET', path: '/v1/models' },
   modalities: { method: 'GET', path: '/v1/modalities' },
   healthz: { method: 'GET', path: '/healthz' },

@@ -5,14 +5,35 @@
  * | header | what it holds |
  * |---|---|
  * | `x-4m-tenant` | whose line it is; covered by the signature |
+ * | `x-4m-line` | which line of which batch, and the key that sent the batch; covered as well |
  */
 import type { Nonces } from './nonces.ts';
 import { type SignedRequest, signInternal, verifyInternal } from './signing.ts';
 
 export const TENANT_HEADER = 'x-4m-tenant';
+export const LINE_HEADER = 'x-4m-line';
+
+/** Which line it is, so that it is charged once. */
+export interface LineName {
+  readonly batch: string;
+  /** From 1. */
+  readonly number: number;
+  /** Id of the key that sent the batch; empty where it had none. */
+  readonly key: string;
+}
+
+const textOf = ({ batch, number, key }: LineName): string => `${batch} ${number} ${key}`;
+
+/** The line that a header names; undefined where there is none. */
+export function readLine(text: string | undefined): LineName | undefined {
+  const [, batch, number, key] = /^(\w{1,64}) (\d{1,9}) (\w{0,64})$/.exec(text ?? '') ?? [];
+  if (batch === undefined || key === undefined) return undefined;
+  return { batch, number: Number(number), key };
+}
 
 /** What is signed in the place of a path: nobody can take the signature for that of another request. */
-const signedPath = (path: string, tenant: string): string => `${path} for ${tenant}`;
+const signedPath = (path: string, tenant: string, line: string): string =>
+  `${path} for ${tenant} as ${line}`;
 
 /** @param now in unix seconds */
 export const signLine = async (
@@ -21,10 +42,16 @@ export const signLine = async (
   tenant: string,
   body: Uint8Array<ArrayBuffer>,
   now: number,
-): Promise<Record<string, string>> => ({
-  [TENANT_HEADER]: tenant,
-  ...(await signInternal(secret, { method: 'POST', path: signedPath(path, tenant) }, body, now)),
-});
+  line?: LineName,
+): Promise<Record<string, string>> => {
+  const text = line ? textOf(line) : '';
+  const signed = { method: 'POST', path: signedPath(path, tenant, text) };
+  return {
+    [TENANT_HEADER]: tenant,
+    ...(line && { [LINE_HEADER]: text }),
+    ...(await signInternal(secret, signed, body, now)),
+  };
+};
 
 /**
  * @param header the value of a header, by its name in lower case
@@ -39,6 +66,7 @@ export const verifyLine = async (
   now: number,
   nonces: Nonces,
 ): Promise<SignedRequest | undefined> => {
-  const signed = { method: 'POST', path: signedPath(path, header(TENANT_HEADER) ?? '') };
+  const text = header(LINE_HEADER)?.trim() ?? '';
+  const signed = { method: 'POST', path: signedPath(path, header(TENANT_HEADER) ?? '', text) };
   return await verifyInternal(secret, signed, header, now, nonces);
 };

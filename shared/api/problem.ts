@@ -114,6 +114,7 @@ export const PROBLEMS = {
   unknown_head: { status: 404, title: 'There is no such head', retryable: false },
   unknown_job: { status: 404, title: 'There is no such job', retryable: false },
   no_jobs: { status: 501, title: 'This server keeps no jobs', retryable: false },
+  no_credit: { status: 501, title: 'This server charges nothing', retryable: false },
   unknown_batch: { status: 404, title: 'There is no such batch', retryable: false },
   no_batches: { status: 501, title: 'This server runs no batches', retryable: false },
   too_many_lines: { status: 413, title: 'The batch has too many lines', retryable: false },

@@ -40,6 +40,7 @@ export const TAGS = {
   batches: { name: 'batches', description: 'Many requests in one file, as OpenAI has them' },
   webhooks: { name: 'webhooks', description: 'Being told of jobs, and what was told' },
   mcp: { name: 'mcp', description: 'The same as tools for agents, by the Model Context Protocol' },
+  usage: { name: 'usage', description: 'What was charged, and what is left' },
   models: { name: 'models', description: 'What is loaded' },
   service: { name: 'service', description: 'The service itself: health, documents, playground' },
 } as const;

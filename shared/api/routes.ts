@@ -14,6 +14,7 @@ import { MODEL_ROUTES } from './modelRoutes.ts';
 import type { Route } from './route.ts';
 import { SERVICE_ROUTES } from './serviceRoutes.ts';
 import { UPLOAD_ROUTES } from './uploadRoutes.ts';
+import { USAGE_ROUTES } from './usageRoutes.ts';
 import { VALUE_ROUTES } from './valueRoutes.ts';
 import { WEBHOOK_ROUTES } from './webhookRoutes.ts';
 
@@ -28,6 +29,7 @@ export const ROUTES = {
   ...BATCH_ROUTES,
   ...WEBHOOK_ROUTES,
   ...MCP_ROUTES,
+  ...USAGE_ROUTES,
   ...MODEL_ROUTES,
   ...SERVICE_ROUTES,
 } as const satisfies Record<keyof typeof ADDRESSES, Route>;

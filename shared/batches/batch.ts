@@ -40,6 +40,8 @@ export const batchDocumentSchema = z.object({
   /** The time that it was given, as the caller wrote it. */
   window: z.string(),
   request_id: z.string(),
+  /** Id of the key that asked for it, which its lines are counted for. */
+  key: z.string().optional(),
   endpoint: z.enum(BATCH_URLS).optional(),
   /** The upload that held its lines. */
   upload: z.string().optional(),

@@ -60,7 +60,8 @@ const AGAIN_MILLISECONDS = 1000;
 /** Tries that bring nothing new, one after another. */
 const TRIES = 10;
 
-const queryOf = (values: Readonly<Record<string, string | number | undefined>>): string => {
+/** A query of what has a value; empty where nothing has. */
+export const queryOf = (values: Readonly<Record<string, string | number | undefined>>): string => {
   const given = Object.entries(values).flatMap(([key, value]) =>
     value === undefined ? [] : [[key, String(value)]],
   );

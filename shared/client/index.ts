@@ -13,7 +13,8 @@ import type {
   TokenizeRequestBody,
   TokenizeResponse,
 } from '../api/tokens.ts';
-import { type BatchMethods, batchMethods } from './batches.ts';
+import type { UsageResponse } from '../api/usage.ts';
+import { type BatchMethods, batchMethods, queryOf } from './batches.ts';
 import type { Address, Call, CallOptions, Open, OpenOptions } from './call.ts';
 import { type CollectionMethods, collectionMethods } from './collections.ts';
 import {
@@ -55,6 +56,14 @@ export interface GenerateFileOptions extends CallOptions {
   readonly type?: 'image/png' | 'text/plain' | 'application/x-npy';
   /** Called with the headers of the answer: `provenanceOf` reads where the bytes come from. */
   readonly onHeaders?: (headers: Headers) => void;
+}
+
+export interface UsageQuery {
+  /** The first and the last day, such as 2026-01-31; the last 30 days when left out. */
+  readonly from?: string;
+  readonly to?: string;
+  /** By day when left out. */
+  readonly groupBy?: readonly ('day' | 'key' | 'task' | 'model')[];
 }
 
 export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
@@ -99,6 +108,8 @@ export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
   readonly webhooks: WebhookMethods;
   /** `DELETE /v1/results/{id}`: the stored result is forgotten. @throws as `generate` */
   deleteResult(id: string, options?: CallOptions): Promise<{ readonly deleted: true }>;
+  /** `GET /v1/usage`: what was charged, and what the credit has left. @throws as `generate` */
+  usage(query?: UsageQuery, options?: CallOptions): Promise<UsageResponse>;
   /** `GET /v1/models`. @throws as `generate` */
   models(options?: CallOptions): Promise<ModelsResponse>;
   /** `GET /v1/modalities`. @throws as `generate` */
@@ -128,6 +139,14 @@ export function createClient(options: ClientOptions): Client {
     tokens: (ref, given) => call({ method: 'GET', path: fillPath(A.tokens.path, { ref }) }, given),
     deleteResult: (id, given) =>
       call({ method: 'DELETE', path: fillPath(A.deleteResult.path, { id }) }, given),
+    usage: ({ from, to, groupBy } = {}, given) =>
+      call(
+        {
+          method: 'GET',
+          path: A.usage.path + queryOf({ from, to, group_by: groupBy?.join(',') }),
+        },
+        given,
+      ),
     models: (given) => call(A.models, given),
     modalities: (given) => call(A.modalities, given),
     ...collectionMethods(call),

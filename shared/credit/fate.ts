@@ -1,12 +1,12 @@
 /**
- * What became of charges: spent, come back, or still open. A charge of a job is spent when the job succeeds and comes
+ * What became of charges: spent, come back, still open, or made for work that another charge is for. A charge of a job is spent when the job succeeds and comes
  * back when it does not. Jobs and claims never change once they are decided, so everybody who looks finds the same.
  */
 import { isFinal, type JobDocument, type JobName } from '../jobs/job.ts';
 import type { Claims } from './claims.ts';
 import type { Charge, LedgerPlace, LedgerRecord } from './ledger.ts';
 
-export type Fate = 'spent' | 'back' | 'open';
+export type Fate = 'spent' | 'back' | 'open' | 'double';
 
 export interface FateServices {
   readonly jobs: { readonly read: (name: JobName) => Promise<JobDocument | undefined> };
@@ -43,12 +43,12 @@ export async function fatesOf(
     if (!once || fates[index] !== 'spent') continue;
     const members = groups.get(once.group) ?? new Map<string, number>();
     groups.set(once.group, members);
-    if (members.has(once.member)) fates[index] = 'back';
+    if (members.has(once.member)) fates[index] = 'double';
     else members.set(once.member, index);
   }
   for (const [group, members] of groups) {
     const own = await claims.claim({ tenant, group }, `${lease}/${number}`, [...members.keys()]);
-    for (const [member, index] of members) if (!own.has(member)) fates[index] = 'back';
+    for (const [member, index] of members) if (!own.has(member)) fates[index] = 'double';
   }
   return fates;
 }

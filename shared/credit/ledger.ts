@@ -18,6 +18,9 @@ export const LEASE_IDS = timeIds('lease');
 
 const whole = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 
+/** `YYYY-MM-DD` of a time, in UTC. @param time unix milliseconds */
+export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
+
 export const chargeSchema = z.object({
   /** The same for everything that is the same work for the same caller. */
   id: z.string(),
@@ -47,6 +50,8 @@ const recordSchema = z.object({
   /** Tells whose record it is where an answer of the store was lost. */
   writer: z.string(),
   end: z.literal(true).optional(),
+  /** Of its amounts. */
+  currency: z.string().optional(),
   charges: z.array(chargeSchema),
 });
 export type LedgerRecord = z.output<typeof recordSchema>;
@@ -57,6 +62,14 @@ export interface LedgerPlace {
 }
 
 export const ledgerFolder = ({ tenant, lease }: LedgerPlace): string => `usage/${tenant}/${lease}/`;
+/** Reads one record. @throws Error when it is damaged */
+export async function readRecord(store: Store, key: string): Promise<LedgerRecord | undefined> {
+  const found = await readStored(store, key, recordSchema);
+  // What is spent must not be taken for unspent.
+  if (found.state === 'unusable') throw new Error(`the record of charges ${key} is damaged`);
+  return found.state === 'found' ? found.value : undefined;
+}
+
 const keyOf = (place: LedgerPlace, number: number): string =>
   `${ledgerFolder(place)}${String(number).padStart(6, '0')}.json`;
 
@@ -77,13 +90,8 @@ export interface Ledger {
 const TRIES = 20;
 
 export function createLedger(store: Store): Ledger {
-  async function find(place: LedgerPlace, number: number): Promise<LedgerRecord | undefined> {
-    const key = keyOf(place, number);
-    const found = await readStored(store, key, recordSchema);
-    // What is spent must not be taken for unspent.
-    if (found.state === 'unusable') throw new Error(`the record of charges ${key} is damaged`);
-    return found.state === 'found' ? found.value : undefined;
-  }
+  const find = (place: LedgerPlace, number: number): Promise<LedgerRecord | undefined> =>
+    readRecord(store, keyOf(place, number));
 
   const ledger: Ledger = {
     async append(place, number, record) {

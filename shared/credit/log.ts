@@ -30,7 +30,7 @@ export interface LeaseLog {
 /** Charges of one record at most. */
 const MOST_CHARGES = 1000;
 
-export function createLeaseLog(ledger: Ledger, place: LedgerPlace): LeaseLog {
+export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: string): LeaseLog {
   let gathered: Pending[] = [];
   let number = 1;
   let isEnded = false;
@@ -46,7 +46,8 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace): LeaseLog {
     gathered = gathered.slice(pending.length);
     const charges = pending.map(({ charge }) => charge);
     const writer = crypto.randomUUID();
-    const record = { format: 1, writer, ...(isLast && { end: true as const }), charges } as const;
+    const end = isLast ? ({ end: true } as const) : {};
+    const record = { format: 1, writer, ...end, ...(currency && { currency }), charges } as const;
     return { record, pending };
   }
 

@@ -34,6 +34,7 @@ export class InsufficientCreditError extends Error {
 export interface PurseOptions {
   /** This edge. */
   readonly holder: string;
+  readonly currency?: string;
   readonly leaseMilliseconds?: number;
   /** Charges that nobody waits for are gathered so long. */
   readonly gatherMilliseconds?: number;
@@ -93,6 +94,7 @@ export function createPurse(
   tenant: string,
   {
     holder,
+    currency,
     leaseMilliseconds = LEASE_MILLISECONDS,
     gatherMilliseconds = GATHER_MILLISECONDS,
     onLost = () => {},
@@ -145,7 +147,7 @@ export function createPurse(
     }
     onLease(own ? 'leased' : 'refused');
     if (!own) return { refused: balanceOf(account) };
-    const log = createLeaseLog(ledger, { tenant, lease: id });
+    const log = createLeaseLog(ledger, { tenant, lease: id }, currency);
     const opened = { id, log, until, free: own.amount, holds: 0, usedAt: now(), isLeft: false };
     leases = [...leases, opened];
     return {};

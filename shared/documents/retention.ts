@@ -14,6 +14,7 @@ const PLACES: readonly (readonly [folder: string, ids: TimeIds])[] = [
   ['webhook-events', JOB_IDS],
   ['jobs', JOB_IDS],
   ['webhook-events', BATCH_IDS],
+  ['charge-claims', BATCH_IDS],
   ['batch-parts', BATCH_IDS],
   ['batch-records', BATCH_IDS],
   ['batches', BATCH_IDS],

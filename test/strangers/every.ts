@@ -14,6 +14,7 @@ import {
   type Problem,
   ProblemError,
   TimeoutError,
+  type UsageResponse,
   verifyWebhook,
   WebhookError,
 } from '@4m-edge/client';
@@ -70,6 +71,11 @@ export async function values(): Promise<void> {
   const { units } = (await client.embedDryRun({ inputs: { caption: 'a' }, features: 'mean' }))
     .usage;
   await client.deleteResult('id');
+  const { balance, rows }: UsageResponse = await client.usage({
+    from: '2026-01-01',
+    groupBy: ['day', 'model'],
+  });
+  console.log(balance, rows[0]?.amount);
   const { models } = await client.models();
   const { modalities } = await client.modalities();
   console.log(tokens, picture.size, plan, usage.units, items, kept.tokens, shown, units);

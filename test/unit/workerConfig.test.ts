@@ -35,6 +35,7 @@ test('defaults', () => {
     metrics: { at: 'path' },
     traces: false,
     secretsKey: undefined,
+    usageSink: undefined,
     edge: undefined,
     batchParallel: 16,
   });

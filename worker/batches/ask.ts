@@ -5,12 +5,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request as send } from 'undici';
-import { signLine } from '../../shared/api/lineHeaders.ts';
+import { type LineName, signLine } from '../../shared/api/lineHeaders.ts';
 import { describeError, type Log } from '../log.ts';
 import type { Answer, LineRequest } from './lines.ts';
 
 export interface AskOptions {
   readonly tenant: string;
+  /** By which it is charged once. */
+  readonly name?: LineName | undefined;
   /** Names the line in the logs of edge and workers. */
   readonly requestId: string;
   readonly signal: AbortSignal;
@@ -84,7 +86,7 @@ export function createAsk({ edge, secret, parallel, log }: AskSettings): Ask & {
     });
   }
 
-  async function once({ url, body }: LineRequest, { tenant, requestId, signal }: AskOptions) {
+  async function once({ url, body }: LineRequest, { tenant, name, requestId, signal }: AskOptions) {
     // An answer in a file has to hold longer than a link does.
     const response = await send(`${edge}${url}?inline=true`, {
       method: 'POST',
@@ -94,7 +96,7 @@ export function createAsk({ edge, secret, parallel, log }: AskSettings): Ask & {
         accept: 'application/json',
         'content-type': 'application/json',
         'x-request-id': requestId,
-        ...(await signLine(secret, url, tenant, body, Date.now() / 1000)),
+        ...(await signLine(secret, url, tenant, body, Date.now() / 1000, name)),
       },
       body,
     });

@@ -116,8 +116,9 @@ export async function runPieces(given: PiecesGiven): Promise<void> {
     const { request } = read;
     if (ending.aborted) return untried(id, number, request.customId);
     try {
-      const { tenant } = batch;
-      const answer = await answers(request, { tenant, requestId: id, signal: stops });
+      const { tenant, key = '' } = batch;
+      const name = { batch: batch.id, number, key };
+      const answer = await answers(request, { tenant, name, requestId: id, signal: stops });
       const file = answer.status >= 200 && answer.status < 300 ? 'output' : 'errors';
       return { file, bytes: answerLine(id, request.customId, answer), isUntried: false };
     } catch (error) {

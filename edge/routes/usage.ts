@@ -1,0 +1,100 @@
+/** `GET /v1/usage`: what the tenant was charged, summed up, and what his credit has left. */
+import { pointerTo } from '../../shared/api/pointer.ts';
+import { refusal } from '../../shared/api/problem.ts';
+import {
+  MOST_USAGE_DAYS,
+  type UsageGroup,
+  type UsageResponse,
+  type UsageRow,
+  usageQuerySchema,
+} from '../../shared/api/usage.ts';
+import { balanceOf, outstandingOf } from '../../shared/credit/account.ts';
+import { dayOf } from '../../shared/credit/ledger.ts';
+import { SUMS, summed } from '../../shared/credit/rows.ts';
+import { daysBetween, isDay, usageOn } from '../../shared/credit/usage.ts';
+import type { EdgeContext } from '../problems.ts';
+import type { Services } from '../services.ts';
+import { tenantOf } from '../tenant.ts';
+
+const DAY = 86_400_000;
+/** Before today, where a request names no first day. */
+const DAYS_BEFORE = 29;
+
+interface Asked {
+  readonly days: readonly string[];
+  readonly groups: readonly UsageGroup[];
+  readonly isTable: boolean;
+}
+
+/** @throws FailureError `invalid_request` */
+function askedOf(c: EdgeContext, now: number): Asked {
+  const parsed = usageQuerySchema.safeParse(c.req.query());
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const name = String(issue?.path[0] ?? '');
+    throw refusal('invalid_request', `${name}: ${issue?.message}`, pointerTo(name));
+  }
+  const { to = dayOf(now), group_by: groups, format } = parsed.data;
+  for (const [name, day] of [['to', to] as const, ['from', parsed.data.from ?? to] as const])
+    if (!isDay(day))
+      throw refusal('invalid_request', `${name}: there is no ${day}`, pointerTo(name));
+  const from = parsed.data.from ?? dayOf(Date.parse(`${to}T00:00:00Z`) - DAYS_BEFORE * DAY);
+  const days = daysBetween(from, to);
+  if (days.length === 0 || days.length > MOST_USAGE_DAYS) {
+    const detail = `from must be at most ${MOST_USAGE_DAYS - 1} days before to, and not behind it`;
+    throw refusal('invalid_request', detail, pointerTo('from'));
+  }
+  const accept = c.req.header('accept') ?? '';
+  const isTable = (format ?? (/text\/csv/i.test(accept) ? 'csv' : 'json')) === 'csv';
+  return { days, groups, isTable };
+}
+
+/** A cell of RFC 4180. No name in it can be taken for a formula: ids and operations begin with letters. */
+const cell = (value: string | number | undefined): string => {
+  const text = String(value ?? '');
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+};
+
+function tableOf(rows: readonly UsageRow[], groups: readonly UsageGroup[]): string {
+  const names = [...groups, ...SUMS];
+  const lines = rows.map((row) => names.map((name) => cell(row[name])).join(','));
+  return [names.join(','), ...lines, ''].join('\r\n');
+}
+
+export function createUsageRoute(services: Services) {
+  return async (c: EdgeContext): Promise<Response> => {
+    const { credit } = services;
+    if (!credit)
+      throw refusal('no_credit', 'this server charges nothing, so it has no usage to tell');
+    const { days, groups, isTable } = askedOf(c, credit.now());
+    const tenant = tenantOf(c);
+    const look = async () => {
+      await credit.flush(tenant);
+      const rows = await usageOn(credit.services, tenant, days);
+      return { rows, account: await credit.accounts.read(tenant) };
+    };
+    const { rows, account } = await look().catch((cause: unknown) => {
+      const detail = 'the store is out of order, so the usage cannot be read now';
+      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
+    });
+    const grouped = summed(rows, groups);
+    c.header('cache-control', 'no-store');
+    c.header('vary', 'accept');
+    if (isTable) {
+      c.header('content-type', 'text/csv; charset=utf-8');
+      return c.body(tableOf(grouped, groups));
+    }
+    const [total] = summed(rows, []);
+    const none = { requests: 0, cached: 0, units: 0, amount: 0, returned: 0 };
+    return c.json({
+      from: days[0] ?? '',
+      to: days.at(-1) ?? '',
+      currency: credit.prices.currency,
+      balance: balanceOf(account),
+      held: outstandingOf(account),
+      group_by: [...groups],
+      rows: grouped,
+      total: total ?? none,
+    } satisfies UsageResponse);
+  };
+}

@@ -1,0 +1,48 @@
+/** Charges summed up: by day, key, task and model, or by less. */
+import * as z from 'zod';
+import { USAGE_GROUPS, type UsageGroup, type UsageRow } from '../api/usage.ts';
+import type { Fate } from './fate.ts';
+import { type Charge, dayOf } from './ledger.ts';
+
+const sum = z.number().int();
+export const rowSchema = z.object({
+  day: z.string(),
+  key: z.string(),
+  task: z.string(),
+  model: z.string(),
+  requests: sum,
+  cached: sum,
+  units: sum,
+  amount: sum,
+  returned: sum,
+});
+export type Row = z.output<typeof rowSchema>;
+
+export const SUMS = ['requests', 'cached', 'units', 'amount', 'returned'] as const;
+
+/** Undefined for what is not decided, or counts elsewhere. */
+export function rowOf(charge: Charge, fate: Fate): Row | undefined {
+  if (fate === 'double') return undefined;
+  const { at, key, task, model, units, amount, cached } = charge;
+  const isBack = fate === 'back';
+  return {
+    ...{ day: dayOf(at), key, task, model, requests: 1, cached: cached ? 1 : 0 },
+    units: isBack ? 0 : units,
+    amount: isBack ? 0 : amount,
+    returned: isBack ? amount : 0,
+  };
+}
+
+/** Rows of the same group as one, sorted by their group. */
+export function summed(rows: readonly Row[], groups: readonly UsageGroup[]): UsageRow[] {
+  const wanted = USAGE_GROUPS.filter((group) => groups.includes(group));
+  const found = new Map<string, UsageRow>();
+  for (const row of rows) {
+    const named = Object.fromEntries(wanted.map((group) => [group, row[group]]));
+    const id = JSON.stringify(wanted.map((group) => row[group]));
+    const before = found.get(id);
+    const sums = SUMS.map((name) => [name, (before?.[name] ?? 0) + row[name]] as const);
+    found.set(id, { ...named, ...Object.fromEntries(sums) } as UsageRow);
+  }
+  return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+}
