@@ -26,6 +26,7 @@ const TAG_TITLES: Readonly<Record<Tag, string>> = {
   batches: 'Batches',
   webhooks: 'Webhooks',
   mcp: 'Tools for agents',
+  usage: 'Usage',
   models: 'Models',
   service: 'Service',
 };

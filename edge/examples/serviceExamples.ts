@@ -2,6 +2,7 @@
 import type { Example } from './example.ts';
 
 export const SERVICE_EXAMPLES = {
+  usage: [{ client: () => 'client.usage()' }],
   models: [{ client: () => 'client.models()' }],
   modalities: [{ client: () => 'client.modalities()' }],
   healthz: [{}],

@@ -22,13 +22,14 @@ export interface LineName {
   readonly key: string;
 }
 
-const textOf = ({ batch, number, key }: LineName): string => `${batch} ${number} ${key}`;
+/** A space at the end of a header would be lost. */
+const textOf = ({ batch, number, key }: LineName): string => `${batch} ${number} ${key || '-'}`;
 
 /** The line that a header names; undefined where there is none. */
 export function readLine(text: string | undefined): LineName | undefined {
-  const [, batch, number, key] = /^(\w{1,64}) (\d{1,9}) (\w{0,64})$/.exec(text ?? '') ?? [];
+  const [, batch, number, key] = /^(\w{1,64}) (\d{1,9}) (\w{1,64}|-)$/.exec(text ?? '') ?? [];
   if (batch === undefined || key === undefined) return undefined;
-  return { batch, number: Number(number), key };
+  return { batch, number: Number(number), key: key === '-' ? '' : key };
 }
 
 /** What is signed in the place of a path: nobody can take the signature for that of another request. */

@@ -42,11 +42,8 @@ export async function compact(
 
   /** Sums up those of some records that are decided. @returns false where another has summed up meanwhile */
   async function sumUp(day: string, records: readonly RecordName[], last: number) {
-    const whole: { readonly name: string; readonly decided: readonly Decided[] }[] = [];
-    for (const record of records) {
-      const decided = await decide(services, tenant, record);
-      if (decided?.every(({ fate }) => fate !== 'open')) whole.push({ name: record.name, decided });
-    }
+    const found = await decide(services, tenant, records);
+    const whole = found.filter(({ decided }) => decided.every(({ fate }) => fate !== 'open'));
     if (whole.length === 0) return true;
     const counted = whole.flatMap(({ decided }) => decided).filter(({ fate }) => fate !== 'double');
     if (counted.length > 0) await tell?.(tenant, counted);

@@ -44,7 +44,7 @@ export function daysBetween(from: string, to: string): string[] {
   return Array.from({ length: Math.max(0, count) }, (_, i) => dayOf((first ?? 0) + i * DAY));
 }
 
-/** Every record that is there, the newest lease first. @throws what the store throws */
+/** Every record that is there, the oldest first: of charges for the same work the first one is to count. @throws what the store throws */
 export async function recordsOf(store: Store, tenant: string): Promise<RecordName[]> {
   const names: RecordName[] = [];
   for await (const key of keysUnder(store, `usage/${tenant}/`)) {
@@ -56,22 +56,32 @@ export async function recordsOf(store: Store, tenant: string): Promise<RecordNam
       day: dayOf(LEASE_IDS.timeOf(lease)),
     });
   }
-  return names;
+  return names.sort((a, b) => {
+    if (a.lease !== b.lease) return a.lease < b.lease ? 1 : -1;
+    return a.number - b.number;
+  });
 }
 
-/** The charges of a record and what became of them; undefined where it is gone since. @throws what the store throws */
+/** The charges of records and what became of them; of none where one is gone since. @throws what the store throws */
 export async function decide(
   services: UsageServices,
   tenant: string,
-  { key, lease, number }: RecordName,
-): Promise<Decided[] | undefined> {
-  const record = await readRecord(services.store, key);
-  if (!record) return undefined;
-  const fates = await fatesOf(services, { tenant, lease }, number, record);
-  return record.charges.map((charge, index) => ({
-    ...{ charge, currency: record.currency },
-    fate: fates[index] ?? 'open',
-  }));
+  names: readonly RecordName[],
+): Promise<{ readonly name: string; readonly decided: readonly Decided[] }[]> {
+  const records = await Promise.all(names.map(({ key }) => readRecord(services.store, key)));
+  const found: { name: string; decided: readonly Decided[] }[] = [];
+  // One behind the other, since the first that claims work is the one that counts.
+  for (const [at, { name, lease, number }] of names.entries()) {
+    const record = records[at];
+    if (!record) continue;
+    const fates = await fatesOf(services, { tenant, lease }, number, record);
+    const decided = record.charges.map((charge, index) => ({
+      ...{ charge, currency: record.currency },
+      fate: fates[index] ?? ('open' as const),
+    }));
+    found.push({ name, decided });
+  }
+  return found;
 }
 
 /**
@@ -99,8 +109,8 @@ export async function usageOn(
   );
   for (let at = 0; at < left.length; at += AT_ONCE) {
     const slice = left.slice(at, at + AT_ONCE);
-    const decided = await Promise.all(slice.map((record) => decide(services, tenant, record)));
-    for (const { charge, fate } of decided.flatMap((one) => one ?? [])) {
+    const found = await decide(services, tenant, slice);
+    for (const { charge, fate } of found.flatMap(({ decided }) => decided)) {
       const row = rowOf(charge, fate);
       if (row) rows.push(row);
     }

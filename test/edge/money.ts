@@ -2,11 +2,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { creditCommand } from '../../infra/keys/credit.ts';
+import { signLine } from '../../shared/api/lineHeaders.ts';
+import { usageResponseSchema } from '../../shared/api/usage.ts';
 import { balanceOf } from '../../shared/credit/account.ts';
 import { createAccountStore } from '../../shared/credit/accountStore.ts';
-import type { Charge } from '../../shared/credit/ledger.ts';
+import { type Charge, dayOf } from '../../shared/credit/ledger.ts';
+import { usageOn } from '../../shared/credit/usage.ts';
 import { keysUnder } from '../../shared/documents/revisions.ts';
 import { createKeyStore } from '../../shared/keys/keyStore.ts';
+import { creditServices } from '../../worker/credit/sweep.ts';
+import { SECRET } from '../support/fakeWorker.ts';
 import { problemOf } from './errors.ts';
 import { callTool, connect, refusedWith } from './mcp.ts';
 import type { Edge, Fixture } from './suite.ts';
@@ -55,7 +60,7 @@ export function moneyTests(
             const { body } = (await store().get(key)) ?? assert.fail();
             found.push(...JSON.parse(new TextDecoder().decode(body)).charges);
           }
-          if (found.length >= count || tries === 100) {
+          if (found.length >= count || tries === 200) {
             assert.equal(found.length, count, JSON.stringify(found));
             return found.sort((a, b) => a.at - b.at);
           }
@@ -64,7 +69,12 @@ export function moneyTests(
       }
       const generate = (body: object = DEPTH, headers: Record<string, string> = {}) =>
         ask('/v1/generate', body, headers);
-      return { tenant, secret, ask, generate, charges, accounts };
+      const get = (path: string, accept = 'application/json', method = 'GET') =>
+        fetch(`${edge?.url}${path}`, {
+          method,
+          headers: { authorization: `Bearer ${secret}`, accept },
+        });
+      return { tenant, secret, ask, get, generate, charges, accounts };
     }
 
     test('the price is told before, charged once, and a stored result costs its share', async () => {
@@ -171,6 +181,98 @@ export function moneyTests(
       const result = await callTool(other, 'paint', { prompt: 'x' });
       assert.equal(refusedWith(result).code, 'payment_required');
       await other.close();
+    });
+
+    test('a line of a batch is charged once, however often it is asked for', async () => {
+      const { tenant, charges } = await tenantWith('+1');
+      const line = { batch: 'batch_1', number: 1, key: 'key_1' };
+      const body = new TextEncoder().encode(
+        JSON.stringify({ ...DEPTH, inputs: { caption: crypto.randomUUID() } }),
+      );
+      for (let times = 0; times < 2; times++) {
+        const signed = await signLine(
+          SECRET,
+          '/v1/generate',
+          tenant,
+          body,
+          Date.now() / 1000,
+          line,
+        );
+        const headers = { 'content-type': 'application/json', ...signed };
+        const answer = await fetch(`${edge?.url}/v1/generate`, { method: 'POST', headers, body });
+        assert.equal(answer.status, 200, await answer.text());
+        const forged = { ...headers, 'x-4m-line': 'batch_2 1 key_1' };
+        const refused = { method: 'POST', headers: forged, body };
+        await problemOf(await fetch(`${edge?.url}/v1/generate`, refused), 'unauthorized');
+      }
+      const found = await charges(2);
+      assert.deepEqual(
+        found.map(({ key, once }) => [key, once?.group, once?.member]),
+        [1, 2].map(() => ['key_1', 'batch_1/0', '1']),
+      );
+      // Of the two the first counts.
+      const services = creditServices(store());
+      const [first] = found;
+      const days = [dayOf(first?.at ?? 0)];
+      const rows = await usageOn(services, tenant, days);
+      assert.deepEqual(
+        rows.map(({ requests, amount }) => [requests, amount]),
+        [[1, first?.amount]],
+      );
+    });
+
+    test('a job is charged when it is accepted, and gives back what it cost when it does not succeed', async () => {
+      const { generate, get, charges } = await tenantWith('+1');
+      const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
+      let open = () => {};
+      f.worker.gate = new Promise((resolve) => {
+        open = resolve;
+      });
+      const accepted = await generate(body, { prefer: 'respond-async' });
+      assert.equal(accepted.status, 202);
+      const { id } = (await accepted.json()) as { id: string };
+      const [charge] = await charges(1);
+      assert.equal(charge?.job, id);
+      assert.equal(accepted.headers.get('x-4m-charged'), `${charge?.amount};currency=EUR`);
+      const usage = async () => usageResponseSchema.parse(await (await get('/v1/usage')).json());
+      assert.equal((await usage()).total.amount, charge?.amount);
+      await get(`/v1/jobs/${id}`, 'application/json', 'DELETE');
+      open();
+      f.worker.gate = undefined;
+      const { total } = await usage();
+      assert.deepEqual([total.amount, total.returned], [0, charge?.amount]);
+    });
+
+    test('usage: sums by group, as JSON and as a table, of the own tenant alone', async () => {
+      const { generate, ask, get } = await tenantWith('+1');
+      const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
+      for (let times = 0; times < 3; times++) assert.equal((await generate(body)).status, 200);
+      await ask('/v1/tokenize', { inputs: { caption: 'x' } });
+      const answer = await get('/v1/usage?group_by=task,day');
+      assert.equal(answer.status, 200, await answer.clone().text());
+      const usage = usageResponseSchema.parse(await answer.json());
+      assert.deepEqual(usage.group_by, ['task', 'day']);
+      const [generated, tokenized] = usage.rows;
+      assert.deepEqual(
+        usage.rows.map(({ task, requests, cached }) => [task, requests, cached]),
+        [
+          ['generate', 3, 2],
+          ['tokenize', 1, 0],
+        ],
+      );
+      const sum = (generated?.amount ?? 0) + (tokenized?.amount ?? 0);
+      assert.equal(usage.total.amount, sum);
+      assert.ok(usage.balance + usage.held <= 1_000_000 && usage.balance + usage.held > 0);
+      const table = await get('/v1/usage?group_by=task', 'text/csv');
+      assert.match(table.headers.get('content-type') ?? '', /^text\/csv/);
+      const lines = (await table.text()).split('\r\n');
+      assert.deepEqual(lines[0], 'task,requests,cached,units,amount,returned');
+      assert.match(lines[1] ?? '', /^generate,3,2,\d+,\d+,0$/);
+      const other = await tenantWith('+1');
+      const empty = usageResponseSchema.parse(await (await other.get('/v1/usage')).json());
+      assert.deepEqual([empty.rows, empty.balance], [[], 1_000_000]);
+      for (const query of ['from=2026-13-01', 'from=2020-01-01', 'group_by=colour', 'to=x'])
+        await problemOf(await get(`/v1/usage?${query}`), 'invalid_request');
     });
   });
 }
