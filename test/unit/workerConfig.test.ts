@@ -36,6 +36,7 @@ test('defaults', () => {
     traces: false,
     secretsKey: undefined,
     usageSink: undefined,
+    acceptsEveryLicence: false,
     edge: undefined,
     batchParallel: 16,
   });
