@@ -14,7 +14,7 @@ import {
 } from '../shared/api/route.ts';
 import { ROUTES } from '../shared/api/routes.ts';
 import { WEBHOOK_PAYLOADS } from '../shared/api/webhookPayload.ts';
-import { headerComponents, headersOf } from './openapiHeaders.ts';
+import { headerComponents, headersOf, isConditional } from './openapiHeaders.ts';
 import { type Components, formSchema, schemaOf } from './openapiSchemas.ts';
 import type { DocumentParameter, Json, OpenApiDocument, Operation } from './openapiTypes.ts';
 
@@ -91,11 +91,18 @@ function responses(route: Route, components: Components): Operation['responses']
       content: { 'application/json': { schema: schemaOf(jobSchema, 'output', components) } },
     },
   };
+  const unchanged = isConditional(route) && {
+    304: {
+      description: 'The caller has it already: `If-None-Match` names its `ETag`',
+      headers: headersOf(route, 304),
+    },
+  };
   const rpc = route.isRpc && { 202: { description: 'A message that asks for no answer has come' } };
   return {
     200: { description: route.summary, headers: headersOf(route, 200), content },
     ...job,
     ...rpc,
+    ...unchanged,
     ...Object.fromEntries(problems),
   };
 }

@@ -49,6 +49,11 @@ const isComputed = ({ tag, method, id }: Route): boolean =>
   id === 'tokens' ||
   (method === 'POST' && (tag === 'generate' || tag === 'embed' || tag === 'heads'));
 
+/** Whether it answers 304 to who names its `ETag`: what was computed, and pages. */
+export const isConditional = (route: Route): boolean =>
+  isComputed(route) ||
+  (route.tag === 'service' && (route.id === 'openapi' || 'text/html' in route.response));
+
 /** References to what an answer of this status has. */
 export function headersOf(route: Route, status: number): Json {
   const isOpen = scopeOf(route) === undefined;

@@ -1,9 +1,12 @@
 /** A form with the file `ids` and, behind it, the file `vectors`, which is read as it comes. */
 import { refusal } from '../../shared/api/problem.ts';
+import { pause, SLICE } from '../../shared/pause.ts';
 import type { ByteSource } from './bytes.ts';
 
 /** Bytes of all ids at most: they are held while the vectors come. */
 const IDS_BYTES = 50_000_000;
+/** Their number at most, however short they are. */
+const MOST_IDS = 2_000_000;
 const HEAD_BYTES = 8192;
 
 const malformed = (why: string) => refusal('invalid_multipart', `the form data ${why}`);
@@ -26,6 +29,24 @@ async function enter(source: ByteSource, name: string): Promise<void> {
   await source.take(end + 4);
 }
 
+/** An id a line, in slices. @throws FailureError `too_large` */
+async function idsOf(bytes: Uint8Array): Promise<readonly string[]> {
+  const decoder = new TextDecoder();
+  const ids: string[] = [];
+  let rest = '';
+  for (let start = 0; start < bytes.length; start += SLICE) {
+    if (start > 0) await pause();
+    const slice = bytes.subarray(start, start + SLICE);
+    const lines = (rest + decoder.decode(slice, { stream: true })).split(/\r?\n/);
+    rest = lines.pop() ?? '';
+    for (const line of lines) ids.push(line);
+    if (ids.length > MOST_IDS)
+      throw refusal('too_large', `the file of ids has more than ${MOST_IDS} lines`);
+  }
+  rest += decoder.decode();
+  return rest === '' ? ids : [...ids, rest];
+}
+
 /** Ids of a form, whose vectors come next from the source. */
 export async function readIds(source: ByteSource, contentType: string): Promise<readonly string[]> {
   const marker = `\r\n--${boundaryOf(contentType)}`;
@@ -34,11 +55,9 @@ export async function readIds(source: ByteSource, contentType: string): Promise<
     const seen = await source.peek(Math.min(bytes, IDS_BYTES));
     const end = latin1.decode(seen).indexOf(marker);
     if (end >= 0) {
-      const text = new TextDecoder().decode(seen.subarray(0, end));
+      const ids = await idsOf(seen.subarray(0, end));
       await source.take(end + marker.length);
       await enter(source, 'vectors');
-      const ids = text.split(/\r?\n/);
-      if (ids.at(-1) === '') ids.pop();
       return ids;
     }
     if (seen.length < bytes && seen.length < IDS_BYTES) throw malformed('ends early');

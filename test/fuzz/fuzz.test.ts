@@ -1,6 +1,7 @@
 /**
  * Requests made from our own OpenAPI document, valid ones and changed ones: every answer is one that the document
- * tells of, and none is a failure of ours. `FOURM_FUZZ_SEED` sends the same again; `npm run bench -- fuzz` sends more.
+ * tells of, and none is a failure of ours. `FOURM_FUZZ_SEED` sends the same again, `FOURM_FUZZ_REQUESTS` more of them;
+ * `npm run bench -- fuzz` sends 100,000.
  */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -9,7 +10,7 @@ import { type Place, startPlace } from '../security/place.ts';
 import { skipWithoutDemo } from '../support/demoSet.ts';
 import { fuzz } from './run.ts';
 
-const REQUESTS = 10_000;
+const REQUESTS = Number(process.env.FOURM_FUZZ_REQUESTS ?? 2000);
 /** Growth of a process at most. */
 const MOST_GROWTH_KIB = 500_000;
 

@@ -90,6 +90,24 @@ test('rows of an array become arrays that a reader of .npy takes', async () => {
   await assert.rejects(all(npyPieces(source(writeNpy(values, [rows * columns])), ids)), /\(N, D\)/);
 });
 
+/** A form in multipart with a file of ids, and nothing behind them. */
+const idsForm = (ids: Uint8Array): Uint8Array => {
+  const head = (name: string): string =>
+    `--b\r\nContent-Disposition: form-data; name="${name}"; filename="x"\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head('ids')), ids, Buffer.from(`\r\n${head('vectors')}`)]);
+};
+
+test('ids are those of the lines wherever slices end, and are bounded however short they are', async () => {
+  const type = 'multipart/form-data; boundary=b';
+  // Of three bytes, and line ends of two, so that slices end in the middle of each.
+  const many = Array.from({ length: 80_000 }, (_, i) => `€${i}`);
+  for (const end of ['\n', '\r\n'])
+    assert.deepEqual(await readIds(source(idsForm(bytes(many.join(end)))), type), many);
+  assert.deepEqual(await readIds(source(idsForm(bytes('a\n\nb\n'))), type), ['a', '', 'b']);
+  const blank = idsForm(new Uint8Array(3_000_000).fill(0x0a));
+  await assert.rejects(readIds(source(blank, [500_000]), type), /more than 2000000 lines/);
+});
+
 test('ids of a form come before its vectors', async () => {
   const vectors = writeNpy(new Float32Array(6), [3, 2]);
   const body = async (names: readonly string[]) => {
