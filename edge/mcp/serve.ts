@@ -117,17 +117,15 @@ function createServer({ models, mayUse, callsFor, failureOf }: Serving): Server 
   return server;
 }
 
-const REQUESTS: ReadonlyMap<string, typeof CallToolRequestSchema | typeof InitializeRequestSchema> =
-  new Map<string, typeof CallToolRequestSchema | typeof InitializeRequestSchema>([
-    ['tools/call', CallToolRequestSchema],
-    ['initialize', InitializeRequestSchema],
-  ]);
+/** Requests that need parameters. */
+const REQUESTS = [CallToolRequestSchema, InitializeRequestSchema];
 
 /** The error for parameters that do not fit their method, which the SDK would call its own. */
 function refusedParameters(message: unknown): Response | undefined {
   if (!isJSONRPCRequest(message)) return undefined;
   const { id, method } = message;
-  const [issue] = REQUESTS.get(method)?.safeParse(message).error?.issues ?? [];
+  const schema = REQUESTS.find(({ shape }) => shape.method.value === method);
+  const [issue] = schema?.safeParse(message).error?.issues ?? [];
   if (!issue) return undefined;
   const detail = `${method}: ${issue.path.join('.') || 'the message'}: ${issue.message}`;
   const error = { code: ErrorCode.InvalidParams, message: detail };
