@@ -1,14 +1,14 @@
 /** The OpenAPI document as it is published: with examples of every operation (`x-codeSamples`, which pages of others read). */
 import type { Route } from '../../shared/api/route.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
-import { EXAMPLES } from '../examples/examples.ts';
+import { examplesOf } from '../examples/examples.ts';
 import { LANGUAGES, requestOf } from '../examples/snippets.ts';
 import { openApiDocument } from '../openapi.ts';
 import type { Json, OpenApiDocument } from '../openapiTypes.ts';
 import { operatedBy } from './operation.ts';
 
 const samplesOf = (route: Route): Json[] =>
-  EXAMPLES[route.id as keyof typeof EXAMPLES].flatMap((example) => {
+  examplesOf(route.id).flatMap((example) => {
     const request = requestOf(operatedBy(route), example);
     return LANGUAGES.map(({ name, lang, write }) => ({
       lang,

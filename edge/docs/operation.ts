@@ -3,7 +3,7 @@ import { html } from 'hono/html';
 import { PROBLEMS } from '../../shared/api/problem.ts';
 import { problemsOf, type Route, scopeOf } from '../../shared/api/route.ts';
 import { filesIn } from '../examples/example.ts';
-import { EXAMPLES } from '../examples/examples.ts';
+import { examplesOf } from '../examples/examples.ts';
 import { LANGUAGES, type Operated, requestOf } from '../examples/snippets.ts';
 import type { DocumentParameter, Json, OpenApiDocument, Operation } from '../openapiTypes.ts';
 import { referenceOf, schemaTable, typeOf } from './schema.ts';
@@ -89,7 +89,7 @@ ${codes.map(
 }
 
 function samples(route: Route): Html[] {
-  const examples = EXAMPLES[route.id as keyof typeof EXAMPLES];
+  const examples = examplesOf(route.id);
   return examples.map((example, i) => {
     const request = requestOf(operatedBy(route), example);
     const files = example.file ? [example.file.name] : filesIn(example.body ?? {});

@@ -2,7 +2,7 @@
 
 import { fromBase64 } from '../../shared/base64.ts';
 import type { Example, ExampleRequest } from '../examples/example.ts';
-import { EXAMPLES } from '../examples/examples.ts';
+import { examplesOf } from '../examples/examples.ts';
 import { LANGUAGES, requestOf } from '../examples/snippets.ts';
 import { button, element } from '../playground/dom.ts';
 import { showAnswer } from './answer.ts';
@@ -50,7 +50,7 @@ function showSnippets(section: Element, index: number, request: ExampleRequest):
 }
 
 function build(section: Element, details: Element, id: string, operation: Tryable, own: OwnFiles) {
-  const examples = EXAMPLES[id as keyof typeof EXAMPLES];
+  const examples = examplesOf(id);
   const place = element('div', {});
   const answer = element('div', { class: 'answer' });
   const status = element('p', { role: 'status' });
@@ -131,7 +131,7 @@ function build(section: Element, details: Element, id: string, operation: Tryabl
 
 /** Snippets ask the page's own server. */
 function showOrigin(id: string, section: Element, operation: Tryable): void {
-  EXAMPLES[id as keyof typeof EXAMPLES].forEach((example, i) => {
+  examplesOf(id).forEach((example, i) => {
     showSnippets(section, i, requestOf(operation, example, location.origin));
   });
 }

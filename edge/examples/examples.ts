@@ -18,3 +18,13 @@ export const EXAMPLES: Readonly<Record<keyof typeof ADDRESSES, readonly Example[
   ...COMPATIBLE_EXAMPLES,
   ...SERVICE_EXAMPLES,
 };
+
+/**
+ * Examples of an operation by its id.
+ * @throws Error where it has none: pages are built before the compiler would tell
+ */
+export function examplesOf(id: string): readonly Example[] {
+  const examples = (EXAMPLES as Readonly<Record<string, readonly Example[] | undefined>>)[id];
+  if (examples && examples.length > 0) return examples;
+  throw new Error(`the operation ${id} has no example in edge/examples/`);
+}
