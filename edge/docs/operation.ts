@@ -7,7 +7,7 @@ import { examplesOf } from '../examples/examples.ts';
 import { LANGUAGES, type Operated, requestOf } from '../examples/snippets.ts';
 import type { DocumentParameter, Json, OpenApiDocument, Operation } from '../openapiTypes.ts';
 import { referenceOf, schemaTable, typeOf } from './schema.ts';
-import { type Html, problemId, prose, sentence } from './text.ts';
+import { type Html, headerId, problemId, prose, sentence } from './text.ts';
 
 type Schemas = OpenApiDocument['components']['schemas'];
 
@@ -64,15 +64,23 @@ const contents = (content: Json | undefined, schemas: Schemas, isOpen: boolean):
     media(type, one as { schema?: Json }, schemas, isOpen && i === 0),
   );
 
+const headers = (all: Json | undefined): Html | string => {
+  const names = Object.keys(all ?? {});
+  return names.length === 0
+    ? ''
+    : html`<details class="headers">
+<summary>${names.length} headers that it may have</summary>
+<p>${names.map((name) => html`<a href="#${headerId(name)}">${name}</a> `)}</p>
+</details>`;
+};
+
 const answers = ({ responses }: Operation, schemas: Schemas): Html => html`<h4>Answers</h4>
 ${Object.entries(responses)
   .filter(([status]) => status.startsWith('2'))
   .map(
-    ([
-      status,
-      { description, content },
-    ]) => html`<p><strong>${status}</strong> ${sentence(description)}</p>
-${contents(content, schemas, false)}`,
+    ([status, answer]) => html`<p><strong>${status}</strong> ${sentence(answer.description)}</p>
+${contents(answer.content, schemas, false)}
+${headers(answer.headers)}`,
   )}`;
 
 function errors(route: Route): Html {

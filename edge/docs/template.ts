@@ -8,7 +8,7 @@ import type { OpenApiDocument, Operation } from '../openapiTypes.ts';
 import { publishedDocument } from './document.ts';
 import { operationSection } from './operation.ts';
 import { schemaTable } from './schema.ts';
-import { type Html, problemId, prose, schemaId, sentence } from './text.ts';
+import { type Html, headerId, problemId, prose, schemaId, sentence } from './text.ts';
 import { tryable } from './tryable.ts';
 
 const ICON =
@@ -52,6 +52,7 @@ ${tags.map(
 )}
 <div class="group"><a class="tag" href="#webhooks-sent">Webhooks that are sent</a></div>
 <div class="group"><a class="tag" href="#schemas">Schemas</a></div>
+<div class="group"><a class="tag" href="#headers">Headers</a></div>
 <div class="group"><a class="tag" href="#problems">Problem codes</a></div>
 </details>
 </nav>`;
@@ -94,6 +95,23 @@ ${typeof schema.description === 'string' ? html`<p>${sentence(schema.description
 ${schemaTable(schema, `Fields of ${name}`)}
 </details>`,
 )}
+</section>`;
+
+const headers = ({ components }: OpenApiDocument): Html => html`<section id="headers">
+<h2>Headers of answers</h2>
+<table>
+<caption>Headers that answers may have</caption>
+<thead><tr><th scope="col">Header</th><th scope="col">Meaning</th></tr></thead>
+<tbody>
+${Object.entries(components.headers).map(
+  ([
+    name,
+    { description },
+  ]) => html`<tr id="${headerId(name)}"><th scope="row"><code>${name}</code></th>
+<td>${sentence(String(description))}</td></tr>`,
+)}
+</tbody>
+</table>
 </section>`;
 
 const problems = (): Html => html`<section id="problems">
@@ -146,6 +164,7 @@ ${navigation()}
 ${operations(document)}
 ${webhooks(document)}
 ${schemas(document)}
+${headers(document)}
 ${problems()}
 </main>
 <script type="application/json" id="operations-data">${data(tryable(document))}</script>

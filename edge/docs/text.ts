@@ -12,4 +12,5 @@ export const sentence = (text: string): (Html | string)[] =>
   prose(/[.!?]$/.test(text) ? text : `${text}.`);
 
 export const schemaId = (name: string): string => `schema-${name}`;
+export const headerId = (name: string): string => `header-${name}`;
 export const problemId = (code: string): string => code;
