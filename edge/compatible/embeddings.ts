@@ -20,7 +20,6 @@ import { readRequest } from '../body/read.ts';
 import { createTaskRoute } from '../compute/route.ts';
 import { type EmbedWish, embedWish } from '../embed/read.ts';
 import { embedTask } from '../embed/task.ts';
-import { assertServed } from '../licence.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -75,7 +74,6 @@ async function readWish(c: EdgeContext, services: Services): Promise<EmbedWish> 
   const { value } = await readRequest(c.req.raw, c.get('body'), ROUTES.embeddings.request);
   const asked = parseBody(embeddingsRequestSchema, value);
   const { model, target } = namedBy(asked.model, await loadedModels(c, services));
-  assertServed(c, services, [model]);
   assertDimensions(asked.dimensions, target);
   const caption = model.modalities.find(({ name }) => name === 'caption');
   if (!caption?.accepts.includes('text'))

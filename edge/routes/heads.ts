@@ -15,6 +15,7 @@ import { createFiles } from '../body/files.ts';
 import { READ_HEAD } from '../dispatch/tasks.ts';
 import { describedModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
+import { provenanceHeaders } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
 
@@ -60,9 +61,11 @@ export function createHeadRoutes(services: Services) {
   async function head(c: EdgeContext): Promise<Response> {
     const heads = headsOf(c);
     const { head, versions } = await heads.find(nameOf(c), versionOf(c), pointerTo('name'));
-    const { report } = head;
+    const { report, model: id, model_digest: digest, created_at: at } = head;
     const type = wantedType(c, report !== undefined);
     c.header('vary', 'accept');
+    const provenance = provenanceHeaders({ models: [{ id, digest }], computed: { at } });
+    for (const [name, value] of Object.entries(provenance)) c.header(name, value);
     if (type === SAFETENSORS) {
       const body = await heads.file(head.name, head.version);
       const name = `attachment; filename="${head.name}.safetensors"`;

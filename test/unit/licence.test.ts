@@ -7,10 +7,15 @@ import { after, before, describe, test } from 'node:test';
 import { createApp } from '../../edge/app.ts';
 import { parseConfig } from '../../edge/config.ts';
 import { createServices } from '../../edge/services.ts';
+import { licenceRefusal } from '../../shared/api/licence.ts';
 import { createKeyStore } from '../../shared/keys/keyStore.ts';
 import { termsOf } from '../../shared/model/licences.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
 import { WEIGHTS_LICENCE } from '../../worker/hub/presets.ts';
+import type { Collections } from '../../worker/retrieval/collections.ts';
+import { importItems } from '../../worker/tasks/importItems.ts';
+import type { Vectorising } from '../../worker/tasks/vectorise.ts';
+import { closeThreads } from '../../worker/threads/inThread.ts';
 import { type FakeWorker, MODEL, PNG_URL, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 
 test('terms of licences: unknown ones allow nothing, the strictest of several counts, and the mildest of a choice', () => {
@@ -33,6 +38,33 @@ test('terms of licences: unknown ones allow nothing, the strictest of several co
     ['MIT AND CC-BY-NC-4.0 OR LicenseRef-ours', 'unknown'],
   ] as const)
     assert.equal(termsOf(licence), terms, licence);
+});
+
+test('a worker that refuses a model to an import ends it, since that is no fault of a line', async () => {
+  const embedding = { kind: 'target', model: 'fake', digest: MODEL.digest, target: 'scene_global' };
+  const collections = {
+    describe: async () => ({ name: 'c', embedding, dimensions: 4, metadata: {} }),
+    put: async () => {},
+  } as unknown as Collections;
+  const use = async (wanted: typeof MODEL): Promise<never> => {
+    throw licenceRefusal({ ...wanted, licence: WEIGHTS_LICENCE });
+  };
+  const context = {
+    tenant: 'one',
+    lender: { descriptions: [MODEL], use },
+    signal: new AbortController().signal,
+  } as unknown as Vectorising;
+  const lines = [
+    '{"id": "a", "inputs": {"caption": "x"}}',
+    '{"id": "b", "inputs": {"caption": "y"}}',
+  ];
+  const data = Buffer.from(lines.join('\n')).toString('base64');
+  const operation = { do: 'import', name: 'c', format: 'jsonl', data, line: 1 } as const;
+  try {
+    await assert.rejects(importItems(operation, collections, context), /licence_refused/);
+  } finally {
+    await closeThreads();
+  }
 });
 
 describe('an edge that charges', () => {
@@ -87,6 +119,7 @@ describe('an edge that charges', () => {
     ['/v1/detokenize', { tokens: { depth: { tokens: Array.from({ length: 16 }, () => 1) } } }],
     ['/v1/embed', { inputs: { caption: 'x' }, target: 'scene_global' }],
     ['/v1/embeddings', { model: 'fake', input: 'x' }],
+    ['/v1/images/generations', { prompt: 'x' }],
     ['/v1/classify', { inputs: { rgb: { data: PNG_URL } }, head: undefined }],
     [
       '/v1/heads',
