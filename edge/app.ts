@@ -100,6 +100,13 @@ function fits(path: string, address: string): boolean {
   );
 }
 
+/** What an address answers; nothing where there is none. */
+function methodsOf(address: string): string[] {
+  const here: Route[] = Object.values(ROUTES).filter(({ path }) => fits(path, address));
+  const own = here.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  return own.length > 0 ? [...own, 'OPTIONS'] : [];
+}
+
 export function createApp(services: Services): Hono<EdgeEnv> {
   const app = new Hono<EdgeEnv>();
   const { config } = services;
@@ -144,9 +151,10 @@ export function createApp(services: Services): Hono<EdgeEnv> {
     });
     app.use(async (c, next) => {
       if (c.req.method === 'OPTIONS') {
-        // What asks only which methods there are is no preflight.
-        const isPlain = !c.req.header('access-control-request-method');
-        return isPlain ? await next() : await crossOrigin(c, next);
+        const preflight = await crossOrigin(c, next);
+        const methods = methodsOf(c.req.path);
+        if (methods.length > 0) preflight?.headers.set('allow', methods.join(', '));
+        return preflight;
       }
       // After the answer, whose headers it then only adds to: before, the answer would be made a second time.
       await next();
@@ -167,12 +175,10 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   }
 
   app.notFound((c) => {
-    const here: Route[] = Object.values(ROUTES).filter(({ path }) => fits(path, c.req.path));
-    const methods = here.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    const methods = methodsOf(c.req.path);
     if (methods.length === 0) {
       return problemResponse(c, { code: 'not_found', detail: `there is no ${c.req.path}` });
     }
-    methods.push('OPTIONS');
     if (c.req.method === 'OPTIONS')
       return c.body(null, { status: 204, headers: { allow: methods.join(', ') } });
     const detail = `${c.req.path} answers ${methods.join(', ')}, not ${c.req.method}`;
