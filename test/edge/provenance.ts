@@ -132,7 +132,7 @@ export function provenanceTests(f: Fixture): void {
     }
   });
 
-  test('OPTIONS says which methods an address has; a preflight which origins may use them', async () => {
+  test('OPTIONS says which methods an address has, and so does a preflight', async () => {
     for (const [path, allow] of [
       ['/v1/generate', 'POST, OPTIONS'],
       ['/v1/models', 'GET, HEAD, OPTIONS'],
@@ -141,10 +141,10 @@ export function provenanceTests(f: Fixture): void {
       const answer = await fetch(f.url + path, { method: 'OPTIONS' });
       assert.deepEqual([answer.status, await answer.text()], [204, '']);
       assert.equal(answer.headers.get('allow'), allow);
-      const headers = { origin: 'https://a.example', 'access-control-request-method': 'POST' };
+      const headers = { origin: f.url, 'access-control-request-method': 'POST' };
       const preflight = await fetch(f.url + path, { method: 'OPTIONS', headers });
       assert.equal(preflight.status, 204);
-      assert.equal(preflight.headers.get('access-control-allow-origin'), '*');
+      assert.match(preflight.headers.get('access-control-allow-methods') ?? '', /POST/);
     }
     const none = await fetch(`${f.url}/v1/none`, { method: 'OPTIONS' });
     assert.equal(none.headers.get('allow'), null);
