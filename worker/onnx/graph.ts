@@ -87,6 +87,14 @@ export interface GraphBuilder {
   ): Value[];
   /** One of two values: an `If` node, of which only the taken branch is computed. */
   branch(name: string, condition: Value, then: () => Value, otherwise: () => Value): Value;
+  /** As `branch`, of several values; both sides make as many. */
+  branches<N extends number>(
+    name: string,
+    condition: Value,
+    count: N,
+    then: () => readonly Value[],
+    otherwise: () => readonly Value[],
+  ): Outputs<N>;
   /** A constant vector of int64, or a scalar for a plain number. Equal constants are stored once. */
   int64(values: number | readonly number[]): Value;
   /** A constant vector of float32, or a scalar for a plain number. Equal constants are stored once. */
@@ -198,16 +206,28 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     );
   };
 
-  const branch: GraphBuilder['branch'] = (name, condition, then, otherwise) => {
-    const side = (which: string, build: () => Value): Attribute => {
-      const { nodes: body, result } = inBody(() => bodyOutputs(`${name}/${which}`, [build()]));
+  const branches: GraphBuilder['branches'] = (name, condition, count, then, otherwise) => {
+    const side = (which: string, build: () => readonly Value[]): Attribute => {
+      const { nodes: body, result } = inBody(() => bodyOutputs(`${name}/${which}`, build()));
+      if (result.length !== count)
+        throw new Error(`${name}: ${which} makes ${result.length} values`);
       return { body: { name: `${name} ${which}`, inputs: [], outputs: result, nodes: body } };
     };
     const attributes = {
       then_branch: side('then', then),
       else_branch: side('otherwise', otherwise),
     };
-    return addNode(name, 'If', [condition], attributes);
+    return addNodes(name, 'If', [condition], count, attributes);
+  };
+  const branch: GraphBuilder['branch'] = (name, condition, then, otherwise) => {
+    const [value] = branches(
+      name,
+      condition,
+      1,
+      () => [then()],
+      () => [otherwise()],
+    );
+    return value;
   };
 
   const initializer = (
@@ -267,6 +287,7 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     nodes: addNodes,
     loop,
     branch,
+    branches,
     int64: (values) => constant('int64', values),
     float32: (values) => constant('float32', values),
     float16(value) {

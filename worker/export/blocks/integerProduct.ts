@@ -37,15 +37,21 @@ export function quantizeRows(module: Module, x: Value, inputs: number): Quantize
     largestOfRows(module, x, inputs),
     graph.float32(1 / STEPS),
   ]);
-  // A middle for each row: whatever is divided by so much is next to zero.
-  const far = graph.float32(FAR);
-  const middles = module.node('rows/middles', 'QuantizeLinear', [scales, far, graph.uint8(MIDDLE)]);
+  const middles = module.middles ?? middlesOf(module, scales, 'rows/middles');
   const codes = module.node('rows/codes', 'QuantizeLinear', [x, scales, middles], {
     axis: -1,
     block_size: inputs,
   });
   return { codes, scales };
 }
+
+/** The code of zero for each number of a tensor: whatever is divided by so much is next to zero. */
+export const middlesOf = (module: Module, numbers: Value, name: string): Value =>
+  module.node(name, 'QuantizeLinear', [
+    numbers,
+    module.graph.float32(FAR),
+    module.graph.uint8(MIDDLE),
+  ]);
 
 /** The largest magnitude of each row. @returns (..., 1) */
 function largestOfRows(module: Module, x: Value, inputs: number): Value {

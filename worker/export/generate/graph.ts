@@ -6,16 +6,13 @@ import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import { generateSignature } from '../../../shared/model/signature.ts';
 import { type Carried, createGraph, type GraphBuilder, type Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
-import { asHeads } from '../blocks/attention.ts';
-import { layerNorm } from '../blocks/norm.ts';
-import { crossRows } from '../blocks/projections.ts';
 import { filtersOf } from '../blocks/sampling.ts';
-import { attentionShape } from '../fmTrunk.ts';
 import { rootModule } from '../module.ts';
 import type { Weights } from '../weights.ts';
+import { contextKeyValues } from './contextKeyValues.ts';
 import { decode, logitPads, predict } from './decoder.ts';
-import { contextOfRows, encodeStates } from './states.ts';
-import { decoderMasks, targetTokens } from './targets.ts';
+import { encodeStates } from './states.ts';
+import { decoderMasks, decoderMiddles, targetTokens } from './targets.ts';
 
 /**
  * Weights lie outside of the loop, whose body is one level deep: so the runtime prepares them once, and
@@ -29,24 +26,18 @@ export function generateGraph(
   const signature = generateSignature(config, modalities, weights.precision);
   const graph = createGraph('fm generate', signature);
   const root = rootModule(graph, weights);
-  // The loop is not entered where there is nothing to decode.
-  const inLoop = rootModule(graph, weights, true);
-  const { features, context } = encodeStates(root, config, modalities); // (N, D)
+  // What is passed by where there is nothing of it: the loop, the encoder, the context's keys and values.
+  const filled = rootModule(graph, weights, { isFilled: true });
+  const { features, context } = encodeStates(root, filled, config, modalities); // (N, D)
   graph.output('features', features);
   graph.output('context', context);
-  const visible = contextOfRows(root, context, config); // (B, n, D)
-  const keyValues = Array.from({ length: config.decoder_depth }, (_, layer) => {
-    const block = root.at('decoder', layer);
-    const normed = layerNorm(block.at('context_norm'), visible, config.dim);
-    const module = block.at('cross_attn');
-    const shape = attentionShape(config);
-    const rows = crossRows(module, normed, shape);
-    return {
-      key: asHeads(module, 'key', rows.key, shape),
-      value: asHeads(module, 'value', rows.value, shape),
-    };
-  });
+  const keyValues = contextKeyValues(root, filled, context, config);
   const masks = decoderMasks(root);
+  // Rows of the decoder are as many in all of its layers, and at every token.
+  const decoding = rootModule(graph, weights, {
+    isFilled: true,
+    ...(weights.precision === 'int8' && { middles: decoderMiddles(root) }),
+  });
   const beforeLoop = {
     pads: logitPads(root, config, modalities),
     filters: filtersOf(root.at('sampling'), {
@@ -129,10 +120,10 @@ export function generateGraph(
         recent: pairs(cached),
       };
       const written = present(ids, 'the last ids of the loop');
-      const tokens = targetTokens(inLoop, config, modalities, written, iteration);
-      const decoded = decode(inLoop, config, tokens, sources, masks);
+      const tokens = targetTokens(filled, config, modalities, written, iteration);
+      const decoded = decode(decoding, config, tokens, sources, masks);
       const flat = root.node('decoded/flat', 'Reshape', [decoded.y, graph.int64([-1, config.dim])]); // (B*m, D)
-      const drawn = predict(inLoop, config, modalities, flat, iteration, beforeLoop);
+      const drawn = predict(filled, config, modalities, flat, iteration, beforeLoop);
       const ends = root.node(
         'ends',
         'ReduceMax',

@@ -2,14 +2,26 @@
 import type { FmConfig } from '../../../shared/model/config.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import type { Value } from '../../onnx/graph.ts';
+import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import { linear } from '../blocks/linear.ts';
 import { visibilityOf } from '../blocks/visibility.ts';
 import { embedInputs, encoderBlocks } from '../fmTrunk.ts';
 import type { Module } from '../module.ts';
 
-/** Encodes all states side by side. @returns the features and the context, each (N, D) */
+/** bool scalar: does a tensor hold anything? */
+export const holdsAny = (root: Module, name: string, x: Value): Value =>
+  root.node(`${name}/any`, 'Cast', [root.node(`${name}/size`, 'Size', [x])], {
+    to: ELEMENT_TYPES.bool,
+  });
+
+/**
+ * Encodes all states side by side; where there are none, the encoder is passed by.
+ * @param filled the whole model, as it is where no value is empty
+ * @returns the features and the context, each (N, D)
+ */
 export function encodeStates(
   root: Module,
+  filled: Module,
   config: FmConfig,
   modalities: Readonly<Record<string, ModalityInfo>>,
 ): { readonly features: Value; readonly context: Value } {
@@ -47,12 +59,22 @@ export function encodeStates(
   const other = root.node('other_state', 'Not', [same]);
   const hidden = root.node('other_state/heads', 'Unsqueeze', [other, graph.int64([1])]);
   const seen = visibilityOf(root.at('tokens_seen'), hidden);
-  const features = encoderBlocks(root, content, place, config, seen);
-  const projected = linear(root.at('decoder_proj_context'), features, [dim, dim], true);
-  const context = root.node('placed_context', 'Add', [projected, place]);
   const rows = (name: string, states: Value) =>
     root.node(name, 'Reshape', [states, graph.int64([-1, dim])]);
-  return { features: rows('feature_rows', features), context: rows('context_rows', context) };
+  const isAny = holdsAny(root, 'order', graph.input('order'));
+  const [features, context] = root.branches(
+    'encoded',
+    isAny,
+    2,
+    () => {
+      const features = encoderBlocks(filled, content, place, config, seen);
+      const projected = linear(filled.at('decoder_proj_context'), features, [dim, dim], true);
+      const context = root.node('placed_context', 'Add', [projected, place]);
+      return [rows('feature_rows', features), rows('context_rows', context)];
+    },
+    () => [rows('no_features', content), rows('no_context', place)],
+  );
+  return { features, context };
 }
 
 /** The context rows that each decoder row sees, (B, n, D). */

@@ -5,6 +5,7 @@ import { targetName, vocabularyOf } from '../../../shared/model/graphNames.ts';
 import type { ModalityInfo } from '../../../shared/model/modalities.ts';
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
+import { middlesOf } from '../blocks/integerProduct.ts';
 import { tableRows } from '../blocks/matrix.ts';
 import { type Visibility, visibilityOf } from '../blocks/visibility.ts';
 import { modalityModule } from '../fmTrunk.ts';
@@ -41,6 +42,17 @@ export function decoderMasks(root: Module): Masks {
       heads(graph.input('target_hidden'), 'hidden_targets'),
     ),
   };
+}
+
+/** The code of zero for each row that is decoded, uint8 (B, m, 1). */
+export function decoderMiddles(root: Module): Value {
+  const { graph } = root;
+  const rows = root.node('middles/rows', 'Shape', [graph.input('context_hidden')], {
+    start: 0,
+    end: 2,
+  });
+  const sizes = root.node('middles/sizes', 'Concat', [rows, graph.int64([1])], { axis: 0 });
+  return middlesOf(root, root.node('middles/zeros', 'ConstantOfShape', [sizes]), 'middles');
 }
 
 /** Targets as vectors: mask tokens for pictures, the last id of each sequence. @returns (B, m, D) */
