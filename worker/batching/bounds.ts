@@ -24,22 +24,16 @@ export interface Bounds {
 const LONGEST = { encode: 150, features: 150, predict: 150, write: 300 } as const;
 
 /**
- * Bytes of weights divided into this are the tokens of a piece: about a tenth of a second where memory is read at
- * 27 GB a second. It depends on the model alone, since the borders of pieces take part in a result's last bits.
+ * Parameters divided into this are the tokens of a piece: about a tenth of a second for one sequence in fp32, where
+ * memory is read at 27 GB a second, and for eight of them in 8 bits, in which one takes half of the time. It depends on
+ * the model alone, since the borders of pieces take part in a result's last bits.
  */
-const BYTES_A_PIECE = 7.2e9;
+const PARAMETERS_A_PIECE = 1.8e9;
 const MOST_TOKENS = 16;
-/** In 8 and 4 bits what is beside the weights takes as long as reading them: these count twice. */
-const BYTES: Readonly<Record<FmManifest['precision'], number>> = {
-  fp32: 4,
-  fp16: 4,
-  int8: 2,
-  int4: 2,
-};
 
-/** A power of two: 16 tokens of a small model, 1 of the largest. */
-function pieceByWeights({ parameters, precision }: FmManifest): number {
-  const fitting = BYTES_A_PIECE / Math.max(1, parameters * BYTES[precision]);
+/** A power of two: 16 tokens of a small model, 4 of 4M-B, 1 of the largest. */
+function pieceByWeights({ parameters }: FmManifest): number {
+  const fitting = PARAMETERS_A_PIECE / Math.max(1, parameters);
   return Math.min(MOST_TOKENS, Math.max(1, 2 ** Math.floor(Math.log2(fitting))));
 }
 

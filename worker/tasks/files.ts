@@ -1,6 +1,6 @@
 /** Files of a request: pictures and arrays -> the tokens or rows that the encoder sees. */
 import { refusal } from '../../shared/api/problem.ts';
-import { fieldOf, present } from '../../shared/lookup.ts';
+import { fieldOf } from '../../shared/lookup.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { fullRows, fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import type { Picture } from '../image/inspect.ts';
@@ -10,6 +10,7 @@ import { ownedBuffers } from '../threads/serve.ts';
 import { warnOfClipping } from './clipping.ts';
 import { encodeArray, encodePicture } from './encodeValues.ts';
 import { warnOfUnfamiliar } from './familiar.ts';
+import { pixelTokens } from './pixels.ts';
 import { laneOf, type Reading } from './reading.ts';
 import type { InputModel } from './servedModel.ts';
 
@@ -42,22 +43,6 @@ export async function openPicture(
   const file = await open({ encoded, modality: name, takes }, at, reading);
   if (file.kind === 'picture') return file.picture;
   throw refusal('invalid_image', `${name} is not a picture`, at);
-}
-
-/** The patches of a picture that the model sees as pixels. */
-async function pixelTokens(
-  picture: Picture,
-  modality: string,
-  model: InputModel,
-  at: string,
-  { signal }: Reading,
-): Promise<VisibleTokens> {
-  const info = fieldOf(model.loaded.fm.modalities, modality, 'the model');
-  const size = present(info.input_size, `the input_size of ${modality}`);
-  const patchSize = present(info.patch_size, `the patch_size of ${modality}`);
-  const lane = laneOf(picture.width * picture.height);
-  const rows = await inThread('pixelRows', { picture, size, patchSize, at }, { signal, lane });
-  return fullRows(rows, 3 * patchSize ** 2);
 }
 
 /**
