@@ -37,7 +37,7 @@ function modelOf(name: string | undefined, models: readonly Model[]): Model {
   const others = painters.map(({ id }) => id).join(', ');
   const detail =
     `${chosen.id} paints no pictures from text: it takes ${namesOf(chosen, 'input')} and makes ` +
-    `${namesOf(chosen, 'output') || 'nothing'}; ${others === '' ? 'no loaded model does' : `${others} does`}`;
+    `${namesOf(chosen, 'output') || 'nothing'}; ${others === '' ? 'no loaded model does' : `models that do are ${others}`}`;
   throw refusal('unknown_target', detail, pointerTo('model'));
 }
 
