@@ -1,6 +1,7 @@
 /**
  * Makes the pictures of the README: `examples/scene-N.png` (held-out scenes at their true size) and
- * `examples/predictions.png` (each scene with what a running server predicts from it).
+ * `examples/predictions.png` (each scene with what a running server predicts from it). Also writes what the playground
+ * shows first.
  * Usage: npm run build && node dist/infra/demo/showcase.js
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import { createClient } from '../../shared/client/index.ts';
 import { fieldOf, itemAt, present } from '../../shared/lookup.ts';
 import { repositoryRoot, startStack } from '../stack.ts';
 import { encodeRgb, toDataUrl } from './evaluate/pictures.ts';
+import { writeFirstExample } from './firstExample.ts';
 import { examples, FIRST_HELD_OUT_SEED } from './scene/scenes.ts';
 import { RESOLUTION } from './scene/world.ts';
 
@@ -94,6 +96,7 @@ try {
     .composite(layers)
     .png({ palette: true })
     .toFile(join(folder, 'predictions.png'));
+  await writeFirstExample(client, 'scene-1.png', toDataUrl(itemAt(inputs, 0, 'inputs')));
 } finally {
   await stack.close();
   await rm(dataFolder, { recursive: true, force: true });
