@@ -30,11 +30,14 @@ export interface GenerateOptions {
   readonly model: Model;
   readonly isOneOfMany: boolean;
   readonly examples: readonly Picture[];
+  /** Called when prices are in money. */
+  readonly onCharged: () => void;
 }
 
 const VIEW = 'generate';
 
-export function openGenerate({ client, model, isOneOfMany, examples }: GenerateOptions): void {
+export function openGenerate(options: GenerateOptions): void {
+  const { client, model, isOneOfMany, examples, onCharged } = options;
   const form = byId('form', HTMLFormElement);
   const runButton = byId('run', HTMLButtonElement);
   const cancelButton = byId('cancel', HTMLButtonElement);
@@ -57,7 +60,10 @@ export function openGenerate({ client, model, isOneOfMany, examples }: GenerateO
       if (running) status.textContent = `${titleOf(modality.name)} is there: ${done} of ${of} …`;
     },
   });
-  const price = createPrice(client, (plan) => current.showPlan(plan));
+  const price = createPrice(client, (answer) => {
+    current.showPlan(answer);
+    if (answer.usage.currency !== undefined) onCharged();
+  });
   byId('price-place', HTMLElement).append(price.node);
   const current = createGenerateForm({
     ...{ model, isOneOfMany, examples },

@@ -12,6 +12,7 @@ import { chosenModel, modelSelector } from './models.ts';
 import { showProblem } from './problems.ts';
 import { openRetrieve } from './retrieve.ts';
 import { startTabs, type View } from './tabs.ts';
+import { openUsage } from './usage.ts';
 
 /** Put in by build.mjs; empty when the repository has no examples. */
 declare const EXAMPLE_PICTURES: readonly Picture[];
@@ -32,7 +33,8 @@ function modelLine(model: Model, models: readonly Model[]): (Node | string)[] {
   ];
 }
 
-function viewsOf(model: Model, isOneOfMany: boolean): View[] {
+/** @param onCharged called when the server turns out to charge */
+function viewsOf(model: Model, isOneOfMany: boolean, onCharged: () => void): View[] {
   const examples = EXAMPLE_PICTURES;
   const placeOf = (name: string): HTMLElement => byId(`view-${name}`, HTMLElement);
   const view = (name: string, title: string, open: (place: HTMLElement) => void): View => {
@@ -40,12 +42,19 @@ function viewsOf(model: Model, isOneOfMany: boolean): View[] {
     return { name, title, place, open: () => open(place) };
   };
   return [
-    view('generate', 'Generate', () => openGenerate({ client, model, isOneOfMany, examples })),
+    view('generate', 'Generate', () =>
+      openGenerate({ client, model, isOneOfMany, examples, onCharged }),
+    ),
     view('classify', 'Classify', (place) =>
       openClassify({ client, place, model, pictures: examples }),
     ),
     view('retrieve', 'Retrieve', (place) => openRetrieve({ place, client, model, examples })),
     view('jobs', 'Jobs', (place) => openJobs(place, client)),
+    {
+      ...view('usage', 'Usage', (place) => openUsage(place, client)),
+      // A server that charges nothing has none.
+      isHidden: true,
+    },
   ];
 }
 
@@ -55,7 +64,8 @@ async function start(): Promise<void> {
     startKeyField(false);
     const served = models.find(({ id }) => id === chosenModel()) ?? itemAt(models, 0, 'models');
     byId('model', HTMLElement).replaceChildren(...modelLine(served, models));
-    startTabs(byId('tabs', HTMLElement), viewsOf(served, models.length > 1));
+    const views = viewsOf(served, models.length > 1, () => tabs.reveal('usage'));
+    const tabs = startTabs(byId('tabs', HTMLElement), views);
     document.documentElement.dataset.ready = 'true';
   } catch (failure) {
     const isKeyAsked = failure instanceof ProblemError && failure.problem.status === 401;

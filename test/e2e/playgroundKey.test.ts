@@ -1,4 +1,4 @@
-/** The playground of a server that asks for keys, in a real browser. */
+/** The playground of a server that asks for keys and charges, in a real browser. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,23 +6,29 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../../edge/config.ts';
 import { startEdge } from '../../edge/node.ts';
+import { creditCommand } from '../../infra/keys/credit.ts';
+import { createAccountStore } from '../../shared/credit/accountStore.ts';
 import { createKeyStore } from '../../shared/keys/keyStore.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 
-test('the playground asks for a key, and works with one', {
+test('the playground asks for a key, and shows prices, usage and code with one', {
   skip: browserMissing() ?? false,
 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'fourm-key-page-'));
   const worker = await startFakeWorker();
-  const { secret } = await createKeyStore(createDiskStore(folder)).create({
+  const store = createDiskStore(folder);
+  const accounts = createAccountStore(store);
+  await creditCommand({ store, accounts }, 'one', { text: '+25' }, Date.now());
+  const { secret } = await createKeyStore(store).create({
     ...{ tenant: 'one', name: '', scopes: ['*'], limits: {}, created: Date.now() },
   });
   const edge = await startEdge(
     parseConfig({
       PORT: '0',
       FOURM_AUTH: 'keys',
+      FOURM_PRICES: JSON.stringify({ currency: 'EUR', per_unit: 10 }),
       FOURM_STORE: 'disk',
       FOURM_STORE_DIR: folder,
       FOURM_WORKERS: worker.url,
@@ -37,7 +43,21 @@ test('the playground asks for a key, and works with one', {
     await page.getByLabel('API key').fill(secret);
     await page.getByRole('button', { name: 'Use it' }).click();
     await page.locator('html[data-ready=true]').waitFor();
+    await page.getByLabel('Caption', { exact: true }).first().fill('a red cone');
+    await page.locator('#price', { hasText: /^€[\d.]+ for [\d,]+ units?$/ }).waitFor();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.locator('#status', { hasText: /^Done in/ }).waitFor();
+    const code = (await page.locator('#curl').textContent()) ?? '';
+    assert.ok(code.includes('-H "Authorization: Bearer $FOURM_KEY"'));
+    assert.ok(!page.url().includes(secret));
     assert.ok(!(await page.content()).includes(secret));
+    await page.getByRole('link', { name: 'Usage' }).click();
+    await page.getByText('Credit left').waitFor();
+    await page.getByText('1 request from').waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+    if (process.env.FOURM_SCREENSHOTS)
+      await page.screenshot({ path: join(process.env.FOURM_SCREENSHOTS, 'usage.png') });
   } finally {
     await browser.close();
     await edge.close();

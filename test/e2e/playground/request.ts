@@ -73,7 +73,7 @@ export function requestTests(place: Place, options: TestOptions): void {
       const { page, complaints } = await visit(browser, url, { width: 360, height: 740 });
       await page.getByRole('button', { name: 'Everything from a picture' }).click();
       // The published demo has no such vector: the ticks are the preset's.
-        await page.locator('#targets input[value=scene_global]:not(:checked)').waitFor();
+      await page.locator('#targets input[value=scene_global]:not(:checked)').waitFor();
       const all = await tickedIn(page);
       assert.ok(all.length >= 8);
       await tickOnly(page, 'depth');
