@@ -24,10 +24,12 @@ const sizeOf = ({ inputs }: GenerateRequestBody): number =>
 const MILLION = 1_000_000;
 
 /** An amount as people read it. */
-export const moneyText = (millionths: number, currency: string): string =>
-  new Intl.NumberFormat('en', { style: 'currency', currency, maximumSignificantDigits: 3 }).format(
-    millionths / MILLION,
-  );
+export function moneyText(millionths: number, currency: string): string {
+  // Of less than one, the first digits that say something.
+  const digits = Math.abs(millionths) < MILLION ? { maximumSignificantDigits: 3 } : {};
+  const format = new Intl.NumberFormat('en', { style: 'currency', currency, ...digits });
+  return format.format(millionths / MILLION);
+}
 
 /** As people read it; in money where the server charges. */
 export function priceText({ usage: { units, price, currency } }: DryRunResponse): string {
