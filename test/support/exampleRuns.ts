@@ -28,9 +28,12 @@ const LAST: readonly Id[] = [
   ...(['deleteResult', 'cancelJob', 'cancelBatch'] as const),
 ];
 
+/** What a server that charges nothing does not have; `test/edge/` asks for it where keys are charged. */
+const ABSENT: readonly Id[] = ['usage'];
+
 const inOrder = (): Id[] => {
   const others = (Object.keys(ROUTES) as Id[]).filter(
-    (id) => !FIRST.includes(id) && !LAST.includes(id),
+    (id) => !FIRST.includes(id) && !LAST.includes(id) && !ABSENT.includes(id),
   );
   return [...FIRST, ...others, ...LAST];
 };
