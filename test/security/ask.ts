@@ -106,7 +106,8 @@ export async function converse(
     else await new Promise((resolve) => setTimeout(resolve, piece));
     last = Date.now();
   }
-  while (!isClosed && Date.now() - last < patience)
+  // What was said is the whole of it when nothing more comes for a while; a busy server is waited for.
+  while (!isClosed && Date.now() - last < (said === '' ? PATIENCE_MILLISECONDS : patience))
     await new Promise((resolve) => setTimeout(resolve, 20));
   socket.destroy();
   return said;

@@ -6,9 +6,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { creditCommand } from '../../infra/keys/credit.ts';
 import { type Stack, startStack } from '../../infra/stack.ts';
 import type { ProblemCode } from '../../shared/api/problem.ts';
 import { problemSchema } from '../../shared/api/problemSchema.ts';
+import { createAccountStore } from '../../shared/credit/accountStore.ts';
 import { createKeyStore, type KeyStore } from '../../shared/keys/keyStore.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
 import { type Answered, type Asked, ask, closeAll } from './ask.ts';
@@ -53,7 +55,11 @@ export async function startPlace(env: Readonly<Record<string, string>> = {}): Pr
   const outputFile = join(dataFolder, 'output.log');
   const output = await open(outputFile, 'w');
   const storeFolder = join(dataFolder, 'store');
-  const keyStore = createKeyStore(createDiskStore(storeFolder));
+  const store = createDiskStore(storeFolder);
+  const keyStore = createKeyStore(store);
+  const credit = { store, accounts: createAccountStore(store) };
+  for (const tenant of ['one', 'other'])
+    await creditCommand(credit, tenant, { text: '+1000000', id: 'attacks' }, Date.now());
   const make = async (tenant: string, more: { scopes?: string[]; expires?: number } = {}) => {
     const about = { tenant, name: 'attacks', scopes: ['*'], limits: {}, created: Date.now() };
     return await keyStore.create({ ...about, ...more });
@@ -74,6 +80,7 @@ export async function startPlace(env: Readonly<Record<string, string>> = {}): Pr
     output: output.fd,
     env: {
       FOURM_AUTH: 'keys',
+      FOURM_PRICES: JSON.stringify({ currency: 'EUR', per_unit: 1 }),
       FOURM_KEY_TTL_SECONDS: String(KEY_SECONDS),
       FOURM_MAX_BODY_BYTES: String(MAX_BODY),
       FOURM_BODIES_BYTES: String(40 * MAX_BODY),
