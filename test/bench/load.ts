@@ -1,7 +1,8 @@
 /**
  * The running product under 1, 2, 8 and 32 callers at once, over HTTP: requests a second, and the times that
  * callers wait, with the demo model and with one of the size of 4M-B (`--precision int8` for another than
- * fp32). Ratios are to one caller, within this run.
+ * fp32). Ratios are to one caller, within this run. Callers send four pictures in turn, of which a worker
+ * remembers what it has read; `--fresh` makes each a new one.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
