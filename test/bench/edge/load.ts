@@ -13,6 +13,13 @@ export interface Asked {
   readonly body: Uint8Array;
 }
 
+export interface Amount {
+  readonly connections: number;
+  readonly seconds: number;
+  /** Requests, in place of seconds. */
+  readonly amount?: number;
+}
+
 export interface Loaded {
   readonly perSecond: number;
   /** Milliseconds. */
@@ -34,13 +41,13 @@ interface Report {
 export async function load(
   pid: number,
   { url, headers, body }: Asked,
-  { connections, seconds: duration }: { readonly connections: number; readonly seconds: number },
+  { connections, seconds: duration, amount }: Amount,
 ): Promise<Loaded> {
   const folder = await mkdtemp(join(tmpdir(), 'fourm-load-'));
   try {
     const file = join(folder, 'options.json');
     const encoded = Buffer.from(body).toString('base64');
-    const options = { url, method: 'POST', headers, connections, duration, body: encoded };
+    const options = { url, headers, connections, duration, amount, body: encoded };
     await writeFile(file, JSON.stringify(options));
     const before = cpuSeconds(pid);
     const report = JSON.parse(await run(OTHER_CORE, [cannon, file])) as Report;

@@ -9,6 +9,9 @@ import { repositoryRoot } from '../../../infra/paths.ts';
 const canPin = spawnSync('taskset', ['--version']).status === 0;
 export const isPinned = canPin;
 
+// A bench that is told to end takes its processes with it, which end with `exit`.
+process.once('SIGTERM', () => process.exit(1));
+
 /** Where the server under test runs, and everything else. */
 export const SERVER_CORE = 0;
 export const OTHER_CORE = 1;
@@ -80,9 +83,17 @@ export function cpuSeconds(pid: number): number {
 }
 
 /** Runs a program of Node to its end. @returns what it prints. @throws Error with what it says when it fails */
-export async function run(core: number, parameters: readonly string[]): Promise<string> {
+export async function run(
+  core: number,
+  parameters: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const [command, all] = pinned(core, parameters);
-  const child = spawn(command, all, { cwd: repositoryRoot, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, all, {
+    cwd: repositoryRoot,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let [printed, said] = ['', ''];
   child.stdout.on('data', (text) => {
     printed += text;
