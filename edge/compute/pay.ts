@@ -84,6 +84,8 @@ export async function pay(
   const cached = cachedPrice(prices, full);
   const price = own.isCached ? cached : full;
   const holding = credit.hold(tenant, price);
+  // Others may wait for the same lease when this caller has gone.
+  if (holding instanceof Promise) keepAlive(c)(holding);
   const hold =
     holding instanceof Promise
       ? await holding.catch((error: unknown) => {
@@ -123,7 +125,8 @@ export async function pay(
       if (!end()) return undefined;
       const amount = isCached ? Math.min(price, cached) : price;
       const written = hold.commit(record(amount, isCached || own.isCached === true));
-      keepAlive(c)(written);
+      // Charges of others may be written together with this one.
+      keepAlive(c)(written.then(() => credit.flush(tenant)));
       return `${amount};currency=${prices.currency}`;
     },
     async chargeJob(job) {

@@ -18,7 +18,7 @@ export interface LeaseLog {
   /** Charges that are not in the store yet. */
   readonly waiting: () => number;
   /**
-   * Writes what is there, one record behind the other; those who come meanwhile wait for the same.
+   * Writes what is there, one record behind the other.
    * @returns charges that cannot be written any more, since others have ended the log
    * @throws what the store throws; then it can be tried again
    */
@@ -29,6 +29,11 @@ export interface LeaseLog {
 
 /** Charges of one record at most. */
 const MOST_CHARGES = 1000;
+/** A write that takes longer is done again, by whoever waits for it. */
+const SLOW_MILLISECONDS = 5000;
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: string): LeaseLog {
   let gathered: Pending[] = [];
@@ -37,7 +42,7 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: st
   let wantsEnd = false;
   /** The record that is under way, or may be. */
   let current: { readonly record: LedgerRecord; readonly pending: readonly Pending[] } | undefined;
-  let writing: Promise<readonly Pending[]> | undefined;
+  let writing: Promise<unknown> | undefined;
 
   function next(): typeof current {
     const pending = gathered.slice(0, MOST_CHARGES);
@@ -51,34 +56,46 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: st
     return { record, pending };
   }
 
-  async function writeAll(): Promise<readonly Pending[]> {
-    const refused: Pending[] = [];
-    while (!isEnded) {
-      current ??= next();
-      if (!current) break;
-      const { record, pending } = current;
-      let outcome: 'written' | 'ended';
-      try {
-        outcome = await ledger.append(place, number, record);
-      } catch (cause) {
-        for (const one of [...pending, ...gathered]) one.delayed(cause);
-        throw cause;
-      }
-      current = undefined;
-      number++;
-      isEnded = outcome === 'ended' || record.end === true;
-      if (outcome === 'written') for (const one of pending) one.written();
-      else refused.push(...pending);
+  /** Writes one record. @returns what cannot be written any more */
+  async function writeOne(): Promise<readonly Pending[]> {
+    current ??= isEnded ? undefined : next();
+    if (!current) return isEnded ? gathered.splice(0) : [];
+    const own = current;
+    let outcome: 'written' | 'ended';
+    try {
+      outcome = await ledger.append(place, number, own.record);
+    } catch (cause) {
+      for (const one of [...own.pending, ...gathered]) one.delayed(cause);
+      throw cause;
     }
-    if (isEnded) refused.push(...gathered.splice(0));
-    return refused;
+    // Another has written the same record meanwhile, since this one was slow.
+    if (current !== own) return [];
+    current = undefined;
+    number++;
+    isEnded = outcome === 'ended' || own.record.end === true;
+    if (outcome === 'written') for (const one of own.pending) one.written();
+    const refused = outcome === 'written' ? [] : own.pending;
+    return isEnded ? [...refused, ...gathered.splice(0)] : refused;
   }
 
-  const flush: LeaseLog['flush'] = () => {
-    writing ??= writeAll().finally(() => {
-      writing = undefined;
-    });
-    return writing;
+  const isDone = (): boolean => gathered.length === 0 && !current && (isEnded || !wantsEnd);
+
+  const flush: LeaseLog['flush'] = async () => {
+    const refused: Pending[] = [];
+    while (!isDone()) {
+      const others = writing;
+      if (others) {
+        await Promise.race([others.catch(() => undefined), pause(SLOW_MILLISECONDS)]);
+        // In Workers what another request has begun may end with it: then the same record is written again.
+        if (writing !== others || isDone()) continue;
+      }
+      const mine = writeOne().finally(() => {
+        if (writing === mine) writing = undefined;
+      });
+      writing = mine;
+      refused.push(...(await mine));
+    }
+    return refused;
   };
 
   return {
@@ -87,8 +104,7 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: st
     flush,
     async end() {
       wantsEnd = true;
-      const before = writing ? await writing : [];
-      return isEnded ? before : [...before, ...(await flush())];
+      return await flush();
     },
   };
 }

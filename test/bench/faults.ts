@@ -50,6 +50,12 @@ export async function bench(): Promise<BenchRow[]> {
       row('jobs_lost', report.jobsLost, 'jobs and batches that were acknowledged and have no end'),
       row('jobs_wrong', report.jobsWrong, 'those that ended otherwise than without faults'),
       row('jobs_given_up', report.jobsGivenUp, 'jobs whose worker was killed under them each time'),
+      row(
+        'charged_twice',
+        report.chargedTwice,
+        'jobs and lines of batches that were charged more than once',
+      ),
+      row('charges_missed', report.chargesMissed, 'jobs that succeeded and were not charged'),
       row('webhooks_lost', report.webhooksLost, 'ends that no webhook has told'),
       row('webhooks_doubled', report.webhooksDoubled, 'ends that were told under two ids'),
       row(

@@ -33,7 +33,7 @@ export interface Callers {
 }
 
 /** @param edges addresses, of which each call begins at the next one */
-export function createCallers(edges: readonly string[]): Callers {
+export function createCallers(edges: readonly string[], key: string): Callers {
   let turn = 0;
 
   /** @throws Error for an answer that says that the request is wrong, and when patience has ended */
@@ -44,7 +44,11 @@ export function createCallers(edges: readonly string[]): Callers {
       const edge = edges[turn++ % edges.length];
       try {
         const signal = AbortSignal.timeout(ANSWER_MILLISECONDS);
-        const answer = await fetch(`${edge}${path}`, { ...init, signal });
+        const answer = await fetch(`${edge}${path}`, {
+          ...init,
+          headers: { ...init.headers, authorization: `Bearer ${key}` },
+          signal,
+        });
         if (answer.ok) return answer;
         last = `${answer.status} ${await answer.text()}`;
         const isRefused = answer.status < 500 && answer.status !== 408 && answer.status !== 429;

@@ -1,7 +1,10 @@
 /** A whole fleet on this machine: edges, workers, an SQS server, and a store that can be told to fail. */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { creditCommand } from '../../infra/keys/credit.ts';
 import { freePort } from '../../infra/ports.ts';
+import { createAccountStore } from '../../shared/credit/accountStore.ts';
+import { createKeyStore } from '../../shared/keys/keyStore.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
 import { createS3Store, type S3Settings } from '../../shared/store/s3.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -27,12 +30,16 @@ export interface Fleet {
   readonly skews: ReadonlyMap<string, number>;
   readonly queue: QueueServer;
   readonly storeProxy: StoreProxy | undefined;
+  /** Of the one tenant, which has credit enough. */
+  readonly key: string;
   /** The store itself, which no fault is between. */
   readonly store: Store;
   readonly stop: () => Promise<void>;
 }
 
 const SECRET = 'a secret for this fleet alone';
+export const TENANT = 'default';
+const PRICES = { currency: 'EUR', per_unit: 1, cached_share: 0.1 };
 const MINUTE = 60_000;
 /** One of the two of each kind has a clock that is a minute wrong. */
 const WORKER_SKEWS = [0, MINUTE];
@@ -53,6 +60,13 @@ export async function startFleet({ modelsFolder, folder, s3 }: FleetOptions): Pr
       }
     : { FOURM_STORE: 'disk', FOURM_STORE_DIR: storeFolder };
   const store = s3 ? createS3Store(s3) : createDiskStore(storeFolder);
+
+  const now = Date.now();
+  const { secret: key } = await createKeyStore(store).create({
+    ...{ tenant: TENANT, name: 'faults', scopes: ['*'], limits: {}, created: now },
+  });
+  const credit = { store, accounts: createAccountStore(store) };
+  await creditCommand(credit, TENANT, { text: '+1000000' }, now);
 
   const workerPorts = [await freePort(), await freePort()];
   const edgePorts = [await freePort(), await freePort()];
@@ -85,7 +99,13 @@ export async function startFleet({ modelsFolder, folder, s3 }: FleetOptions): Pr
     script: 'edge/node.js',
     readyUrl: `http://127.0.0.1:${port}/readyz`,
     skewMilliseconds: EDGE_SKEWS[index] ?? 0,
-    env: { ...common, PORT: String(port), FOURM_WORKERS: workerUrls.join(',') },
+    env: {
+      ...common,
+      PORT: String(port),
+      FOURM_WORKERS: workerUrls.join(','),
+      FOURM_AUTH: 'keys',
+      FOURM_PRICES: JSON.stringify(PRICES),
+    },
   }));
   const processes = [...workers, ...edgePlans].map(startProcess);
   const nameOf = (port: number): string => `${hostname()}:${port}`;
@@ -107,6 +127,7 @@ export async function startFleet({ modelsFolder, folder, s3 }: FleetOptions): Pr
     skews: new Map(workerPorts.map((port, index) => [nameOf(port), WORKER_SKEWS[index] ?? 0])),
     queue,
     storeProxy,
+    key,
     store,
     stop,
   };

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { createCallers } from './callers.ts';
+import { checkCharges } from './charges.ts';
 import { checkBatches, checkJobs, checkWebhooks, createPatience } from './checks.ts';
-import { type FleetOptions, startFleet } from './fleet.ts';
+import { type FleetOptions, startFleet, TENANT } from './fleet.ts';
 import { readHistories, recoveries } from './history.ts';
 import { misbehave } from './misbehave.ts';
 import { type PlanOptions, planFaults } from './plan.ts';
@@ -30,6 +31,10 @@ export interface FaultReport {
   readonly jobsWrong: number;
   /** Jobs that failed since their worker was killed under them as often as a job may be begun. */
   readonly jobsGivenUp: number;
+  /** Jobs and lines of batches that were charged more than once, and one where the sums do not fit the account. */
+  readonly chargedTwice: number;
+  /** Jobs that have succeeded and were not charged. */
+  readonly chargesMissed: number;
   /** Ends that no webhook has told. */
   readonly webhooksLost: number;
   /** Ends that were told under more than one id. */
@@ -84,7 +89,7 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   const fleet = await startFleet(options);
   const receiver = await startReceiver();
   try {
-    const callers = createCallers(fleet.edges);
+    const callers = createCallers(fleet.edges, fleet.key);
     const picture = await readFile(join(repositoryRoot, 'examples/scene-1.png'), 'base64');
     const count = jobs + batches * linesOfBatch;
     const wanted = await planWork(callers, { count, seed, picture });
@@ -122,12 +127,15 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
     const webhooks = await checkWebhooks(receiver, expected, patience, findings);
     if (findings.length > 0)
       for (const process of fleet.processes) log(`${process.name}: ${troublesOf(process)}`);
+    const charges = await checkCharges(fleet.store, TENANT, jobsFound.ends, findings);
     const histories = await readHistories(fleet.store);
     const recovered = recoveries(histories.values(), kills, fleet.skews);
     return {
       jobsLost: jobsFound.lost + batchesFound.lost,
       jobsWrong: jobsFound.wrong + batchesFound.wrong,
       jobsGivenUp: jobsFound.givenUp,
+      chargedTwice: charges.twice,
+      chargesMissed: charges.missed,
       webhooksLost: webhooks.lost,
       webhooksDoubled: webhooks.doubled,
       webhooksRefused: receiver.refused(),

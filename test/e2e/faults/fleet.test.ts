@@ -31,6 +31,8 @@ test('jobs, batches and webhooks outlive kills, an empty queue, a failing store 
       log: (line) => said.push(line),
     });
     const { jobsLost, jobsWrong, webhooksLost, webhooksDoubled, webhooksRefused } = report;
+    const { chargedTwice, chargesMissed } = report;
+    assert.deepEqual([chargedTwice, chargesMissed], [0, 0], report.findings.join('\n'));
     assert.deepEqual(
       { jobsLost, jobsWrong, webhooksLost, webhooksDoubled, webhooksRefused },
       { jobsLost: 0, jobsWrong: 0, webhooksLost: 0, webhooksDoubled: 0, webhooksRefused: 0 },
