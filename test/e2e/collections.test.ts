@@ -62,9 +62,10 @@ test('pictures are found by what the model predicts of inputs, as embed predicts
     [expectedCost, kept],
     [
       { dry_run: true, items: 0, usage: kept.usage, exact: true },
-      { items: 4, usage: kept.usage },
+      { items: 4, usage: kept.usage, model: kept.model },
     ],
   );
+  assert.equal(kept.model?.licence, 'Apache-2.0');
   const inputs = { caption: 'a large red sphere left of a small blue box' };
   const { results, explain } = await client.search('scenes', { inputs, k: 4, explain: true });
   // The embed route is another way to the same vectors.
