@@ -113,7 +113,8 @@ for (const { name, startOne, open } of [
       await memory.remember([{ ...MODEL, state: 'loaded' }]);
       assert.equal((await fetch(`${edge.url}/readyz`)).status, 200);
       const { models } = await (await fetch(`${edge.url}/v1/models`)).json();
-      assert.deepEqual(models, [MODEL], 'without a state, which was true for a moment');
+      const served = { ...MODEL, served: true };
+      assert.deepEqual(models, [served], 'without a state, which was true for a moment');
     });
 
     test('a job is one message with its name, in the queue of its priority; a worker that starts later does it', async () => {
