@@ -7,7 +7,7 @@ import { refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
 import { arrayType, HEAD_BYTES, pictureType } from '../shared/fileKinds.ts';
 import { present } from '../shared/lookup.ts';
-import { pictureSize } from '../shared/pictureSize.ts';
+import { type PictureSize, pictureSize, sizeProblem } from '../shared/pictureSize.ts';
 import { findModality, hiddenParts, inputForm } from '../shared/plan/names.ts';
 import type { Files } from './body/files.ts';
 
@@ -26,6 +26,20 @@ function firstBytes(data: string, files: Files, name: string, pointer: string): 
     const detail = `${name} is not valid base64`;
     throw refusal('invalid_input', detail, pointer);
   }
+}
+
+/** By its header, where that tells it; of uploads what was found when they came. */
+const sizeOf = (
+  data: string,
+  files: Files,
+): { readonly [side in keyof PictureSize]?: number | undefined } =>
+  files.stored(data) ?? pictureSize(bytesOf(data, files)) ?? {};
+
+/** Refuses what no worker would decode before its work is counted, which grows with what a header declares. */
+function refuseVast(data: string, files: Files, pointer: string): void {
+  const { width = 0, height = 0 } = sizeOf(data, files);
+  const vast = sizeProblem({ width, height });
+  if (vast !== undefined) throw refusal('image_too_large', vast, pointer);
 }
 
 function file(name: string, value: string | Bytes, form: 'image' | 'file', files: Files): Bytes {
@@ -48,6 +62,7 @@ function file(name: string, value: string | Bytes, form: 'image' | 'file', files
     const detail = `${name} is neither a PNG nor a JPEG nor a WebP picture`;
     throw refusal('invalid_image', detail, pointer);
   }
+  if (form === 'image') refuseVast(data, files, pointer);
   return bytes;
 }
 
@@ -57,7 +72,11 @@ function checkMasks(name: string, value: InputValue, files: Files): void {
   for (const [index, part] of parts.entries()) {
     if (!('mask' in part)) continue;
     const pointer = pointerTo('inputs', name, 'hide', ...(isList ? [index] : []), 'mask');
-    if (pictureType(firstBytes(heldMask(part.mask), files, 'the mask', pointer))) continue;
+    const mask = heldMask(part.mask);
+    if (pictureType(firstBytes(mask, files, 'the mask', pointer))) {
+      refuseVast(mask, files, pointer);
+      continue;
+    }
     const detail = 'the mask is neither a PNG nor a JPEG nor a WebP picture';
     throw refusal('invalid_image', detail, pointer);
   }
@@ -94,8 +113,7 @@ export function pixelsOf(inputs: GenerateRequest['inputs'], files: Files): numbe
     ...hiddenParts(value).flatMap((part) => ('mask' in part ? [heldMask(part.mask)] : [])),
   ]);
   return given.reduce((sum, data) => {
-    const size = files.stored(data) ?? pictureSize(bytesOf(data, files));
-    const { width = 0, height = 0 } = size ?? {};
+    const { width = 0, height = 0 } = sizeOf(data, files);
     return sum + width * height;
   }, 0);
 }

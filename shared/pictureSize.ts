@@ -9,6 +9,15 @@ export interface PictureSize {
   readonly height: number;
 }
 
+/** Pixels that a picture may have at most: decoding holds all of them. */
+export const PIXEL_LIMIT = 50_000_000;
+
+/** What is wrong with the size of a picture; undefined where nothing is. */
+export function sizeProblem({ width, height }: PictureSize): string | undefined {
+  if (width * height <= PIXEL_LIMIT) return undefined;
+  return `the picture has ${width} x ${height} pixels; at most ${PIXEL_LIMIT} are accepted`;
+}
+
 /** Segments before the size of a JPEG at most. */
 const MOST_SEGMENTS = 1000;
 

@@ -18,7 +18,7 @@ test('pieces of a text are longer on a card, the fewer blocks the longer, and po
   assert.equal(card.piece(model(1, 1e6)), 128);
   assert.equal(card.piece(model(500, 1e12)), 16);
   assert.equal(cpu.piece(b), 8);
-  assert.equal(cpu.piece(model(12, 210e6, 'int8')), 16);
+  assert.equal(cpu.piece(model(12, 210e6, 'int8')), 8);
   assert.ok(card.tokens > cpu.tokens);
 });
 

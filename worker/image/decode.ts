@@ -4,9 +4,10 @@
  */
 import sharp, { type Sharp } from 'sharp';
 import { refusal } from '../../shared/api/problem.ts';
+import { PIXEL_LIMIT } from '../../shared/pictureSize.ts';
 import { roundHalfEven } from '../../shared/rounding.ts';
 import { rgbOfCmyk } from './cmyk.ts';
-import { PIXEL_LIMIT, type Picture } from './inspect.ts';
+import type { Picture } from './inspect.ts';
 
 export interface DecodeOptions {
   /** Side of the result in pixels. */

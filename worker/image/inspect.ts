@@ -5,10 +5,8 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { refusal } from '../../shared/api/problem.ts';
+import { sizeProblem } from '../../shared/pictureSize.ts';
 import { bufferOf } from './bytes.ts';
-
-/** Pixels of a picture at most. */
-export const PIXEL_LIMIT = 50_000_000;
 
 export interface Picture {
   readonly bytes: Uint8Array;
@@ -58,10 +56,8 @@ export async function inspectPicture(given: Uint8Array, pointer: string): Promis
   if ((header.pages ?? 1) > 1 || isAnimatedPng(bytes))
     throw refusal('invalid_image', 'animated pictures are not accepted', pointer);
   const { width, height } = header.autoOrient;
-  if (width * height > PIXEL_LIMIT) {
-    const detail = `the picture has ${width} x ${height} pixels; at most ${PIXEL_LIMIT} are accepted`;
-    throw refusal('image_too_large', detail, pointer);
-  }
+  const vast = sizeProblem({ width, height });
+  if (vast !== undefined) throw refusal('image_too_large', vast, pointer);
   return {
     bytes: given,
     sha256: createHash('sha256').update(given).digest('base64'),
