@@ -8,6 +8,7 @@ import { FailureError, type ProblemCode, refusal } from '../shared/api/problem.t
 import { isIdempotent, type Route } from '../shared/api/route.ts';
 import { claimRequest, LEASE_MILLISECONDS } from '../shared/idempotency/records.ts';
 import { canonicalJson, sha256 } from '../shared/results/content.ts';
+import { readBody } from './body/body.ts';
 import { readParts } from './body/multipart.ts';
 import type { EdgeContext, EdgeEnv } from './problems.ts';
 import { PROVENANCE_HEADERS } from './provenance.ts';
@@ -62,9 +63,8 @@ export function createIdempotency({ store, log }: Services, route: Route) {
         'an answer in events cannot be given again: send Idempotency-Key without asking for events';
       throw refusal('invalid_request', detail);
     }
-    const body = c.get('body');
-    const bytes = await body.bytes(c.req.raw);
-    c.set('body', { ...body, bytes: async () => bytes });
+    const bytes = await c.get('body').bytes(c.req.raw);
+    c.set('body', readBody(bytes));
     const fingerprint = await fingerprintOf(c, bytes);
     const { method, path } = c.req;
     const asked = { tenant: tenantOf(c), method, path, key, fingerprint };

@@ -8,3 +8,11 @@ export interface Body {
    */
   stream(request: Request): AsyncGenerator<Uint8Array>;
 }
+
+/** A body that was read already: whoever asks next is given the same bytes, at once or as a stream. */
+export const readBody = (bytes: Uint8Array<ArrayBuffer>): Body => ({
+  bytes: async () => bytes,
+  async *stream() {
+    yield bytes;
+  },
+});

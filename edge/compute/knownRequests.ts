@@ -4,6 +4,7 @@
  * the headers that it is read by, its query and the models are the same. Bytes are compared, not hashes of them.
  */
 import type { Model } from '../../shared/api/models.ts';
+import { readBody } from '../body/body.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -58,9 +59,8 @@ const mayBeKnown = (c: EdgeContext): boolean =>
 
 /** The body's bytes, which whoever asks next is given as well. */
 async function bytesOf(c: EdgeContext): Promise<Uint8Array> {
-  const body = c.get('body');
-  const bytes = await body.bytes(c.req.raw);
-  c.set('body', { ...body, bytes: async () => bytes });
+  const bytes = await c.get('body').bytes(c.req.raw);
+  c.set('body', readBody(bytes));
   return bytes;
 }
 

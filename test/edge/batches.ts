@@ -123,6 +123,28 @@ export function batchTests(f: Fixture, areThere: boolean): void {
     assert.deepEqual(done.request_counts, { total: 1, completed: 1, failed: 0 });
   });
 
+  test('batches: lines sent again with their Idempotency-Key are the same batch', async () => {
+    // A body that is read in one step, and one that is read in pieces.
+    for (const padding of [0, 100_000]) {
+      const lines = `${line('a', '/v1/embed', {})}\n${' '.repeat(padding)}`;
+      const headers = { ...NDJSON, 'idempotency-key': crypto.randomUUID() };
+      const first = await post(lines, '', headers);
+      assert.equal(first.status, 200, await first.clone().text());
+      const made = await batchOf(first);
+      assert.deepEqual((await ended(made.id)).request_counts, {
+        total: 1,
+        completed: 0,
+        failed: 1,
+      });
+      const again = await post(lines, '', headers);
+      assert.equal(again.headers.get('idempotent-replayed'), 'true');
+      assert.deepEqual(await batchOf(again), made);
+      await problemOf(await post(`${lines}\n{}`, '', headers), 'idempotency_mismatch');
+      const nothing = { ...NDJSON, 'idempotency-key': crypto.randomUUID() };
+      await problemOf(await post('', '', nothing), 'empty_request');
+    }
+  });
+
   test('batches: a cancel stops what is under way; files are there at the end; events tell of it', async () => {
     const client = createClient({ baseUrl: f.url });
     const openGate = closedGate(f);

@@ -1,6 +1,6 @@
 /**
  * Requests made from our own OpenAPI document, valid ones and changed ones: every answer is one that the document
- * tells of, and none is a failure of ours. `FOURM_FUZZ_SEED` sends the same again, `FOURM_FUZZ_REQUESTS` more of them;
+ * tells of, and none is a failure of ours. `FOURM_FUZZ_SEED` sends others, `FOURM_FUZZ_REQUESTS` more of them;
  * `npm run bench -- fuzz` sends 100,000.
  */
 import assert from 'node:assert/strict';
@@ -10,6 +10,8 @@ import { type Place, startPlace } from '../security/place.ts';
 import { skipWithoutDemo } from '../support/demoSet.ts';
 import { fuzz } from './run.ts';
 
+/** The same requests each time, so that a change that nobody made for them does not fail here. */
+const SEED = Number(process.env.FOURM_FUZZ_SEED ?? 540_065_972);
 const REQUESTS = Number(process.env.FOURM_FUZZ_REQUESTS ?? 2000);
 /** Growth of a process at most. */
 const MOST_GROWTH_KIB = 500_000;
@@ -26,15 +28,14 @@ describe('fuzzing by the OpenAPI document', { skip: skipWithoutDemo() }, () => {
   after(() => place?.close());
 
   test(`${REQUESTS} requests: every answer a documented one, no failure of ours`, async () => {
-    const seed = Number(process.env.FOURM_FUZZ_SEED ?? Date.now() % 2 ** 31);
     const before = { edge: await residentOf('edge'), worker: await residentOf('worker') };
     const pids = place.stack.pids();
-    const { sent, statuses, faults } = await fuzz(place, { seed, count: REQUESTS });
+    const { sent, statuses, faults } = await fuzz(place, { seed: SEED, count: REQUESTS });
     const said = [...faults.values()].slice(0, 20).join('\n');
     assert.equal(
       faults.size,
       0,
-      `FOURM_FUZZ_SEED=${seed}: ${faults.size} kinds of faults\n${said}`,
+      `FOURM_FUZZ_SEED=${SEED}: ${faults.size} kinds of faults\n${said}`,
     );
     assert.equal(sent, REQUESTS);
     assert.deepEqual(place.stack.pids(), pids, 'the same processes are there');

@@ -13,7 +13,7 @@ export interface FuzzReport {
   readonly statuses: ReadonlyMap<string, number>;
   /** `operation code` of problems -> how often. */
   readonly problems: ReadonlyMap<string, number>;
-  /** What was wrong, with a request that shows it; one of each kind. */
+  /** What was wrong, with a request that shows it and what was logged of it; one of each kind. */
   readonly faults: ReadonlyMap<string, string>;
 }
 
@@ -37,6 +37,34 @@ const showOf = ({ operation, kind, asked }: FuzzCase): string => {
         : Buffer.from(body).toString('latin1');
   return `${kind} ${operation.id}: ${method} ${path} ${JSON.stringify(headers)} ${text.slice(0, 1500)}`;
 };
+
+/** Lines of the log that are told of one request at most, and characters of each. */
+const MOST_LINES = 5;
+const MOST_CHARACTERS = 1000;
+
+interface Fault {
+  readonly said: string;
+  readonly requestId: string | undefined;
+}
+
+/** Says why beside what: the lines that edge and worker have logged of a request. */
+async function explained(
+  place: Place,
+  faults: ReadonlyMap<string, Fault>,
+): Promise<Map<string, string>> {
+  const lines = faults.size === 0 ? [] : (await place.printed()).split('\n');
+  const loggedOf = (id: string): string[] =>
+    lines
+      .filter((line) => line.includes(id))
+      .slice(0, MOST_LINES)
+      .map((line) => `\n    ${line.slice(0, MOST_CHARACTERS)}`);
+  return new Map(
+    [...faults].map(([kind, { said, requestId }]) => [
+      kind,
+      said + (requestId === undefined ? '' : loggedOf(requestId).join('')),
+    ]),
+  );
+}
 
 /** Something of everything that requests can name. */
 async function knownOf(place: Place): Promise<Known> {
@@ -97,7 +125,7 @@ export async function fuzz(
   };
   const operations = readOperations(document);
   const statuses = new Map<string, number>();
-  const faults = new Map<string, string>();
+  const faults = new Map<string, Fault>();
   const problems = new Map<string, number>();
   const keeping = operations.filter(({ id }) => !DESTRUCTIVE.test(id));
   const deleting = operations.filter(({ id }) => DESTRUCTIVE.test(id));
@@ -121,9 +149,11 @@ export async function fuzz(
         const fault = judge(own, answer);
         if (fault === undefined) continue;
         const kind = `${own.operation.id} ${kindOf(fault)}`;
-        if (!faults.has(kind)) faults.set(kind, `${fault}\n    ${showOf(own)}`);
+        const requestId = answer.headers['x-request-id'];
+        if (!faults.has(kind))
+          faults.set(kind, { said: `${fault}\n    ${showOf(own)}`, requestId });
       }
     }),
   );
-  return { sent, statuses, problems, faults };
+  return { sent, statuses, problems, faults: await explained(place, faults) };
 }
