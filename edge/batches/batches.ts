@@ -2,6 +2,7 @@
 import { windowMilliseconds } from '../../shared/api/batches.ts';
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { whileStoreWorks } from '../../shared/api/storeFailure.ts';
 import {
   type BatchDocument,
   type BatchName,
@@ -72,14 +73,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
         'batches need a store that edge and workers share: start both with FOURM_STORE=disk or s3';
       throw refusal('no_batches', detail);
     }
-    try {
-      return await work();
-    } catch (cause) {
-      if (cause instanceof Error && cause.name === 'FailureError') throw cause;
-      log(`batches cannot be ${action}: ${cause instanceof Error ? cause.message : cause}`);
-      const detail = `the store is out of order, so batches cannot be ${action} now`;
-      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
-    }
+    return await whileStoreWorks(log, `batches cannot be ${action}`, work);
   }
 
   async function stateOf(batch: BatchDocument): Promise<BatchState> {

@@ -6,7 +6,6 @@ import type { Model } from '../../shared/api/models.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { Sources } from '../../shared/api/takeInput.ts';
-import type { VectorUsage } from '../../shared/api/vectorUsage.ts';
 import { costOfItem, type EmbedCost, sumOfCosts } from '../../shared/plan/embed.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import type { Files } from '../body/files.ts';
@@ -103,10 +102,3 @@ export async function readyInputs<T extends Holder>(
     sources: sources.found(),
   };
 }
-
-/** What an answer says of the cost. */
-export const usageOf = ({ encoderPasses, decoderPasses, units }: EmbedCost): VectorUsage => ({
-  encoder_passes: encoderPasses,
-  decoder_passes: decoderPasses,
-  units,
-});

@@ -1,6 +1,7 @@
 /** What this edge spends of its tenants' credit; there is none where nothing is charged. */
 import { FailureError } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
+import { storeFailure } from '../../shared/api/storeFailure.ts';
 import { type AccountStore, createAccountStore } from '../../shared/credit/accountStore.ts';
 import { createClaims } from '../../shared/credit/claims.ts';
 import { createDays } from '../../shared/credit/days.ts';
@@ -84,9 +85,5 @@ export function creditFailure(error: unknown, price: number, currency: string): 
     );
   }
   if (error instanceof FailureError) return error;
-  const detail = 'the store is out of order, so the credit cannot be looked at now';
-  return new FailureError(
-    { code: 'store_unavailable', detail, retryAfterSeconds: 5 },
-    { cause: error },
-  );
+  return storeFailure('the credit cannot be looked at', error);
 }

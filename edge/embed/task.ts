@@ -7,6 +7,7 @@ import {
 import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { WorkerEmbedRequest } from '../../shared/api/worker.ts';
 import { costOfEmbed } from '../../shared/plan/embed.ts';
+import { usageOf } from '../../shared/plan/usageOf.ts';
 import type { Task } from '../compute/task.ts';
 import { EMBED } from '../dispatch/tasks.ts';
 import { pixelsOf } from '../inputs.ts';
@@ -15,7 +16,7 @@ import { type EmbedWish, readEmbedWish } from './read.ts';
 
 function dryRun({ key, model, request, plan, files }: EmbedWish): EmbedDryRun {
   const pixels = plan.items.reduce((sum, { item }) => sum + pixelsOf(item.inputs, files), 0);
-  const { encoderPasses, decoderPasses, units, exact } = costOfEmbed(plan, pixels);
+  const cost = costOfEmbed(plan, pixels);
   return {
     dry_run: true,
     id: key.id,
@@ -25,8 +26,8 @@ function dryRun({ key, model, request, plan, files }: EmbedWish): EmbedDryRun {
     normalised: request.normalise,
     encoding: request.encoding,
     items: [],
-    usage: { encoder_passes: encoderPasses, decoder_passes: decoderPasses, units },
-    exact,
+    usage: usageOf(cost),
+    exact: cost.exact,
   };
 }
 

@@ -15,6 +15,7 @@ import { ROUTES } from '../../shared/api/routes.ts';
 import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { WorkerClassifyRequest } from '../../shared/api/worker.ts';
 import { assertHead, assertWidth, costOfInputs, itemsOf } from '../../shared/plan/classify.ts';
+import { usageOf } from '../../shared/plan/usageOf.ts';
 import { classifyKey } from '../../shared/results/headKeys.ts';
 import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
@@ -102,16 +103,7 @@ async function dryRun({ key, model, request, files, head }: ClassifyWish): Promi
     features: head?.features,
     pixels: pixelsOfItems(items, files),
   });
-  return {
-    dry_run: true,
-    id: key.id,
-    model: model.id,
-    usage: {
-      encoder_passes: cost.encoderPasses,
-      decoder_passes: cost.decoderPasses,
-      units: cost.units,
-    },
-  };
+  return { dry_run: true, id: key.id, model: model.id, usage: usageOf(cost) };
 }
 
 /** What a worker is asked. */

@@ -15,6 +15,7 @@ import { withoutRunFields } from '../../shared/api/runFields.ts';
 import type { WorkerFitHeadRequest } from '../../shared/api/worker.ts';
 import { fromBase64 } from '../../shared/base64.ts';
 import { checkExamples, costOfInputs, exampleItems, widthOf } from '../../shared/plan/classify.ts';
+import { usageOf } from '../../shared/plan/usageOf.ts';
 import { fitHeadKey } from '../../shared/results/headKeys.ts';
 import { negotiate } from '../accept.ts';
 import type { Files } from '../body/files.ts';
@@ -78,16 +79,7 @@ async function dryRun({ key, model, request, files }: FitWish): Promise<FitHeadD
   const items = exampleItems(request);
   const pixels = pixelsOfItems(items, files);
   const cost = await costOfInputs(items, model, { features: request.features, pixels });
-  return {
-    dry_run: true,
-    id: key.id,
-    model: model.id,
-    usage: {
-      encoder_passes: cost.encoderPasses,
-      decoder_passes: cost.decoderPasses,
-      units: cost.units,
-    },
-  };
+  return { dry_run: true, id: key.id, model: model.id, usage: usageOf(cost) };
 }
 
 /** What a worker is asked. */

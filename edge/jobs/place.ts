@@ -1,5 +1,6 @@
 /** Where jobs, and what is told of them, lie: a store that workers share. */
 import { refusal } from '../../shared/api/problem.ts';
+import { whileStoreWorks } from '../../shared/api/storeFailure.ts';
 import type { Store } from '../../shared/store/store.ts';
 
 /**
@@ -17,12 +18,5 @@ export const createInPlace =
         'jobs need a store that edge and workers share: start both with FOURM_STORE=disk or s3';
       throw refusal('no_jobs', detail);
     }
-    try {
-      return await work();
-    } catch (cause) {
-      if (cause instanceof Error && cause.name === 'FailureError') throw cause;
-      log(`${action}: ${cause instanceof Error ? cause.message : cause}`);
-      const detail = `the store is out of order, so ${action} now`;
-      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
-    }
+    return await whileStoreWorks(log, action, work);
   };

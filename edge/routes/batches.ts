@@ -22,7 +22,7 @@ import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { streamed } from '../streamed.ts';
 import { tenantOf } from '../tenant.ts';
-import { whileStoreWorks } from '../uploads/store.ts';
+import { withUploads } from '../uploads/store.ts';
 import { webhookOf } from '../webhookOf.ts';
 import { batchNameOf, unknownBatch } from './batchName.ts';
 
@@ -97,7 +97,7 @@ export function createBatchRoutes(services: Services) {
     const upload = input?.upload ?? id;
     const at = input ? pointerTo('input', 'upload') : pointerTo('input_file_id');
     const name = { tenant: tenantOf(c), id: upload };
-    const opened = await whileStoreWorks(services, 'read', () => services.uploads.open(name));
+    const opened = await withUploads(services, 'read', () => services.uploads.open(name));
     if (opened === 'unknown') throw refusal('unknown_upload', `there is no upload ${upload}`, at);
     if (opened === 'waiting') {
       const detail = `nothing has been sent to the upload ${upload} yet`;

@@ -10,13 +10,14 @@ import {
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
+import { usageOf } from '../../shared/plan/usageOf.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, itemIdOf, nameOf, pageOf } from '../collections/ask.ts';
-import { readyInputs, usageOf } from '../collections/inputs.ts';
-import { paid, priceFor } from '../compute/pay.ts';
-import { count } from '../limits.ts';
+import { readyInputs } from '../collections/inputs.ts';
+import { priceFor } from '../compute/pay.ts';
+import { runUnstored } from '../compute/unstored.ts';
 import type { EdgeContext } from '../problems.ts';
-import { servedBy, UNCACHED } from '../provenance.ts';
+import { servedBy } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
 
@@ -40,17 +41,12 @@ export function createItemRoutes(services: Services) {
       const priced = { dry_run, items: 0, usage, exact } satisfies AddItemsResponse;
       return c.json(priced);
     }
-    await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'add', name, items: holders } as const;
     const options = { files, model: model?.id };
-    const kept = await paid(
-      c,
-      services,
-      () => work,
-      () => askCollections(c, services, operation, keptItemsSchema, options),
+    const kept = await runUnstored(c, services, work, () =>
+      askCollections(c, services, operation, keptItemsSchema, options),
     );
     const answer = { ...kept, ...(model && { model: servedBy(model) }), usage };
-    c.header('cache-status', UNCACHED);
     return c.json(withSources(answer satisfies AddItemsResponse, sources));
   }
 

@@ -4,7 +4,7 @@ import { shorten } from '../../shared/api/shorten.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import type { Permit } from '../uploads/permit.ts';
-import { whileStoreWorks } from '../uploads/store.ts';
+import { withUploads } from '../uploads/store.ts';
 import { uploadView } from '../uploads/view.ts';
 
 /** The bytes as they come, within what the address allows. */
@@ -57,7 +57,7 @@ export function createLinkRoutes(services: Services) {
   return {
     async link(c: EdgeContext): Promise<Response> {
       const { key, content_type } = await permitOf(c, 'get');
-      const found = await whileStoreWorks(services, 'read', async () => {
+      const found = await withUploads(services, 'read', async () => {
         const info = await blobs.info(key);
         return info && { info, bytes: await blobs.read(key) };
       });
@@ -83,12 +83,10 @@ export function createLinkRoutes(services: Services) {
         throw refusal(code, `the body has ${length} bytes; ${most} are taken here`);
       }
       const [, tenant = '', id = ''] = permit.key.split('/');
-      const document = await whileStoreWorks(services, 'read', () => uploads.find({ tenant, id }));
+      const document = await withUploads(services, 'read', () => uploads.find({ tenant, id }));
       if (!document) throw refusal('unknown_upload', 'the upload was deleted, or has expired');
       const source = c.get('body').stream(c.req.raw);
-      await whileStoreWorks(services, 'kept', () =>
-        blobs.write(permit.key, bounded(source, permit)),
-      );
+      await withUploads(services, 'kept', () => blobs.write(permit.key, bounded(source, permit)));
       return c.json(uploadView(document, await blobs.info(permit.key)));
     },
   };

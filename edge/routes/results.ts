@@ -1,7 +1,8 @@
 /** `DELETE /v1/results/{id}`: a stored result of the tenant is forgotten. */
 import { pointerTo } from '../../shared/api/pointer.ts';
-import { FailureError, refusal } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
+import { whileStoreWorks } from '../../shared/api/storeFailure.ts';
 import { resultKey } from '../../shared/results/results.ts';
 import { SHARED_SCOPE } from '../../shared/results/scope.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -21,15 +22,10 @@ export function createDeleteResultRoute(services: Services) {
       refusal('unknown_result', `no result ${shorten(id)} is stored`, pointerTo('id'));
     if (!/^[0-9a-f]{64}$/.test(id)) throw unknown();
     const key = resultKey({ scope, id });
-    try {
+    await whileStoreWorks(log, 'results cannot be deleted', async () => {
       if ((await store.look(key)).state === 'absent') throw unknown();
       await store.delete(key);
-    } catch (cause) {
-      if (cause instanceof FailureError) throw cause;
-      log(`a result cannot be deleted: ${cause instanceof Error ? cause.message : cause}`);
-      const detail = 'the store is out of order, so results cannot be deleted now';
-      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
-    }
+    });
     return c.json({ deleted: true });
   };
 }

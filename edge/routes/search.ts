@@ -8,14 +8,15 @@ import {
   type SearchResponse,
   searchRequestSchema,
 } from '../../shared/api/search.ts';
+import { usageOf } from '../../shared/plan/usageOf.ts';
 import type { Files } from '../body/files.ts';
 import { readRequest } from '../body/read.ts';
 import { askCollections, nameOf } from '../collections/ask.ts';
-import { readyInputs, usageOf } from '../collections/inputs.ts';
-import { paid, priceFor } from '../compute/pay.ts';
-import { count } from '../limits.ts';
+import { readyInputs } from '../collections/inputs.ts';
+import { priceFor } from '../compute/pay.ts';
+import { runUnstored } from '../compute/unstored.ts';
 import type { EdgeContext } from '../problems.ts';
-import { servedBy, UNCACHED } from '../provenance.ts';
+import { servedBy } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { withSources } from '../sources/sources.ts';
 
@@ -43,17 +44,12 @@ export function createSearchRoute(services: Services) {
       const priced = { dry_run: true, results: [], usage, exact } satisfies SearchResponse;
       return c.json(priced);
     }
-    await count(c, services.limiter, 'units', () => cost.units);
     const operation = { do: 'search', name, request } as const;
     const options = { files, model: model?.id };
-    const found = await paid(
-      c,
-      services,
-      () => work,
-      () => askCollections(c, services, operation, foundSchema, options),
+    const found = await runUnstored(c, services, work, () =>
+      askCollections(c, services, operation, foundSchema, options),
     );
     const answer = { ...found, ...(model && { model: servedBy(model) }), usage };
-    c.header('cache-status', UNCACHED);
     return c.json(withSources(answer satisfies SearchResponse, sources));
   };
 }

@@ -9,13 +9,12 @@ import { findModality } from '../../shared/plan/names.ts';
 import { keptTokens } from '../../shared/results/keptTokens.ts';
 import { resolveInputs } from '../../shared/results/references.ts';
 import { readRequest } from '../body/read.ts';
-import { paid, priceFor } from '../compute/pay.ts';
+import { priceFor } from '../compute/pay.ts';
+import { runUnstored } from '../compute/unstored.ts';
 import { TOKENIZE } from '../dispatch/tasks.ts';
 import { normaliseInputs, pixelsOf } from '../inputs.ts';
-import { count } from '../limits.ts';
 import { chooseModel } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
-import { UNCACHED } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { createSources, withSources } from '../sources/sources.ts';
 import { tenantOf } from '../tenant.ts';
@@ -38,23 +37,18 @@ export function createTokenizeRoute(services: Services) {
     const read = planned.filter(({ form }) => form !== 'tokens');
     const tokensRead = read.reduce((sum, { visible }) => sum + visible, 0);
     const units = unitsOfTokens(tokensRead, model, pixelsOf(request.inputs, files));
-    await count(c, services.limiter, 'units', () => units);
     const work = { model, units };
-    const answer = await paid(
-      c,
-      services,
-      () => work,
-      () =>
-        dispatcher.run(
-          TOKENIZE,
-          { request_id: c.get('requestId'), model: model.id, request },
-          {
-            traceparent: c.get('traceparent'),
-            turn: c.get('turn'),
-            signal: c.req.raw.signal,
-            files,
-          },
-        ),
+    const answer = await runUnstored(c, services, work, () =>
+      dispatcher.run(
+        TOKENIZE,
+        { request_id: c.get('requestId'), model: model.id, request },
+        {
+          traceparent: c.get('traceparent'),
+          turn: c.get('turn'),
+          signal: c.req.raw.signal,
+          files,
+        },
+      ),
     );
     const usage = { units, ...priceFor(c, services, work) };
     const result = withSources({ ...answer, usage }, sources.found());
@@ -67,6 +61,5 @@ export function createTokenizeRoute(services: Services) {
     return { ...result, inputs: Object.fromEntries(await Promise.all(kept)) };
   }
 
-  return async (c: EdgeContext): Promise<Response> =>
-    c.json(await tokenize(c), { headers: { 'cache-status': UNCACHED } });
+  return async (c: EdgeContext): Promise<Response> => c.json(await tokenize(c));
 }

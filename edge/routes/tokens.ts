@@ -7,19 +7,16 @@ import { refusal } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
 import { presentationSchema } from '../../shared/model/modalities.ts';
 import { isTextual } from '../../shared/model/presentations.ts';
-import { unitsOfTokens } from '../../shared/plan/cost.ts';
 import { sha256 } from '../../shared/results/content.ts';
 import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { assertComplete } from '../../shared/results/references.ts';
 import { negotiate, type Representation, represent } from '../accept.ts';
-import { paid } from '../compute/pay.ts';
+import { decodeTokens } from '../compute/decodeTokens.ts';
 import { isKnown } from '../conditional.ts';
-import { DETOKENIZE } from '../dispatch/tasks.ts';
 import { assertServed } from '../licence.ts';
-import { count } from '../limits.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
-import { computedNow, provenanceHeaders, UNCACHED } from '../provenance.ts';
+import { computedNow, provenanceHeaders } from '../provenance.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
 
@@ -67,7 +64,7 @@ async function answer(
 }
 
 export function createTokensRoute(services: Services) {
-  const { dispatcher, keptFor } = services;
+  const { keptFor } = services;
 
   return async (c: EdgeContext): Promise<Response> => {
     const kept = await findKept(c, keptFor(tenantOf(c)).tokens);
@@ -86,22 +83,10 @@ export function createTokensRoute(services: Services) {
       seed: numberOf(c.req.query('seed')),
       steps: numberOf(c.req.query('steps')),
     });
-    const work = { model, units: unitsOfTokens(kept.tokens.length, model) };
-    await count(c, services.limiter, 'units', () => work.units);
-    const { outputs, model: by } = await paid(
-      c,
-      services,
-      () => work,
-      () =>
-        dispatcher.run(
-          DETOKENIZE,
-          { request_id: c.get('requestId'), model: model.id, request },
-          { traceparent: c.get('traceparent'), turn: c.get('turn'), signal: c.req.raw.signal },
-        ),
-    );
+    const { length } = kept.tokens;
+    const { outputs, model: by } = await decodeTokens(c, services, model, request, length);
     const { seed } = request;
     const provenance = provenanceHeaders({ models: [by], seed, computed: computedNow(c) });
-    c.header('cache-status', UNCACHED);
     return await answer(c, await represent(kept, Object.values(outputs)[0], wanted), provenance);
   };
 }

@@ -10,7 +10,7 @@ import { readRequest } from '../body/read.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
-import { whileStoreWorks } from '../uploads/store.ts';
+import { withUploads } from '../uploads/store.ts';
 import { originOf, uploadView } from '../uploads/view.ts';
 
 /** Between two sweeps of a process. */
@@ -22,7 +22,7 @@ export function createUploadRoutes(services: Services) {
   /** The upload of the address. @throws FailureError `unknown_upload`, also for another tenant's */
   async function find(c: EdgeContext): Promise<UploadDocument> {
     const id = c.req.param('id') ?? '';
-    const found = await whileStoreWorks(services, 'read', () =>
+    const found = await withUploads(services, 'read', () =>
       uploads.find({ tenant: tenantOf(c), id }),
     );
     if (found) return found;
@@ -52,7 +52,7 @@ export function createUploadRoutes(services: Services) {
       if ((announced.size ?? 0) > most)
         throw refusal('too_large', `an upload has at most ${most} bytes`, pointerTo('size'));
       sweep();
-      const document = await whileStoreWorks(services, 'kept', () =>
+      const document = await withUploads(services, 'kept', () =>
         uploads.create(tenantOf(c), announced),
       );
       const { url, headers, expires } = await addresses.toSend(
@@ -70,12 +70,12 @@ export function createUploadRoutes(services: Services) {
     },
     async upload(c: EdgeContext): Promise<Response> {
       const document = await find(c);
-      const info = await whileStoreWorks(services, 'read', () => uploads.arrived(document));
+      const info = await withUploads(services, 'read', () => uploads.arrived(document));
       return answer(c, uploadView(document, info));
     },
     async deleteUpload(c: EdgeContext): Promise<Response> {
       const document = await find(c);
-      await whileStoreWorks(services, 'deleted', () => uploads.remove(document));
+      await withUploads(services, 'deleted', () => uploads.remove(document));
       return c.json({ deleted: true });
     },
   };

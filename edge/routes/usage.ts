@@ -1,6 +1,7 @@
 /** `GET /v1/usage`: what the tenant was charged, summed up, and what his credit has left. */
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { whileStoreWorks } from '../../shared/api/storeFailure.ts';
 import {
   MOST_USAGE_DAYS,
   type UsageGroup,
@@ -73,10 +74,7 @@ export function createUsageRoute(services: Services) {
       const rows = await usageOn(credit.services, tenant, days);
       return { rows, account: await credit.accounts.read(tenant) };
     };
-    const { rows, account } = await look().catch((cause: unknown) => {
-      const detail = 'the store is out of order, so the usage cannot be read now';
-      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
-    });
+    const { rows, account } = await whileStoreWorks(services.log, 'the usage cannot be read', look);
     const grouped = summed(rows, groups);
     c.header('cache-control', 'no-store');
     c.header('vary', 'accept');

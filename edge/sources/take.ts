@@ -17,7 +17,7 @@ import { TAKE_INPUT } from '../dispatch/tasks.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
-import { whileStoreWorks } from '../uploads/store.ts';
+import { withUploads } from '../uploads/store.ts';
 
 export interface Taken {
   /** What stands for the file in the request. */
@@ -57,11 +57,11 @@ export function createTake(c: EdgeContext, services: Services, options: TakeOpti
   }
 
   const readHere = async (id: string): Promise<Taken> =>
-    hold(await whileStoreWorks(services, 'read', () => readUpload(uploads, { tenant, id }, most)));
+    hold(await withUploads(services, 'read', () => readUpload(uploads, { tenant, id }, most)));
 
   /** Whether bytes that a worker has kept lie in the store of this edge. */
   const isHere = (digest: string): Promise<boolean> =>
-    whileStoreWorks(services, 'read', async () => {
+    withUploads(services, 'read', async () => {
       const info = await store.blobs.info(keptKey('inputs', tenant, digest));
       return info !== undefined;
     });
@@ -81,7 +81,7 @@ export function createTake(c: EdgeContext, services: Services, options: TakeOpti
   async function takeUpload(source: Source & { upload: string }, signal: AbortSignal) {
     const id = source.upload;
     const name = { tenant, id };
-    if (!(await whileStoreWorks(services, 'read', () => uploads.find(name))))
+    if (!(await withUploads(services, 'read', () => uploads.find(name))))
       throw refusal('unknown_upload', `there is no upload ${id}`);
     try {
       return await ask(source, true, signal);

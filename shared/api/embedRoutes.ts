@@ -5,16 +5,15 @@ import { ITEMS_BOUNDS } from './bounds.ts';
 import { embedDryRunSchema, embedRequestSchema, embedResponseSchema, MOST_ITEMS } from './embed.ts';
 import { embeddingsRequestSchema, embeddingsResponseSchema } from './embeddings.ts';
 import { describeForm, formOf } from './form.ts';
-import { progressSchema } from './generate.ts';
-import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
 import {
   BODY_PROBLEMS,
   INPUT_PROBLEMS,
-  JOB_PROBLEMS,
   LINE_PROBLEMS,
+  TASK_PROBLEMS,
   WORKER_PROBLEMS,
 } from './routeProblems.ts';
+import { taskEvents } from './taskEvents.ts';
 
 const embedForm = formOf(embedRequestSchema);
 
@@ -34,28 +33,14 @@ export const EMBED_ROUTES = {
     canBeJob: true,
     response: {
       'application/json': z.union([embedResponseSchema, embedDryRunSchema]),
-      'text/event-stream': {
-        description: 'Server-sent events: progress for each item, then result or problem',
-        text: true,
-        events: {
-          progress: progressSchema,
-          result: embedResponseSchema,
-          problem: problemSchema,
-        },
-      },
+      ...taskEvents('each item', embedResponseSchema),
     },
     problems: [
-      ...BODY_PROBLEMS,
-      ...INPUT_PROBLEMS,
-      ...WORKER_PROBLEMS,
-      ...JOB_PROBLEMS,
+      ...TASK_PROBLEMS,
       ...LINE_PROBLEMS,
-      'not_acceptable',
       'unknown_target',
       'input_only',
       'invalid_target',
-      'deadline_exceeded',
-      'not_cached',
     ],
   },
   embeddings: {

@@ -4,7 +4,7 @@ import { ADDRESSES } from './addresses.ts';
 import { EXAMPLES_BOUNDS, ITEMS_BOUNDS } from './bounds.ts';
 import { classifyDryRunSchema, classifyRequestSchema, classifyResponseSchema } from './classify.ts';
 import { describeForm, formOf } from './form.ts';
-import { generateRequestSchema, progressSchema } from './generate.ts';
+import { generateRequestSchema } from './generate.ts';
 import {
   deletedSchema,
   fitHeadDryRunSchema,
@@ -16,15 +16,9 @@ import {
   headVersionSchema,
 } from './heads.ts';
 
-import { problemSchema } from './problemSchema.ts';
 import type { Route } from './route.ts';
-import {
-  BODY_PROBLEMS,
-  INPUT_PROBLEMS,
-  JOB_PROBLEMS,
-  LINE_PROBLEMS,
-  WORKER_PROBLEMS,
-} from './routeProblems.ts';
+import { LINE_PROBLEMS, TASK_PROBLEMS, WORKER_PROBLEMS } from './routeProblems.ts';
+import { taskEvents } from './taskEvents.ts';
 
 const NAME = [{ name: 'name', description: 'Name of the head', schema: headNameSchema }];
 const VERSION = {
@@ -52,29 +46,9 @@ export const HEAD_ROUTES = {
     canBeJob: true,
     response: {
       'application/json': z.union([classifyResponseSchema, classifyDryRunSchema]),
-      'text/event-stream': {
-        description: 'Server-sent events: progress for each item, then result or problem',
-        text: true,
-        events: {
-          progress: progressSchema,
-          result: classifyResponseSchema,
-          problem: problemSchema,
-        },
-      },
+      ...taskEvents('each item', classifyResponseSchema),
     },
-    problems: [
-      ...BODY_PROBLEMS,
-      ...INPUT_PROBLEMS,
-      ...WORKER_PROBLEMS,
-      ...JOB_PROBLEMS,
-      ...LINE_PROBLEMS,
-      'not_acceptable',
-      'unknown_head',
-      'head_mismatch',
-      'invalid_head',
-      'deadline_exceeded',
-      'not_cached',
-    ],
+    problems: [...TASK_PROBLEMS, ...LINE_PROBLEMS, 'unknown_head', 'head_mismatch', 'invalid_head'],
   },
   fitHead: {
     id: 'fitHead',
@@ -90,23 +64,9 @@ export const HEAD_ROUTES = {
     canBeJob: true,
     response: {
       'application/json': z.union([headSchema, fitHeadDryRunSchema]),
-      'text/event-stream': {
-        description: 'Server-sent events: progress, then result or problem',
-        text: true,
-        events: { progress: progressSchema, result: headSchema, problem: problemSchema },
-      },
+      ...taskEvents('each step', headSchema),
     },
-    problems: [
-      ...BODY_PROBLEMS,
-      ...INPUT_PROBLEMS,
-      ...WORKER_PROBLEMS,
-      ...JOB_PROBLEMS,
-      'not_acceptable',
-      'invalid_examples',
-      'head_mismatch',
-      'deadline_exceeded',
-      'not_cached',
-    ],
+    problems: [...TASK_PROBLEMS, 'invalid_examples', 'head_mismatch'],
   },
   heads: {
     id: 'heads',

@@ -55,3 +55,13 @@ export const WORKER_PROBLEMS = [
   'worker_lost',
   'time_limit_exceeded',
 ] as const satisfies ProblemCode[];
+/** What a task may be refused with: what is asked for, looked up in the store, and done by a worker or as a job. */
+export const TASK_PROBLEMS = [
+  ...BODY_PROBLEMS,
+  ...INPUT_PROBLEMS,
+  ...WORKER_PROBLEMS,
+  ...JOB_PROBLEMS,
+  'not_acceptable',
+  'deadline_exceeded',
+  'not_cached',
+] as const satisfies ProblemCode[];

@@ -3,23 +3,18 @@ import * as z from 'zod';
 import { ADDRESSES } from './addresses.ts';
 import { deletedSchema } from './collections.ts';
 import { describeForm, formOf } from './form.ts';
-import {
-  dryRunResponseSchema,
-  generateRequestSchema,
-  generateResponseSchema,
-  progressSchema,
-} from './generate.ts';
+import { dryRunResponseSchema, generateRequestSchema, generateResponseSchema } from './generate.ts';
 import { refSchema } from './inputs.ts';
-import { problemSchema } from './problemSchema.ts';
 import { INLINE, type Route } from './route.ts';
 import {
   BODY_PROBLEMS,
   INPUT_PROBLEMS,
-  JOB_PROBLEMS,
   LINE_PROBLEMS,
   STORE_PROBLEMS,
+  TASK_PROBLEMS,
   WORKER_PROBLEMS,
 } from './routeProblems.ts';
+import { taskEvents } from './taskEvents.ts';
 import {
   detokenizeRequestSchema,
   detokenizeResponseSchema,
@@ -60,31 +55,17 @@ export const VALUE_ROUTES = {
     canBeJob: true,
     response: {
       'application/json': z.union([generateResponseSchema, dryRunResponseSchema]),
-      'text/event-stream': {
-        description: 'Server-sent events: progress for each step, then result or problem',
-        text: true,
-        events: {
-          progress: progressSchema,
-          result: generateResponseSchema,
-          problem: problemSchema,
-        },
-      },
+      ...taskEvents('each step', generateResponseSchema),
       ...BYTES,
     },
     problems: [
-      ...BODY_PROBLEMS,
-      ...INPUT_PROBLEMS,
-      ...WORKER_PROBLEMS,
-      ...JOB_PROBLEMS,
+      ...TASK_PROBLEMS,
       ...LINE_PROBLEMS,
-      'not_acceptable',
       'unknown_target',
       'input_only',
       'scheme_mismatch',
       'invalid_target',
       'invalid_guidance',
-      'deadline_exceeded',
-      'not_cached',
     ],
   },
   tokenize: {

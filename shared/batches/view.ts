@@ -1,5 +1,5 @@
 /** A batch's document -> the batch as its caller sees it. */
-import type { Batch, BatchStatus } from '../api/batches.ts';
+import { BATCH_STATUSES, type Batch } from '../api/batches.ts';
 import { type BatchDocument, type Counts, isEnded } from './batch.ts';
 
 export const batchPath = (id: string): string => `/v1/batches/${id}`;
@@ -12,15 +12,8 @@ export interface BatchState {
 
 const secondsOf = (milliseconds: number): number => Math.floor(milliseconds / 1000);
 
-const TIMED = [
-  'in_progress',
-  'finalizing',
-  'completed',
-  'failed',
-  'expired',
-  'cancelling',
-  'cancelled',
-] as const satisfies BatchStatus[];
+/** A batch is in the first of them from the beginning, of which `created_at` tells. */
+const [, ...TIMED] = BATCH_STATUSES;
 
 export function batchView({ batch, counts }: BatchState): Batch {
   const { id, status, since, failure } = batch;

@@ -12,6 +12,7 @@ import {
   type ListedHead,
 } from '../api/heads.ts';
 import { refusal } from '../api/problem.ts';
+import { whileStoreWorks } from '../api/storeFailure.ts';
 import { writeJson } from '../json.ts';
 import { sha256 } from '../results/content.ts';
 import { readStored, writeStored } from '../results/stored.ts';
@@ -76,16 +77,8 @@ export function createHeadStore(
   log: (line: string) => void,
   now: () => number = Date.now,
 ): HeadStore {
-  const guarded = async <T>(action: string, work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (cause) {
-      if (cause instanceof Error && cause.name === 'FailureError') throw cause;
-      log(`heads cannot be ${action}: ${cause instanceof Error ? cause.message : cause}`);
-      const detail = `the store is out of order, so heads cannot be ${action} now`;
-      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
-    }
-  };
+  const guarded = <T>(action: string, work: () => Promise<T>): Promise<T> =>
+    whileStoreWorks(log, `heads cannot be ${action}`, work);
   const unknown = (name: string, version?: string, pointer?: string) =>
     refusal(
       'unknown_head',

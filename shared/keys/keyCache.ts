@@ -8,6 +8,7 @@
  * are known are looked up again whatever strangers do.
  */
 import { refusal } from '../api/problem.ts';
+import { storeFailure } from '../api/storeFailure.ts';
 import type { KeyDocument, TenantDocument } from './documents.ts';
 import type { KeyStore } from './keyStore.ts';
 
@@ -104,8 +105,7 @@ export function createKeyCache(
         if (cause instanceof Error && cause.name === 'FailureError') throw cause;
         if (entry && now() - entry.at < MOST_MILLISECONDS) return entry.known;
         log(`keys cannot be read: ${cause instanceof Error ? cause.message : cause}`);
-        const detail = 'the store is out of order, so keys cannot be checked now';
-        throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
+        throw storeFailure('keys cannot be checked', cause);
       }
     },
   };

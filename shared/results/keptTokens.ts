@@ -1,6 +1,7 @@
 /** Tokens as resources: kept by the hash of what they are, named by it in later requests. */
 import type { Modality, Model } from '../api/models.ts';
 import { refusal } from '../api/problem.ts';
+import { whileStoreWorks } from '../api/storeFailure.ts';
 import { type KeptTokens, keptTokensSchema } from '../api/tokens.ts';
 import type { Store } from '../store/store.ts';
 import { canonicalJson, sha256 } from './content.ts';
@@ -23,24 +24,17 @@ export function createTokenStore(
 ): TokenStore {
   const keyOf = (ref: string): string => `tokens/${scope}/${ref.slice('sha256:'.length)}.json`;
   /** Whoever asks for tokens to be kept must not be told that they are when they are not. */
-  const unavailable =
-    (action: 'kept' | 'read') =>
-    (cause: unknown): never => {
-      log(`tokens cannot be ${action}: ${cause instanceof Error ? cause.message : cause}`);
-      const detail = `the store is out of order, so tokens cannot be ${action} now`;
-      throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
-    };
+  const guarded = <T>(action: 'kept' | 'read', work: () => Promise<T>): Promise<T> =>
+    whileStoreWorks(log, `tokens cannot be ${action}`, work);
   const read = (ref: string) =>
-    readStored(store, keyOf(ref), keptTokensSchema).catch(unavailable('read'));
+    guarded('read', () => readStored(store, keyOf(ref), keptTokensSchema));
   return {
     async keep(tokens) {
       const text = canonicalJson(tokens);
       const ref = `sha256:${await sha256(text)}`;
       const body = new TextEncoder().encode(text);
       // The same key always means the same bytes: writing them again repairs what was damaged.
-      await store
-        .put(keyOf(ref), body, { contentType: 'application/json' })
-        .catch(unavailable('kept'));
+      await guarded('kept', () => store.put(keyOf(ref), body, { contentType: 'application/json' }));
       return ref;
     },
     has: async (ref) => (await read(ref)).state === 'found',

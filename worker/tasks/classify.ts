@@ -16,6 +16,7 @@ import {
   itemsOf,
   type PlacedItem,
 } from '../../shared/plan/classify.ts';
+import { usageOf } from '../../shared/plan/usageOf.ts';
 import type { LaneOptions } from '../batching/scheduler.ts';
 import type { HeadFile } from '../heads/file.ts';
 import { headLogits, rowsOf } from '../heads/head.ts';
@@ -129,9 +130,7 @@ export async function runClassify(
     ...(address && { head: { name: address.name, version: address.version } }),
     items: answers,
     usage: {
-      encoder_passes: cost.encoderPasses,
-      decoder_passes: cost.decoderPasses,
-      units: cost.units,
+      ...usageOf(cost),
       milliseconds: Math.round(performance.now() - started),
     },
     ...(reading.warnings.length > 0 && { warnings: [...reading.warnings] }),

@@ -2,6 +2,7 @@
 
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { storeFailure } from '../../shared/api/storeFailure.ts';
 import { headFileKey } from '../../shared/heads/headStore.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { HeadFile } from '../heads/file.ts';
@@ -57,8 +58,7 @@ export function createHeadSource(store: Store): HeadSource {
         return known;
       }
       const object = await store.get(key).catch((cause: unknown) => {
-        const detail = 'the store is out of order, so heads cannot be read now';
-        throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
+        throw storeFailure('heads cannot be read', cause);
       });
       if (!object) {
         const detail = `the store of this worker has no version ${version} of the head ${name}`;
