@@ -124,6 +124,8 @@ export interface WorkerConfig {
   /** Where jobs and deliveries of webhooks wait. */
   readonly queues: OpenQueues;
   readonly sweepSeconds: number;
+  /** Between two looks whether a job that runs was canceled, where edges do not tell this worker. */
+  readonly lookMilliseconds: number;
   /** Days that jobs and batches are kept; 0 for ever. */
   readonly keepDays: number;
   readonly modelsHub: readonly HubModel[];
@@ -191,6 +193,7 @@ export function parseWorkerConfig(
     sharedStore: sharedStoreOf(data),
     queues: queuesOf(data),
     sweepSeconds: data.FOURM_SWEEP_SECONDS,
+    lookMilliseconds: data.FOURM_CANCEL_LOOK_MILLISECONDS,
     keepDays: data.FOURM_KEEP_DAYS,
     modelsHub: data.FOURM_MODELS_HUB,
     hubEnvironment: hubEnvironment(environment),

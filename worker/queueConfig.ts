@@ -6,6 +6,9 @@ import type { Queues } from '../shared/queue/queue.ts';
 import type { Log } from './log.ts';
 import { optional } from './storeConfig.ts';
 
+/** See FOURM_CANCEL_LOOK_MILLISECONDS. */
+export const LOOK_MILLISECONDS = 250;
+
 export const queueFields = {
   /** Where jobs wait: process (an edge tells its workers of them) or sqs (workers fetch them by themselves). */
   FOURM_QUEUE: z.enum(['process', 'sqs']).default('process'),
@@ -13,6 +16,8 @@ export const queueFields = {
   FOURM_QUEUE_VISIBILITY_SECONDS: z.coerce.number().int().min(1).max(43_200).default(30),
   /** Seconds between two looks for jobs whose messages are lost, and the age from which they are missed. */
   FOURM_SWEEP_SECONDS: z.coerce.number().int().min(1).max(86_400).default(60),
+  /** Milliseconds between two looks whether a job that runs was canceled; with sqs, whose workers nobody tells. */
+  FOURM_CANCEL_LOOK_MILLISECONDS: z.coerce.number().int().min(20).max(60_000).default(LOOK_MILLISECONDS),
   /** Absent for AWS itself. */
   SQS_ENDPOINT: optional,
   SQS_REGION: z.string().default('us-east-1'),

@@ -117,13 +117,17 @@ export async function startWorker(config: WorkerConfig, log: Log): Promise<Worke
     await deliverer?.take(events);
   const batches =
     store && edge !== undefined
-      ? openBatches(store, { worker, edge, secret, parallel, announced, log, metrics })
+      ? openBatches(store, {
+          ...{ worker, edge, secret, parallel, announced, log, metrics },
+          lookMilliseconds: queues.batch.isShared ? config.lookMilliseconds : undefined,
+        })
       : undefined;
   const consumer =
     store &&
     openConsumer(store, services, {
       queues,
       sweepSeconds: config.sweepSeconds,
+      lookMilliseconds: config.lookMilliseconds,
       keepDays: config.keepDays,
       worker,
       slots: config.jobSlots,

@@ -32,6 +32,8 @@ export interface DocumentPageWish<D> {
 /** Every function throws what the store throws when it is out of order. */
 export interface Documents<D> {
   read(name: DocumentName): Promise<D | undefined>;
+  /** The revision right behind a document's, if there is one: one request, where `read` lists as well. */
+  successor(document: D): Promise<D | undefined>;
   /** False when another has written this revision. */
   write(document: D): Promise<boolean>;
   /** The newest first. */
@@ -55,6 +57,7 @@ export function createDocuments<D extends Revised & DocumentName>(
 
   return {
     read: (name) => revisions.read(place(name)),
+    successor: (document) => revisions.successor(place(document), document),
     write: (document) => revisions.write(place(document), document),
     async page(tenant, { limit, after, fits = () => true }) {
       const found: D[] = [];

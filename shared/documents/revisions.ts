@@ -20,12 +20,17 @@ export interface Revisions<T extends Revised> {
   read(folder: string): Promise<T | undefined>;
   /** The newest of some revisions that is whole: what is damaged counts as never written. */
   newest(keys: readonly string[]): Promise<T | undefined>;
+  /** The revision right behind a document's, if there is one: one request, where `read` lists as well. */
+  successor(folder: string, document: T): Promise<T | undefined>;
   /** False when another has written this revision. */
   write(folder: string, document: T): Promise<boolean>;
 }
 
 /** Behind every revision. */
 const END = '999999.json';
+
+const keyOf = (folder: string, revision: number): string =>
+  `${folder}${String(revision).padStart(6, '0')}.json`;
 
 /** Every key with a prefix, in ascending order. */
 export async function* keysUnder(
@@ -82,8 +87,12 @@ export function createRevisions<T extends Revised>(
       }
       return undefined;
     },
+    async successor(folder, { revision }) {
+      const found = await readStored(store, keyOf(folder, revision + 1), schema);
+      return found.state === 'found' ? found.value : undefined;
+    },
     async write(folder, document) {
-      const key = `${folder}${String(document.revision).padStart(6, '0')}.json`;
+      const key = keyOf(folder, document.revision);
       const body = new TextEncoder().encode(JSON.stringify(document));
       const options = { contentType: 'application/json', ifNoneMatch: '*' } as const;
       return (await store.put(key, body, options)).ok;

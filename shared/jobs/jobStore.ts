@@ -44,6 +44,8 @@ export interface JobStore {
   /** Writes what is asked, then the document's first revision. @returns the document */
   create(job: JobDocument, inputs?: Uint8Array<ArrayBuffer>): Promise<JobDocument>;
   read(name: JobName): Promise<JobDocument | undefined>;
+  /** What another has made of a job: its next revision, by one request. */
+  successor(job: JobDocument): Promise<JobDocument | undefined>;
   /** False when another has written this revision. */
   write(job: JobDocument): Promise<boolean>;
   inputs(job: JobDocument): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -75,6 +77,7 @@ export function createJobStore(store: Store): JobStore {
       return made;
     },
     read: documents.read,
+    successor: documents.successor,
     write: documents.write,
     async inputs(job) {
       if (job.inputs === undefined) return undefined;

@@ -45,20 +45,40 @@ describe('a scheduler', () => {
   function watched() {
     const runs: string[] = [];
     const kept = new Set<number>();
+    let [holds, release] = [(_: string): boolean => false, (): void => {}];
     const graph: GraphSession = {
       ...model.generate,
-      run: (feeds, outputs, options) => {
+      run: async (feeds, outputs, options) => {
         const isWriting = feeds.ids?.dims[1] === 1;
-        runs.push(isWriting ? 'write' : options?.keepRows ? 'encode' : 'predict');
+        const kind = isWriting ? 'write' : options?.keepRows ? 'encode' : 'predict';
+        runs.push(kind);
         for (const { rows } of options?.keepRows ?? []) for (const { id } of rows) kept.add(id);
-        return model.generate.run(feeds, outputs, options);
+        if (holds(kind))
+          await new Promise<void>((resolve) => {
+            release = resolve;
+          });
+        return await model.generate.run(feeds, outputs, options);
       },
       forgetRows: (ids) => {
         for (const id of ids) kept.delete(id);
         model.generate.forgetRows?.(ids);
       },
     };
-    return { graph, runs, kept };
+    /** Runs of a kind wait from now on. @returns what lets them go, once the first one waits */
+    const hold = async (wanted: string): Promise<() => void> => {
+      const holding = new Promise<void>((resolve) => {
+        holds = (kind) => {
+          if (kind === wanted) resolve();
+          return kind === wanted;
+        };
+      });
+      await holding;
+      return () => {
+        holds = () => false;
+        release();
+      };
+    };
+    return { graph, runs, kept, hold };
   }
 
   test('computes nothing for a caller who has gone, or whose time is over', async () => {
@@ -74,13 +94,16 @@ describe('a scheduler', () => {
   });
 
   test('a prediction that comes while a text is written waits for one piece of it', async () => {
-    const { graph, runs } = watched();
+    const { graph, runs, hold } = watched();
     const scheduler = createScheduler(model.manifest, graph, { piece: 4 });
     const [writer, asker] = [scheduler.join(), scheduler.join()];
+    const holding = hold('write');
     const written = writer.run([writing(22, 40)]);
-    while (!runs.includes('write')) await new Promise((resolve) => setTimeout(resolve, 1));
+    const release = await holding;
     const before = runs.length;
-    await asker.run([prediction(23)]);
+    const asked = asker.run([prediction(23)]);
+    release();
+    await asked;
     const meanwhile = runs.slice(before).indexOf('predict');
     assert.ok(meanwhile >= 0 && meanwhile <= 1, runs.join());
     await written;
@@ -90,15 +113,18 @@ describe('a scheduler', () => {
   });
 
   test('keeps nothing of a job that has left, whether its texts had ended or not', async () => {
-    const { graph, kept } = watched();
+    const { graph, kept, hold } = watched();
     const scheduler = createScheduler(model.manifest, graph, { piece: 4 });
     const lane = scheduler.join();
     await lane.run([writing(24, 8), { ...writing(25, 8), isLast: true }]);
     assert.ok(kept.size > 0);
-    const cut = lane.run([writing(26, 400)]);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const holding = hold('write');
+    const cut = assert.rejects(lane.run([writing(26, 400)]), /has left/);
+    const release = await holding;
+    assert.ok(kept.size > 0);
     lane.leave();
-    await assert.rejects(cut, /has left/);
+    release();
+    await cut;
     assert.equal(kept.size, 0);
     assert.deepEqual(scheduler.statistics().waiting, { interactive: 0, batch: 0 });
   });

@@ -30,11 +30,12 @@ export interface RunnerWish {
   readonly worker?: string;
   readonly window?: number;
   readonly now?: () => number;
+  readonly times?: BatchTimes;
 }
 
 export function batchRunnerOver(
   store: Store,
-  { answers, worker = 'w1', window = 8, now = Date.now }: RunnerWish,
+  { answers, worker = 'w1', window = 8, now = Date.now, times = FAST_BATCHES }: RunnerWish,
 ): BatchRunner {
   const batches = createBatchStore(store);
   const events = createEventStore(store);
@@ -45,7 +46,7 @@ export function batchRunnerOver(
     worker,
     log: () => {},
     now,
-    times: FAST_BATCHES,
+    times,
     announce: async (batch) => void (await announceBatch(events, batch, now())),
   });
 }

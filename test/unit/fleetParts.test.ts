@@ -92,5 +92,6 @@ test("a job's requests to the store are counted by prefix, with the real code", 
   assert.ok((jobs?.reads ?? 0) >= 4);
   assert.equal(operations.job.get('results')?.writes, 1);
   assert.equal(operations.heartbeat.get('job-leases')?.writes, 1);
+  assert.deepEqual(operations.look.get('jobs'), { reads: 1, writes: 0 });
   assert.ok(resourcesOf(operations).every(({ cure, source }) => cure !== '' && source !== ''));
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { present } from '../../shared/lookup.ts';
+import type { Store } from '../../shared/store/store.ts';
 import { redeliver } from '../../shared/webhooks/event.ts';
 import { createEventStore, type DueEvent } from '../../shared/webhooks/eventStore.ts';
 import type { Deliverer } from '../../worker/webhooks/deliverer.ts';
@@ -82,6 +83,36 @@ test('what was noted of a time that an event no longer has is removed, and its o
   const left: DueEvent[] = [];
   for await (const due of events.due(9000)) left.push(due);
   assert.deepEqual(left, [{ ...old, due: 5000 }]);
+});
+
+test('a sweep between what a redelivery is found by and its document leaves it to be found', async () => {
+  const { store, events } = setUp();
+  const event = await announced(store, 'https://receiver.example/', {}, 5000);
+  const failed = { ...event, revision: 2, status: 'failed' as const };
+  assert.ok(await events.write(failed, event));
+
+  const found: number[] = [];
+  const sweep = async (now: number): Promise<void> =>
+    await sweepEvents(
+      { events, now: () => now },
+      now,
+      async ({ due }) => void found.push(due),
+      new AbortController().signal,
+    );
+  const swept: Store = {
+    ...store,
+    async put(key, body, options) {
+      const done = await store.put(key, body, options);
+      if (key.startsWith('webhook-due/')) await sweep(6001);
+      return done;
+    },
+  };
+  const again = present(redeliver(failed, 6000), 'redelivery');
+  assert.ok(await createEventStore(swept).write(again, failed));
+  assert.deepEqual(found, [], 'nothing was due yet');
+  // Its message is lost.
+  await sweep(7000);
+  assert.deepEqual(found, [6000]);
 });
 
 test('a receiver that answers nothing holds up no other', async () => {

@@ -30,6 +30,7 @@ test('defaults', () => {
     queueTokens: 1_000_000,
     drainSeconds: 10,
     sweepSeconds: 60,
+    lookMilliseconds: 250,
     keepDays: 30,
     urlsAllow: { http: false, loopback: false },
     metrics: { at: 'path' },

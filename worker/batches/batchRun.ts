@@ -15,6 +15,7 @@ import {
 import type { BatchStore } from '../../shared/batches/batchStore.ts';
 import { describeError, type Log } from '../log.ts';
 import { UNWATCHED, type WorkerMetrics } from '../metrics.ts';
+import { repeat } from '../repeat.ts';
 import type { Ask } from './ask.ts';
 import { type Ending, LostInputError, runPieces } from './pieces.ts';
 
@@ -38,6 +39,8 @@ export interface BatchServices {
 export interface BatchTimes {
   /** Between two signs of life that tell of lines which were done. */
   readonly progressMilliseconds: number;
+  /** Between two looks whether the batch was cancelled beside those of the signs of life; absent where edges tell. */
+  readonly lookMilliseconds?: number | undefined;
   /** Between two signs of life, and two looks whether the batch was cancelled. */
   readonly heartbeatMilliseconds: number;
   /** How long a worker is believed to live after its last one. */
@@ -138,20 +141,18 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
     await batches.hold(batch, { worker, until: now() + times.leaseMilliseconds, ...counts });
     if (isDue) await look();
   }
-  const quietly = (work: Promise<void>): Promise<void> =>
-    work.catch((error: unknown) => {
-      const message = 'the batch gives no sign of life';
-      log({ event: 'batch', ...namesOf(batch), message, error: describeError(error) });
-    });
-  let lastBeat: Promise<void> = Promise.resolve();
-  let isBeating = false;
-  const heartbeat = setInterval(() => {
-    if (isBeating) return;
-    isBeating = true;
-    lastBeat = quietly(beat()).finally(() => {
-      isBeating = false;
-    });
-  }, times.progressMilliseconds);
+  const trouble = (error: unknown): void => {
+    const message = 'the batch gives no sign of life';
+    log({ event: 'batch', ...namesOf(batch), message, error: describeError(error) });
+  };
+  const heartbeat = repeat(times.progressMilliseconds, beat, trouble);
+  /** While the batch runs, whoever cancels it is all that changes its document. */
+  async function lookAhead(): Promise<void> {
+    if (!ending.signal.aborted && (await batches.successor(batch))) await look();
+  }
+  const { lookMilliseconds } = times;
+  // That the store does not answer, the signs of life say.
+  const looks = lookMilliseconds && repeat(lookMilliseconds, lookAhead, () => undefined);
   const deadline = setTimeout(
     () => ending.abort(ENDINGS.expired),
     Math.min(Math.max(0, batch.expires - now()), LONGEST_TIMER),
@@ -237,14 +238,14 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
 
   const left = run().finally(async () => {
     clearTimeout(deadline);
-    clearInterval(heartbeat);
+    if (looks) await looks.stop();
     // Whoever clears the lease must not have it written again.
-    await lastBeat;
+    await heartbeat.stop();
     // What it has not come to, another goes on with, and need not wait for the end of the lease.
     await letGo().catch(() => undefined);
   });
   return {
-    look: () => void quietly(look()),
+    look: () => void look().catch(trouble),
     giveUp: () => stopping.abort(new GivenUpError('this worker stops')),
     left,
   };

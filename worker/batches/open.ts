@@ -21,6 +21,8 @@ export interface BatchOptions {
   readonly secret: string;
   /** Lines that are asked for at once, of all batches together. */
   readonly parallel: number;
+  /** Between two looks whether a batch was cancelled; absent where edges tell this worker. */
+  readonly lookMilliseconds: number | undefined;
   /** Told of events that wait to be delivered. */
   readonly announced: (events: readonly EventDocument[]) => Promise<void>;
   readonly log: Log;
@@ -31,7 +33,7 @@ export interface BatchOptions {
 const AHEAD = 4;
 
 export function openBatches(store: Store, options: BatchOptions): BatchRunner {
-  const { worker, edge, secret, parallel, announced, log, metrics } = options;
+  const { worker, edge, secret, parallel, announced, lookMilliseconds, log, metrics } = options;
   const events = createEventStore(store);
   return createBatchRunner({
     batches: createBatchStore(store),
@@ -42,6 +44,6 @@ export function openBatches(store: Store, options: BatchOptions): BatchRunner {
     metrics,
     announce: async (batch) => await announced(await announceBatch(events, batch, store.now())),
     now: store.now,
-    times: BATCH_TIMES,
+    times: { ...BATCH_TIMES, lookMilliseconds },
   });
 }

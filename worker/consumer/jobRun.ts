@@ -15,6 +15,7 @@ import {
   succeed,
 } from '../../shared/jobs/job.ts';
 import { describeError } from '../log.ts';
+import { repeat } from '../repeat.ts';
 import { asFailure } from '../service/runJob.ts';
 import { createEventLog } from './eventLog.ts';
 import { type ActiveRun, type ConsumerServices, jitter } from './services.ts';
@@ -79,6 +80,14 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
     // A change of our own may be under way.
     if (found?.status === 'canceled' && revision === current.revision) supersede();
   }
+  /** Where nobody tells this worker of a cancel, the run ends with the step during which this finds it. */
+  async function look(): Promise<void> {
+    if (!isBegun(current)) return;
+    if ((await jobs.successor(current))?.status === 'canceled') supersede();
+  }
+  const { lookMilliseconds } = times;
+  // That the store does not answer, the signs of life say.
+  const looks = lookMilliseconds && repeat(lookMilliseconds, look, () => undefined);
   let lastBeat: Promise<void> = Promise.resolve();
   const heartbeat = setInterval(() => {
     lastBeat = beat().catch((error: unknown) => {
@@ -155,6 +164,8 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
     .finally(async () => {
       clearTimeout(deadline);
       clearInterval(heartbeat);
+      // One that comes too late for the run changes nothing.
+      if (looks) void looks.stop();
       events.end();
       // Whoever clears the job's lease must not have it written again.
       await lastBeat;

@@ -27,6 +27,8 @@ export interface ConsumerOptions {
   readonly queues: Queues;
   /** Between two looks for jobs that are in no queue. */
   readonly sweepSeconds: number;
+  /** Between two looks whether a job that runs was canceled, where edges do not tell this worker. */
+  readonly lookMilliseconds: number;
   /** Jobs of a priority at work at the same time. */
   readonly slots: number;
   /** Absent where no edge is known that lines of batches can be asked of. */
@@ -41,11 +43,16 @@ export interface ConsumerOptions {
 export function openConsumer(
   store: Store,
   services: JobServices,
-  { worker, queues, slots, sweepSeconds, keepDays, batches, announced }: ConsumerOptions,
+  options: ConsumerOptions,
 ): Consumer {
+  const { worker, queues, slots, sweepSeconds, keepDays, batches, announced } = options;
   const { log, registry } = services;
   const events = createEventStore(store);
-  const times = { ...TIMES, sweepMilliseconds: sweepSeconds * 1000 };
+  const times = {
+    ...TIMES,
+    sweepMilliseconds: sweepSeconds * 1000,
+    ...(queues.batch.isShared && { lookMilliseconds: options.lookMilliseconds }),
+  };
   return createConsumer({
     jobs: createJobStore(store),
     outcomes: createOutcomes(store, (message) => log({ event: 'store', message })),

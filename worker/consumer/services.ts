@@ -13,6 +13,8 @@ import type { WorkServices } from './work.ts';
 export interface Times {
   /** Between two signs of life. */
   readonly heartbeatMilliseconds: number;
+  /** Between two looks whether a job that runs was canceled; absent where edges tell this worker. */
+  readonly lookMilliseconds?: number | undefined;
   /** How long a worker is believed to live after its last one. */
   readonly leaseMilliseconds: number;
   /** Before a job that found no room here is looked at again. */

@@ -1,10 +1,12 @@
 /** What a job asks of the store, counted: the real edge's and worker's code over a store that counts. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { mock } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { isFinal, type JobDocument } from '../../../shared/jobs/job.ts';
 import { createJobStore } from '../../../shared/jobs/jobStore.ts';
 import { createMemoryBlobs } from '../../../shared/store/memoryBlobs.ts';
+import type { Store } from '../../../shared/store/store.ts';
 import { createStore, type Place, type PlacedObject } from '../../../shared/store/whole.ts';
-import { TIMES } from '../../../worker/consumer/services.ts';
+import { TIMES, type Times } from '../../../worker/consumer/services.ts';
 import { consumerOver, submitJob } from '../../support/consumers.ts';
 
 /** Requests to an object store. Lists count as reads do, deletes as writes, as S3 bounds them. */
@@ -20,6 +22,8 @@ export interface JobOperations {
   readonly job: ByPrefix;
   /** Of one sign of life of a running job. */
   readonly heartbeat: ByPrefix;
+  /** Of one look whether a running job was canceled. */
+  readonly look: ByPrefix;
 }
 
 function createCounting() {
@@ -59,8 +63,35 @@ function createCounting() {
       return { keys: keys.sort() };
     },
   };
+  const store = createStore(place, createMemoryBlobs());
+  let underWay = 0;
+  const seen =
+    <A extends unknown[], R>(ask: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      underWay++;
+      try {
+        return await ask(...args);
+      } finally {
+        underWay--;
+      }
+    };
+  const watched: Store = {
+    ...store,
+    get: seen(store.get),
+    look: seen(store.look),
+    put: seen(store.put),
+    delete: seen(store.delete),
+    list: seen(store.list),
+  };
   return {
-    store: createStore(place, createMemoryBlobs()),
+    store: watched,
+    /** Resolves when nothing is asked any more. */
+    async settled(): Promise<void> {
+      for (let quiet = 0; quiet < 20; quiet++) {
+        await turn();
+        if (underWay > 0) quiet = 0;
+      }
+    },
     /** What was asked since the last time. */
     taken(): ByPrefix {
       const taken = new Map(counts);
@@ -87,41 +118,74 @@ const without = (all: ByPrefix, part: ByPrefix): ByPrefix =>
     }),
   );
 
-/** Runs one job that lasts so long. */
-async function countJob(milliseconds: number, heartbeatMilliseconds: number): Promise<ByPrefix> {
-  const { store, taken } = createCounting();
+const BEATS = 8;
+const EVERY = 100;
+/** Longer than any job that is counted. */
+const NEVER = 1e9;
+
+/**
+ * Runs one job, while whose work this much time passes.
+ * @param times intervals that are shorter are counted
+ */
+async function countJob(
+  milliseconds: number,
+  times: Pick<Times, 'heartbeatMilliseconds' | 'lookMilliseconds'>,
+): Promise<ByPrefix> {
+  const { store, settled, taken } = createCounting();
   const jobs = createJobStore(store);
+  let [begun, ended] = [() => {}, () => {}];
+  const isBegun = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const isEnded = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
   const consumer = consumerOver(store, {
-    times: { ...TIMES, heartbeatMilliseconds },
+    times: { ...TIMES, ...times },
     run: async (_asked, { onAdmitted, onProgress }) => {
       await onAdmitted();
       onProgress({ target: 'depth', step: 1, steps: 1, decoded: 1, total: 1 } as never);
-      await sleep(milliseconds);
+      begun();
+      await isEnded;
     },
   });
-  consumer.start();
-  // The look for lost jobs with which a worker begins.
-  await sleep(30);
-  taken();
-  const job = await submitJob(jobs, `${milliseconds}`);
-  await consumer.take(job);
-  await sleep(milliseconds + 150);
-  await consumer.stop();
-  const counts = taken();
-  const done: JobDocument | undefined = await jobs.read(job);
-  if (!done || !isFinal(done)) throw new Error('the job that is counted has not ended');
-  return counts;
+  // No clock but ours: what is counted does not depend on how busy this machine is.
+  mock.timers.enable({ apis: ['setInterval'] });
+  try {
+    consumer.start();
+    // The look for lost jobs with which a worker begins.
+    await settled();
+    taken();
+    const job = await submitJob(jobs, `${milliseconds}`);
+    await consumer.take(job);
+    await isBegun;
+    for (let passed = 0; passed < milliseconds; passed += EVERY) {
+      await settled();
+      mock.timers.tick(EVERY);
+    }
+    await settled();
+    ended();
+    await settled();
+    await consumer.stop();
+    const counts = taken();
+    const done: JobDocument | undefined = await jobs.read(job);
+    if (!done || !isFinal(done)) throw new Error('the job that is counted has not ended');
+    return counts;
+  } finally {
+    mock.timers.reset();
+  }
 }
-
-const BEATS = 8;
 
 /** @throws Error when a job does not end */
 export async function countOperations(): Promise<JobOperations> {
-  const short = await countJob(20, 60_000);
-  const long = await countJob(100 * BEATS + 50, 100);
+  const none = { heartbeatMilliseconds: NEVER };
+  const short = await countJob(0, none);
+  const beaten = await countJob(EVERY * BEATS, { heartbeatMilliseconds: EVERY });
+  const watched = await countJob(EVERY * BEATS, { ...none, lookMilliseconds: EVERY });
   return {
     job: short,
-    heartbeat: scaled(without(long, short), 1 / BEATS),
+    heartbeat: scaled(without(beaten, short), 1 / BEATS),
+    look: scaled(without(watched, short), 1 / BEATS),
   };
 }
 

@@ -1,4 +1,5 @@
 /** Where the design saturates first: what a fleet asks of each thing that it shares, against that thing's own bound. */
+import { LOOK_MILLISECONDS } from '../../../worker/queueConfig.ts';
 import type { JobOperations } from './operations.ts';
 
 /** A fleet in its settled state. */
@@ -26,6 +27,7 @@ const S3 = 'AWS: at least 3,500 writes and 5,500 reads a second for each partiti
 const WRITES = 3500;
 const READS = 5500;
 const HEARTBEAT_SECONDS = 5;
+const LOOK_SECONDS = LOOK_MILLISECONDS / 1000;
 const TURN_SECONDS = 42;
 /** Of a page of a list. Assumed. */
 const PAGE_SECONDS = 0.1;
@@ -45,7 +47,8 @@ const asked =
   (operations: JobOperations, prefix: string, what: 'reads' | 'writes') =>
   ({ rate, seconds }: Load): number =>
     rate * count(operations, 'job', prefix)[what] +
-    rate * Math.floor(seconds / HEARTBEAT_SECONDS) * count(operations, 'heartbeat', prefix)[what];
+    rate * Math.floor(seconds / HEARTBEAT_SECONDS) * count(operations, 'heartbeat', prefix)[what] +
+    rate * Math.floor(seconds / LOOK_SECONDS) * count(operations, 'look', prefix)[what];
 
 /** @param edgeSeconds processor time of a request on an edge; left out, that of edges is not looked at */
 export function resourcesOf(operations: JobOperations, edgeSeconds = 0): Resource[] {
