@@ -17,7 +17,12 @@ export const queueFields = {
   /** Seconds between two looks for jobs whose messages are lost, and the age from which they are missed. */
   FOURM_SWEEP_SECONDS: z.coerce.number().int().min(1).max(86_400).default(60),
   /** Milliseconds between two looks whether a job that runs was canceled; with sqs, whose workers nobody tells. */
-  FOURM_CANCEL_LOOK_MILLISECONDS: z.coerce.number().int().min(20).max(60_000).default(LOOK_MILLISECONDS),
+  FOURM_CANCEL_LOOK_MILLISECONDS: z.coerce
+    .number()
+    .int()
+    .min(20)
+    .max(60_000)
+    .default(LOOK_MILLISECONDS),
   /** Absent for AWS itself. */
   SQS_ENDPOINT: optional,
   SQS_REGION: z.string().default('us-east-1'),

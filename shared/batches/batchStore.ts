@@ -42,7 +42,8 @@ export const pieceRecordSchema = z.object({
 export type PieceRecord = z.infer<typeof pieceRecordSchema>;
 
 /** Every function throws what the store throws when it is out of order. */
-export interface BatchStore extends Pick<Documents<BatchDocument>, 'read' | 'successor' | 'write' | 'page'> {
+export interface BatchStore
+  extends Pick<Documents<BatchDocument>, 'read' | 'successor' | 'write' | 'page'> {
   /** Says that pieces of a batch will come. */
   open(name: BatchName): Promise<void>;
   putPiece(name: BatchName, piece: number, body: Uint8Array<ArrayBuffer>): Promise<void>;

@@ -76,7 +76,8 @@ test('what was noted of a time that an event no longer has is removed, and its o
   const old = { name: { tenant, subject, id }, due: 4000 };
   await store.put(`webhook-due/${'4000'.padStart(15, '0')}/${tenant}/${subject}/${id}.json`, MARK);
   const found: number[] = [];
-  const services = { events, now: () => 6000 };
+  // Ten minutes after the one that it no longer has.
+  const services = { events, now: () => 604_001 };
   const signal = new AbortController().signal;
   await sweepEvents(services, 6000, async ({ due }) => void found.push(due), signal);
   assert.deepEqual(found, [5000]);

@@ -3,8 +3,11 @@ import { isSettled } from '../../shared/webhooks/event.ts';
 import type { DueMessage } from '../../shared/webhooks/message.ts';
 import type { DeliveryServices } from './services.ts';
 
-/** What was noted of an event that then was never written is removed after this time. */
-const ORPHAN_MILLISECONDS = 600_000;
+/**
+ * What was noted of a time that an event does not have is removed after this: it is noted before the event is written,
+ * so that a younger one may belong to an event, or a redelivery, that is being written at this moment.
+ */
+const STALE_MILLISECONDS = 600_000;
 /** Events that one look puts into the queue: the others are found by the next one. */
 const MOST_FOUND = 5000;
 
@@ -24,13 +27,9 @@ export async function sweepEvents(
     if (signal.aborted || count >= MOST_FOUND) return;
     const { name, due } = noted;
     const event = await events.read(name);
-    if (!event) {
-      if (now() - due > ORPHAN_MILLISECONDS) await events.forget(noted);
-      continue;
-    }
     // It has another time, which is noted too, or none any more.
-    if (isSettled(event) || event.due !== due) {
-      await events.forget(noted);
+    if (!event || isSettled(event) || event.due !== due) {
+      if (now() - due > STALE_MILLISECONDS) await events.forget(noted);
       continue;
     }
     await found({ ...name, due });
