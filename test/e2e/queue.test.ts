@@ -10,21 +10,16 @@ import { type RunningEdge, startEdge } from '../../edge/node.ts';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { freePort } from '../../infra/ports.ts';
 import type { GenerateResponse } from '../../shared/api/generate.ts';
-import {
-  type BatchRequest,
-  type Client,
-  createClient,
-  ProblemError,
-} from '../../shared/client/index.ts';
+import { type Client, createClient, ProblemError } from '../../shared/client/index.ts';
 import { createJobStore } from '../../shared/jobs/jobStore.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import { depthOf, type Queues } from '../../shared/queue/queue.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
-import { metricsOf, sumOf } from '../support/exposition.ts';
 import { openSqsQueues, type SqsServer, startSqs } from '../support/sqs.ts';
-import { SECRET, startWorkerProcess, type WorkerProcess } from '../support/workerProcess.ts';
+import { startWorkerProcess, type WorkerProcess } from '../support/workerProcess.ts';
+import { cancelsStop } from './queueCancels.ts';
 
 describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () => {
   let folder: string;
@@ -194,75 +189,10 @@ describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () 
     assert.equal(depthOf(await queues.dead.depth()), 0);
   });
 
-  const STEPS = 200;
-  const MANY = ['rgb', 'depth', 'normal', 'semseg', 'canny_edge'];
-  /** A thousand steps: some ten fit between two looks at its document, and some hundred between two signs of life. */
-  const endless = (seed: number) => ({
-    inputs: { caption: 'a red cube' },
-    targets: MANY.map((modality) => ({ modality, steps: STEPS })),
-    outputs: 'tokens' as const,
-    seed,
-  });
-  /** Steps of all workers so far, as they count them. */
-  const stepsDone = async (): Promise<number> => {
-    const own = workers.map(async ({ url, child }) =>
-      child.exitCode === null && child.signalCode === null
-        ? sumOf(await metricsOf(url), 'fourm_worker_step_seconds_count', { kind: 'predict' })
-        : 0,
-    );
-    return (await Promise.all(own)).reduce((sum, steps) => sum + steps, 0);
-  };
-  /** Cancels work of that many steps in its midst. @returns steps that were done after the cancel was answered */
-  const stepsAfter = async (before: number, all: number, cancel: () => Promise<unknown>) => {
-    await until('the first steps', async () => (await stepsDone()) > before + 10);
-    await cancel();
-    const canceled = await stepsDone();
-    assert.ok(canceled < before + all / 2, 'it is canceled in its midst');
-    let last = canceled;
-    await until('the end of its steps', async () => {
-      const [seen, now] = [last, await stepsDone()];
-      last = now;
-      return now === seen;
-    });
-    return last - canceled;
-  };
-
   test('cancels at an edge that knows no worker: a job and the lines of a batch stop, with nearly all of their steps undone', async () => {
-    const port = await freePort();
-    for (const other of workers.splice(0)) await stopWorker(other);
-    const worker = await startWorker({
-      FOURM_EDGE: `http://127.0.0.1:${port}`,
-      // Signs of life are a hundred times as far apart.
-      FOURM_CANCEL_LOOK_MILLISECONDS: '50',
-    });
-    // Lines of batches are asked of it; whoever cancels asks the other.
-    const near = { PORT: String(port), FOURM_WORKERS: worker.url, FOURM_WORKER_SECRET: SECRET };
-    const asked = await startEdge(parseConfig({ ...env, ...near }));
-    const all = MANY.length * STEPS;
-    try {
-      let before = await stepsDone();
-      const job = await client.jobs.submit('generate', endless(4));
-      const ofJob = await stepsAfter(before, all, async () => {
-        assert.equal((await job.cancel()).status, 'canceled');
-      });
-      assert.ok(ofJob < all / 33, `${ofJob} of ${all} steps came after the cancel`);
-
-      before = await stepsDone();
-      const line = (seed: number): BatchRequest => {
-        const body = endless(seed);
-        return { custom_id: `${seed}`, method: 'POST', url: '/v1/generate', body };
-      };
-      const batch = await client.batches.create([line(5), line(6)]);
-      const ofBatch = await stepsAfter(before, all, () => client.batches.cancel(batch.id));
-      assert.ok(ofBatch < all / 33, `${ofBatch} of ${all} steps came after the cancel`);
-      const { status, request_counts } = await client.batches.wait(batch.id);
-      assert.deepEqual([status, request_counts.failed], ['cancelled', 2]);
-
-      await until('the end of all messages', async () => depthOf(await queues.batch.depth()) === 0);
-      assert.equal((await client.jobs.get(job.id)).job.status, 'canceled');
-    } finally {
-      await asked.close();
-    }
+    for (const worker of workers.splice(0)) await stopWorker(worker);
+    await cancelsStop(client, env, startWorker);
+    await until('the end of all messages', async () => depthOf(await queues.batch.depth()) === 0);
   });
 
   test('kill -9 of the worker that has a job: the other does it', async () => {
