@@ -24,6 +24,7 @@ export interface Work extends Omit<PricedWork, 'task'> {
 export interface Payment {
   /** Millionths of the currency. */
   readonly price: number;
+  readonly currency: string;
   /**
    * The work has succeeded.
    * @param isCached it was made for another as well, who pays for it
@@ -121,6 +122,7 @@ export async function pay(
   };
   return {
     price,
+    currency: prices.currency,
     charge(isCached = false) {
       if (!end()) return undefined;
       const amount = isCached ? Math.min(price, cached) : price;

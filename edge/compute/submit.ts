@@ -58,6 +58,7 @@ export async function submit<W extends Wish>(
     ...(keep && { keep }),
     ...(Object.keys(view).length > 0 && { view }),
     ...(wish.webhook && { webhook: wish.webhook }),
+    ...(payment && { price: { amount: payment.price, currency: payment.currency } }),
   };
   // Charged before it is there: a job that is not written in the end is not paid for.
   await payment?.chargeJob(id);

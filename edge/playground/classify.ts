@@ -1,9 +1,12 @@
 /** The classify view: label a few pictures, fit a head to them, and test it on others. */
+import { ADDRESSES } from '../../shared/api/addresses.ts';
 import type { Head } from '../../shared/api/heads.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { pointerSteps } from '../../shared/api/pointer.ts';
 import { type Client, ProblemError } from '../../shared/client/index.ts';
+import { showExample } from './command.ts';
 import { button, element } from './dom.ts';
+import { exampleBody } from './exampleBody.ts';
 import { createExamples, type Examples } from './examples.ts';
 import { headCard, testCard } from './headReport.ts';
 import { pictureDrop } from './pictureDrop.ts';
@@ -41,6 +44,7 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
   const meter = element('progress', { max: 1, hidden: true });
   const report = element('div', { class: 'cards wide' });
   const tested = element('div', { class: 'cards' });
+  const code = element('div');
   const name = element('input', { type: 'text', id: 'head-name', value: 'my-head', maxlength: 64 });
   const next = element('input', { type: 'text', id: 'next-label', maxlength: 200, list: 'labels' });
   const fit = element('button', { class: 'primary', type: 'submit', id: 'fit' }, 'Fit');
@@ -123,6 +127,11 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
         },
       );
       report.replaceChildren(headCard(head));
+      showExample(code, {
+        method: 'POST',
+        path: ADDRESSES.fitHead.path,
+        body: exampleBody({ name: head.name, examples: given }, examples.pictures()),
+      });
       status.textContent = `Fitted to ${given.length} examples of ${head.labels.length} classes.`;
       testing.hidden = false;
     });
@@ -140,6 +149,11 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
         return item ? [testCard(picture, item)] : [];
       });
       tested.prepend(...cards);
+      showExample(code, {
+        method: 'POST',
+        path: ADDRESSES.classify.path,
+        body: exampleBody({ head: head.name, items, top_k: 5 }, given),
+      });
       status.textContent = `Classified ${cards.length} by ${head.name}.`;
     });
 
@@ -176,6 +190,7 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
       meter,
       report,
       tested,
+      code,
     ),
   );
   update();

@@ -1,10 +1,16 @@
 /** Code that does what the page does: a block for each language, with a button that copies it. */
+import type { ExampleRequest } from '../examples/example.ts';
+import { LANGUAGES } from '../examples/snippets.ts';
 import { button, element } from './dom.ts';
+import { storedKey } from './key.ts';
 
-export interface Code {
+interface Code {
   readonly title: string;
   readonly text: string;
 }
+
+/** What is said of a request; the rest is as most have it. */
+export type ShownRequest = Pick<ExampleRequest, 'method' | 'path'> & Partial<ExampleRequest>;
 
 /** Which language was looked at last, in this tab. */
 let chosen = 0;
@@ -27,13 +33,16 @@ function copyButton(text: () => string, code: HTMLElement): HTMLButtonElement {
   return copy;
 }
 
-/** Replaces what `parent` shows; nothing for no code. */
-export function showCode(parent: HTMLElement, codes: readonly Code[]): void {
-  if (codes.length === 0) {
-    parent.replaceChildren();
-    return;
-  }
-  const code = element('code', { id: 'curl', class: 'curl' });
+/** Replaces what `parent` shows by programs that ask what the page has asked. */
+export function showExample(parent: HTMLElement, request: ShownRequest): void {
+  const whole: ExampleRequest = {
+    origin: location.origin,
+    needsKey: storedKey() !== undefined,
+    ...{ headers: {}, answer: 'json', steps: {} },
+    ...request,
+  };
+  const codes = LANGUAGES.map(({ name, write }): Code => ({ title: name, text: write(whole) }));
+  const code = element('code', { class: 'shown-code' });
   const block = element('pre', { tabindex: 0, role: 'region' }, code);
   const current = (): Code | undefined => codes[chosen] ?? codes[0];
   const show = (): void => {
@@ -63,19 +72,14 @@ export function showCode(parent: HTMLElement, codes: readonly Code[]): void {
         'div',
         { class: 'command-head' },
         element('h2', {}, 'The same in code'),
-        choices.length > 1 &&
-          element(
-            'div',
-            { class: 'languages', role: 'group', 'aria-label': 'Language' },
-            ...choices,
-          ),
+        element(
+          'div',
+          { class: 'languages', role: 'group', 'aria-label': 'Language' },
+          ...choices,
+        ),
         copy,
       ),
       block,
     ),
   );
 }
-
-/** One command of the shell. */
-export const showCommand = (parent: HTMLElement, command: string | undefined): void =>
-  showCode(parent, command === undefined ? [] : [{ title: 'curl', text: command }]);

@@ -9,12 +9,14 @@ export interface Examples {
   readonly node: HTMLElement;
   add(pictures: readonly Picture[], label: string): void;
   read(): Example[];
+  pictures(): Picture[];
   /** What is still missing for a fit; empty when nothing is. */
   missing(): string;
   setError(index: number, message: string): void;
 }
 
 interface Row {
+  readonly picture: Picture;
   readonly node: HTMLElement;
   readonly error: HTMLElement;
   read(): Example;
@@ -55,6 +57,7 @@ export function createExamples(takesWords: boolean, onChange: () => void): Examp
       remove,
     );
     const row: Row = {
+      picture,
       node,
       error,
       read: () => ({
@@ -73,6 +76,7 @@ export function createExamples(takesWords: boolean, onChange: () => void): Examp
   return {
     node: list,
     read,
+    pictures: () => rows.map(({ picture }) => picture),
     add(pictures, label) {
       for (const picture of pictures) {
         const row = createRow(picture, label);

@@ -2,9 +2,8 @@
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
 import { type Client, createClient, ProblemError } from '../../shared/client/index.ts';
-import { LANGUAGES } from '../examples/snippets.ts';
 import { givenFrom } from './chain.ts';
-import { showCode } from './command.ts';
+import { showExample } from './command.ts';
 import { byId, element } from './dom.ts';
 import { exampleAnswer, exampleState } from './firstExample.ts';
 import { type FormState, readLink, writeLink } from './formState.ts';
@@ -12,6 +11,7 @@ import { createGenerateForm } from './generateForm.ts';
 import type { Picture } from './given.ts';
 import { createHistory, type HistoryEntry } from './history.ts';
 import { createHistoryStrip } from './historyStrip.ts';
+import { linkToWork } from './jobs.ts';
 import { storedKey } from './key.ts';
 import { titleOf } from './labels.ts';
 import { createLinkButton } from './linkButton.ts';
@@ -40,6 +40,7 @@ export function openGenerate(options: GenerateOptions): void {
   const { client, model, isOneOfMany, examples, onCharged } = options;
   const form = byId('form', HTMLFormElement);
   const runButton = byId('run', HTMLButtonElement);
+  const jobButton = byId('run-job', HTMLButtonElement);
   const cancelButton = byId('cancel', HTMLButtonElement);
   const problem = byId('problem', HTMLElement);
   const status = byId('status', HTMLElement);
@@ -96,6 +97,7 @@ export function openGenerate(options: GenerateOptions): void {
           : '';
     runButton.disabled = running !== undefined || missing !== '';
     runButton.title = missing;
+    jobButton.disabled = missing !== '';
     if (missing !== '' && !running) status.textContent = `${missing}.`;
     price.ask(missing === '' ? current.request() : undefined);
     remember();
@@ -116,13 +118,8 @@ export function openGenerate(options: GenerateOptions): void {
     keepPictures(state);
   }
 
-  function showSnippets(): void {
-    const example = exampleOf(current.asked(), location.origin, storedKey() !== undefined);
-    showCode(
-      codePlace,
-      LANGUAGES.map(({ name, write }) => ({ title: name, text: write(example) })),
-    );
-  }
+  const showSnippets = (isJob = false): void =>
+    showExample(codePlace, exampleOf(current.asked(), isJob));
 
   function showWarnings({ warnings = [] }: GenerateResponse): void {
     problem.replaceChildren(
@@ -174,6 +171,8 @@ export function openGenerate(options: GenerateOptions): void {
           onProgress: (progress) => results.progress(progress),
           onHeaders: (received) => {
             headers = received;
+            const wait = received.get('retry-after');
+            if (wait !== null) status.textContent = `The server is busy: tried again in ${wait} s …`;
           },
         },
       );
@@ -187,10 +186,7 @@ export function openGenerate(options: GenerateOptions): void {
     } catch (failure) {
       results.abandon();
       status.textContent = abort.signal.aborted ? 'Cancelled.' : '';
-      if (!abort.signal.aborted) {
-        showProblem(problem, failure, current.inputs);
-        problem.scrollIntoView({ block: 'nearest' });
-      }
+      if (!abort.signal.aborted) showFailure(failure, () => void run());
       return failure instanceof ProblemError ? failure : undefined;
     } finally {
       running = undefined;
@@ -201,6 +197,28 @@ export function openGenerate(options: GenerateOptions): void {
       if (hasFocus) runButton.focus();
     }
     return undefined;
+  }
+
+  /** The same as a job, which goes on without this page. */
+  async function runAsJob(): Promise<void> {
+    problem.replaceChildren();
+    current.inputs.clearErrors();
+    jobButton.disabled = true;
+    try {
+      const { id } = await client.jobs.submit('generate', { ...current.request(), previews: true });
+      const link = element('a', { href: linkToWork(id) }, 'Watch it in Jobs');
+      status.replaceChildren('It is a job now, which goes on when this page is closed. ', link);
+      showSnippets(true);
+    } catch (failure) {
+      showFailure(failure, () => void runAsJob());
+    } finally {
+      update();
+    }
+  }
+
+  function showFailure(failure: unknown, onAgain: () => void): void {
+    showProblem(problem, failure, current.inputs, onAgain);
+    problem.scrollIntoView({ block: 'nearest' });
   }
 
   /** On a narrow screen the results lie below the form. */
@@ -255,6 +273,9 @@ export function openGenerate(options: GenerateOptions): void {
     if (!isShown(form)) return;
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
     if (event.key === 'Escape') running?.abort();
+  });
+  jobButton.addEventListener('click', () => {
+    if (form.reportValidity()) void runAsJob();
   });
   cancelButton.addEventListener('click', () => running?.abort());
   byId('clear', HTMLButtonElement).addEventListener('click', () => {

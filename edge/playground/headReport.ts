@@ -3,6 +3,7 @@ import { ADDRESSES, fillPath } from '../../shared/api/addresses.ts';
 import type { ClassifiedItem } from '../../shared/api/classify.ts';
 import type { FitReport, Head } from '../../shared/api/heads.ts';
 import { element } from './dom.ts';
+import { fileLink } from './fileLink.ts';
 import type { Picture } from './pictureField.ts';
 
 const percent = (value: number): string => `${(100 * value).toFixed(value >= 0.9995 ? 0 : 1)} %`;
@@ -41,11 +42,7 @@ function confusion({ confusion: { image }, classes }: FitReport): HTMLElement {
 
 /** A card about a head. */
 export function headCard({ name, version, report }: Head): HTMLElement {
-  const file = element(
-    'a',
-    { href: `${fillPath(ADDRESSES.head.path, { name })}`, download: `${name}.json` },
-    'description',
-  );
+  const file = fileLink(fillPath(ADDRESSES.head.path, { name }), 'description', `${name}.json`);
   const title = element('h3', {}, `Head ${name}`, element('code', {}, version.slice(7, 19)));
   if (!report) return element('article', { class: 'card' }, title, file);
   const { held_out, examples, folds, separable, l2 } = report;
@@ -81,8 +78,8 @@ export function headCard({ name, version, report }: Head): HTMLElement {
   );
 }
 
-/** A card about a picture that was tested. */
-export function testCard(picture: Picture, { classes }: ClassifiedItem): HTMLElement {
+/** The classes of an item, the likeliest first. */
+export function classBars({ classes }: ClassifiedItem): HTMLElement {
   const bars = classes.map(({ label, probability }) => {
     const bar = element('i', { 'aria-hidden': 'true' });
     bar.style.inlineSize = `${100 * probability}%`;
@@ -94,11 +91,15 @@ export function testCard(picture: Picture, { classes }: ClassifiedItem): HTMLEle
       element('b', {}, percent(probability)),
     );
   });
-  return element(
+  return element('ul', { class: 'bars' }, ...bars);
+}
+
+/** A card about a picture that was tested. */
+export const testCard = (picture: Picture, item: ClassifiedItem): HTMLElement =>
+  element(
     'article',
     { class: 'card', 'data-test': picture.name },
-    element('h3', {}, classes[0]?.label ?? '', element('code', {}, picture.name)),
+    element('h3', {}, item.classes[0]?.label ?? '', element('code', {}, picture.name)),
     element('img', { src: picture.url, alt: '', class: 'result-picture pixelated' }),
-    element('ul', { class: 'bars' }, ...bars),
+    classBars(item),
   );
-}

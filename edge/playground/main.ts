@@ -34,7 +34,8 @@ function modelLine(model: Model, models: readonly Model[]): (Node | string)[] {
 }
 
 /** @param onCharged called when the server turns out to charge */
-function viewsOf(model: Model, isOneOfMany: boolean, onCharged: () => void): View[] {
+function viewsOf(model: Model, models: readonly Model[], onCharged: () => void): View[] {
+  const isOneOfMany = models.length > 1;
   const examples = EXAMPLE_PICTURES;
   const placeOf = (name: string): HTMLElement => byId(`view-${name}`, HTMLElement);
   const view = (name: string, title: string, open: (place: HTMLElement) => void): View => {
@@ -49,7 +50,7 @@ function viewsOf(model: Model, isOneOfMany: boolean, onCharged: () => void): Vie
       openClassify({ client, place, model, pictures: examples }),
     ),
     view('retrieve', 'Retrieve', (place) => openRetrieve({ place, client, model, examples })),
-    view('jobs', 'Jobs', (place) => openJobs(place, client)),
+    view('jobs', 'Jobs', (place) => openJobs(place, client, models)),
     {
       ...view('usage', 'Usage', (place) => openUsage(place, client)),
       // A server that charges nothing has none.
@@ -64,7 +65,7 @@ async function start(): Promise<void> {
     startKeyField(false);
     const served = models.find(({ id }) => id === chosenModel()) ?? itemAt(models, 0, 'models');
     byId('model', HTMLElement).replaceChildren(...modelLine(served, models));
-    const views = viewsOf(served, models.length > 1, () => tabs.reveal('usage'));
+    const views = viewsOf(served, models, () => tabs.reveal('usage'));
     const tabs = startTabs(byId('tabs', HTMLElement), views);
     document.documentElement.dataset.ready = 'true';
   } catch (failure) {

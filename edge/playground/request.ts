@@ -2,7 +2,8 @@
 
 import type { GenerateRequestBody, TargetSettings } from '../../shared/api/generate.ts';
 import type { Modality } from '../../shared/api/models.ts';
-import type { ExampleRequest } from '../examples/example.ts';
+import type { ShownRequest } from './command.ts';
+import { fileOf } from './exampleBody.ts';
 import { EVERY, type FormState, type OwnSettings } from './formState.ts';
 import type { GivenInput } from './inputs.ts';
 import { groupOf } from './labels.ts';
@@ -51,28 +52,26 @@ export function requestOf(asked: Asked): GenerateRequestBody {
 /** An input as examples write it: `@` and its name in place of the bytes of a file. */
 function exampleInput({ given, value }: GivenInput): unknown {
   if ('text' in given || given.picture.value) return value;
-  const data = `@${given.picture.path ?? (given.picture.name || 'picture.png')}`;
+  const file = fileOf(given.picture);
   const hide = typeof value === 'string' || !('hide' in value) ? undefined : value.hide;
-  return hide === undefined ? { data } : { data, hide };
+  return hide === undefined ? file : { ...file, hide };
 }
 
 const isPlain = (target: TargetSettings): boolean => Object.keys(target).length === 1;
 
 /** The request as an example, from which code is written; only what differs from the defaults is said. */
-export function exampleOf(asked: Asked, origin: string, needsKey: boolean): ExampleRequest {
+export function exampleOf(asked: Asked, isJob = false): ShownRequest {
   const { model, inputs, chosen, state } = asked;
   const targets = targetsOf(asked);
   const only = chosen.length === 1 && state.samples === 1 ? chosen[0] : undefined;
-  const isPicture = only !== undefined && groupOf(only) === 'Pictures' && !state.tokensOnly;
+  const isPicture =
+    !isJob && only !== undefined && groupOf(only) === 'Pictures' && !state.tokensOnly;
   return {
-    origin,
     method: 'POST',
-    path: isPicture ? '/v1/generate' : '/v1/generate?inline=true',
-    needsKey,
-    headers: isPicture ? { Accept: 'image/png' } : {},
+    path: isPicture || isJob ? '/v1/generate' : '/v1/generate?inline=true',
+    headers: isJob ? { Prefer: 'respond-async' } : isPicture ? { Accept: 'image/png' } : {},
     formLists: ['targets'],
-    answer: isPicture ? { saveAs: `${only.name}.png` } : 'outputs',
-    steps: {},
+    answer: isJob ? 'json' : isPicture ? { saveAs: `${only.name}.png` } : 'outputs',
     body: {
       ...(model !== undefined && { model }),
       inputs: Object.fromEntries(inputs.map((input) => [input.name, exampleInput(input)])),

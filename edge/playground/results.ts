@@ -34,6 +34,8 @@ export function createResults(
   { modalities, onUse, onDone }: ResultsOptions,
 ): Results {
   let cards = new Map<string, Card>();
+  /** Whether it is known what was asked for: then everything else was made on the way. */
+  let isAsked = false;
   let picture: Picture | undefined;
 
   const cardFor = (modality: Modality, isVia: boolean): Card =>
@@ -50,7 +52,7 @@ export function createResults(
     if (!modality) return undefined;
     const known = cards.get(modality.name);
     if (known) return [modality, known];
-    const card = cardFor(modality, true);
+    const card = cardFor(modality, isAsked);
     cards.set(modality.name, card);
     parent.append(card.node);
     return [modality, card];
@@ -59,6 +61,7 @@ export function createResults(
   return {
     start(targets, given) {
       picture = given;
+      isAsked = true;
       const ordered = [...targets.filter(isTall), ...targets.filter((target) => !isTall(target))];
       cards = new Map(ordered.map((target) => [target.name, cardFor(target, false)]));
       parent.replaceChildren(...[...cards.values()].map(({ node }) => node));

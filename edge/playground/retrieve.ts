@@ -1,13 +1,15 @@
 /** The view for retrieval: pictures go into a collection, and are found by text, pictures, or a mix of them. */
+import { ADDRESSES, fillPath } from '../../shared/api/addresses.ts';
 import type { Collection } from '../../shared/api/collections.ts';
 import type { Model } from '../../shared/api/models.ts';
 import type { SearchRequestBody } from '../../shared/api/search.ts';
 import type { Client } from '../../shared/client/index.ts';
-import { showCommand } from './command.ts';
+import { showExample } from './command.ts';
 import { element } from './dom.ts';
+import { exampleBody } from './exampleBody.ts';
 import type { Picture } from './pictureField.ts';
 import { showProblem } from './problems.ts';
-import { createAdding } from './retrieveAdd.ts';
+import { createAdding, idOf } from './retrieveAdd.ts';
 import { createChoice } from './retrieveCollections.ts';
 import { createFound } from './retrieveFound.ts';
 import { createQuestion } from './retrieveQuestion.ts';
@@ -22,17 +24,8 @@ export interface RetrieveOptions {
 /** Results of a search, and items that are listed where nothing is searched for. */
 const SHOWN = 24;
 
-const searchCommand = (name: string, request: SearchRequestBody): string => {
-  // Pictures would fill the screen; whoever copies the command gives their own.
-  const short = JSON.stringify(request, (_, value: unknown) =>
-    typeof value === 'string' && value.startsWith('data:') ? 'data:image/png;base64,...' : value,
-  );
-  return [
-    `curl -sS --fail-with-body '${location.origin}/v1/collections/${name}/search' \\`,
-    "  -H 'Content-Type: application/json' \\",
-    `  -d '${short.replaceAll("'", "'\\''")}'`,
-  ].join('\n');
-};
+const addressOf = (name: string, task: 'search' | 'addItems'): string =>
+  fillPath(ADDRESSES[task].path, { name });
 
 /** Builds the view; call it when it is first shown. */
 export function openRetrieve({ place, client, model, examples }: RetrieveOptions): void {
@@ -62,11 +55,19 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
         await refresh();
       }),
   });
-  const question = createQuestion(model, examples, (request) => void search(request));
+  const question = createQuestion(model, examples, (request, pictures) => void search(request, pictures));
   const adding = createAdding(client, examples, {
     tell,
     guard,
-    onDone: () => void guard(refresh),
+    onDone: (pictures, name) => {
+      const items = pictures.map((picture) => ({ id: idOf(picture), inputs: { rgb: picture.url } }));
+      showExample(command, {
+        method: 'POST',
+        path: addressOf(name, 'addItems'),
+        body: exampleBody({ items }, pictures),
+      });
+      void guard(refresh);
+    },
   });
   const choice = createChoice(client, model, { guard, onChoose: (one) => void choose(one) });
 
@@ -91,7 +92,10 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
     if (collection) await guard(refresh);
   }
 
-  async function search(request: SearchRequestBody | undefined): Promise<void> {
+  async function search(
+    request: SearchRequestBody | undefined,
+    pictures: readonly Picture[],
+  ): Promise<void> {
     const { name } = current ?? {};
     if (name === undefined) return;
     if (!request) return await guard(refresh);
@@ -109,7 +113,11 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
       tell(
         `${results.length} nearest of ${explain?.items ?? 0} items, ${how}, in ${milliseconds} ms`,
       );
-      showCommand(command, searchCommand(name, request));
+      showExample(command, {
+        method: 'POST',
+        path: addressOf(name, 'search'),
+        body: exampleBody({ ...request, k: SHOWN }, pictures),
+      });
     });
   }
 

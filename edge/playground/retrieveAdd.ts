@@ -14,7 +14,8 @@ export interface Adding {
 interface AddingEvents {
   readonly tell: (text: string) => void;
   readonly guard: (work: () => Promise<void>) => Promise<void>;
-  readonly onDone: () => void;
+  /** Called with the pictures that are in the collection of this name now. */
+  readonly onDone: (pictures: readonly Picture[], name: string) => void;
 }
 
 /** Pictures under way at a time: the server puts them into shared runs. */
@@ -37,7 +38,7 @@ async function thumbnailOf(url: string): Promise<string> {
 }
 
 /** The file's name, as far as an id may have it. */
-const idOf = (name: string): string =>
+export const idOf = ({ name }: Picture): string =>
   name.replaceAll(/[\p{Cc}\p{Cs}]/gu, '').slice(0, ID_LENGTH) || 'picture';
 
 export function createAdding(
@@ -50,9 +51,9 @@ export function createAdding(
   const scenes = button(`Add the ${examples.length} examples`, () => void add([...examples]));
   scenes.hidden = examples.length === 0;
 
-  async function addOne({ name, url }: Picture, collection: Collection): Promise<void> {
-    const id = idOf(name);
-    const thumbnail = await thumbnailOf(url).catch(() => undefined);
+  async function addOne(picture: Picture, collection: Collection): Promise<void> {
+    const id = idOf(picture);
+    const thumbnail = await thumbnailOf(picture.url).catch(() => undefined);
     const own = { name: id, ...(thumbnail !== undefined && { thumbnail }) };
     // A collection that was made elsewhere may have other metadata, or none.
     const metadata = Object.fromEntries(
@@ -60,7 +61,7 @@ export function createAdding(
         ([field]) => Object.hasOwn(collection.metadata, field) && Object.hasOwn(METADATA, field),
       ),
     );
-    await client.addItems(collection.name, [{ id, inputs: { rgb: url }, metadata }]);
+    await client.addItems(collection.name, [{ id, inputs: { rgb: picture.url }, metadata }]);
   }
 
   async function add(pictures: readonly Picture[]): Promise<void> {
@@ -83,7 +84,7 @@ export function createAdding(
       } finally {
         left.length = 0;
       }
-      onDone();
+      onDone(pictures, collection.name);
     });
   }
 

@@ -17,6 +17,7 @@ type Part = NonNullable<SearchRequestBody['mix']>[number];
 
 interface Field {
   readonly isText: boolean;
+  picture(): Picture | undefined;
   readonly node: HTMLElement;
   read(): Part | undefined;
   clear(): void;
@@ -58,6 +59,7 @@ function textPart(name: string): Field {
   const label = element('label', { for: area.id }, titleOf(name));
   return {
     isText: true,
+    picture: () => undefined,
     node: element(
       'div',
       { class: 'field' },
@@ -82,6 +84,7 @@ function picturePart(name: string, examples: readonly Picture[]): Field {
   const row = element('div', { class: 'row' }, ...weighed(weight));
   return {
     isText: false,
+    picture: field.picture,
     node: element('div', { class: 'more' }, field.node, row),
     read() {
       const picture = field.picture();
@@ -94,11 +97,11 @@ function picturePart(name: string, examples: readonly Picture[]): Field {
   };
 }
 
-/** @param onSearch given undefined when nothing is searched for */
+/** @param onSearch given undefined when nothing is searched for; and the pictures that are searched by */
 export function createQuestion(
   model: Model,
   examples: readonly Picture[],
-  onSearch: (request: SearchRequestBody | undefined) => void,
+  onSearch: (request: SearchRequestBody | undefined, pictures: readonly Picture[]) => void,
 ): Question {
   const inputs = model.modalities.filter(({ input }) => input);
   const fields = inputs.flatMap(({ name, presentation, accepts }): Field[] => {
@@ -135,7 +138,12 @@ export function createQuestion(
     if (others.length > 0 || first.weight !== 1) return { mix: parts };
     return first.inputs ? { inputs: first.inputs } : { item: first.item ?? '' };
   };
-  const run = (): void => onSearch(read());
+  const run = (): void => {
+    onSearch(
+      read(),
+      fields.flatMap((field) => field.picture() ?? []),
+    );
+  };
 
   const submit = element('button', { id: 'search', class: 'primary', type: 'submit' }, 'Search');
   const clear = button('Clear', () => {

@@ -1,6 +1,7 @@
 /** What is said of a run. */
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import { titleOf } from './labels.ts';
+import { durationText } from './times.ts';
 
 const cacheWord = (headers: Headers | undefined): string => {
   const status = headers?.get('cache-status') ?? '';
@@ -29,15 +30,16 @@ export function summary(
   seconds: number,
   headers: Headers | undefined,
 ): string {
-  const time = seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`;
   return joined([
-    `Done in ${time}`,
+    `Done in ${durationText(seconds)}`,
     cacheWord(headers),
-    ...via(response),
-    `seed ${response.seed}`,
-    ...cost(response),
+    resultSummary(response),
   ]);
 }
+
+/** What is said of a result, however it was asked for. */
+export const resultSummary = (response: GenerateResponse): string =>
+  joined([...via(response), `seed ${response.seed}`, ...cost(response)]);
 
 /** Of an answer that was there before. */
 export const storedSummary = (title: string, response: GenerateResponse): string =>

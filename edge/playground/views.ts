@@ -100,7 +100,7 @@ function tableView(fields: object): HTMLElement {
 }
 
 /** A vector as bars around its zero line. */
-function vectorView(numbers: readonly number[]): HTMLElement {
+export function vectorView(numbers: readonly number[]): HTMLElement {
   const largest = numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
   const width = 240 / numbers.length;
   const bars = numbers.map((value, index) => {

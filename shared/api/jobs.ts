@@ -5,6 +5,7 @@ import { embedResponseSchema } from './embed.ts';
 import { generateResponseSchema } from './generate.ts';
 import { headSchema } from './heads.ts';
 import { isJobId } from './jobId.ts';
+import { priceFields } from './price.ts';
 import { problemSchema } from './problemSchema.ts';
 
 export const JOB_STATUSES = [
@@ -43,6 +44,14 @@ export const listedJobSchema = z
     attempts: z.number().int().describe('Times that a worker began it'),
     result_id: z.string().describe('The hash of the request: equal requests have equal results'),
     seed: z.number().optional().describe('The seed, where there is one'),
+    price: z
+      .number()
+      .int()
+      .optional()
+      .describe(
+        'What it costs when it succeeds, in millionths of the currency; there where the server charges',
+      ),
+    currency: priceFields.currency,
     problem: problemSchema.optional().describe('Why it failed'),
   })
   .meta({ id: 'ListedJob', description: 'A job without its result' });

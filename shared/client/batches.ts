@@ -24,6 +24,8 @@ export interface BatchOptions extends CallOptions {
   readonly endpoint?: BatchUrl;
   /** Such as `24h`, which it is when left out. */
   readonly completionWindow?: string;
+  /** Address that is told when the batch has ended. */
+  readonly webhook?: string;
 }
 
 export interface BatchWaitOptions extends CallOptions {
@@ -109,8 +111,8 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
   }
 
   return {
-    async create(input, { endpoint, completionWindow, ...options } = {}) {
-      const settings = { endpoint, completion_window: completionWindow };
+    async create(input, { endpoint, completionWindow, webhook, ...options } = {}) {
+      const settings = { endpoint, completion_window: completionWindow, webhook };
       if ('upload' in input)
         return await call(A.createBatch, { ...options, once: true }, { input, ...settings });
       const body =

@@ -34,7 +34,11 @@ export type JobEvent<R> =
   | { readonly event: 'problem'; readonly id: string; readonly data: Problem }
   | { readonly event: 'canceled'; readonly id: string; readonly data: ListedJob };
 
-export interface JobEventsOptions extends CallOptions {
+export interface JobOptions extends CallOptions {
+  /** True for every file within the result, false for links alone; large files are links when left out. */
+  readonly inline?: boolean;
+}
+export interface JobEventsOptions extends JobOptions {
   /** `id` of the last event that was seen. */
   readonly after?: string;
 }
@@ -70,7 +74,7 @@ export interface JobMethods {
     options?: CallOptions,
   ): Promise<JobHandle<JobTasks[T]['result']>>;
   /** `GET /v1/jobs/{id}`, such as one of an earlier process. */
-  get<R = unknown>(id: string, options?: CallOptions): Promise<JobHandle<R>>;
+  get<R = unknown>(id: string, options?: JobOptions): Promise<JobHandle<R>>;
   /** `GET /v1/jobs` */
   list(options?: JobPageOptions): Promise<JobsResponse>;
 }
@@ -82,12 +86,16 @@ const TRIES = 10;
 
 export function jobMethods(call: Call, open: Open): JobMethods {
   const A = ADDRESSES;
-  const at = <K extends 'job' | 'cancelJob' | 'jobEvents'>(name: K, id: string) => ({
+  const at = <K extends 'job' | 'cancelJob' | 'jobEvents'>(
+    name: K,
+    id: string,
+    inline?: boolean,
+  ) => ({
     method: A[name].method,
-    path: fillPath(A[name].path, { id }),
+    path: fillPath(A[name].path, { id }) + (inline === undefined ? '' : `?inline=${inline}`),
   });
 
-  async function* events<R>(id: string, { after, ...options }: JobEventsOptions = {}) {
+  async function* events<R>(id: string, { after, inline, ...options }: JobEventsOptions = {}) {
     const { signal } = options;
     let last = after;
     for (let tries = 0; tries < TRIES; tries++) {
@@ -96,7 +104,7 @@ export function jobMethods(call: Call, open: Open): JobMethods {
           accept: 'text/event-stream',
           ...(last !== undefined && { 'last-event-id': last }),
         };
-        const { body } = await open(at('jobEvents', id), { ...options, headers });
+        const { body } = await open(at('jobEvents', id, inline), { ...options, headers });
         for await (const event of body ? withFailures(readEvents(body), signal) : []) {
           last = event.id ?? '';
           tries = 0;
@@ -134,7 +142,8 @@ export function jobMethods(call: Call, open: Open): JobMethods {
       const headers = { prefer: 'respond-async' };
       return handle(await call<Job>(A[task], { ...options, headers, once: true }, request));
     },
-    get: async (id, options) => handle(await call<Job>(at('job', id), options)),
+    get: async (id, { inline, ...options } = {}) =>
+      handle(await call<Job>(at('job', id, inline), options)),
     list({ status, limit, after, ...options } = {}) {
       const query = new URLSearchParams({
         ...(status && { status }),

@@ -68,11 +68,14 @@ export interface WebhookMethods {
   secret(options?: CallOptions): Promise<WebhookSecret>;
   /** `POST /v1/webhook-secret/rotate`: the secret before signs as well for 24 hours. */
   rotate(options?: CallOptions): Promise<WebhookSecret>;
-  /** `GET /v1/jobs/{id}/deliveries` */
-  deliveries(job: string, options?: CallOptions): Promise<readonly Delivery[]>;
-  /** `POST /v1/jobs/{id}/deliveries/{event}/redeliver` */
-  redeliver(job: string, event: string, options?: CallOptions): Promise<Delivery>;
+  /** `GET /v1/jobs/{id}/deliveries`, or that of a batch. */
+  deliveries(id: string, options?: CallOptions): Promise<readonly Delivery[]>;
+  /** `POST /v1/jobs/{id}/deliveries/{event}/redeliver`, or that of a batch. */
+  redeliver(id: string, event: string, options?: CallOptions): Promise<Delivery>;
 }
+
+/** Jobs and batches are told apart by their ids. */
+const isBatch = (id: string): boolean => id.startsWith('batch_');
 
 export function webhookMethods(call: Call): WebhookMethods {
   const A = ADDRESSES;
@@ -80,12 +83,12 @@ export function webhookMethods(call: Call): WebhookMethods {
     secret: (options) => call(A.webhookSecret, options),
     rotate: (options) => call(A.rotateWebhookSecret, { ...options, once: true }),
     async deliveries(id, options) {
-      const { method, path } = A.jobDeliveries;
+      const { method, path } = isBatch(id) ? A.batchDeliveries : A.jobDeliveries;
       const address = { method, path: fillPath(path, { id }) };
       return (await call<DeliveriesResponse>(address, options)).deliveries;
     },
     redeliver(id, event, options) {
-      const { method, path } = A.redeliverJobEvent;
+      const { method, path } = isBatch(id) ? A.redeliverBatchEvent : A.redeliverJobEvent;
       return call({ method, path: fillPath(path, { id, event }) }, { ...options, once: true });
     },
   };

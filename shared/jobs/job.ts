@@ -83,6 +83,8 @@ export const jobDocumentSchema = z.object({
   keep: z.object({ tokens: z.boolean(), chain: z.array(z.string()).max(64) }).optional(),
   /** Who is told how it goes on. */
   webhook: webhookSchema.optional(),
+  /** What it costs when it succeeds, in millionths of the currency; absent where nothing is charged. */
+  price: z.object({ amount: z.number().int().min(0), currency: z.string() }).optional(),
   /** What the caller sees beside the stored result. */
   view: z.record(z.string(), z.unknown()).optional(),
   /** Why it failed; of a job that is tried again, why its last attempt did. */

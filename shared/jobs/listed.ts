@@ -21,6 +21,7 @@ export function listedJob(job: JobDocument): ListedJob {
     attempts,
     result_id: result.id,
     ...(result.seed !== undefined && { seed: result.seed }),
+    ...(job.price && { price: job.price.amount, currency: job.price.currency }),
     ...(status === 'failed' &&
       failure && { problem: toProblem(failureOfJob(failure), job.request_id, jobPath(id)) }),
   };

@@ -75,7 +75,7 @@ const open = (width = 1280): Promise<Visit> => visit(browser, url, { width });
 
 /** Runs a shown command in the folder with the picture, as a visitor would. */
 const runShown = async (page: Page): Promise<string> => {
-  const command = await textOf(page.locator('#curl'));
+  const command = await textOf(page.locator('.shown-code'));
   const script = `curl() { command curl "$@" -w '%{stderr}%{http_code}'; }\n${command}`;
   const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], {
     cwd: folder,

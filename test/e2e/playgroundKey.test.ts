@@ -47,7 +47,7 @@ test('the playground asks for a key, and shows prices, usage and code with one',
     await page.locator('#price', { hasText: /^€[\d.]+ for [\d,]+ units?$/ }).waitFor();
     await page.getByRole('button', { name: 'Run', exact: true }).click();
     await page.locator('#status', { hasText: /^Done in/ }).waitFor();
-    const code = (await page.locator('#curl').textContent()) ?? '';
+    const code = (await page.locator('.shown-code').textContent()) ?? '';
     assert.ok(code.includes('-H "Authorization: Bearer $FOURM_KEY"'));
     assert.ok(!page.url().includes(secret));
     assert.ok(!(await page.content()).includes(secret));

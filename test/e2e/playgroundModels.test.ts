@@ -50,7 +50,7 @@ test('the selector leads to the other model, which then answers', { skip }, asyn
   const sent = (await answered).request().postDataJSON();
   assert.equal(sent.model, 'twin');
   await page.locator('#status', { hasText: /^Done in/ }).waitFor({ timeout: 120_000 });
-  const command = (await page.locator('#curl').textContent()) ?? '';
+  const command = (await page.locator('.shown-code').textContent()) ?? '';
   assert.match(command, /model=twin/);
   assert.match(command, /-F rgb=@examples\/scene-1\.png/);
 });

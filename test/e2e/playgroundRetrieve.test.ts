@@ -89,7 +89,7 @@ test(
       await idsOf(page),
       expected.results.map(({ id }) => id),
     );
-    const command = await view.locator('#curl').textContent();
+    const command = await view.locator('.shown-code').textContent();
     assert.match(command ?? '', /v1\/collections\/pictures\/search/);
 
     // A picture finds itself; less of it puts it last.

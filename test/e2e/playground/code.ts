@@ -29,7 +29,7 @@ export function codeTests(place: Place, options: TestOptions): void {
       await rm(pasted, { recursive: true, force: true });
       await mkdir(pasted);
       await cp(join(REPOSITORY, 'examples'), join(pasted, 'examples'), { recursive: true });
-      return await textOf(page.locator('#curl'));
+      return await textOf(page.locator('.shown-code'));
     };
     const inFolder = { cwd: pasted, maxBuffer: 64e6 };
 
