@@ -72,11 +72,7 @@ export function showExample(parent: HTMLElement, request: ShownRequest): void {
         'div',
         { class: 'command-head' },
         element('h2', {}, 'The same in code'),
-        element(
-          'div',
-          { class: 'languages', role: 'group', 'aria-label': 'Language' },
-          ...choices,
-        ),
+        element('div', { class: 'languages', role: 'group', 'aria-label': 'Language' }, ...choices),
         copy,
       ),
       block,

@@ -20,11 +20,7 @@ const attemptText = ({ status, error, duration_ms: took, manual }: Attempt): str
   return parts.filter(Boolean).join(', ');
 };
 
-export function createDeliveries(
-  client: Client,
-  id: string,
-  guard: Guard,
-): Deliveries {
+export function createDeliveries(client: Client, id: string, guard: Guard): Deliveries {
   const list = element('ul', { class: 'deliveries' });
   const node = element('div', { hidden: true }, element('h3', {}, 'Webhook'), list);
   let last = '';

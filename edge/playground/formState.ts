@@ -27,6 +27,8 @@ export interface FormState {
   readonly chained: boolean;
   readonly keep: boolean;
   readonly tokensOnly: boolean;
+  /** Told of jobs. It stays on this page: a link may be shown to others. */
+  readonly webhook?: string;
 }
 
 export const EMPTY_STATE: FormState = {

@@ -172,7 +172,8 @@ export function openGenerate(options: GenerateOptions): void {
           onHeaders: (received) => {
             headers = received;
             const wait = received.get('retry-after');
-            if (wait !== null) status.textContent = `The server is busy: tried again in ${wait} s …`;
+            if (wait !== null)
+              status.textContent = `The server is busy: tried again in ${wait} s …`;
           },
         },
       );
@@ -205,7 +206,10 @@ export function openGenerate(options: GenerateOptions): void {
     current.inputs.clearErrors();
     jobButton.disabled = true;
     try {
-      const { id } = await client.jobs.submit('generate', { ...current.request(), previews: true });
+      const { id } = await client.jobs.submit('generate', {
+        ...current.request(true),
+        previews: true,
+      });
       const link = element('a', { href: linkToWork(id) }, 'Watch it in Jobs');
       status.replaceChildren('It is a job now, which goes on when this page is closed. ', link);
       showSnippets(true);

@@ -16,7 +16,7 @@ import { createTargets } from './targets.ts';
 export interface GenerateForm {
   readonly inputs: Inputs;
   asked(): Asked;
-  request(): GenerateRequestBody;
+  request(isJob?: boolean): GenerateRequestBody;
   state(): FormState;
   /** @param isOffered whether the page shows it by itself, so that words which are typed stand alone */
   set(state: FormState, isOffered?: boolean): void;
@@ -93,7 +93,7 @@ export function createGenerateForm(options: GenerateFormOptions): GenerateForm {
   return {
     inputs,
     asked,
-    request: () => requestOf(asked()),
+    request: (isJob) => requestOf(asked(), isJob),
     state() {
       const { inputs: given, state } = asked();
       const own = targets.own();

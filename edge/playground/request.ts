@@ -34,7 +34,8 @@ function targetsOf({ chosen, inputs, state: { settings } }: Asked): TargetSettin
   });
 }
 
-export function requestOf(asked: Asked): GenerateRequestBody {
+/** @param isJob whether it is to be a job: nothing else is told to a webhook */
+export function requestOf(asked: Asked, isJob = false): GenerateRequestBody {
   const { model, inputs, state } = asked;
   return {
     ...(model !== undefined && { model }),
@@ -46,6 +47,7 @@ export function requestOf(asked: Asked): GenerateRequestBody {
     ...(state.seed !== undefined && { seed: state.seed }),
     ...(state.keep && { keep: true }),
     ...(state.tokensOnly && { outputs: 'tokens' as const }),
+    ...(isJob && state.webhook !== undefined && { webhook: state.webhook }),
   };
 }
 
@@ -82,6 +84,7 @@ export function exampleOf(asked: Asked, isJob = false): ShownRequest {
       ...(state.seed !== undefined && { seed: state.seed }),
       ...(state.keep && { keep: true }),
       ...(state.tokensOnly && { outputs: 'tokens' }),
+      ...(isJob && state.webhook !== undefined && { webhook: state.webhook }),
     },
   };
 }

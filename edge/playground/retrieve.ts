@@ -55,12 +55,19 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
         await refresh();
       }),
   });
-  const question = createQuestion(model, examples, (request, pictures) => void search(request, pictures));
+  const question = createQuestion(
+    model,
+    examples,
+    (request, pictures) => void search(request, pictures),
+  );
   const adding = createAdding(client, examples, {
     tell,
     guard,
     onDone: (pictures, name) => {
-      const items = pictures.map((picture) => ({ id: idOf(picture), inputs: { rgb: picture.url } }));
+      const items = pictures.map((picture) => ({
+        id: idOf(picture),
+        inputs: { rgb: picture.url },
+      }));
       showExample(command, {
         method: 'POST',
         path: addressOf(name, 'addItems'),

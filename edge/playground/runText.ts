@@ -30,11 +30,7 @@ export function summary(
   seconds: number,
   headers: Headers | undefined,
 ): string {
-  return joined([
-    `Done in ${durationText(seconds)}`,
-    cacheWord(headers),
-    resultSummary(response),
-  ]);
+  return joined([`Done in ${durationText(seconds)}`, cacheWord(headers), resultSummary(response)]);
 }
 
 /** What is said of a result, however it was asked for. */

@@ -4,7 +4,7 @@ import type { FormState } from './formState.ts';
 
 export type RequestSettings = Pick<
   FormState,
-  'seed' | 'samples' | 'chained' | 'keep' | 'tokensOnly'
+  'seed' | 'samples' | 'chained' | 'keep' | 'tokensOnly' | 'webhook'
 >;
 
 export interface Settings {
@@ -41,6 +41,10 @@ export function createSettings(onChange: () => void): Settings {
   const chained = tickField('chained', 'Chained: a finished target helps to predict the next');
   const keep = tickField('keep', 'Keep the tokens, which then have a reference');
   const tokensOnly = tickField('tokens', 'Tokens alone: pictures are not decoded');
+  const webhook = element('input', {
+    ...{ type: 'text', inputmode: 'url', id: 'setting-webhook', spellcheck: 'false' },
+    placeholder: 'https://…',
+  });
   chained.input.checked = true;
   const ticks = [random, chained, keep, tokensOnly];
   const node = element(
@@ -48,6 +52,13 @@ export function createSettings(onChange: () => void): Settings {
     {},
     element('div', { class: 'settings' }, samples.node, seed.node),
     ...ticks.map((tick) => tick.node),
+    element(
+      'div',
+      { class: 'setting' },
+      element('label', { for: webhook.id }, 'Webhook of jobs'),
+      webhook,
+      element('span', { class: 'hint' }, 'an address that is told when the job has ended'),
+    ),
   );
   node.addEventListener('input', onChange);
   return {
@@ -61,6 +72,7 @@ export function createSettings(onChange: () => void): Settings {
         chained: chained.input.checked,
         keep: keep.input.checked,
         tokensOnly: tokensOnly.input.checked,
+        ...(webhook.value.trim() !== '' && { webhook: webhook.value.trim() }),
       };
     },
     set(settings) {
@@ -70,6 +82,7 @@ export function createSettings(onChange: () => void): Settings {
       chained.input.checked = settings.chained;
       keep.input.checked = settings.keep;
       tokensOnly.input.checked = settings.tokensOnly;
+      webhook.value = settings.webhook ?? '';
     },
   };
 }

@@ -77,7 +77,9 @@ export function createWorkRow(options: WorkRowOptions): WorkRow {
       cancel.hidden = !next.canCancel;
       if (hadFocus && cancel.hidden) summary.focus();
       details.replaceChildren(
-        ...next.details.filter((part): part is Node | string => part !== undefined && part !== false),
+        ...next.details.filter(
+          (part): part is Node | string => part !== undefined && part !== false,
+        ),
       );
       const named = next.links.map(({ textContent }) => textContent).join();
       if (named === shown && shown !== '') return;

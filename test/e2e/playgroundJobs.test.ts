@@ -1,14 +1,23 @@
 /** The playground's view of jobs and batches in a real browser against the whole product. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Browser, Page } from 'playwright-core';
+import { promisify } from 'node:util';
+import type { Browser, Locator, Page } from 'playwright-core';
+import type { GenerateResponse } from '../../shared/api/generate.ts';
 import { createClient } from '../../shared/client/index.ts';
+import { axeFaults, overflowOf } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
+import { tickOnly } from '../support/playgroundPage.ts';
 import { type Product, startProduct } from '../support/product.ts';
+import { REPOSITORY } from '../support/shared.ts';
 
+const execute = promisify(execFile);
 const missing = browserMissing();
 const options = missing ? { skip: missing } : {};
 let folder: string;
@@ -18,7 +27,9 @@ let browser: Browser;
 before(async () => {
   if (missing) return;
   folder = await mkdtemp(join(tmpdir(), 'playground-jobs-'));
-  product = await startProduct(join(folder, 'data'), { env: { FOURM_THREADS: '1' } });
+  product = await startProduct(join(folder, 'data'), {
+    env: { FOURM_THREADS: '1', FOURM_URLS_ALLOW: 'http,loopback' },
+  });
   browser = await launchBrowser();
 });
 after(async () => {
@@ -40,6 +51,9 @@ async function open(width = 1280): Promise<{ page: Page; complaints: string[] }>
   return { page, complaints };
 }
 
+const stateOf = (row: Locator, state: string): Locator =>
+  row.locator('.state', { hasText: new RegExp(`^${state}$`) }).first();
+
 const line = (n: number, body: object): string =>
   JSON.stringify({ custom_id: `line-${n}`, method: 'POST', url: '/v1/embed', body });
 const embed = (n: number) => ({
@@ -50,11 +64,6 @@ const embed = (n: number) => ({
 
 test('a file becomes a batch, which is watched, and whose files are fetched', options, async () => {
   const { page, complaints } = await open();
-  await page
-    .getByText('None yet.')
-    .first()
-    .waitFor({ state: 'attached' })
-    .catch(() => {});
   const file = join(folder, 'lines.jsonl');
   const lines = Array.from({ length: 60 }, (_, n) => line(n, embed(n)));
   await writeFile(file, [...lines, '{"custom_id": "broken', line(61, {})].join('\n'));
@@ -63,7 +72,7 @@ test('a file becomes a batch, which is watched, and whose files are fetched', op
   await page.getByText(/62 lines are the batch batch_/).waitFor();
   const row = page.locator('#batch-list li').first();
   await row.getByRole('progressbar').waitFor();
-  await row.getByText('completed').waitFor({ timeout: 60_000 });
+  await stateOf(row, 'completed').waitFor({ timeout: 60_000 });
   await row.getByText('60 of 62 lines answered, 2 failed').waitFor();
   const downloading = page.waitForEvent('download');
   await row.getByRole('link', { name: 'Output' }).click();
@@ -91,7 +100,7 @@ test('batches and jobs are cancelled; a file that is none says why', options, as
   const many = Array.from({ length: 3000 }, (_, n) => line(n, embed(1000 + n))).join('\n');
   const made = await client.batches.create(new Blob([many]));
   const row = page.locator(`li[data-id="${made.id}"]`);
-  await row.getByText('in progress').waitFor();
+  await stateOf(row, 'in progress').waitFor();
   const job = await client.jobs.submit('generate', {
     inputs: { caption: 'a red cube' },
     targets: [{ modality: 'rgb', steps: 64 }],
@@ -100,9 +109,9 @@ test('batches and jobs are cancelled; a file that is none says why', options, as
   });
   const jobRow = page.locator(`li[data-id="${job.id}"]`);
   await jobRow.getByRole('button', { name: 'Cancel' }).click();
-  await jobRow.getByText('canceled').waitFor();
+  await stateOf(jobRow, 'canceled').waitFor();
   await row.getByRole('button', { name: 'Cancel' }).click();
-  await row.getByText('cancelled').waitFor();
+  await stateOf(row, 'cancelled').waitFor();
   await row.getByText(/\d+ of 3000 lines answered, \d+ failed/).waitFor();
   const empty = join(folder, 'empty.jsonl');
   await writeFile(empty, '\n\n');
@@ -111,15 +120,75 @@ test('batches and jobs are cancelled; a file that is none says why', options, as
   await page.getByText('the batch has no lines').waitFor();
   const done = await client.jobs.submit('embed', embed(1));
   await done.wait();
-  await page.locator(`li[data-id="${done.id}"]`).getByRole('link', { name: 'Result' }).waitFor();
+  const embedded = page.locator(`li[data-id="${done.id}"]`);
+  await stateOf(embedded, 'succeeded').waitFor();
+  await embedded.getByText('Details').click();
+  await embedded.getByText('54 numbers, largest magnitude').waitFor();
   if (process.env.FOURM_SCREENSHOTS)
     await page.screenshot({ path: join(process.env.FOURM_SCREENSHOTS, 'jobs.png') });
-  await page.setViewportSize({ width: 390, height: 900 });
-  const overflow = await page.evaluate(
-    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-  );
-  assert.equal(overflow, 0, 'nothing is wider than a telephone');
+  assert.deepEqual(await axeFaults(page), []);
+  await page.setViewportSize({ width: 360, height: 900 });
+  assert.equal(await overflowOf(page), 0, 'nothing is wider than a telephone');
   if (process.env.FOURM_SCREENSHOTS)
     await page.screenshot({ path: join(process.env.FOURM_SCREENSHOTS, 'jobs-narrow.png') });
+  await page.close();
+});
+
+test('a generation becomes a job, whose pictures and webhook are shown', options, async (t) => {
+  const told: string[] = [];
+  const receiver = createServer((request, response) => {
+    told.push(String(request.headers['webhook-id']));
+    request.resume();
+    response.writeHead(204).end();
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  t.after(() => receiver.close());
+  const { port } = receiver.address() as AddressInfo;
+  const { page, complaints } = await open();
+  const client = createClient({ baseUrl: product.url });
+  await page.getByRole('link', { name: 'Generate', exact: true }).first().click();
+  await tickOnly(page, 'depth', 'caption', 'det');
+  await page.getByText('Settings', { exact: true }).click();
+  await page.getByLabel('Seed', { exact: true }).fill('77');
+  await page.getByLabel('Webhook of jobs').fill(`http://127.0.0.1:${port}/hook`);
+  const asked = page.waitForRequest((request) => request.headers().prefer === 'respond-async');
+  await page.getByRole('button', { name: 'Run as a job' }).click();
+  await asked;
+  const link = page.getByRole('link', { name: 'Watch it in Jobs' });
+  const id = /open=(job_\w+)/.exec((await link.getAttribute('href')) ?? '')?.[1] ?? '';
+
+  // The code that is shown asks for the same job.
+  const code = (await page.locator('#view-generate .shown-code').textContent()) ?? '';
+  const { stdout } = await execute('bash', ['-c', code], { cwd: REPOSITORY });
+  const { job } = await client.jobs.get<GenerateResponse>(id);
+  assert.equal(JSON.parse(stdout).result_id, job.result_id);
+
+  await link.click();
+  const row = page.locator(`li[data-id="${id}"]`);
+  await stateOf(row, 'succeeded').waitFor({ timeout: 60_000 });
+  const result = await (await client.jobs.get<GenerateResponse>(id)).wait();
+  const caption = row.locator('[data-target=caption] .text');
+  assert.equal(await caption.textContent(), result.outputs.caption?.[0]?.text);
+  const shown = row.locator('[data-target=depth] img');
+  assert.equal(await shown.getAttribute('src'), result.outputs.depth?.[0]?.image);
+  await row.getByText('job.succeeded').waitFor();
+  await stateOf(row, 'delivered').waitFor();
+  await row.getByRole('button', { name: 'Tell it again: job.succeeded' }).click();
+  await row.locator('.attempts li').nth(1).waitFor();
+  // One of the job that the code asked for, and one that came twice.
+  assert.deepEqual([told.length, new Set(told).size], [3, 2]);
+  assert.deepEqual(await axeFaults(page), []);
+  await page.setViewportSize({ width: 360, height: 740 });
+  assert.equal(await overflowOf(page), 0);
+  assert.deepEqual(await axeFaults(page), []);
+
+  // What was made is an input of what comes next; a reload opens the job that the address names.
+  await row.getByRole('button', { name: 'Use as input: depth' }).click();
+  await page.locator('#view-generate').waitFor();
+  assert.match(page.url(), /#generate\?in\.depth=tokens/);
+  await page.goBack();
+  await page.reload();
+  await row.locator('[data-target=depth] img').waitFor();
+  assert.deepEqual(complaints, []);
   await page.close();
 });
