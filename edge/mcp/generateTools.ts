@@ -14,15 +14,17 @@ const isPicture = ({ presentation }: Modality): boolean => presentation === 'rgb
 const pictureOf = (model: Model | undefined, side: 'input' | 'output'): Modality | undefined =>
   model?.modalities.find((entry) => isPicture(entry) && entry[side]);
 
+/** What is made is kept, so that a later call can name it: an agent cannot copy the bytes of a picture. */
 const generate = async (body: object, { call, onProgress }: ToolContext) =>
-  (await call(ROUTES.generate, { body, onProgress })) as GenerateResponse;
+  (await call(ROUTES.generate, { body: { ...body, keep: true }, onProgress })) as GenerateResponse;
 
 export const PERCEIVE: Tool = {
   name: 'perceive',
   title: 'See what a picture shows',
   description:
     'Predicts what a picture shows, as any of the targets: depth, surface normals, classes, boxes, a caption and others ' +
-    'that the model makes. Pictures are answered as images, texts and boxes as JSON.',
+    'that the model makes. Pictures are answered as images, texts and boxes as JSON, each with a ref that names it in ' +
+    'later calls.',
   scope: 'generate',
   properties(models) {
     const seeing = models.filter((model) => pictureOf(model, 'input'));
@@ -62,7 +64,8 @@ export const PAINT: Tool = {
   title: 'Paint a picture',
   description:
     'Paints a picture of a prompt, of other modalities (a depth map, boxes, a palette and others), or of several ' +
-    'together. With picture and hide, the hidden parts of that picture are painted anew, and the rest stays.',
+    'together. With picture and hide, the hidden parts of that picture are painted anew, and the rest stays. The ref of ' +
+    'the answer names the picture in later calls.',
   scope: 'generate',
   properties(models) {
     const painting = models.filter((model) => pictureOf(model, 'output'));

@@ -10,7 +10,8 @@ export const GENERATED: Properties = {
   outputs: {
     type: 'object',
     description:
-      'Target -> its samples: texts and values; a picture is the content of type image behind the text that names it',
+      'Target -> its samples: texts and values, and the ref that names each in later calls; a picture is the content of ' +
+      'type image behind the text that names it',
   },
   usage: { type: 'object', description: 'What it cost' },
   warnings: { type: 'array', description: 'Why the result may not be what was meant' },

@@ -7,12 +7,17 @@ import { loadedModels } from '../models.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { type AskApp, createCalls } from './call.ts';
+import { createCancelling } from './cancelling.ts';
 import { asProblem } from './errors.ts';
 import { assertOrigin } from './origin.ts';
 
 interface Message {
   readonly method?: unknown;
-  readonly params?: { readonly _meta?: { readonly progressToken?: unknown } };
+  readonly id?: unknown;
+  readonly params?: {
+    readonly requestId?: unknown;
+    readonly _meta?: { readonly progressToken?: unknown };
+  };
 }
 
 /** @throws FailureError `invalid_request` */
@@ -29,11 +34,17 @@ function stopping(c: EdgeContext, { body, headers, status }: Response, stop: () 
   return new Response(through.readable, { headers, status });
 }
 
+/** Nobody waits for the answer to a cancelled call, and so its events end without one. */
+const noAnswer = (): Response =>
+  new Response('', { headers: { 'content-type': 'text/event-stream' } });
+
 export function createMcpRoute(services: Services, ask: AskApp) {
+  const cancelling = createCancelling();
   return async (c: EdgeContext): Promise<Response> => {
     assertOrigin(c, services);
     const { value, longTexts } = await readScanned(c.req.raw, c.get('body'), ITEMS_BOUNDS);
     assertMessage(value);
+    cancelling.heed(c, value);
     const isAboutTools = value.method === 'tools/list' || value.method === 'tools/call';
     const models = isAboutTools ? await loadedModels(c, services) : [];
     const isStreamed = value.params?._meta?.progressToken !== undefined;
@@ -46,6 +57,11 @@ export function createMcpRoute(services: Services, ask: AskApp) {
       callsFor: (cancelled) => createCalls(c, ask, longTexts, AbortSignal.any([signal, cancelled])),
       failureOf: (error) => failureOf(error, services, c.get('requestId')),
     });
+    const call = cancelling.begin(c, value);
+    const cancelled = call.cancelled.then(() => {
+      stop();
+      return noAnswer();
+    });
     const gone = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => {
         stop();
@@ -53,10 +69,19 @@ export function createMcpRoute(services: Services, ask: AskApp) {
       });
     });
     gone.catch(() => {});
-    const given = await Promise.race([answer, gone]);
-    if (given.status >= 400) return await asProblem(c, given);
-    return given.headers.get('content-type') === 'text/event-stream'
-      ? stopping(c, given, stop)
-      : given;
+    const isStream = ({ headers }: Response): boolean =>
+      headers.get('content-type') === 'text/event-stream';
+    let goesOn = false;
+    try {
+      const given = await Promise.race([answer, gone, cancelled]);
+      if (given.status >= 400) return await asProblem(c, given);
+      if (!isStream(given)) return cancelling.named(value, given);
+      goesOn = true;
+      const events = stopping(c, given, stop);
+      void c.get('streamed')?.finally(call.end);
+      return events;
+    } finally {
+      if (!goesOn) call.end();
+    }
   };
 }

@@ -25,7 +25,8 @@ const TOOLS: readonly Tool[] = [PERCEIVE, PAINT, EMBED, SEARCH, LIST_MODELS, LIS
 
 const INSTRUCTIONS =
   'Tools of a multimodal model: any of its modalities from any others. list_models says what the loaded models take, ' +
-  'make and know; a model knows what it was trained on, and warnings of results say where an input is unfamiliar.';
+  'make and know; a model knows what it was trained on, and warnings of results say where an input is unfamiliar. ' +
+  'Pictures are named by addresses, uploads or refs of earlier results: the bytes of a picture need not be copied.';
 
 export interface Serving {
   readonly models: readonly Model[];

@@ -116,10 +116,27 @@ export function compatibleTests(urlOf: () => string): void {
     const rgb = { data: picture };
     const seen = await callTool(agent, 'perceive', { picture, targets: ['depth'] });
     const images = seen.content.flatMap((part) => (part.type === 'image' ? [part.data] : []));
-    assert.deepEqual(bytesOf(images[0]), await pngOf({ inputs: { rgb }, targets: ['depth'] }));
+    assert.deepEqual(
+      bytesOf(images[0]),
+      await pngOf({ inputs: { rgb }, targets: ['depth'], keep: true }),
+    );
+    // What was seen is what is painted from, without the bytes of a picture.
+    const { outputs } = seen.structuredContent as { outputs: { depth: { ref: string }[] } };
+    const depth = outputs.depth[0]?.ref;
+    const again = await callTool(agent, 'paint', { inputs: { depth } });
+    assert.deepEqual(
+      again.content.map(({ type }) => type),
+      ['text', 'image', 'text'],
+    );
+    const made = again.structuredContent as { outputs: { rgb: { ref: string }[] } };
+    const looked = await callTool(agent, 'perceive', {
+      picture: made.outputs.rgb[0]?.ref,
+      targets: ['caption'],
+    });
+    assert.equal(looked.isError, undefined, JSON.stringify(looked.content));
     const painted = await callTool(agent, 'paint', { prompt: CAPTION });
     const [, image] = painted.content;
-    const expected = await pngOf({ inputs: { caption: CAPTION }, targets: ['rgb'] });
+    const expected = await pngOf({ inputs: { caption: CAPTION }, targets: ['rgb'], keep: true });
     assert.deepEqual(bytesOf(image?.type === 'image' ? image.data : ''), expected);
     const { structuredContent: embedded } = await callTool(agent, 'embed', {
       inputs: { rgb: picture },

@@ -94,7 +94,7 @@ export function mcpTests(f: Fixture, tellsLeaving: boolean): void {
       JSON.parse((seen.content.at(-1) as { text: string }).text),
       seen.structuredContent,
     );
-    const same = { inputs: { rgb: url }, targets: ['depth', 'caption'] };
+    const same = { inputs: { rgb: url }, targets: ['depth', 'caption'], keep: true };
     assert.equal(await statusOf(same), '4m-edge; hit');
     // Beyond 100,000 characters texts are taken out of the JSON before it is read.
     const large = freshPicture(120_000);
@@ -107,13 +107,36 @@ export function mcpTests(f: Fixture, tellsLeaving: boolean): void {
     const prompt = crypto.randomUUID();
     const painted = await callTool(client, 'paint', { prompt, samples: 2, seed: 3 });
     assert.deepEqual(pictures(painted), [PNG.toString('base64'), PNG.toString('base64')]);
-    const paint = { inputs: { caption: prompt }, targets: ['rgb'], num_samples: 2, seed: 3 };
+    const paint = {
+      inputs: { caption: prompt },
+      targets: ['rgb'],
+      num_samples: 2,
+      seed: 3,
+      keep: true,
+    };
     assert.equal(await statusOf(paint), '4m-edge; hit');
     const hide = { box: [0, 0, 0.5, 0.5] };
     await callTool(client, 'paint', { picture: url, hide, inputs: { caption: 'a cone' } });
     assert.deepEqual(f.worker.asked.at(-1)?.request.inputs, {
       caption: 'a cone',
       rgb: { data: url.slice(url.indexOf(',') + 1), hide },
+    });
+    await client.close();
+  });
+
+  test('an answer is named in a later call, since an agent cannot copy the bytes of a picture', async () => {
+    const client = await connect(f.url);
+    const seen = await callTool(client, 'perceive', {
+      picture: freshPicture().url,
+      targets: ['caption'],
+    });
+    const { outputs } = seen.structuredContent as { outputs: { caption: { ref: string }[] } };
+    const ref = outputs.caption[0]?.ref;
+    const kept = await (await fetch(`${f.url}/v1/tokens/${ref}`)).json();
+    const painted = await callTool(client, 'paint', { inputs: { caption: ref } });
+    assert.equal(painted.isError, undefined, JSON.stringify(painted.content));
+    assert.deepEqual(f.worker.asked.at(-1)?.request.inputs.caption, {
+      tokens: (kept as { tokens: number[] }).tokens,
     });
     await client.close();
   });
@@ -186,6 +209,39 @@ export function mcpTests(f: Fixture, tellsLeaving: boolean): void {
     await client.close();
   });
 
+  test('a call is cancelled by the message of its client, and by nobody else', {
+    skip: !tellsLeaving && 'a process of workerd cannot stop the work of another request',
+  }, async () => {
+    const client = await connect(f.url);
+    const stranger = await connect(f.url);
+    for (const onprogress of [undefined, () => {}]) {
+      const gone = f.worker.gone.length;
+      const asked = f.worker.asked.length;
+      f.worker.gate = new Promise(() => {});
+      const leaving = new AbortController();
+      const calling = client.callTool(
+        { name: 'perceive', arguments: { picture: freshPicture().url, targets: ['depth'] } },
+        undefined,
+        { signal: leaving.signal, ...(onprogress && { onprogress }) },
+      );
+      const ended = calling.catch((error: unknown) => String(error));
+      for (let tries = 0; tries < 200 && f.worker.asked.length === asked; tries++) await pause(20);
+      for (let requestId = 0; requestId < 10; requestId++)
+        await stranger.notification({ method: 'notifications/cancelled', params: { requestId } });
+      await pause(100);
+      assert.equal(f.worker.gone.length, gone, 'it goes on');
+      leaving.abort('enough');
+      assert.match(String(await ended), /enough/);
+      // The connection stays open: it is the message that stops the work.
+      for (let tries = 0; tries < 200 && f.worker.gone.length === gone; tries++) await pause(20);
+      assert.equal(f.worker.gone.length, gone + 1);
+      f.worker.gate = undefined;
+      assert.deepEqual((await client.listTools()).tools.length, 6);
+    }
+    await client.close();
+    await stranger.close();
+  });
+
   test('what a tool refuses is a result that an agent can read; what is no tool is an error', async () => {
     const client = await connect(f.url);
     const unknown = await callTool(client, 'draw').catch((error: unknown) => error);
@@ -199,6 +255,7 @@ export function mcpTests(f: Fixture, tellsLeaving: boolean): void {
       ['perceive', { picture: PNG_URL, targets: 'depth' }, 'invalid_request', /list/],
       ['perceive', { picture: 'aGVsbG8=', targets }, 'invalid_image', /PNG/],
       ['perceive', { picture: 7, targets }, 'invalid_input', /./],
+      ['perceive', { picture: '/home/me/a.png', targets }, 'invalid_input', /another machine/],
       ['perceive', { picture: PNG_URL, targets, model: 'x' }, 'model_not_loaded', /x is not/],
       ['perceive', { picture: PNG_URL, targets, seed: -1 }, 'invalid_request', /seed/],
       ['paint', {}, 'invalid_request', /at least one input/],
