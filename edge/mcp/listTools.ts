@@ -46,7 +46,10 @@ export const LIST_COLLECTIONS: Tool = {
   required: [],
   output: {
     collections: { type: 'array', items: { type: 'object' }, description: 'By name' },
-    next: { type: ['string', 'null'], description: 'Where there are more: after of the next call' },
+    next: {
+      anyOf: [{ type: 'string' }, { type: 'null' }],
+      description: 'Where there are more: after of the next call',
+    },
   },
   async run(given, { call }) {
     const query = taken(given, ['after']) as Record<string, string>;

@@ -17,12 +17,12 @@ export type FileInput =
       readonly hide?: HiddenFile | readonly HiddenFile[] | undefined;
     };
 
-/** A request in which files stand wherever it takes inputs. */
+/** A request in which files stand wherever it takes inputs; of names that a caller chooses some may be undefined. */
 export type WithFiles<T> = [InputValue] extends [T]
   ? T | FileInput
   : T extends string | number | boolean | null | undefined
     ? T
-    : { [K in keyof T]: WithFiles<T[K]> };
+    : { [K in keyof T]: WithFiles<T[K]> | (string extends K ? undefined : never) };
 
 /** Larger files are uploaded before the request that names them. */
 const INLINE_BYTES = 4_000_000;

@@ -110,6 +110,9 @@ describe("the client's package", () => {
 
   test('a program that uses every method passes the strictest compiler', async () => {
     assert.equal(await typeFaults(folder, ['every.ts']), '');
+    // Lists of items with different inputs have fields of type undefined there, which JSON leaves out.
+    const usual = { exactOptionalPropertyTypes: false };
+    assert.equal(await typeFaults(folder, ['every.ts'], usual), '');
   });
 
   test('examples of the README pass it too, where Node brings the types of the platform', async () => {
