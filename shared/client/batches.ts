@@ -1,6 +1,7 @@
 /** The client's methods for batches: many requests in one file. */
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type { Batch, BatchesResponse, BatchLine, BatchUrl } from '../api/batches.ts';
+import type { DeliveriesResponse, Delivery } from '../api/webhooks.ts';
 import { readEvents } from '../sse.ts';
 import type { Call, CallOptions, Open } from './call.ts';
 import { withFailures } from './failures.ts';
@@ -51,6 +52,10 @@ export interface BatchMethods {
   cancel(id: string, options?: CallOptions): Promise<Batch>;
   /** Resolves when it has ended, however it did; a connection that breaks is taken up again. */
   wait(id: string, options?: BatchWaitOptions): Promise<Batch>;
+  /** `GET /v1/batches/{id}/deliveries`: what its webhook was told */
+  deliveries(id: string, options?: CallOptions): Promise<readonly Delivery[]>;
+  /** `POST /v1/batches/{id}/deliveries/{event}/redeliver` */
+  redeliver(id: string, event: string, options?: CallOptions): Promise<Delivery>;
   /** Lines of its output, as they come. */
   output(id: string, options?: CallOptions): AsyncGenerator<BatchLine, void, undefined>;
   /** Lines of its error file, as they come. */
@@ -95,10 +100,11 @@ async function* linesIn(body: ReadableStream<Uint8Array>): AsyncGenerator<string
 
 export function batchMethods(call: Call, open: Open): BatchMethods {
   const A = ADDRESSES;
-  const at = <K extends 'batch' | 'cancelBatch' | 'batchOutput' | 'batchErrors' | 'batchEvents'>(
-    name: K,
-    id: string,
-  ) => ({ method: A[name].method, path: fillPath(A[name].path, { id }) });
+  type Named = 'batch' | 'cancelBatch' | 'batchOutput' | 'batchErrors' | 'batchEvents';
+  const at = <K extends Named | 'batchDeliveries'>(name: K, id: string) => ({
+    method: A[name].method,
+    path: fillPath(A[name].path, { id }),
+  });
 
   async function* file(name: 'batchOutput' | 'batchErrors', id: string, options?: CallOptions) {
     const { body } = await open(at(name, id), {
@@ -155,6 +161,12 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
         await pause(AGAIN_MILLISECONDS, signal);
       }
       throw new ProblemError(problemFrom(undefined, 502, 'The events ended before the batch did'));
+    },
+    deliveries: async (id, options) =>
+      (await call<DeliveriesResponse>(at('batchDeliveries', id), options)).deliveries,
+    redeliver(id, event, options) {
+      const { method, path } = A.redeliverBatchEvent;
+      return call({ method, path: fillPath(path, { id, event }) }, { ...options, once: true });
     },
     output: (id, options) => file('batchOutput', id, options),
     errors: (id, options) => file('batchErrors', id, options),

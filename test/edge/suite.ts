@@ -19,6 +19,7 @@ import { keyTests } from './keys.ts';
 import { lineTests } from './lines.ts';
 import { linkTests } from './links.ts';
 import { mcpTests } from './mcp.ts';
+import { mcpLeavingTests } from './mcpLeaving.ts';
 import { moneyTests } from './money.ts';
 import { planTests } from './plan.ts';
 import { provenanceTests } from './provenance.ts';
@@ -121,7 +122,8 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     embedTests(fixture, tellsLeaving);
     embeddingsTests(fixture);
     imageTests(fixture);
-    mcpTests(fixture, tellsLeaving);
+    mcpTests(fixture);
+    mcpLeavingTests(fixture, tellsLeaving);
     jobTests(fixture, shared !== undefined);
     uploadTests(fixture);
     sourceTests(fixture);

@@ -138,6 +138,8 @@ export async function work(): Promise<void> {
   for await (const { error } of client.batches.errors(batch.id)) console.log(error?.code);
   console.log(await client.batches.list({ limit: 1 }), await client.batches.get(batch.id));
   console.log(await client.batches.cancel(batch.id));
+  const [told] = await client.batches.deliveries(batch.id);
+  if (told) await client.batches.redeliver(batch.id, told.id);
 }
 
 export async function files(): Promise<void> {
