@@ -76,9 +76,12 @@ export function createResultCache<R>(
     async put(name, result, replace, { at, requestId }) {
       try {
         // Another edge may have stored the same result first: then callers have already seen that one.
-        const isThere = !replace && (await read(name)).state === 'found';
+        const there = replace ? 'unusable' : (await read(name)).state;
+        if (there === 'found') return true;
         const stored = { stored_at: at, request_id: requestId, result };
-        if (!isThere) await writeStored(store, resultKey(name), stored);
+        // The other one may be storing it now; what is there and no result of ours has to go.
+        const conditions = there === 'absent' ? ({ ifNoneMatch: '*' } as const) : undefined;
+        await writeStored(store, resultKey(name), stored, conditions);
         return true;
       } catch (error) {
         trouble('put', error);

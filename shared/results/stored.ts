@@ -1,7 +1,7 @@
 /** JSON values in the store, each with the schema that it has to fit when it is read. */
 import type { z } from 'zod';
 import { decodeUtf8, readJson, writeJson } from '../json.ts';
-import type { Store, StoredObject } from '../store/store.ts';
+import type { PutConditions, Store, StoredObject } from '../store/store.ts';
 
 /** `unusable`: something lies there that is damaged, or of another form than the schema's. */
 export type Found<T> =
@@ -53,5 +53,13 @@ export function createReader<T>(
 }
 
 /** @throws Error when the store cannot keep it */
-export const writeStored = async (store: Store, key: string, value: unknown) =>
-  await store.put(key, await writeJson(value), { contentType: 'application/json' });
+export const writeStored = async (
+  store: Store,
+  key: string,
+  value: unknown,
+  conditions?: PutConditions,
+) =>
+  await store.put(key, await writeJson(value), {
+    contentType: 'application/json',
+    ...conditions,
+  });

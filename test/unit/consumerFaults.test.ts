@@ -4,12 +4,14 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { refusal } from '../../shared/api/problem.ts';
 import { MOST_ATTEMPTS, start } from '../../shared/jobs/job.ts';
+import { resultKey } from '../../shared/results/results.ts';
 import type { Consumer } from '../../worker/consumer/consumer.ts';
 import {
   consumerOver,
   endless,
   FAST,
   type FakeRun,
+  fakeResult,
   setUp,
   submitJob,
   using,
@@ -34,6 +36,49 @@ test('a worker that has gone: the job is found, and done by another when its lea
   });
   lost.cancel(job);
   await lost.stop();
+});
+
+test('two workers that both compute one job, since one was taken for gone: the first result, one end, one webhook id', async () => {
+  const { store, jobs, status } = setUp();
+  const webhook = { url: 'https://receiver.example/', events: ['job.succeeded' as const] };
+  const job = await submitJob(jobs, 'x', { webhook });
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const ran: string[] = [];
+  const told: string[] = [];
+  const over = (worker: string, run: FakeRun, times = FAST): Consumer =>
+    consumerOver(store, {
+      worker,
+      times,
+      run,
+      // Whoever computes takes another time for it: so bytes tell whose a result is.
+      result: ({ id }) => {
+        ran.push(worker);
+        const fake = fakeResult(id);
+        return { ...fake, usage: { ...fake.usage, milliseconds: ran.length } };
+      },
+      announced: async (events) => void told.push(...events.map(({ id }) => id)),
+    });
+  const silent = { ...FAST, heartbeatMilliseconds: 1e9, leaseMilliseconds: 100 };
+  const slow = over('slow', (_, options) => options.onAdmitted().then(() => released), silent);
+  const next = over('next', works);
+  await using([slow], async () => {
+    await slow.take(job);
+    await status(job, 'starting');
+    await using([next], async () => void (await status(job, 'succeeded')));
+    const key = resultKey({ scope: job.tenant, id: job.result.id });
+    const first = await store.get(key);
+    release();
+    await slow.stop();
+    assert.deepEqual(ran, ['next', 'slow']);
+    assert.deepEqual(await store.get(key), first, 'who asked for it may have seen it');
+  });
+  const done = await jobs.read(job);
+  assert.deepEqual([done?.status, done?.attempts], ['succeeded', 2]);
+  assert.ok(told.length >= 1);
+  assert.equal(new Set(told).size, 1, told.join());
 });
 
 test('a worker started anew in its place takes up its jobs at once', async () => {

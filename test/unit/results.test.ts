@@ -47,6 +47,38 @@ const brokenStore = (): Store => {
   return { ...createMemoryStore(), get: fails, look: fails, put: fails };
 };
 
+test('of two who store a result at the same moment the first is kept, unless it is to be replaced', async () => {
+  const { store, log } = openDamageable();
+  const results = createResultCache(store, generateResponseSchema, log);
+  const put = (seed: number, replace = false) =>
+    results.put(NAME, { ...RESULT, seed }, replace, { at: 1 });
+  assert.deepEqual(await Promise.all([put(1), put(2), put(3)]), [true, true, true]);
+  const first = (await results.get(NAME))?.result.seed;
+  await put(4);
+  assert.equal((await results.get(NAME))?.result.seed, first);
+  await put(5, true);
+  assert.equal((await results.get(NAME))?.result.seed, 5);
+  // What an earlier version kept in another form is no result.
+  await store.put(resultKey(NAME), new TextEncoder().encode('{"old": true}'));
+  await put(6);
+  assert.equal((await results.get(NAME))?.result.seed, 6);
+});
+
+test('what is stored between the look of another and its write stays', async () => {
+  const { store, log } = openDamageable();
+  const results = createResultCache(store, generateResponseSchema, log);
+  const slow: Store = {
+    ...store,
+    async put(key, body, options) {
+      await results.put(NAME, RESULT, false, { at: 1 });
+      return await store.put(key, body, options);
+    },
+  };
+  const late = createResultCache(slow, generateResponseSchema, log);
+  assert.equal(await late.put(NAME, { ...RESULT, seed: 2 }, false, { at: 2 }), true);
+  assert.equal((await results.get(NAME))?.result.seed, RESULT.seed);
+});
+
 test('a damaged result is computed again once, and is then there', async () => {
   const { store, lines, log, damage } = openDamageable();
   const results = createResultCache(store, generateResponseSchema, log);

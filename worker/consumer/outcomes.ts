@@ -76,7 +76,7 @@ function outcomesOf<K extends JobTask>(
   cache: ResultCache<Stored[K]>,
   special: Special<K>,
 ): Outcomes<K> {
-  return {
+  const outcomes: Outcomes<K> = {
     async find(job) {
       const stored = await cache.get(nameOf(job));
       if (!stored) return undefined;
@@ -92,14 +92,19 @@ function outcomesOf<K extends JobTask>(
         throw new FailureError({ code: 'model_not_loaded', detail });
       }
       await keep?.();
-      // What lacks something that belongs to it is replaced, as is what its caller wanted anew.
-      const replace = job.result.replace || special.isWhole !== undefined;
+      // What lacks something that belongs to it is replaced, as is what its caller wanted anew. Another worker's result
+      // of this job stays, since callers may have seen it.
+      const isLacking =
+        special.isWhole !== undefined &&
+        (await cache.get(nameOf(job))) !== undefined &&
+        (await outcomes.find(job)) === undefined;
       const made = { at: Date.now(), requestId: job.request_id };
-      if (await cache.put(nameOf(job), result, replace, made)) return;
+      if (await cache.put(nameOf(job), result, job.result.replace || isLacking, made)) return;
       const detail = 'the store is out of order, so the result cannot be kept now';
       throw new FailureError({ code: 'store_unavailable', detail, retryAfterSeconds: 5 });
     },
   };
+  return outcomes;
 }
 
 /** @param log one line for the operator */
