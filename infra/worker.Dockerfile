@@ -17,6 +17,8 @@ COPY edge edge/
 COPY worker worker/
 COPY shared shared/
 COPY infra infra/
+# Pages hold some of these pictures.
+COPY examples examples/
 RUN npm run build && node dist/infra/exportDemo.js /models && rm -f /models/*.lock
 
 # Packages that run, for this machine's architecture alone.

@@ -54,6 +54,16 @@ test('images set only what there is', () => {
   }
 });
 
+test('both images have all that the build reads, which is the same build', () => {
+  const [edge, worker] = ['edge', 'worker'].map((of) => {
+    const file = readFileSync(join(repositoryRoot, `infra/${of}.Dockerfile`), 'utf8');
+    const stage = file.slice(file.indexOf(' AS build'), file.indexOf('npm run build'));
+    return stage.match(/^COPY .*$/gm);
+  });
+  assert.ok(edge && edge.length > 5);
+  assert.deepEqual(worker, edge);
+});
+
 /** What an ending worker takes beyond its drain at most, before it ends itself: `worker/main.ts`. */
 const BEYOND_DRAIN = 30;
 
