@@ -11,6 +11,7 @@ import { ExportError } from '../../worker/export/errors.ts';
 import { exportCheckpoint } from '../../worker/export/exportCheckpoint.ts';
 import { inspectPicture } from '../../worker/image/inspect.ts';
 import { warnOfUnfamiliar } from '../../worker/tasks/familiar.ts';
+import { readInput } from '../../worker/tasks/inputs.ts';
 import { startReading } from '../../worker/tasks/reading.ts';
 import type { ServedModel } from '../../worker/tasks/servedModel.ts';
 import { closeThreads } from '../../worker/threads/inThread.ts';
@@ -56,7 +57,9 @@ function model(bound: number | undefined, knows?: ServedModel['description']['kn
   };
   const description = {
     id: 'shapes',
-    modalities: [{ name: 'rgb', modalities: ['rgb@8', 'tok_rgb@8'] }],
+    modalities: [
+      { name: 'rgb', type: 'img', presentation: 'rgb', modalities: ['rgb@8', 'tok_rgb@8'] },
+    ],
     ...(knows && { knows }),
   };
   const loaded = { fm: { modalities }, tokenizers: { tok_rgb } };
@@ -77,16 +80,20 @@ function counting(bound: number) {
   return { served, drawn };
 }
 
-async function warningsOf(served: ServedModel, modality: string) {
+async function plainPicture(): Promise<Buffer> {
   const create = {
     width: SIDE,
     height: SIDE,
     channels: 3,
     background: { r: LEVEL, g: LEVEL, b: LEVEL },
   };
-  const bytes = await sharp({ create: { ...create, channels: 3 } })
+  return await sharp({ create: { ...create, channels: 3 } })
     .png()
     .toBuffer();
+}
+
+async function warningsOf(served: ServedModel, modality: string) {
+  const bytes = await plainPicture();
   const reading = startReading();
   const at = '/inputs/rgb';
   await warnOfUnfamiliar(await inspectPicture(bytes, at), modality, served, at, reading);
@@ -114,6 +121,32 @@ test('the same picture is drawn once, and its warning is told each time', async 
   assert.deepEqual(await warningsOf(served, 'tok_rgb@8'), first);
   assert.equal(first.length, 1);
   assert.equal(drawn.times, 1);
+});
+
+test('what is made of a picture does not wait until its tokenizer has drawn it', async () => {
+  const served = model(WRONG - 0.5);
+  const tokenizer = served.loaded.tokenizers.tok_rgb!;
+  assert.ok(tokenizer.kind === 'vqvae');
+  const { run } = tokenizer.decoder;
+  let draw = (): void => {};
+  const mayDraw = new Promise<void>((resolve) => {
+    draw = resolve;
+  });
+  tokenizer.decoder.run = async (...given) => {
+    await mayDraw;
+    return await run(...given);
+  };
+  const reading = startReading();
+  const url = `data:image/png;base64,${(await plainPicture()).toString('base64')}`;
+  const { positions } = await readInput('rgb', url, served, '/inputs/rgb', reading);
+  assert.equal(positions.length, 4);
+  assert.deepEqual(reading.warnings, []);
+  draw();
+  await reading.looked();
+  assert.deepEqual(
+    reading.warnings.map(({ code }) => code),
+    ['unfamiliar_input'],
+  );
 });
 
 test('a checkpoint without a bound says nothing of pictures', async () => {

@@ -79,12 +79,8 @@ export async function fileTokens(
   const size = { width, height };
   warnOfClipping(picture, info.presentation, at, reading);
   if (info.pixels) {
-    const read = pixelTokens(picture, modality, model, at, reading);
-    const [tokens] = await Promise.all([
-      read,
-      warnOfUnfamiliar(picture, modality, model, at, reading),
-    ]);
-    return { tokens, size };
+    reading.beside(warnOfUnfamiliar(picture, modality, model, at, reading));
+    return { tokens: await pixelTokens(picture, modality, model, at, reading), size };
   }
   await warnOfUnfamiliar(picture, modality, model, at, reading);
   const options = { signal, lane: laneOf(width * height), transfer: ownedBuffers(picture) };

@@ -110,6 +110,7 @@ async function runStages(
           decoding.complete(target, sample, ids, model, plan),
       });
       const decoded = await decodeStage(stage, result, decoding, model);
+      await reading.looked();
       await reporter?.settled();
       const reusedHere = leading[0]?.size ?? 0;
       return {

@@ -110,7 +110,8 @@ function exactName(name: string, value: InputValue, model: InputModel, at: strin
  * @param name public, or the model's own: `tok_rgb@224` makes tokens of a picture where `rgb` may mean its
  *   pixels
  * @param at pointer of the value in the request
- * @param reading what the inputs of the request share; it takes the warnings
+ * @param reading what the inputs of the request share; it takes the warnings, some of them only when
+ *   `reading.looked()` has resolved
  * @throws FailureError `unknown_modality`, `invalid_image`, `image_too_large`, `invalid_input`,
  *   `no_tokenizer`, each with the pointer of the field; the signal's reason when aborted
  */

@@ -18,6 +18,10 @@ export interface Reading {
   /** Takes a warning, each once. */
   readonly warn: (warning: Warning) => void;
   readonly warnings: readonly Warning[];
+  /** Takes a look at an input that may warn, and that nothing else waits for. */
+  readonly beside: (look: Promise<void>) => void;
+  /** Resolves when all such looks have ended. @throws what one of them has thrown */
+  readonly looked: () => Promise<void>;
   /** Words of a text that the vocabulary lacks, in their order, by the model's own name of the input. */
   readonly unknownWords: Map<string, readonly string[]>;
 }
@@ -25,12 +29,21 @@ export interface Reading {
 export function startReading(signal?: AbortSignal): Reading {
   const warnings: Warning[] = [];
   const counted = new Map<string, number>();
+  const looks: Promise<void>[] = [];
   const total = (): number => [...counted.values()].reduce((sum, count) => sum + count, 0);
   return {
     signal,
     pixels: total,
     warnings,
     unknownWords: new Map(),
+    beside(look) {
+      // A request that fails otherwise ends without asking what became of it.
+      look.catch(() => {});
+      looks.push(look);
+    },
+    async looked() {
+      await Promise.all(looks);
+    },
     countPixels(pixels, at) {
       // A second model reads the same inputs again.
       counted.set(at, pixels);

@@ -59,10 +59,19 @@ export interface StageResult {
 }
 
 /**
- * The inputs of a stage, each read as what the plan says that it feeds.
+ * The inputs of a stage, each read as what the plan says that it feeds, and looked at for what to warn of.
  * @param at pointer of what holds the inputs; empty for the request itself
  */
 export async function readStage(
+  ...[inputs, request, model, reading, at]: Parameters<typeof readOnly>
+): Promise<TokenState> {
+  const state = await readOnly(inputs, request, model, reading, at);
+  await reading.looked();
+  return state;
+}
+
+/** As `readStage`, without waiting for what is looked at beside. */
+async function readOnly(
   inputs: readonly PlannedInput[],
   request: Pick<GenerateRequest, 'inputs'>,
   model: InputModel,
@@ -111,7 +120,10 @@ function start(
   return { state, conditioning };
 }
 
-/** @throws FailureError for what is wrong with an input; the signal's reason when aborted */
+/**
+ * Does not wait for `reading.looked()`, which the caller does while the model is there.
+ * @throws FailureError for what is wrong with an input; the signal's reason when aborted
+ */
 export async function runStage(
   stage: Stage,
   model: ServedModel,
@@ -120,7 +132,7 @@ export async function runStage(
   const lane = model.scheduler.join(options.turn);
   try {
     const { inputs: given } = stage;
-    const inputs = await readStage(given, options.request, model, options.reading);
+    const inputs = await readOnly(given, options.request, model, options.reading);
     options.signal?.throwIfAborted();
     return await runTargets(stage, model, inputs, options, lane.run);
   } finally {
