@@ -20,6 +20,8 @@ export interface EdgeEnv {
     key?: KnownKey;
     /** The limits that the request was refused by. */
     exceeded?: readonly Standing[];
+    /** Headers that were said before the answer is made. */
+    said?: Readonly<Record<string, string>>;
     /** Why the request was refused, or has failed. */
     failure?: Failure;
     /** Whose work it is and how urgent, where that was said: of a key's, and of a line of a batch. */

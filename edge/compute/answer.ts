@@ -6,6 +6,7 @@ import { sha256 } from '../../shared/results/content.ts';
 import { type Representation, represent, type Wanted } from '../accept.ts';
 import { isKnown } from '../conditional.ts';
 import type { Share } from '../dispatch/coalesce.ts';
+import { answerOf } from '../headers.ts';
 import { type EdgeContext, failureOf } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { streamed } from '../streamed.ts';
@@ -81,7 +82,7 @@ async function representAnswer(c: EdgeContext, wish: Wish, seen: Seen): Promise<
 
 function notModified(c: EdgeContext, { headers }: Represented): Response {
   const { 'content-type': _, ...rest } = headers;
-  return c.body(null, { status: 304, headers: rest });
+  return answerOf(c, null, 304, rest);
 }
 
 /** The answer in one piece. @throws FailureError `not_acceptable` */
@@ -89,8 +90,8 @@ export async function answerWhole(c: EdgeContext, wish: Wish, seen: Seen): Promi
   const represented = await representAnswer(c, wish, seen);
   if (represented.isKnown) return notModified(c, represented);
   const charged = seen.charge?.();
-  if (charged !== undefined) c.header(CHARGED_HEADER, charged);
-  return c.body(represented.body, { headers: represented.headers });
+  if (charged !== undefined) represented.headers[CHARGED_HEADER] = charged;
+  return answerOf(c, represented.body, 200, represented.headers);
 }
 
 /**

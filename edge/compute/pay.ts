@@ -5,7 +5,9 @@
 import { type Charge as ChargeRecord, LEASE_IDS } from '../../shared/credit/ledger.ts';
 import { cachedPrice, type PricedWork, priceOf } from '../../shared/credit/prices.ts';
 import { LEASE_MILLISECONDS } from '../../shared/credit/purse.ts';
+import { isWorker } from '../../shared/pause.ts';
 import { creditFailure } from '../credit/credit.ts';
+import { sayBefore } from '../headers.ts';
 import { keepAlive } from '../keepAlive.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -127,15 +129,15 @@ export async function pay(
       if (!end()) return undefined;
       const amount = isCached ? Math.min(price, cached) : price;
       const written = hold.commit(record(amount, isCached || own.isCached === true));
-      // Charges of others may be written together with this one.
-      keepAlive(c)(written.then(() => credit.flush(tenant)));
+      // Timers of Workers end with their request: who is left writes what others have gathered. Elsewhere they come.
+      if (isWorker) keepAlive(c)(written.then(() => credit.flush(tenant)));
       return `${amount};currency=${prices.currency}`;
     },
     async chargeJob(job) {
       if (!end()) return;
       try {
         await hold.commit({ ...record(price, own.isCached === true), id: job, job });
-        c.header(CHARGED_HEADER, `${price};currency=${prices.currency}`);
+        sayBefore(c, CHARGED_HEADER, `${price};currency=${prices.currency}`);
       } catch (error) {
         throw creditFailure(error, price, prices.currency);
       }

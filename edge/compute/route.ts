@@ -3,6 +3,7 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { toldComputed } from '../../shared/results/told.ts';
 import { startDeadline } from '../deadline.ts';
+import { sayBefore } from '../headers.ts';
 import { readPrefer } from '../jobs/prefer.ts';
 import { keepAlive } from '../keepAlive.ts';
 import { boundJobs, count } from '../limits.ts';
@@ -150,7 +151,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const canWait = wish.wanted.kind !== 'events' && wish.cache.mayStore && isWork;
     // What is stored needs no waiting.
     if (!isAsync && !isWork && wish.wanted.kind !== 'events')
-      c.header('preference-applied', preference.applied);
+      sayBefore(c, 'preference-applied', preference.applied);
     if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
     const asker = askerOf(c);
     const isStored = stored !== undefined;
@@ -166,7 +167,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
       const now = (await services.jobs.find(job)) ?? job;
       return await answerAccepted(c, services, now, preference);
     }
-    c.header('preference-applied', preference.applied);
+    sayBefore(c, 'preference-applied', preference.applied);
     const { result, computed } = found;
     const answer = { result, computed, cacheStatus: '4m-edge; fwd=miss; stored' };
     return await answerWhole(c, wish, await seenBy(c, wish, answer));

@@ -19,6 +19,20 @@ export interface TimeIds {
 
 const digitsOf = (time: number): string => (LATEST - time).toString(36).padStart(TIME_DIGITS, '0');
 
+/** Random digits that are not used yet: asking for many at once takes a tenth of the time. */
+let digits = '';
+const DIGITS_AT_ONCE = 85 * RANDOM_DIGITS;
+
+function randomDigits(): string {
+  if (digits.length < RANDOM_DIGITS)
+    digits = Array.from(crypto.getRandomValues(new Uint32Array(DIGITS_AT_ONCE)), (drawn) =>
+      (drawn % 36).toString(36),
+    ).join('');
+  const taken = digits.slice(0, RANDOM_DIGITS);
+  digits = digits.slice(RANDOM_DIGITS);
+  return taken;
+}
+
 /** @param kind such as `job`, for ids that begin with `job_` */
 export function timeIds(kind: string): TimeIds {
   const pattern = new RegExp(`^${kind}_[0-9a-z]{${TIME_DIGITS + RANDOM_DIGITS}}$`);
@@ -26,12 +40,7 @@ export function timeIds(kind: string): TimeIds {
   const before = (time: number): string => `${kind}_${digitsOf(time)}`;
   return {
     is: (id) => pattern.test(id),
-    create(now) {
-      const random = Array.from(crypto.getRandomValues(new Uint32Array(RANDOM_DIGITS)), (drawn) =>
-        (drawn % 36).toString(36),
-      );
-      return before(now) + random.join('');
-    },
+    create: (now) => before(now) + randomDigits(),
     timeOf: (id) => LATEST - Number.parseInt(id.slice(start, start + TIME_DIGITS), 36),
     before,
   };
