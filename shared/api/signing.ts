@@ -11,6 +11,7 @@
  * | `x-4m-content-sha256` | sha256 of the body, in hex |
  * | `x-4m-signature` | HMAC-SHA256, in hex, over the text that `signedText` writes |
  */
+import { hmacSha256, sha256 } from '../sha256.ts';
 import type { Nonces } from './nonces.ts';
 
 const TOLERANCE_SECONDS = 300;
@@ -30,12 +31,8 @@ export interface SignedRequest {
   readonly contentSha256: string;
 }
 
-const encoder = new TextEncoder();
 const hex = (bytes: ArrayBuffer): string =>
   Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-const digestOf = async (body: Uint8Array<ArrayBuffer>): Promise<string> =>
-  hex(await crypto.subtle.digest('SHA-256', body));
 
 const signedText = (request: SignedRequest): string =>
   [
@@ -48,13 +45,8 @@ const signedText = (request: SignedRequest): string =>
     request.contentSha256,
   ].join('\n');
 
-async function signatureOf(secret: string, request: SignedRequest): Promise<string> {
-  const algorithm = { name: 'HMAC', hash: 'SHA-256' };
-  const key = await crypto.subtle.importKey('raw', encoder.encode(secret), algorithm, false, [
-    'sign',
-  ]);
-  return hex(await crypto.subtle.sign('HMAC', key, encoder.encode(signedText(request))));
-}
+const signatureOf = (secret: string, request: SignedRequest): Promise<string> =>
+  hmacSha256(secret, signedText(request));
 
 /** Compares without telling by its time where two texts differ. */
 function isEqual(one: string, other: string): boolean {
@@ -73,7 +65,7 @@ export async function signInternal(
 ): Promise<Record<string, string>> {
   const timestamp = Math.floor(now);
   const contentLength = body.byteLength;
-  const contentSha256 = await digestOf(body);
+  const contentSha256 = await sha256(body);
   const nonce = hex(crypto.getRandomValues(new Uint8Array(16)).buffer);
   const signed = { method, path, timestamp, nonce, contentLength, contentSha256 };
   return {
@@ -120,5 +112,5 @@ export async function isSignedBody(
   body: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
   if (body.byteLength !== contentLength) return false;
-  return isEqual(await digestOf(body), contentSha256);
+  return isEqual(await sha256(body), contentSha256);
 }

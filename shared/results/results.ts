@@ -75,13 +75,15 @@ export function createResultCache<R>(
     },
     async put(name, result, replace, { at, requestId }) {
       try {
-        // Another edge may have stored the same result first: then callers have already seen that one.
-        const there = replace ? 'unusable' : (await read(name)).state;
-        if (there === 'found') return true;
         const stored = { stored_at: at, request_id: requestId, result };
-        // The other one may be storing it now; what is there and no result of ours has to go.
-        const conditions = there === 'absent' ? ({ ifNoneMatch: '*' } as const) : undefined;
-        await writeStored(store, resultKey(name), stored, conditions);
+        const key = resultKey(name);
+        if (!replace) {
+          if ((await writeStored(store, key, stored, { ifNoneMatch: '*' })).ok) return true;
+          // Another may have stored the same result first, or at the same time: callers may have seen that one. What is
+          // there and no result of ours has to go.
+          if ((await readKey(key)).state === 'found') return true;
+        }
+        await writeStored(store, key, stored);
         return true;
       } catch (error) {
         trouble('put', error);

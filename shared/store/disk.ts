@@ -7,13 +7,15 @@
 import { link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createDiskBlobs } from './diskBlobs.ts';
-import { isCode, makeFolder, settle, sweep, writeAside } from './diskFiles.ts';
+import { isCode, settle, sweep, within, writeAside } from './diskFiles.ts';
 import { keyOfPath, pathOf } from './diskPaths.ts';
 import { pageOf } from './pages.ts';
 import type { PutConditions, Store } from './store.ts';
 import { createStore, type Log, type Place, type PlacedObject } from './whole.ts';
 
 const HEADER_LIMIT = 4096;
+/** A longer one is not copied to be written. */
+const SHORT_BODY = 256 * 1024;
 
 /** Full path -> the end of the last write begun on it. */
 const writing = new Map<string, Promise<unknown>>();
@@ -110,15 +112,19 @@ export function createDiskStore(folder: string, log: Log = () => {}): Store {
       const file = fileOf(key);
       const header = new TextEncoder().encode(`${JSON.stringify({ contentType, seal })}\n`);
       if (header.length > HEADER_LIMIT) throw new Error('content type is too long to store');
-      await makeFolder(dirname(file));
-      const written = await writeAside(aside, [header, body]);
+      // Each step of a file waits for a thread, so that a short body goes with its header.
+      const parts = body.length > SHORT_BODY ? [header, body] : [Buffer.concat([header, body])];
+      const written = await writeAside(aside, parts);
+      const move = (): Promise<boolean> => moveInto(file, written, conditions);
+      let isMoved = false;
       try {
-        const isPlaced = await alone(file, () => moveInto(file, written, conditions));
+        const isPlaced = await alone(file, () => within(dirname(file), move));
+        isMoved = isPlaced && !conditions.ifNoneMatch;
         if (!isPlaced) return { ok: false, code: 'precondition_failed' };
         await settle(file);
         return { ok: true, etag: `"${seal}"` };
       } finally {
-        await rm(written, { force: true });
+        if (!isMoved) await rm(written, { force: true });
       }
     },
     async delete(key) {

@@ -31,6 +31,20 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/**
+ * Does what needs a folder, which nearly always is there: it is made, to last, when it turns out to be missing.
+ * @throws what the work throws
+ */
+export async function within<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+    await makeFolder(folder);
+    return await work();
+  }
+}
+
 /** Makes a change within a folder last: a file that was moved into it. */
 export const settle = (file: string): Promise<void> => syncFolder(dirname(file));
 
@@ -47,9 +61,8 @@ export interface FileAside {
 
 /** A new file of the folder. */
 export async function openAside(folder: string): Promise<FileAside> {
-  await makeFolder(folder);
   const file = join(folder, `${OWN}-${randomUUID()}`);
-  const handle = await open(file, 'wx');
+  const handle = await within(folder, () => open(file, 'wx'));
   let isOpen = true;
   const close = async (): Promise<void> => {
     if (!isOpen) return;
