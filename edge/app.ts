@@ -14,7 +14,7 @@ import { boundBodies } from './body/boundBodies.ts';
 import { createBodyBudget } from './body/budget.ts';
 import { createEmbeddingsRoute } from './compatible/embeddings.ts';
 import { createImageRoutes } from './compatible/imageRoutes.ts';
-import { openAiErrors } from './compatible/openAiErrors.ts';
+import { openAiError, openAiErrors } from './compatible/openAiErrors.ts';
 import { createIdempotency } from './idempotency.ts';
 import { lineCaller } from './lineCaller.ts';
 import type { AskApp } from './mcp/call.ts';
@@ -177,6 +177,8 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   app.notFound((c) => {
     const methods = methodsOf(c.req.path);
     if (methods.length === 0) {
+      // Their clients ask for more addresses than there are here.
+      c.set('beside', openAiError);
       return problemResponse(c, { code: 'not_found', detail: `there is no ${c.req.path}` });
     }
     if (c.req.method === 'OPTIONS')

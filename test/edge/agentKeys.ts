@@ -74,8 +74,12 @@ export function agentKeyTests(f: Fixture, { make, url }: AgentKeys): void {
         .images.generate({ prompt })
         .catch((error: unknown) => error);
     };
-    assert.ok((await refused(secret)) instanceof RateLimitError);
-    assert.ok((await refused('nonsense')) instanceof AuthenticationError);
+    const many = await refused(secret);
+    assert.ok(many instanceof RateLimitError);
+    assert.equal(many.code, 'rate_limit_exceeded');
+    const stranger = await refused('nonsense');
+    assert.ok(stranger instanceof AuthenticationError);
+    assert.equal(stranger.code, 'invalid_api_key');
     const other = await make(tenant(), { scopes: ['embed'] });
     assert.ok((await refused(other.secret)) instanceof PermissionDeniedError);
   });

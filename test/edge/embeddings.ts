@@ -85,6 +85,11 @@ export function embeddingsTests(f: Fixture): void {
     assert.ok(unknown instanceof NotFoundError);
     assert.equal(unknown.code, 'model_not_found');
     assert.match(unknown.message, /fake\/scene_global/);
+    const chat = await client()
+      .chat.completions.create({ model: 'fake', messages: [] })
+      .catch((error: unknown) => error);
+    assert.ok(chat instanceof NotFoundError);
+    assert.match(chat.message, /there is no \/v1\/chat\/completions/);
     // It is a problem as at every other address as well.
     const answer = await fetch(`${f.url}/v1/embeddings`, {
       method: 'POST',
