@@ -36,11 +36,11 @@ export function createBatchForm(
   });
   const send = element('button', { type: 'submit', class: 'primary', disabled: true }, 'Send');
   const showCode = (name: string): void =>
-    showExample(code, {
-      method: 'POST',
-      path: '/v1/batches',
-      file: { name, type: EXAMPLE.file.type },
-    });
+    showExample(
+      code,
+      { method: 'POST', path: '/v1/batches', file: { name, type: EXAMPLE.file.type } },
+      'A batch in code',
+    );
   file.addEventListener('change', () => {
     send.disabled = file.files?.length !== 1;
     showCode(file.files?.[0]?.name ?? EXAMPLE.file.name);

@@ -47,7 +47,7 @@ function foot(output: Output, target: string, { onUse }: CardOptions): HTMLEleme
   const tokens = element(
     'details',
     {},
-    element('summary', {}, `${output.tokens.length} tokens`),
+    element('summary', {}, `${output.tokens.length} tokens of `, element('code', {}, target)),
     output.ref !== undefined && element('p', { class: 'raw' }, output.ref),
     output.text !== undefined && element('p', { class: 'raw' }, output.text),
     element(
@@ -73,7 +73,7 @@ export function createCard(modality: Modality, options: CardOptions): Card {
     'h3',
     {},
     title,
-    element('code', {}, options.isVia ? `${name}, on the way` : name),
+    options.isVia && element('span', { class: 'hint' }, 'on the way'),
   );
   const isWide = !traitsOf(modality.presentation).hasPlaces;
   const kind = isWide ? 'card wide' : 'card';

@@ -5,10 +5,11 @@ import type { Model } from '../../shared/api/models.ts';
 import { pointerSteps } from '../../shared/api/pointer.ts';
 import { type Client, ProblemError } from '../../shared/client/index.ts';
 import { showExample } from './command.ts';
-import { button, element } from './dom.ts';
+import { button, element, intro } from './dom.ts';
 import { exampleBody } from './exampleBody.ts';
 import { createExamples, type Examples } from './examples.ts';
 import { headCard, testCard } from './headReport.ts';
+import { comeIntoView } from './intoView.ts';
 import { pictureDrop } from './pictureDrop.ts';
 import type { Picture } from './pictureField.ts';
 import { showProblem } from './problems.ts';
@@ -29,6 +30,10 @@ function labelled(title: string, field: HTMLInputElement): HTMLElement {
   const label = element('label', { for: field.id }, title);
   return element('div', { class: 'field' }, label, field);
 }
+
+/** Classes of the example pictures: two of them show a box. */
+const BOXES = ['scene-3.png', 'scene-4.png'];
+const exampleClass = ({ name }: Picture): string => (BOXES.includes(name) ? 'box' : 'no box');
 
 /** Names that some server has given, or a visitor has written: completed while one types. */
 function suggestions(examples: Examples): HTMLDataListElement {
@@ -63,8 +68,10 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
   if (pictures.length > 0)
     samples.append(
       button(
-        `Add ${pictures.length} example pictures`,
-        () => examples.add(pictures, next.value),
+        `Begin with ${pictures.length} examples`,
+        () => {
+          for (const picture of pictures) examples.add([picture], exampleClass(picture));
+        },
         'quiet',
       ),
     );
@@ -95,6 +102,7 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
     running = new AbortController();
     problem.replaceChildren();
     status.textContent = what;
+    comeIntoView(results);
     cancel.hidden = false;
     update();
     try {
@@ -160,6 +168,9 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
   const form = element(
     'form',
     { class: 'panel', novalidate: true, 'aria-label': 'Examples' },
+    intro(
+      'Teach the model classes of your own: label a few pictures, fit a classifier to them (a “head”), and try it on others.',
+    ),
     section(
       'Label',
       labelled('Class of what is added next', next),
@@ -180,18 +191,11 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
     if (!fit.disabled) void fitNow();
   });
   name.addEventListener('input', update);
-  place.replaceChildren(
-    form,
-    element(
-      'section',
-      { class: 'results', 'aria-label': 'Head and tests' },
-      problem,
-      status,
-      meter,
-      report,
-      tested,
-      code,
-    ),
+  const results = element(
+    'section',
+    { class: 'results', 'aria-label': 'Head and tests' },
+    ...[problem, status, meter, report, tested, code],
   );
+  place.replaceChildren(form, results);
   update();
 }

@@ -34,7 +34,11 @@ function copyButton(text: () => string, code: HTMLElement): HTMLButtonElement {
 }
 
 /** Replaces what `parent` shows by programs that ask what the page has asked. */
-export function showExample(parent: HTMLElement, request: ShownRequest): void {
+export function showExample(
+  parent: HTMLElement,
+  request: ShownRequest,
+  title = 'The same in code',
+): void {
   const whole: ExampleRequest = {
     origin: location.origin,
     needsKey: storedKey() !== undefined,
@@ -46,15 +50,15 @@ export function showExample(parent: HTMLElement, request: ShownRequest): void {
   const block = element('pre', { tabindex: 0, role: 'region' }, code);
   const current = (): Code | undefined => codes[chosen] ?? codes[0];
   const show = (): void => {
-    const { title = '', text = '' } = current() ?? {};
+    const { title: language = '', text = '' } = current() ?? {};
     code.textContent = text;
-    block.setAttribute('aria-label', `The request in ${title}`);
+    block.setAttribute('aria-label', `The request in ${language}`);
     for (const [index, choice] of choices.entries())
       choice.setAttribute('aria-pressed', String(codes[index] === current()));
   };
-  const choices = codes.map(({ title }, index) =>
+  const choices = codes.map(({ title: language }, index) =>
     button(
-      title,
+      language,
       () => {
         chosen = index;
         show();
@@ -71,7 +75,7 @@ export function showExample(parent: HTMLElement, request: ShownRequest): void {
       element(
         'div',
         { class: 'command-head' },
-        element('h2', {}, 'The same in code'),
+        element('h2', {}, title),
         element('div', { class: 'languages', role: 'group', 'aria-label': 'Language' }, ...choices),
         copy,
       ),

@@ -34,6 +34,9 @@ export function button(label: string, onClick: () => void, className = ''): HTML
   return node;
 }
 
+/** What a view is for, in a sentence. */
+export const intro = (text: string): HTMLElement => element('p', { class: 'intro' }, text);
+
 /** A `svg` element, with the same conventions as `element`. */
 export function svg(
   tag: string,

@@ -15,10 +15,15 @@ export interface FirstExample {
 /** Put in by build.mjs; null when the repository has none. */
 declare const FIRST_EXAMPLE: FirstExample | null;
 
-/** The example's answer, where this very model gave it. */
-export function exampleAnswer({ digest }: Model): GenerateResponse | undefined {
+/** The example's answer with what is said of it, where this model gave it, be it as an earlier export. */
+export function exampleAnswer({
+  id,
+  digest,
+}: Model): { readonly response: GenerateResponse; readonly title: string } | undefined {
   const { response } = FIRST_EXAMPLE ?? {};
-  return response?.model.digest === digest ? response : undefined;
+  if (response?.model.id !== id) return undefined;
+  const who = response.model.digest === digest ? 'The model' : 'Another export of this model';
+  return { response, title: `${who} made all of this from the one picture` };
 }
 
 /** The form with the example picture given, where the model takes pictures. */

@@ -11,6 +11,7 @@ import { createGenerateForm } from './generateForm.ts';
 import type { Picture } from './given.ts';
 import { createHistory, type HistoryEntry } from './history.ts';
 import { createHistoryStrip } from './historyStrip.ts';
+import { comeIntoView } from './intoView.ts';
 import { linkToWork } from './jobs.ts';
 import { storedKey } from './key.ts';
 import { titleOf } from './labels.ts';
@@ -158,7 +159,7 @@ export function openGenerate(options: GenerateOptions): void {
     results.start(chosen, current.inputs.picture());
     status.textContent = `Predicting ${namesOf(chosen.map(({ name }) => name))} …`;
     showSnippets();
-    comeIntoView();
+    comeIntoView(resultsPlace);
     const began = performance.now();
     let headers: Headers | undefined;
     try {
@@ -225,12 +226,6 @@ export function openGenerate(options: GenerateOptions): void {
     problem.scrollIntoView({ block: 'nearest' });
   }
 
-  /** On a narrow screen the results lie below the form. */
-  function comeIntoView(): void {
-    const { top } = resultsPlace.getBoundingClientRect();
-    if (top > innerHeight * 0.6) resultsPlace.scrollIntoView({ block: 'start' });
-  }
-
   const storedOnly = createClient({
     baseUrl: location.origin,
     apiKey: storedKey,
@@ -264,8 +259,10 @@ export function openGenerate(options: GenerateOptions): void {
       link === '' ? first : readLink(new URLSearchParams(link), { examples, own }),
       link === '',
     );
-    const known = link === '' ? exampleAnswer(model) : keptAnswer(linkOf(current.state()));
-    if (known) show(known, link === '' ? 'An example, which the model answered so' : 'As before');
+    const kept = link === '' ? undefined : keptAnswer(linkOf(current.state()));
+    const example = link === '' ? exampleAnswer(model) : undefined;
+    if (kept) show(kept, 'As before');
+    else if (example) show(example.response, example.title);
     else if (!runButton.disabled) status.textContent = '';
   }
 

@@ -5,7 +5,7 @@ import type { Modality, Model } from '../../shared/api/models.ts';
 import type { Client } from '../../shared/client/index.ts';
 import { createBatchForm } from './batchForm.ts';
 import { createBatchRow, isOpenBatch } from './batchRow.ts';
-import { button, element } from './dom.ts';
+import { button, element, intro } from './dom.ts';
 import { createGuard } from './guard.ts';
 import { createJobRow, isOpenJob } from './jobRow.ts';
 import { isShown, linkOfView, writeAddress } from './tabs.ts';
@@ -115,14 +115,8 @@ export function openJobs(place: HTMLElement, client: Client, models: readonly Mo
     element(
       'div',
       { class: 'panel' },
+      intro('Work that goes on when this page is closed: single jobs, and files of many requests.'),
       element('section', {}, element('h2', {}, 'New batch'), form.node),
-      element(
-        'p',
-        { class: 'hint' },
-        'A single job is asked for in ',
-        element('a', { href: '#generate' }, 'Generate'),
-        ', by “Run as a job”.',
-      ),
     ),
     element(
       'section',

@@ -6,7 +6,7 @@ const TITLES: Readonly<Record<string, string>> = {
   rgb: 'RGB picture',
   depth: 'Depth',
   normal: 'Surface normals',
-  semseg: 'Semantic segmentation',
+  semseg: 'Segmentation',
   clip: 'CLIP features',
   dinov2: 'DINOv2 features',
   imagebind: 'ImageBind features',

@@ -21,15 +21,11 @@ const client = createClient({ baseUrl: location.origin, apiKey: storedKey });
 
 function modelLine(model: Model, models: readonly Model[]): (Node | string)[] {
   const millions = (model.parameters / 1e6).toFixed(model.parameters < 1e7 ? 1 : 0);
-  const facts = [
-    `${millions} M parameters`,
-    model.precision,
-    `digest ${model.digest.slice(0, 12)}`,
-  ];
+  const facts = `${millions} M parameters, ${model.precision}`;
   return [
     models.length > 1 ? modelSelector(model, models) : element('strong', {}, model.id),
     element('span', { class: 'licence' }, model.licence),
-    element('span', { class: 'hint' }, facts.join(' · ')),
+    element('span', { class: 'hint', title: `Digest ${model.digest}` }, facts),
   ];
 }
 

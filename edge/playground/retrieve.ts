@@ -5,8 +5,9 @@ import type { Model } from '../../shared/api/models.ts';
 import type { SearchRequestBody } from '../../shared/api/search.ts';
 import type { Client } from '../../shared/client/index.ts';
 import { showExample } from './command.ts';
-import { element } from './dom.ts';
+import { element, intro } from './dom.ts';
 import { exampleBody } from './exampleBody.ts';
+import { comeIntoView } from './intoView.ts';
 import type { Picture } from './pictureField.ts';
 import { showProblem } from './problems.ts';
 import { createAdding, idOf } from './retrieveAdd.ts';
@@ -63,6 +64,7 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
   const adding = createAdding(client, examples, {
     tell,
     guard,
+    onMake: () => guard(choice.make),
     onDone: (pictures, name) => {
       const items = pictures.map((picture) => ({
         id: idOf(picture),
@@ -95,7 +97,7 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
     question.use(collection);
     command.replaceChildren();
     found.show([]);
-    tell(collection ? '' : 'Make a collection first.');
+    tell(collection ? '' : 'Make a collection first, or begin with the examples.');
     if (collection) await guard(refresh);
   }
 
@@ -109,17 +111,18 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
     await guard(async () => {
       tell('Searching …');
       const began = performance.now();
-      const { results, explain } = await client.search(name, {
+      const { results: nearest, explain } = await client.search(name, {
         ...request,
         k: SHOWN,
         explain: true,
       });
       const milliseconds = Math.round(performance.now() - began);
-      found.show(results);
+      found.show(nearest);
       const how = explain?.method === 'index' ? 'through the index' : 'by comparison with all';
       tell(
-        `${results.length} nearest of ${explain?.items ?? 0} items, ${how}, in ${milliseconds} ms`,
+        `${nearest.length} nearest of ${explain?.items ?? 0} items, ${how}, in ${milliseconds} ms`,
       );
+      comeIntoView(results);
       showExample(command, {
         method: 'POST',
         path: addressOf(name, 'search'),
@@ -131,6 +134,9 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
   const panel = element(
     'div',
     { class: 'panel' },
+    intro(
+      'Find pictures by words, by a picture, or by both: put some into a collection, then search it.',
+    ),
     element('section', {}, element('h2', {}, 'Collection'), choice.node),
     element('section', {}, element('h2', {}, 'Add pictures'), adding.node),
     element('section', {}, element('h2', {}, 'Search'), question.node),

@@ -14,6 +14,8 @@ export interface Adding {
 interface AddingEvents {
   readonly tell: (text: string) => void;
   readonly guard: (work: () => Promise<void>) => Promise<void>;
+  /** Makes a collection, where there is none yet. */
+  readonly onMake: () => Promise<void>;
   /** Called with the pictures that are in the collection of this name now. */
   readonly onDone: (pictures: readonly Picture[], name: string) => void;
 }
@@ -44,12 +46,18 @@ export const idOf = ({ name }: Picture): string =>
 export function createAdding(
   client: Client,
   examples: readonly Picture[],
-  { tell, guard, onDone }: AddingEvents,
+  { tell, guard, onMake, onDone }: AddingEvents,
 ): Adding {
   let current: Collection | undefined;
   const drop = pictureDrop('add-pictures', 'Pictures', (pictures) => void add(pictures));
-  const scenes = button(`Add the ${examples.length} examples`, () => void add([...examples]));
+  const scenes = button(`Add the ${examples.length} examples`, () => void addExamples());
   scenes.hidden = examples.length === 0;
+
+  /** They show what a collection is for, so that they come with one. */
+  async function addExamples(): Promise<void> {
+    if (!current) await onMake();
+    await add([...examples]);
+  }
 
   async function addOne(picture: Picture, collection: Collection): Promise<void> {
     const id = idOf(picture);
@@ -94,7 +102,7 @@ export function createAdding(
       current = collection;
       const takes = collection !== undefined && collection.embedding.kind !== 'vector';
       drop.node.hidden = !takes;
-      scenes.disabled = !takes;
+      scenes.disabled = collection !== undefined && !takes;
     },
   };
 }

@@ -9,6 +9,8 @@ export interface Choice {
   readonly node: HTMLElement;
   /** Asks the server for the collections, and chooses the first. */
   load(): Promise<void>;
+  /** Makes the new collection as its fields say, and chooses it. @throws as the client */
+  make(): Promise<void>;
   /** Takes over what is known of a collection now. */
   update(collection: Collection): void;
 }
@@ -75,7 +77,7 @@ export function createChoice(
       element('option', { value }, value === FEATURES ? 'Features of the encoder' : titleOf(value)),
     ),
   );
-  const create = button('Make', () => void guard(createNew));
+  const create = button('Make it', () => void guard(createNew));
 
   const show = (chosen: string | undefined): void => {
     selector.replaceChildren(
@@ -133,6 +135,7 @@ export function createChoice(
       for (const one of own) known.set(one.name, one);
       show(own[0]?.name);
     },
+    make: createNew,
     update(collection) {
       known.set(collection.name, collection);
       facts.textContent = describe(collection);

@@ -53,14 +53,14 @@ test(
     const { page, complaints } = await open('');
     await page.getByRole('link', { name: 'Retrieve' }).click();
     assert.equal(await page.locator('#view-generate').isVisible(), false);
-    await page.getByText('Make a collection first.').waitFor();
+    await page.getByText(/Make a collection first/).waitFor();
     await page.getByLabel('Name').fill('My pictures');
-    await page.getByRole('button', { name: 'Make' }).click();
+    await page.getByRole('button', { name: 'Make it' }).click();
     await page.getByText(/small letters/).waitFor();
     // The browser itself complains of the refusal.
     complaints.length = 0;
     await page.getByLabel('Name').fill('pictures');
-    await page.getByRole('button', { name: 'Make' }).click();
+    await page.getByRole('button', { name: 'Make it' }).click();
     await page.getByText('Scene vector, predicted, 54 numbers each').waitFor();
 
     await page.getByRole('button', { name: 'Add the 4 examples' }).click();
@@ -146,7 +146,7 @@ test(
     }
     page.on('dialog', (dialog) => void dialog.accept());
     await page.getByRole('button', { name: 'Delete', exact: true }).click();
-    await page.getByText('Make a collection first.').waitFor();
+    await page.getByText(/Make a collection first/).waitFor();
     assert.deepEqual((await createClient({ baseUrl: product.url }).collections()).collections, []);
     assert.deepEqual(complaints, []);
     await page.close();
