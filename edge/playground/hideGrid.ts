@@ -23,7 +23,7 @@ export function createHideGrid(onChange: () => void): HideGrid {
   const cells = element('div', {
     class: 'patches',
     role: 'group',
-    'aria-label': 'Patches: arrow keys move, Space hides',
+    'aria-label': 'Patches: arrow keys move, Space hides, Shift with an arrow goes on so',
   });
   const count = element('p', { class: 'hint', 'aria-live': 'polite' });
   let patches: HTMLButtonElement[] = [];
@@ -86,6 +86,10 @@ export function createHideGrid(onChange: () => void): HideGrid {
     const column = (from % side) + move[1];
     if (row < 0 || column < 0 || row >= side || column >= side) return;
     focusOn(row * side + column);
+    const [first, next] = [patches[from], patches[row * side + column]];
+    if (!event.shiftKey || !first || !next) return;
+    paint(next, isHidden(first));
+    tell();
   });
   /** One patch alone is reached by Tab. */
   function focusOn(index: number): void {

@@ -1,6 +1,6 @@
 /** The classify view of the playground in a real browser: label pictures, fit a head, test it on others. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -8,7 +8,9 @@ import type { Browser, Page } from 'playwright-core';
 import { rgbUrl } from '../../infra/demo/evaluate/ask.ts';
 import { exampleOf, FIRST_HELD_OUT_SEED } from '../../infra/demo/scene/scenes.ts';
 import { createClient } from '../../shared/client/index.ts';
+import { axeFaults } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
+import { pastedLanguages, runPasted, shownCode } from '../support/pastedCode.ts';
 import { type Product, startProduct } from '../support/product.ts';
 
 const missing = browserMissing();
@@ -102,6 +104,29 @@ test('a visitor labels pictures, fits a head, and has others classified', option
     ['cone', 'box'],
   );
 
+  assert.deepEqual(await axeFaults(page), []);
+  // The code that is shown, first of the test and then of the fit.
+  const view = page.locator('#view-classify');
+  const files = [...cones, ...boxes].map((bytes, i) => {
+    const name = i < 7 ? `cone-${i}` : `box-${i - 7}`;
+    return [name, bytes] as const;
+  });
+  for (const [name, bytes] of files) await writeFile(join(folder, `${name}.png`), bytes);
+  for (const [i, bytes] of boxes.slice(5).entries())
+    await writeFile(join(folder, `other-box-${i}.png`), bytes);
+  for (const language of pastedLanguages()) {
+    const printed = await runPasted(language, await shownCode(view, language), folder);
+    // Node prints what lies deep as [Array].
+    assert.match(printed, /label["']?:\s*["']box["']|classes: \[Array\]/, language);
+  }
+  await fit.click();
+  await page.getByText('Fitted to 10 examples of 2 classes.').waitFor({ timeout: 120_000 });
+  const version = (await client.heads()).heads[0]?.version ?? 'no head';
+  for (const language of pastedLanguages()) {
+    const printed = await runPasted(language, await shownCode(view, language), folder);
+    assert.ok(printed.includes(version), language);
+  }
+
   // What the server refuses is told at the picture that it is about.
   await choose(page, '#examples-files', 'notes', [Buffer.from('milk, eggs')]);
   await fit.click();
@@ -114,6 +139,7 @@ test('a visitor labels pictures, fits a head, and has others classified', option
     complaints.filter((text) => !/400/.test(text)),
     [],
   );
+  assert.deepEqual(await axeFaults(page), []);
   await page.setViewportSize({ width: 360, height: 800 });
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
   await page.close();

@@ -10,6 +10,7 @@ import { creditCommand } from '../../infra/keys/credit.ts';
 import { createAccountStore } from '../../shared/credit/accountStore.ts';
 import { createKeyStore } from '../../shared/keys/keyStore.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
+import { axeFaults } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 
@@ -54,8 +55,26 @@ test('the playground asks for a key, and shows prices, usage and code with one',
     await page.getByRole('link', { name: 'Usage' }).click();
     await page.getByText('Credit left').waitFor();
     await page.getByText('1 request from').waitFor();
+    assert.deepEqual(await axeFaults(page), []);
     await page.setViewportSize({ width: 360, height: 740 });
+    assert.deepEqual(await axeFaults(page), []);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+
+    // Credit that does not cover the price is told in money, before and after.
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await creditCommand({ store, accounts }, 'two', { text: '+0.000001' }, Date.now());
+    const poor = await createKeyStore(store).create({
+      ...{ tenant: 'two', name: '', scopes: ['*'], limits: {}, created: Date.now() },
+    });
+    await page.getByLabel('API key').fill(poor.secret);
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await page.locator('html[data-ready=true]').waitFor();
+    await page.getByRole('link', { name: 'Generate', exact: true }).click();
+    await page.getByLabel('Caption', { exact: true }).first().fill('a blue cone');
+    await page.locator('#price', { hasText: /^€/ }).waitFor();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText(/^This costs €[\d.,]+, and the credit has €[\d.,]+ left\.$/).waitFor();
+    assert.deepEqual(await axeFaults(page), []);
     if (process.env.FOURM_SCREENSHOTS)
       await page.screenshot({ path: join(process.env.FOURM_SCREENSHOTS, 'usage.png') });
   } finally {

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { createClient } from '../../shared/client/index.ts';
+import { axeFaults, overflowOf } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { demoPicture } from '../support/demoSet.ts';
+import { pastedLanguages, runPasted, shownCode } from '../support/pastedCode.ts';
 import { type Product, startProduct } from '../support/product.ts';
 import { REPOSITORY } from '../support/shared.ts';
 
@@ -57,6 +59,7 @@ test(
     await page.getByLabel('Name').fill('My pictures');
     await page.getByRole('button', { name: 'Make it' }).click();
     await page.getByText(/small letters/).waitFor();
+    assert.deepEqual(await axeFaults(page), [], 'a refusal');
     // The browser itself complains of the refusal.
     complaints.length = 0;
     await page.getByLabel('Name').fill('pictures');
@@ -89,8 +92,7 @@ test(
       await idsOf(page),
       expected.results.map(({ id }) => id),
     );
-    const command = await view.locator('.shown-code').textContent();
-    assert.match(command ?? '', /v1\/collections\/pictures\/search/);
+    assert.deepEqual(await axeFaults(page), [], 'what is found');
 
     // A picture finds itself; less of it puts it last.
     await view.getByRole('button', { name: 'Clear' }).click();
@@ -99,6 +101,21 @@ test(
     await view.getByRole('button', { name: 'Search', exact: true }).click();
     await page.getByText(/^6 nearest/).waitFor();
     assert.equal((await idsOf(page))[0], 'scene-2.png');
+    await view.getByRole('button', { name: 'Use example scene-3.png' }).click();
+    await view.getByLabel('Caption', { exact: true }).fill('a cone; it\'s "green"');
+    await view.getByRole('button', { name: 'Search', exact: true }).click();
+    await view.locator('.shown-code', { hasText: /mix/ }).waitFor();
+    await page.locator('#retrieve-status', { hasText: /^6 nearest/ }).waitFor();
+    const found = await idsOf(page);
+    for (const language of pastedLanguages()) {
+      const printed = await runPasted(language, await shownCode(view, language), REPOSITORY);
+      const ids = [...printed.matchAll(/["']?\bid["']?:\s*["']([^"']+)["']/g)].map(([, id]) => id);
+      // The model's own id comes last.
+      assert.deepEqual(ids.slice(0, found.length), found, language);
+    }
+    await view.getByRole('button', { name: 'Clear' }).click();
+    await page.getByText('6 items').waitFor();
+    await view.locator('#input-search-rgb').setInputFiles(join(REPOSITORY, 'examples/scene-2.png'));
     await view.locator('#weight-rgb').fill('-1');
     await view.getByLabel('Caption', { exact: true }).fill('a green cone');
     await view.locator('#weight-caption').fill('0.2');
@@ -137,6 +154,10 @@ test(
     const { page, complaints } = await open('#retrieve');
     await page.getByText('5 items').waitFor();
     assert.equal(await page.locator('[data-item] img').count(), 5);
+    await page.setViewportSize({ width: 360, height: 740 });
+    assert.equal(await overflowOf(page), 0);
+    assert.deepEqual(await axeFaults(page), [], 'on a telephone');
+    await page.setViewportSize({ width: 1280, height: 1000 });
     if (process.env.FOURM_SCREENSHOT) {
       const view = page.locator('#view-retrieve');
       await view.getByLabel('Caption', { exact: true }).fill('a red sphere left of a blue box');

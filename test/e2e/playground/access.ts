@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { axeFaults, overflowOf } from '../../support/axe.ts';
+import { RUN_TIMEOUT, visit } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 const VIEWS = ['generate', 'classify', 'retrieve', 'jobs'];
@@ -42,4 +43,68 @@ export function accessTests(place: Place, options: TestOptions): void {
       }
       await page.close();
     });
+
+  test('who asks too much is told how long to wait, and can try again', options, async () => {
+    const { browser, url } = place();
+    const { page } = await visit(browser, url);
+    let asked = 0;
+    await page.route('**/v1/generate?*', (route) => {
+      asked++;
+      const problem = {
+        ...{ type: 'about:blank', status: 429, code: 'quota_exceeded', retryable: true },
+        ...{ title: 'The key has used what it may for now', detail: '60 requests a minute' },
+        request_id: 'a',
+      };
+      return route.fulfill({
+        ...{ status: 429, contentType: 'application/problem+json' },
+        headers: { 'retry-after': '1' },
+        body: JSON.stringify(problem),
+      });
+    });
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByText('The server is busy: tried again in 1 s').waitFor();
+    await page.getByText('The server asks for 1 second of patience.').waitFor();
+    assert.equal(asked, 3);
+    assert.deepEqual(await axeFaults(page), []);
+    await page.unroute('**/v1/generate?*');
+    await page.getByRole('button', { name: 'Try again', exact: true }).click();
+    await page.getByText(/^Done in/).waitFor({ timeout: RUN_TIMEOUT });
+    assert.equal(await page.locator('#problem .problem').count(), 0);
+    await page.close();
+  });
+
+  test('parts of a picture are hidden by a finger, and by keys held', options, async () => {
+    const { browser, url } = place();
+    const viewport = { width: 360, height: 740 };
+    const context = await browser.newContext({ viewport, hasTouch: true, isMobile: true });
+    const page = await context.newPage();
+    await page.goto(url);
+    await page.waitForSelector('html[data-ready]');
+    await page.getByRole('button', { name: 'Hide parts' }).first().click();
+    const patches = page.locator('.patches button');
+    await patches.nth(17).scrollIntoViewIfNeeded();
+    const at = async (index: number): Promise<{ x: number; y: number }> => {
+      const box = await patches.nth(index).boundingBox();
+      assert.ok(box);
+      return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    };
+    const session = await context.newCDPSession(page);
+    const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', points: object[]) =>
+      session.send('Input.dispatchTouchEvent', {
+        type,
+        touchPoints: points as { x: number; y: number }[],
+      });
+    await touch('touchStart', [await at(17)]);
+    for (const index of [18, 19, 20]) await touch('touchMove', [await at(index)]);
+    await touch('touchEnd', []);
+    const hidden = (): Promise<number[]> =>
+      patches.evaluateAll((all) =>
+        all.flatMap((one, i) => (one.getAttribute('aria-pressed') === 'true' ? [i] : [])),
+      );
+    assert.deepEqual(await hidden(), [17, 18, 19, 20]);
+    for (const key of ['Shift+ArrowDown', 'Shift+ArrowRight']) await page.keyboard.press(key);
+    assert.deepEqual(await hidden(), [17, 18, 19, 20, 25, 26]);
+    await page.getByText('6 of 64 hidden').waitFor();
+    await context.close();
+  });
 }

@@ -1,17 +1,17 @@
 /** The code that is shown, pasted as a visitor would, in every language. */
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { access, cp, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { promisify } from 'node:util';
-import { transform } from 'esbuild';
-import { run, textOf, visit } from '../../support/playgroundPage.ts';
+import {
+  type PastedLanguage,
+  pastedLanguages,
+  runPasted,
+  shownCode,
+} from '../../support/pastedCode.ts';
+import { run, visit } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 import { REPOSITORY } from '../../support/shared.ts';
-
-const execute = promisify(execFile);
-const hasPython = (): boolean => spawnSync('python3', ['--version']).status === 0;
 
 export function codeTests(place: Place, options: TestOptions): void {
   test('curl, TypeScript and Python answer what the page shows', options, async () => {
@@ -24,30 +24,25 @@ export function codeTests(place: Place, options: TestOptions): void {
     const boxes = page.locator('[data-target=det] .box-list');
     const shown = (await boxes.count()) > 0 ? await boxes.locator('li').count() : 0;
     const pasted = join(folder, 'pasted');
-    const show = async (language: string): Promise<string> => {
-      await page.getByRole('button', { name: language, exact: true }).click();
+    const runIn = async (language: PastedLanguage): Promise<string> => {
       await rm(pasted, { recursive: true, force: true });
       await mkdir(pasted);
       await cp(join(REPOSITORY, 'examples'), join(pasted, 'examples'), { recursive: true });
-      return await textOf(page.locator('.shown-code'));
+      const code = await shownCode(page.locator('#view-generate'), language);
+      return await runPasted(language, code, pasted);
     };
-    const inFolder = { cwd: pasted, maxBuffer: 64e6 };
-
-    const answer = JSON.parse((await execute('bash', ['-c', await show('curl')], inFolder)).stdout);
-    const [picture, values] = [answer.outputs.rgb[0].image, answer.outputs.det[0].value];
-    assert.equal(await page.locator('[data-target=rgb] img').getAttribute('src'), picture);
-    assert.equal(values.length, shown);
-
-    const typed = await transform(await show('TypeScript'), { loader: 'ts', format: 'esm' });
-    const program = ['--input-type=module', '-e', typed.code];
-    const { stdout } = await execute(process.execPath, program, inFolder);
-    assert.match(stdout, /^det \[/);
-    await access(join(pasted, 'rgb-0.png'));
-
-    if (!hasPython()) return await page.close();
-    const python = await execute('python3', ['-c', await show('Python')], inFolder);
-    assert.match(python.stdout, /^det \[/);
-    await access(join(pasted, 'rgb-0.png'));
+    for (const language of pastedLanguages()) {
+      const printed = await runIn(language);
+      if (language === 'curl') {
+        const answer = JSON.parse(printed);
+        const [picture, values] = [answer.outputs.rgb[0].image, answer.outputs.det[0].value];
+        assert.equal(await page.locator('[data-target=rgb] img').getAttribute('src'), picture);
+        assert.equal(values.length, shown);
+        continue;
+      }
+      assert.match(printed, /^det \[/, language);
+      await access(join(pasted, 'rgb-0.png'));
+    }
     await page.close();
   });
 }
