@@ -23,6 +23,11 @@ const QUIET = new Set(
   Object.values(ROUTES).flatMap(({ id, tag }) => (tag === 'service' ? [id as string] : [])),
 );
 
+/** Addresses of routes, as the API writes them. */
+const PATHS: ReadonlyMap<string, string> = new Map(
+  Object.values(ROUTES).map(({ id, path }) => [id, path]),
+);
+
 export function watchRequests(services: Services) {
   const { metrics, tracer } = services;
   let inFlight = 0;
@@ -42,6 +47,7 @@ export function watchRequests(services: Services) {
     });
     c.set('requestId', requestId);
     c.set('traceparent', span.traceparent);
+    const names = namesOf({ requestId, traceparent: span.traceparent });
     inFlight++;
 
     function end(): void {
@@ -55,9 +61,9 @@ export function watchRequests(services: Services) {
       if (cache !== undefined) metrics.count('cache', { route, outcome: cache });
       if (!QUIET.has(route)) {
         const said = { route, method, status, milliseconds, cache };
-        services.write({ event: 'request', ...namesOf(c.var), ...said });
+        services.write({ event: 'request', ...names, ...said });
       }
-      const { path } = Object.values(ROUTES).find(({ id }) => id === route) ?? {};
+      const path = PATHS.get(route);
       if (path !== undefined) span.rename(`${method} ${path}`);
       span.set({ 'http.response.status_code': status, ...(path && { 'http.route': path }) });
       if (cache !== undefined) span.set({ 'fourm.cache': cache });

@@ -40,11 +40,17 @@ export function createComputation<W extends Wish, R extends object>(
   const running = createCoalescer<Answer<R>, Progress>();
   const nameOf = ({ tenant, key }: W): ResultName => ({ scope: keptFor(tenant).scope, id: key.id });
 
+  /** Counts results that were stored here. */
+  let stores = 0;
+  /** What was absent -> how many results had been stored here before. */
+  const absent = new WeakMap<W, number>();
+
   async function find(wish: W): Promise<Answer<R> | undefined> {
     const { cache } = wish;
     if (!cache.mayReuse) return undefined;
+    const before = stores;
     const stored = await results.get(nameOf(wish));
-    if (!stored) return undefined;
+    if (!stored) return void absent.set(wish, before);
     const { result, ageSeconds, computed } = stored;
     if (ageSeconds > cache.maxAgeSeconds) return undefined;
     if (task.isWhole && !(await task.isWhole(wish, result))) return undefined;
@@ -63,8 +69,8 @@ export function createComputation<W extends Wish, R extends object>(
     asker: Asker,
     context: WorkContext<Progress>,
   ): Promise<Answer<R>> {
-    // It may have been stored between the look into the store and this moment.
-    const stored = await find(wish);
+    // It may have been stored here between the look into the store and this moment.
+    const stored = absent.get(wish) === stores ? undefined : await find(wish);
     if (stored) return stored;
     const isDeclined = await declines(wish);
     const { result, detail, keep } = await task.run(wish, asker, context);
@@ -74,6 +80,7 @@ export function createComputation<W extends Wish, R extends object>(
     if (isStorable) await keep?.();
     const computed = { at: Date.now(), requestId: asker.requestId };
     const isStored = isStorable && (await results.put(nameOf(wish), result, isDeclined, computed));
+    stores++;
     const reason = isDeclined ? 'fwd=request' : 'fwd=miss';
     const said = detail === undefined ? '' : `; detail="${detail}"`;
     return {

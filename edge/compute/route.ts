@@ -1,6 +1,7 @@
 /** The route of a task: read what is wanted, find or compute it, answer it. */
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import type { Computed } from '../../shared/results/results.ts';
 import { toldComputed } from '../../shared/results/told.ts';
 import { startDeadline } from '../deadline.ts';
 import { sayBefore } from '../headers.ts';
@@ -39,12 +40,19 @@ function noJob({ store }: Pick<Services, 'store'>) {
   return refusal('invalid_request', detail, pointerTo('webhook'));
 }
 
+interface Origin extends Pick<Wish, 'key' | 'models'> {
+  /** When the result was computed. */
+  readonly at: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 export function createTaskRoute<W extends Wish, R extends object>(
   services: Services,
   task: Task<W, R>,
 ) {
   const computation = createComputation(services, task);
   const same = createSame();
+  const origins = new WeakMap<R, Origin>();
   const requests = createKnownRequests<W>(services, services.config.FOURM_HOT_BYTES);
   const { linker } = services;
 
@@ -62,6 +70,25 @@ export function createTaskRoute<W extends Wish, R extends object>(
     return priceFor(c, services, { ...(await workOf(wish, answer)), isCached: false });
   }
 
+  /** Headers that say where a result comes from, made once for what is asked again and again. */
+  function originOf(wish: W, made: R, at: Computed): Readonly<Record<string, string>> {
+    const { key, models } = wish;
+    const known = origins.get(made);
+    if (known?.key === key && known.models === models && known.at === at.at) return known.headers;
+    const headers = provenanceHeaders({
+      // What a result does not say of its model, the model says: the key names it by its digest.
+      models: task.madeBy(made).map((by) => ({
+        ...models.find(({ digest }) => digest === by.digest),
+        ...by,
+      })),
+      seed: key.seed,
+      schedule: task.schedule?.(wish, made),
+      computed: toldComputed(at),
+    });
+    origins.set(made, { key, models, at: at.at, headers });
+    return headers;
+  }
+
   const seenBy = async (
     c: EdgeContext,
     wish: W,
@@ -73,16 +100,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const whole = same(made, computed, () => ({ ...made, computed }));
     const viewed = task.view?.(wish, whole) ?? whole;
     const result = withPrice(withSources(viewed, wish.sources), price);
-    const provenance = provenanceHeaders({
-      // What a result does not say of its model, the model says: the key names it by its digest.
-      models: task.madeBy(made).map((by) => ({
-        ...wish.models.find(({ digest }) => digest === by.digest),
-        ...by,
-      })),
-      seed: wish.key.seed,
-      schedule: task.schedule?.(wish, made),
-      computed,
-    });
+    const provenance = originOf(wish, made, answer.computed);
     // Links need the files to be kept; and where a file itself is answered, nobody needs one.
     const isWithin = !wish.cache.mayStore || (wish.wanted.kind === 'bytes' && single !== undefined);
     const linked = isWithin
