@@ -76,12 +76,13 @@ export interface PictureSources {
 function readSource(field: string, source: string, sources: PictureSources): Picture | undefined {
   const [, kind, rest = ''] = /^(\w+):?(.*)$/s.exec(source) ?? [];
   if (kind === 'example') return sources.examples.find(({ name }) => name === rest);
-  if (kind === 'named') return namedPicture(rest);
-  if (kind === 'own') return sources.own(field);
-  if (kind !== 'tokens') return undefined;
   const kept = sources.own(field);
+  if (kind === 'own') return kept;
+  // This tab still knows what it looks like.
+  if (kept?.value && writeSource(kept) === source) return kept;
+  if (kind === 'named') return namedPicture(rest);
+  if (kind !== 'tokens') return undefined;
   const tokens = rest.split('.').map((id) => (id === '' ? null : Number(id)));
-  if (kept?.value && 'tokens' in kept.value && writeSource(kept) === source) return kept;
   return { name: `${tokens.length} tokens`, url: '', value: { tokens } };
 }
 
