@@ -32,8 +32,15 @@ const MOST_CHARGES = 1000;
 /** A write that takes longer is done again, by whoever waits for it. */
 const SLOW_MILLISECONDS = 5000;
 
-const pause = (milliseconds: number): Promise<void> =>
-  new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Waits for the work of another, but not for ever: in Workers what a request has begun may end with it. */
+export async function settledOrSlow(others: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const slow = new Promise((resolve) => {
+    timer = setTimeout(resolve, SLOW_MILLISECONDS);
+  });
+  await Promise.race([others.catch(() => undefined), slow]);
+  clearTimeout(timer);
+}
 
 export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: string): LeaseLog {
   let gathered: Pending[] = [];
@@ -85,8 +92,8 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: st
     while (!isDone()) {
       const others = writing;
       if (others) {
-        await Promise.race([others.catch(() => undefined), pause(SLOW_MILLISECONDS)]);
-        // In Workers what another request has begun may end with it: then the same record is written again.
+        await settledOrSlow(others);
+        // Then the same record is written again.
         if (writing !== others || isDone()) continue;
       }
       const mine = writeOne().finally(() => {

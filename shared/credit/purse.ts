@@ -3,33 +3,11 @@
  * given back when it has not. Where the lease has enough, neither waits for the store.
  */
 import { balanceOf, extendLease, openLease } from './account.ts';
+import { type Hold, InsufficientCreditError, type OwnHold } from './hold.ts';
 import { type Charge, LEASE_IDS } from './ledger.ts';
 import { createLeaseLog, type LeaseLog, type Pending } from './log.ts';
 import { reclaim, type SettleServices, settle } from './settle.ts';
-
-/** What is held for one piece of work. */
-export interface Hold {
-  readonly amount: number;
-  /**
-   * Charges it; what is held beyond the charge's amount is free again.
-   * @returns resolves when the charge is in the store; rejects when that was not possible at once, and is tried again
-   */
-  commit(charge: Charge): Promise<void>;
-  /** Nothing is charged. */
-  release(): void;
-  /** Keeps it for work that takes long. */
-  extend(): Promise<void>;
-}
-
-/** The credit does not cover the work. */
-export class InsufficientCreditError extends Error {
-  override readonly name = 'InsufficientCreditError';
-  readonly balance: number;
-  constructor(balance: number) {
-    super(`the credit has ${balance} left`);
-    this.balance = balance;
-  }
-}
+import { createStranded } from './stranded.ts';
 
 export interface PurseOptions {
   /** This edge. */
@@ -48,9 +26,12 @@ export interface PurseOptions {
 export interface Purse {
   /** @throws InsufficientCreditError; what the store throws */
   hold(amount: number): Hold | Promise<Hold>;
-  /** Writes all charges. @throws what the store throws */
+  /**
+   * Writes all charges that were committed before. When it resolves, each is in the store or was told as lost.
+   * @throws what the store throws; then the rest is tried again with the next one
+   */
   flush(): Promise<void>;
-  /** Ends leases that are not needed any more, or all of them. @throws what the store throws */
+  /** Ends leases that are not needed any more, or all of them; their charges are written as `flush` does. @throws what the store throws */
   tidy(all: boolean): Promise<void>;
   /** Whether nothing is leased. */
   readonly isEmpty: () => boolean;
@@ -89,6 +70,12 @@ const RECLAIM_MILLISECONDS = 1000;
 const TRIES = 8;
 const GATHERED = 500;
 
+/** Waits for all of them, also where one fails. @throws what the first that failed throws */
+async function allOf(work: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
+}
+
 export function createPurse(
   services: SettleServices,
   tenant: string,
@@ -111,6 +98,7 @@ export function createPurse(
   let reclaimedAt = Number.NEGATIVE_INFINITY;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let timerEnds = 0;
+  const stranded = createStranded((amount) => hold(amount), onLost);
 
   const isUsable = (lease: OpenLease): boolean =>
     !lease.isLeft && now() < lease.until - MARGIN * leaseMilliseconds;
@@ -167,39 +155,32 @@ export function createPurse(
     (timer as { unref?: () => void }).unref?.();
   }
 
-  /** Charges whose lease was ended by others are taken from the next one. */
-  async function carryOver(refused: readonly Pending[]): Promise<void> {
-    for (const { charge, written, delayed } of refused) {
-      try {
-        await (await hold(charge.amount)).commit(charge);
-        written();
-      } catch (cause) {
-        onLost(charge);
-        delayed(cause);
-      }
-    }
-  }
-
   async function flushLease(one: OpenLease): Promise<void> {
     const refused = await one.log.flush();
     if (refused.length === 0) return;
     one.isLeft = true;
-    await carryOver(refused);
+    stranded.add(refused);
   }
 
   async function flush(): Promise<void> {
-    await Promise.all(leases.filter(({ log }) => log.waiting() > 0).map(flushLease));
+    for (let rounds = 0; rounds < TRIES; rounds++) {
+      const before = stranded.carried();
+      await allOf(leases.filter(({ log }) => log.waiting() > 0).map(flushLease));
+      await stranded.carry();
+      // What was carried over meanwhile waits in the log of another lease.
+      if (stranded.carried() === before) return;
+    }
+    throw new Error('others end each lease before its charges are written');
   }
 
   async function endLease(one: OpenLease): Promise<void> {
     one.isLeft = true;
-    const refused = await one.log.end();
+    stranded.add(await one.log.end());
     leases = leases.filter((other) => other !== one);
-    if (refused.length > 0) await carryOver(refused);
     await settle(services, { tenant, lease: one.id });
   }
 
-  function holdFrom(one: OpenLease, amount: number): Hold {
+  function holdFrom(one: OpenLease, amount: number): OwnHold {
     one.free -= amount;
     one.holds++;
     one.usedAt = now();
@@ -210,13 +191,18 @@ export function createPurse(
       one.holds--;
       one.free += left;
     };
+    const enter = (pending: Pending): void => {
+      const { charge } = pending;
+      if (charge.amount > amount) throw new Error('a charge is larger than what was held for it');
+      giveBack(amount - charge.amount);
+      one.log.add(pending);
+    };
     return {
       amount,
+      enter,
       commit(charge) {
-        if (charge.amount > amount) throw new Error('a charge is larger than what was held for it');
-        giveBack(amount - charge.amount);
         const written = new Promise<void>((resolve, reject) => {
-          one.log.add({ charge, written: resolve, delayed: reject });
+          enter({ charge, written: resolve, delayed: reject });
         });
         // Who does not wait for it is not told.
         written.catch(() => {});
@@ -236,12 +222,12 @@ export function createPurse(
     };
   }
 
-  function take(amount: number): Hold | undefined {
+  function take(amount: number): OwnHold | undefined {
     const one = leases.find((own) => own.free >= amount && isUsable(own));
     return one && holdFrom(one, amount);
   }
 
-  async function holdSlowly(amount: number): Promise<Hold> {
+  async function holdSlowly(amount: number): Promise<OwnHold> {
     waitingFor += amount;
     try {
       for (let tries = 0; tries < TRIES; tries++) {
@@ -260,7 +246,7 @@ export function createPurse(
     throw new Error('others spend each lease before this one can');
   }
 
-  function hold(amount: number): Hold | Promise<Hold> {
+  function hold(amount: number): OwnHold | Promise<OwnHold> {
     return take(amount) ?? holdSlowly(amount);
   }
 
@@ -268,13 +254,19 @@ export function createPurse(
     hold,
     flush,
     async tidy(all) {
-      const over = leases.filter((one) => {
-        const isIdle = now() - one.usedAt > IDLE_MILLISECONDS;
-        return one.holds === 0 && (all || isIdle || !isUsable(one));
-      });
-      await Promise.all(over.map(endLease));
+      for (let rounds = 0; rounds < TRIES; rounds++) {
+        const over = leases.filter((one) => {
+          const isIdle = now() - one.usedAt > IDLE_MILLISECONDS;
+          return one.holds === 0 && (all || isIdle || !isUsable(one));
+        });
+        if (over.length === 0 && stranded.count() === 0) return;
+        await allOf(over.map(endLease));
+        if (stranded.count() > 0) await flush();
+        if (!all) return;
+      }
+      throw new Error('others end each lease before its charges are written');
     },
-    isEmpty: () => leases.length === 0 && leasing === undefined && waitingFor === 0,
+    isEmpty: () => leases.length + stranded.count() + waitingFor === 0 && leasing === undefined,
     left: () => leases.reduce((sum, { free }) => sum + free, 0),
   };
 }

@@ -1,5 +1,6 @@
 /** What an edge spends of all tenants' credit: a purse for each, which is tidied up while it lives. */
-import { createPurse, type Hold, type Purse, type PurseOptions } from './purse.ts';
+import type { Hold } from './hold.ts';
+import { createPurse, type Purse, type PurseOptions } from './purse.ts';
 import type { SettleServices } from './settle.ts';
 
 export interface Spender {

@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
-import fc from 'fast-check';
 import { COCO_CLASSES } from '../../shared/model/cocoPanoptic.ts';
 import { formatBoxes, parseBoxes } from '../../worker/text/boxes.ts';
 import { formatInstances, parseInstances } from '../../worker/text/instances.ts';
@@ -12,6 +11,7 @@ import { formatMetadata, METADATA_FIELDS, parseMetadata } from '../../worker/tex
 import { formatPalette, parsePalette } from '../../worker/text/palette.ts';
 import { formatPoses, parsePoses } from '../../worker/text/poses.ts';
 import { loadTextTokenizer, type TextTokenizer } from '../../worker/text/wordpiece.ts';
+import { fc } from '../support/properties.ts';
 import { sharedPath, skipWithout } from '../support/shared.ts';
 
 const FILE = 'text_tokenizer_4m_wordpiece_30k.json';

@@ -1,7 +1,6 @@
 /** The statuses of a batch, held against a reference machine that is a table, by random sequences of changes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { BatchStatus } from '../../shared/api/batches.ts';
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import {
@@ -19,6 +18,7 @@ import {
   requestCancel,
   settle,
 } from '../../shared/batches/batch.ts';
+import { fc } from '../support/properties.ts';
 
 type Change = 'begin' | 'release' | 'cancel' | 'finalize' | 'settle' | 'expire' | 'fail';
 

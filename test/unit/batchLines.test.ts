@@ -1,7 +1,6 @@
 /** Lines of a batch: which are requests, what is said of the others, and how answers are written. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { createLimiter, inOrder } from '../../worker/batches/inOrder.ts';
 import {
   answerLine,
@@ -10,6 +9,7 @@ import {
   linesOf,
   readLine,
 } from '../../worker/batches/lines.ts';
+import { fc } from '../support/properties.ts';
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const text = (parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString();

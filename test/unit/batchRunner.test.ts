@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import fc from 'fast-check';
 import type { BatchStatus } from '../../shared/api/batches.ts';
 import { type BatchName, MOST_STALLS, requestCancel } from '../../shared/batches/batch.ts';
 import { createBatchStore } from '../../shared/batches/batchStore.ts';
@@ -10,6 +9,7 @@ import { createMemoryStore } from '../../shared/store/memory.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { Ask } from '../../worker/batches/ask.ts';
 import { batchRunnerOver, echo, fileLines, makeBatch } from '../support/batches.ts';
+import { fc } from '../support/properties.ts';
 
 const line = (n: number, body: object = { n }): string =>
   JSON.stringify({ custom_id: `c${n}`, method: 'POST', url: '/v1/embed', body });

@@ -1,7 +1,6 @@
 /** The parts of reading a body, against what the platform itself makes of the same bytes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { base64Length, decodeBase64, encodeBase64 } from '../../edge/body/base64.ts';
 import { allowedMilliseconds, createBodyBudget } from '../../edge/body/budget.ts';
 import { createFiles } from '../../edge/body/files.ts';
@@ -12,6 +11,7 @@ import { placeFiles } from '../../edge/body/placeFiles.ts';
 import { formOf } from '../../shared/api/form.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
+import { fc } from '../support/properties.ts';
 
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const some = (length: number): Uint8Array<ArrayBuffer> =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { createBuckets } from '../../shared/limits/buckets.ts';
+import { fc } from '../support/properties.ts';
 
 const demand = (cost: number, quota = 60, id = 'a') => ({ id, policy: id, quota, cost });
 

@@ -1,13 +1,13 @@
 /** The client against a scripted `fetch`: event streams cut anywhere, problems, and what is sent. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   createClient,
   createEventParser,
   ProblemError,
   readEvents,
 } from '../../shared/client/index.ts';
+import { fc } from '../support/properties.ts';
 
 const encoder = new TextEncoder();
 

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, test } from 'node:test';
-import fc from 'fast-check';
 import {
   AbortError,
   type Client,
@@ -14,6 +13,7 @@ import {
   TimeoutError,
 } from '../../shared/client/index.ts';
 import { retryAfterOf, waitBefore } from '../../shared/client/retry.ts';
+import { fc } from '../support/properties.ts';
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 interface Asked {

@@ -4,12 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import fc from 'fast-check';
 import type { Condition, Filter, Scalar } from '../../shared/api/filters.ts';
 import { filterSchema } from '../../shared/api/filters.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { openCollections } from '../../worker/retrieval/collections.ts';
 import { unit } from '../../worker/retrieval/vectors.ts';
+import { fc } from '../support/properties.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'fourm-filters-'));
 const collections = openCollections({ uri: folder, storage: {} }, () => {});

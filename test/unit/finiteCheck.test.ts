@@ -1,10 +1,10 @@
 /** Values that are not finite are found wherever in a file they lie, however its bytes come in. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { ExportError } from '../../worker/export/errors.ts';
 import { finiteCheck } from '../../worker/export/finiteCheck.ts';
 import { BYTES_PER_ELEMENT, type StoredTensor } from '../../worker/safetensors/header.ts';
+import { fc } from '../support/properties.ts';
 
 const TYPES = ['F32', 'F16', 'BF16', 'I64', 'U8'] as const;
 

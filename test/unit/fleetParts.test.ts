@@ -1,12 +1,12 @@
 /** Parts of the fleet's simulator that have no theory: the clock, curves of times, the order of workers, saturation. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as fc from 'fast-check';
 import { inTurn } from '../../edge/dispatch/turn.ts';
 import { createClock } from '../bench/fleet/clock.ts';
 import { timeOn } from '../bench/fleet/measured.ts';
 import { countOperations } from '../bench/fleet/operations.ts';
 import { type Load, type Resource, resourcesOf, saturations } from '../bench/fleet/saturation.ts';
+import { fc } from '../support/properties.ts';
 
 test('the clock lets things happen by their time, equal ones as they were said', () => {
   fc.assert(

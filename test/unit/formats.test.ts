@@ -1,12 +1,12 @@
 /** Text formats of structured modalities: written examples, round trips, and text that is malformed. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { formatBoxes, parseBoxes } from '../../worker/text/boxes.ts';
 import { parseInstances } from '../../worker/text/instances.ts';
 import { parseMetadata } from '../../worker/text/metadata.ts';
 import { formatPalette, parsePalette } from '../../worker/text/palette.ts';
 import { parsePoses } from '../../worker/text/poses.ts';
+import { fc } from '../support/properties.ts';
 
 describe('boxes', () => {
   const cup = { xmin: 0.5, ymin: 0.25, xmax: 1, ymax: 0.75, class: 'wine glass' };

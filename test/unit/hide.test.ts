@@ -1,12 +1,12 @@
 /** What is hidden of a picture: the tokens that any of it touches, and no others. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import sharp from 'sharp';
 import { FailureError } from '../../shared/api/problem.ts';
 import { hiddenPositions as positionsOf } from '../../worker/tasks/hide.ts';
 import { startReading } from '../../worker/tasks/reading.ts';
 import { cellsInMask, type Frame, withoutHidden } from '../../worker/values/hide.ts';
+import { fc } from '../support/properties.ts';
 
 const AT = '/inputs/rgb/hide';
 type Hide = Parameters<typeof positionsOf>[0];

@@ -1,12 +1,12 @@
 /** A file in any chunks -> pieces with whole lines or rows, which together are the file. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { byteSource } from '../../edge/import/bytes.ts';
 import { readIds } from '../../edge/import/multipart.ts';
 import { linePieces, npyPieces, PIECE_BYTES, type Piece } from '../../edge/import/pieces.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { readNpy, writeNpy } from '../../worker/values/npy.ts';
+import { fc } from '../support/properties.ts';
 
 async function* chunked(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   for (let [at, i] = [0, 0]; at < bytes.length; i++) {

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { deflateSync } from 'node:zlib';
-import fc from 'fast-check';
 import sharp from 'sharp';
 import { decodeIndexed, encodeIndexed } from '../../worker/image/indexedPng.ts';
 import type { Colour } from '../../worker/image/palettes.ts';
+import { fc } from '../support/properties.ts';
 
 const LIMIT = 10_000;
 const COLOURS = Array.from({ length: 200 }, (_, i): Colour => [i, 255 - i, (i * 7) % 256]);

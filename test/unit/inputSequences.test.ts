@@ -1,12 +1,12 @@
 /** Words and JSON values as inputs: the tokens that they come to be, and what is refused. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import type { InputValue } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { readInput } from '../../worker/tasks/inputs.ts';
 import { encodeRle } from '../../worker/values/rle.ts';
 import { recorder, refusal, upTo } from '../support/inputs.ts';
+import { fc } from '../support/properties.ts';
 import { fakeModel } from '../support/publishedModel.ts';
 
 describe('sequences', () => {

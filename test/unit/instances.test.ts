@@ -1,7 +1,6 @@
 /** SAM instances: their text, and from soft masks to masks of the picture by the reference's rules. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { formatInstances, parseInstances, type QueriedPoint } from '../../worker/text/instances.ts';
 import {
   annotation,
@@ -14,6 +13,7 @@ import {
 } from '../../worker/values/instances.ts';
 import { resizeCubic } from '../../worker/values/resize.ts';
 import { decodeRle, encodeRle } from '../../worker/values/rle.ts';
+import { fc } from '../support/properties.ts';
 
 const ids = Array.from({ length: 16 }, (_, i) => i * 68);
 const idWords = ids.map((id) => (id < 512 ? `v0=${id}` : `v1=${id - 512}`)).join(' ');

@@ -1,7 +1,6 @@
 /** The states of a job, held against a reference machine that is a table, by random sequences of  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { createJobId, isJobId, timeOfJobId } from '../../shared/api/jobId.ts';
 import { JOB_STATUSES, type JobStatus } from '../../shared/api/jobs.ts';
 import type { Failure } from '../../shared/api/problem.ts';
@@ -21,6 +20,7 @@ import {
   succeed,
 } from '../../shared/jobs/job.ts';
 import { describedJob } from '../support/describedJob.ts';
+import { fc } from '../support/properties.ts';
 
 type Change = 'start' | 'advance' | 'postpone' | 'retry' | 'succeed' | 'fail' | 'cancel';
 

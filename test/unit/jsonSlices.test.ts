@@ -1,8 +1,8 @@
 /** Large JSON in slices is what `JSON.stringify` and `JSON.parse` make of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { decodeUtf8, readJson, writeJson } from '../../shared/json.ts';
+import { fc } from '../support/properties.ts';
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const picture = (bytes: number): string =>

@@ -1,7 +1,6 @@
 /** Several generations side by side, with arrays in place of a model. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { runLockstep } from '../../worker/batching/lockstep.ts';
 import { plainRunner } from '../../worker/compare/plain.ts';
 import type { RunRequests } from '../../worker/engine/forward.ts';
@@ -9,6 +8,7 @@ import { type Generated, generate, generateTargets } from '../../worker/engine/g
 import { fullTokens, type TokenState } from '../../worker/engine/tokenState.ts';
 import { arrayModel } from '../support/arrayModel.ts';
 import { fakeEngine, planned, runFake } from '../support/engineRun.ts';
+import { fc } from '../support/properties.ts';
 import { generationsOf, randomRequests } from '../support/randomRequests.ts';
 
 const inputs: TokenState = new Map([['note', fullTokens([1, 2, 10])]]);

@@ -1,7 +1,6 @@
 /** Metadata: the bins and ranges of all 21 kinds, worked out here from their published description. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import {
   formatMetadata,
   METADATA_FIELDS,
@@ -9,6 +8,7 @@ import {
   metadataValue,
   parseMetadata,
 } from '../../worker/text/metadata.ts';
+import { fc } from '../support/properties.ts';
 
 const COUNTS = [2, 3, 4, 5, 6, 7, 8, 16];
 const RANGES: Readonly<Record<number, readonly [string, number, number]>> = {

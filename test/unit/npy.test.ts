@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { FailureError } from '../../shared/api/problem.ts';
 import { isArrayFile, ofRank, readArray } from '../../worker/values/arrays.ts';
 import { ArrayError, readNpy, writeNpy } from '../../worker/values/npy.ts';
 import { temporaryFolder } from '../support/exported.ts';
+import { fc } from '../support/properties.ts';
 import { f32, safetensorsBytes, writeSafetensors } from '../support/safetensors.ts';
 
 /** `numpy.save` of [[1, 2, 3], [40, 50, 60]], by type; recorded from numpy 2. */

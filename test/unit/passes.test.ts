@@ -1,12 +1,12 @@
 /** Passes: what a run asks, what is known of it beforehand, and what the plan alone is priced at. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { costOf } from '../../shared/plan/cost.ts';
 import type { RequestPlan } from '../../shared/plan/plan.ts';
 import { FAKE_MODALITIES } from '../support/arrayModel.ts';
 import { countPasses } from '../support/countPasses.ts';
 import { runFake } from '../support/engineRun.ts';
+import { fc } from '../support/properties.ts';
 import {
   generationsOf,
   planOf,

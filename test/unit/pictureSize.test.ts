@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import sharp from 'sharp';
 import { pictureSize } from '../../shared/pictureSize.ts';
 import { OWN_CASES } from '../support/cases.ts';
+import { fc } from '../support/properties.ts';
 
 const sizeBySharp = async (bytes: Uint8Array) => {
   const { width, height } = await sharp(bytes).metadata();

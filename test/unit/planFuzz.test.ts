@@ -1,12 +1,12 @@
 /** Requests of every shape against descriptions of published models: planned and priced, or refused. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { generateRequestSchema, type InputValue, presetSchema } from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
 import { costOf } from '../../shared/plan/cost.ts';
 import { planRequest } from '../../shared/plan/plan.ts';
 import { base, enlarging } from '../support/describedModels.ts';
+import { fc } from '../support/properties.ts';
 
 const picture = { data: 'aGk=' };
 

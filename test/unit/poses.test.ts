@@ -1,8 +1,8 @@
 /** Human poses: the 39 words of a person, by the formulas of their description. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { formatPoses, type PoseTokens, parsePoses } from '../../worker/text/poses.ts';
+import { fc } from '../support/properties.ts';
 
 const numbers = (word: string) => Number(word.split('=')[1]);
 const person: PoseTokens = {

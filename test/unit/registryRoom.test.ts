@@ -1,8 +1,8 @@
 /** Who makes room for whom: the bounds that hold for every course of events, by a clock of the test's own. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import * as fc from 'fast-check';
 import { decide, patienceOf } from '../../worker/registry/room.ts';
+import { fc } from '../support/properties.ts';
 import { type SimulatedRequest, simulate } from '../support/roomSimulation.ts';
 
 const resident = (

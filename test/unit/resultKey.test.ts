@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   type GenerateRequest,
   generateRequestSchema,
@@ -12,6 +11,7 @@ import { planRequest } from '../../shared/plan/plan.ts';
 import { canonicalJson, sha256 } from '../../shared/results/content.ts';
 import { chainKeys, generateKey } from '../../shared/results/keys.ts';
 import { base } from '../support/describedModels.ts';
+import { fc } from '../support/properties.ts';
 
 const model = { id: 'm', digest: 'abc' };
 const request = (body: object) =>

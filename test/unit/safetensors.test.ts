@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import {
   headerLength,
   parseHeader,
@@ -9,6 +8,7 @@ import {
 } from '../../worker/safetensors/header.ts';
 import { parseMetadataValue } from '../../worker/safetensors/metadata.ts';
 import { fileOf, jsonObject } from '../support/fuzz.ts';
+import { fc } from '../support/properties.ts';
 import { f32, safetensorsBytes, withHeader } from '../support/safetensors.ts';
 
 /** The two steps that opening a file takes. */

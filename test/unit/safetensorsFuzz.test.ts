@@ -1,7 +1,6 @@
 /** 10,000 files that nobody vouches for: each is either refused by name or read in full, within its size. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import fc from 'fast-check';
 import { openCheckpoint } from '../../worker/safetensors/checkpoint.ts';
 import { TELLING_BYTES } from '../../worker/safetensors/foreign.ts';
 import { SafetensorsError } from '../../worker/safetensors/header.ts';
@@ -16,8 +15,7 @@ import {
   wellFormed,
 } from '../support/fuzz.ts';
 import { memoryFiles } from '../support/memoryFiles.ts';
-
-const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
+import { fc, SEED } from '../support/properties.ts';
 
 interface Tally {
   read: number;
@@ -84,8 +82,8 @@ async function fuzz<T>(
   property: (tally: Tally) => fc.IAsyncProperty<T>,
 ): Promise<void> {
   const tally = { read: 0, refused: 0 };
-  await fc.assert(property(tally), { numRuns, seed });
-  t.diagnostic(`FUZZ_SEED=${seed}: ${tally.read} read, ${tally.refused} refused`);
+  await fc.assert(property(tally), { numRuns });
+  t.diagnostic(`FOURM_TEST_SEED=${SEED}: ${tally.read} read, ${tally.refused} refused`);
   // A fuzzer that only ever meets one of the two outcomes tests little.
   assert.ok(tally.read > numRuns / 50 && tally.refused > numRuns / 50, JSON.stringify(tally));
 }
@@ -93,7 +91,7 @@ async function fuzz<T>(
 test('what is well-formed is read, all of it', async () => {
   const tally = { read: 0, refused: 0 };
   const property = fc.asyncProperty(wellFormed, (file) => tryAll({ x: file }, 'x', tally));
-  await fc.assert(property, { numRuns: 300, seed });
+  await fc.assert(property, { numRuns: 300 });
   assert.deepEqual(tally, { read: 300, refused: 0 });
 });
 
@@ -164,14 +162,14 @@ const literals = fc.oneof(
 );
 
 test('metadata values parse or stay text, whatever they are', (t) => {
-  t.diagnostic(`FUZZ_SEED=${seed}`);
+  t.diagnostic(`FOURM_TEST_SEED=${SEED}`);
   const isValue = (value: unknown): boolean =>
     value === null ||
     ['string', 'number', 'boolean'].includes(typeof value) ||
     (Array.isArray(value) && value.every(isValue));
   fc.assert(
     fc.property(literals, (text) => isValue(parseMetadataValue(text))),
-    { numRuns: 3000, seed },
+    { numRuns: 3000 },
   );
 });
 
@@ -204,7 +202,7 @@ function repr(value: Literal): string {
 }
 
 test('metadata values come back from their Python repr', (t) => {
-  t.diagnostic(`FUZZ_SEED=${seed}`);
+  t.diagnostic(`FOURM_TEST_SEED=${SEED}`);
   const { literal } = fc.letrec<{ literal: Literal }>((tie) => ({
     literal: fc.oneof(
       { maxDepth: 4 },
@@ -224,6 +222,6 @@ test('metadata values come back from their Python repr', (t) => {
     fc.property(literal, (value) => {
       assert.deepEqual(parseMetadataValue(repr(value)), value);
     }),
-    { numRuns: 2000, seed },
+    { numRuns: 2000 },
   );
 });

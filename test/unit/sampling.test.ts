@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { NO_FILTERS } from '../../shared/plan/filters.ts';
 import { uniform } from '../../worker/engine/rng.ts';
 import {
@@ -15,6 +14,7 @@ import {
   softmax,
 } from '../../worker/engine/sampling.ts';
 import { keepMostConfident } from '../../worker/engine/strategies/maskgit.ts';
+import { fc } from '../support/properties.ts';
 
 const logs = (...probabilities: number[]): Float64Array =>
   Float64Array.from(probabilities, (p) => Math.log(p));

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
 import { PUBLISHED_MODALITIES } from '../../shared/model/modalities.ts';
 import { planTarget, recommended } from '../../shared/plan/targetPlan.ts';
 import { roundHalfEven } from '../../shared/rounding.ts';
 import { temperatures, tokenCounts } from '../../shared/schedule.ts';
 import { OWN_CASES } from '../support/cases.ts';
+import { fc } from '../support/properties.ts';
 
 const info = (name: string) => PUBLISHED_MODALITIES[name]!;
 

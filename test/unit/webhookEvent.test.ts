@@ -1,7 +1,6 @@
 /** The states of an event, held against a reference machine that is a table, by random sequences of changes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { DeliveryStatus } from '../../shared/api/webhooks.ts';
 import {
   type Answer,
@@ -18,6 +17,7 @@ import {
   settle,
 } from '../../shared/webhooks/event.ts';
 import { MOST_TRIES, RETRY_SECONDS, readRetryAfter } from '../../shared/webhooks/retries.ts';
+import { fc } from '../support/properties.ts';
 
 const described = () => ({
   id: `msg_${'0'.repeat(32)}`,

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { Webhook } from 'standardwebhooks';
 import { verifyWebhook, WebhookError } from '../../shared/client/index.ts';
 import { createSecret, signWebhook } from '../../shared/webhooks/signature.ts';
+import { fc } from '../support/properties.ts';
 
 /** Made by openssl: `printf '%s' "$id.$time.$body" | openssl dgst -sha256 -mac HMAC -macopt hexkey:...`. */
 const VECTOR = {

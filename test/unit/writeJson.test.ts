@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { jsonParts, writeJson } from '../../worker/http/writeJson.ts';
+import { fc } from '../support/properties.ts';
 
 test('the parts of any value are its JSON', () => {
   fc.assert(
