@@ -4,76 +4,27 @@
  */
 import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
-import { balanceOf, grant, type Lease, outstandingOf } from '../../shared/credit/account.ts';
+import { balanceOf, grant, outstandingOf } from '../../shared/credit/account.ts';
 import { createAccountStore } from '../../shared/credit/accountStore.ts';
 import { createClaims } from '../../shared/credit/claims.ts';
 import { InsufficientCreditError } from '../../shared/credit/hold.ts';
-import { type Charge, createLedger, type LedgerRecord } from '../../shared/credit/ledger.ts';
+import { type Charge, createLedger } from '../../shared/credit/ledger.ts';
 import { createPurse, type Purse } from '../../shared/credit/purse.ts';
 import { reclaim, type SettleServices } from '../../shared/credit/settle.ts';
 import type { JobDocument } from '../../shared/jobs/job.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { PlacedObject } from '../../shared/store/whole.ts';
+import { leasesIn, logsIn } from '../support/creditObjects.ts';
+import { EDGES, type Operation, operation } from '../support/creditOperations.ts';
 import { type Client, createClient, type Faults } from '../support/faultyStore.ts';
 import { fc } from '../support/properties.ts';
 
-const EDGES = 8;
 const OPERATIONS = 500;
 /** With `FOURM_TEST_RUNS=300 FOURM_TEST_SEED=$RANDOM` others, and more of them. */
 const RUNS = Number(process.env.FOURM_TEST_RUNS ?? 20);
 const TENANT = 'acme';
 const LEASE_MILLISECONDS = 30_000;
-
-type Operation =
-  | { readonly do: 'stored' | 'computed' | 'failed' | 'job'; edge: number; amount: number }
-  | { readonly do: 'again'; edge: number; amount: number; work: number }
-  | { readonly do: 'kill' | 'tidy' | 'flush'; edge: number }
-  | { readonly do: 'later'; milliseconds: number }
-  | { readonly do: 'grant'; amount: number }
-  | { readonly do: 'end'; succeeds: boolean };
-
-const edge = fc.integer({ min: 0, max: EDGES - 1 });
-const amount = fc.integer({ min: 0, max: 40 });
-const work = <D extends 'stored' | 'computed' | 'failed' | 'job'>(name: D, weight: number) => ({
-  weight,
-  arbitrary: fc.record({ do: fc.constant(name), edge, amount }),
-});
-const operation: fc.Arbitrary<Operation> = fc.oneof(
-  work('stored', 30),
-  work('computed', 20),
-  work('failed', 5),
-  work('job', 8),
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant('again' as const),
-      edge,
-      amount,
-      work: fc.integer({ min: 0, max: 20 }),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({ do: fc.constantFrom('tidy' as const, 'flush' as const), edge }),
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('kill' as const), edge }) },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      do: fc.constant('later' as const),
-      milliseconds: fc.integer({ min: 0, max: 20_000 }),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant('grant' as const),
-      amount: fc.integer({ min: 1, max: 200 }),
-    }),
-  },
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('end' as const), succeeds: fc.boolean() }) },
-);
 
 interface Edge {
   readonly name: string;
@@ -85,36 +36,6 @@ interface Edge {
   readonly lost: Set<string>;
   /** It ended in order. */
   isClosed: boolean;
-}
-
-/** Leases as any revision of the account names them, read without any of the code that is tested. */
-function leasesIn(objects: ReadonlyMap<string, PlacedObject>): Map<string, Lease> {
-  const found = [...objects]
-    .filter(([key]) => key.startsWith(`credit/${TENANT}/`))
-    .flatMap(([, { body }]) => JSON.parse(new TextDecoder().decode(body)).leases as Lease[]);
-  return new Map(found.map((lease) => [lease.id, lease]));
-}
-
-interface LeaseRecords {
-  readonly charges: readonly Charge[];
-  /** Who wrote the last record. */
-  readonly endedBy: string | undefined;
-}
-
-/** The log of each lease. */
-function logsIn(objects: ReadonlyMap<string, PlacedObject>): Map<string, LeaseRecords> {
-  const logs = new Map<string, LeaseRecords>();
-  for (const [key, { body }] of objects) {
-    if (!key.startsWith(`usage/${TENANT}/`)) continue;
-    const lease = key.split('/')[2] ?? '';
-    const record = JSON.parse(new TextDecoder().decode(body)) as LedgerRecord;
-    const before = logs.get(lease);
-    logs.set(lease, {
-      charges: [...(before?.charges ?? []), ...record.charges],
-      endedBy: record.end ? record.writer : before?.endedBy,
-    });
-  }
-  return logs;
 }
 
 async function run(operations: readonly Operation[], seed: number): Promise<void> {
@@ -277,7 +198,7 @@ async function run(operations: readonly Operation[], seed: number): Promise<void
   assert.deepEqual(failures, []);
 
   // Held against the bare objects.
-  const logs = logsIn(objects);
+  const logs = logsIn(objects, TENANT);
   const charges = [...logs.values()].flatMap((log) => log.charges);
   const seen = new Set<string>();
   let sum = 0;
@@ -308,7 +229,7 @@ async function run(operations: readonly Operation[], seed: number): Promise<void
   assert.ok(account.spent <= account.granted, 'never oversold');
 
   // What was given away and never charged: of each edge at most what its leases had left when others ended them.
-  const leases = leasesIn(objects);
+  const leases = leasesIn(objects, TENANT);
   for (const edge of all) {
     for (const id of edge.lost) assert.ok(!seen.has(id), `${id} was told as lost and is charged`);
     const free = [...edge.given].filter(([id]) => !seen.has(id));
