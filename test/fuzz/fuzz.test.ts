@@ -12,7 +12,7 @@ import { fuzz } from './run.ts';
 
 /** The same requests each time, so that a change that nobody made for them does not fail here. */
 const SEED = Number(process.env.FOURM_FUZZ_SEED ?? 540_065_972);
-const REQUESTS = Number(process.env.FOURM_FUZZ_REQUESTS ?? 2000);
+const REQUESTS = Number(process.env.FOURM_FUZZ_REQUESTS ?? 10_000);
 /** Growth of a process at most. */
 const MOST_GROWTH_KIB = 500_000;
 

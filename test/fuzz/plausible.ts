@@ -159,7 +159,8 @@ function walk(value: unknown, known: Known, draw: Draw): unknown {
 export function plausible(id: string, value: unknown, known: Known, draw: Draw): unknown {
   if (!isObject(value)) return value;
   const walked = walk(value, known, draw);
-  const likely = isObject(walked) && draw.chance(0.9) ? settle(id, walked, known, draw) : walked;
+  const isLikely = draw.chance(id === 'imageGenerations' ? 0.98 : 0.9);
+  const likely = isObject(walked) && isLikely ? settle(id, walked, known, draw) : walked;
   // What takes longer is given up, so that no case holds up the others.
   const mayTakeLong = isObject(likely) && ('targets' in likely || 'examples' in likely);
   return mayTakeLong ? { ...likely, deadline_ms: DEADLINE_MILLISECONDS } : likely;

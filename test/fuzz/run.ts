@@ -110,6 +110,16 @@ async function knownOf(place: Place): Promise<Known> {
 /** Operations of which every valid request takes from the others what they name. */
 const DESTRUCTIVE = /^delete/;
 
+/** Operations that take seconds of processors each time: they are asked for once in so many turns of the others. */
+const PAINTING: ReadonlySet<string> = new Set(['imageGenerations', 'imageEdits']);
+const PAINTED_IN = 4;
+
+/** The next one, where there is one. */
+function* take<T>(from: Generator<T>): Generator<T> {
+  const { done, value } = from.next();
+  if (!done) yield value;
+}
+
 export async function fuzz(
   place: Place,
   { seed, count, atOnce = 8 }: FuzzOptions,
@@ -130,8 +140,19 @@ export async function fuzz(
   const keeping = operations.filter(({ id }) => !DESTRUCTIVE.test(id));
   const deleting = operations.filter(({ id }) => DESTRUCTIVE.test(id));
   const share = Math.round((count * deleting.length) / operations.length);
+  const seldom = keeping.filter(({ id }) => PAINTING.has(id));
+  const often = keeping.filter(({ id }) => !PAINTING.has(id));
+  const painted = Math.round(((count - share) * seldom.length) / keeping.length / PAINTED_IN);
   function* all(): Generator<FuzzCase> {
-    yield* createCases(document, known)(keeping, seed, count - share);
+    const painting = createCases(document, known)(seldom, seed, painted);
+    const others = count - share - painted;
+    let turn = 0;
+    for (const own of createCases(document, known)(often, seed, others)) {
+      // Spread over the others, so that these go on while a picture is waited for.
+      if (turn++ % Math.ceil(others / Math.max(1, painted)) === 0) yield* take(painting);
+      yield own;
+    }
+    yield* painting;
     yield* createCases(document, gone)(deleting, seed, share);
   }
   const cases = all();
