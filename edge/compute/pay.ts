@@ -68,6 +68,23 @@ export function withPrice<T extends object>(answer: T, price: Price | undefined)
   return priced(answer, price, () => ({ ...answer, usage: { ...usage, ...price } }));
 }
 
+/** Between two looks at whether a charge still waits. */
+const LOOK_MILLISECONDS = 500;
+
+/**
+ * Waits until a charge is written, by this request or by another one that writes it together with its own. Workers end
+ * a request that waits for nothing but another one's work, and may end that work with the other one: so it keeps a timer
+ * of its own, which writes what still waits.
+ */
+async function settled(written: Promise<void>, flush: () => Promise<void>): Promise<void> {
+  const timer = setInterval(() => void flush().catch(() => undefined), LOOK_MILLISECONDS);
+  try {
+    await written;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 /**
  * Holds what work costs; undefined where nothing is charged.
  * @throws FailureError `payment_required` where the credit does not cover it, `store_unavailable`
@@ -136,7 +153,8 @@ export async function pay(
     async chargeJob(job) {
       if (!end()) return;
       try {
-        await hold.commit({ ...record(price, own.isCached === true), id: job, job });
+        const written = hold.commit({ ...record(price, own.isCached === true), id: job, job });
+        await settled(written, () => credit.flush(tenant));
         sayBefore(c, CHARGED_HEADER, `${price};currency=${prices.currency}`);
       } catch (error) {
         throw creditFailure(error, price, prices.currency);

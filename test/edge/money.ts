@@ -243,6 +243,26 @@ export function moneyTests(
       assert.deepEqual([total.amount, total.returned], [0, charge?.amount]);
     });
 
+    test('jobs that are asked for at once are all charged, whoever of them writes the charges', async () => {
+      const { generate, charges } = await tenantWith('+10');
+      const fresh = () => ({ ...DEPTH, inputs: { caption: crypto.randomUUID() } });
+      // The first has the credit leased that the others spend.
+      assert.equal((await generate(fresh())).status, 200);
+      const asked = Array.from({ length: 24 }, () =>
+        generate(fresh(), { prefer: 'respond-async' }),
+      );
+      const answers = await Promise.all(asked);
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        asked.map(() => 202),
+      );
+      const ids = await Promise.all(
+        answers.map(async (answer) => ((await answer.json()) as { id: string }).id),
+      );
+      const charged = (await charges(25)).map(({ job }) => job).filter((job) => job !== undefined);
+      assert.deepEqual(charged.toSorted(), ids.toSorted());
+    });
+
     test('usage: sums by group, as JSON and as a table, of the own tenant alone', async () => {
       const { generate, ask, get } = await tenantWith('+1');
       const body = { ...DEPTH, inputs: { caption: crypto.randomUUID() } };
