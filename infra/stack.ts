@@ -19,6 +19,8 @@ export interface StackOptions {
   /** Exported models and stored results live here. */
   readonly dataFolder: string;
   readonly log?: (line: string) => void;
+  /** Environment of the store that both use; a folder of the data folder when absent. */
+  readonly store?: Readonly<Record<string, string>>;
   /** Further environment of both processes. */
   readonly env?: Readonly<Record<string, string>>;
   /** File descriptor of what both processes print; standard error when absent. */
@@ -99,6 +101,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const port = options.port === 0 ? await freePort() : options.port;
   const workerPort = await freePort();
   const secret = randomBytes(32).toString('hex');
+  const store = options.store ?? {
+    FOURM_STORE: 'disk',
+    FOURM_STORE_DIR: join(options.dataFolder, 'store'),
+  };
   const url = `http://localhost:${port}`;
   const workerUrl = `http://127.0.0.1:${workerPort}`;
   let fail: (reason: string) => void = () => {};
@@ -133,8 +139,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           { ...process.env, ...options.env }.FOURM_COLLECTIONS ??
           join(options.dataFolder, 'collections'),
         // Heads that the edge keeps are read there.
-        FOURM_STORE: 'disk',
-        FOURM_STORE_DIR: join(options.dataFolder, 'store'),
+        ...store,
       });
     },
   });
@@ -147,8 +152,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         FOURM_WORKERS: workerUrl,
         FOURM_METRICS: metrics,
         FOURM_WORKER_SECRET: secret,
-        FOURM_STORE: 'disk',
-        FOURM_STORE_DIR: join(options.dataFolder, 'store'),
+        ...store,
       }),
   });
   const close = async (): Promise<void> => {

@@ -218,7 +218,8 @@ export type Metadata = z.infer<typeof metadataSchema>;
 
 export const givenItemSchema = z
   .strictObject({
-    id: itemIdSchema,
+    // These are no steps of an address (RFC 3986, 5.2.4), so nobody could ask for the item.
+    id: itemIdSchema.refine((id) => id !== '.' && id !== '..', 'must not be . or ..'),
     inputs: inputsSchema.optional().describe('What its vector is made of'),
     vector: vectorSchema.optional(),
     metadata: metadataSchema.default({}),

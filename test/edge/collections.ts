@@ -109,6 +109,7 @@ export function collectionTests(f: Fixture): void {
       ['POST', '', { ...good, metadata: { a: { type: 'date' } } }, '/metadata/a/type'],
       ['POST', '/a/items', { items: [] }, '/items'],
       ['POST', '/a/items', { items: [{ id: '', vector: [1] }] }, '/items/0/id'],
+      ['POST', '/a/items', { items: [{ id: '..', vector: [1] }] }, '/items/0/id'],
       ['POST', '/a/items', { items: [{ id: 'x' }] }, '/items/0'],
       ['POST', '/a/items', { items: [{ id: 'x', vector: [1, 'b'] }] }, '/items/0/vector/1'],
       ['POST', '/a/items', { items: [{ id: 'x', vector: [] }] }, '/items/0/vector'],

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createS3Store } from '../../shared/store/s3.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
-import { s3Missing, s3Settings } from '../support/s3.ts';
+import { s3Environment, s3Missing, s3Settings } from '../support/s3.ts';
 import { startWorkerd } from '../support/workerd.ts';
 import { startWorkerdAlone } from '../support/workerdAlone.ts';
 import { problemOf } from './errors.ts';
@@ -12,24 +12,14 @@ import { edgeSuite } from './suite.ts';
 
 const noServer = s3Missing();
 
-const s3Environment = async (): Promise<Record<string, string>> => {
-  const settings = await s3Settings();
-  return {
-    FOURM_STORE: 's3',
-    S3_ENDPOINT: settings.endpoint!,
-    S3_REGION: settings.region,
-    S3_BUCKET: settings.bucket,
-    S3_ACCESS_KEY_ID: settings.accessKeyId,
-    S3_SECRET_ACCESS_KEY: settings.secretAccessKey,
-  };
-};
+const s3Store = async (): Promise<Record<string, string>> => s3Environment(await s3Settings());
 
 edgeSuite({
   name: noServer === undefined ? 'workerd with the s3 store' : 'workerd with the memory store',
   start: startWorkerd,
   // The proxy of `wrangler dev` does not pass on that a connection has closed.
   tellsLeaving: false,
-  store: async () => (noServer === undefined ? await s3Environment() : { FOURM_STORE: 'memory' }),
+  store: async () => (noServer === undefined ? await s3Store() : { FOURM_STORE: 'memory' }),
   shared: noServer === undefined ? async () => createS3Store(await s3Settings()) : undefined,
 });
 
@@ -38,7 +28,7 @@ test('workerd: a wrong S3 secret stops readiness, but not work', {
 }, async () => {
   const worker = await startFakeWorker();
   const edge = await startWorkerd({
-    ...(await s3Environment()),
+    ...(await s3Store()),
     S3_SECRET_ACCESS_KEY: 'wrong',
     FOURM_WORKERS: worker.url,
     FOURM_WORKER_SECRET: SECRET,

@@ -50,6 +50,8 @@ const plans: fc.Arbitrary<Plan> = fc.record({
 
 /** For an address; halves of characters become what UTF-8 has in their place. */
 const escaped = (text: string): string => encodeURIComponent(Buffer.from(text).toString());
+/** As a step of a path, which dots alone are none of. */
+const stepped = (text: string): string => (/^\.{0,2}$/.test(text) ? '-' : escaped(text));
 
 /** Names of paths by where they stand. */
 function stepOf({ path }: FuzzOperation, { name }: FuzzParameter, known: Known, draw: Draw) {
@@ -176,7 +178,7 @@ export function createCases(document: Document, known: Known) {
       const drawn = fake(own.schema, draw.int(0, 2 ** 31 - 1), 1);
       if (own.in === 'path') {
         const name = draw.chance(0.8) ? stepOf(operation, own, known, draw) : undefined;
-        path = path.replace(`{${own.name}}`, escaped(name ?? String(drawn)) || '-');
+        path = path.replace(`{${own.name}}`, stepped(name ?? String(drawn)));
       } else if (draw.chance(0.2)) {
         if (own.in === 'query') query.push([own.name, String(drawn)]);
       }

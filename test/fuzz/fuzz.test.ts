@@ -19,7 +19,7 @@ const MOST_GROWTH_KIB = 500_000;
 describe('fuzzing by the OpenAPI document', { skip: skipWithoutDemo() }, () => {
   let place: Place;
   const residentOf = async (name: 'edge' | 'worker'): Promise<number> => {
-    const status = await readFile(`/proc/${place.stack.pids()[name]}/status`, 'utf8');
+    const status = await readFile(`/proc/${place.pids()[name]}/status`, 'utf8');
     return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
   };
   before(async () => {
@@ -29,7 +29,7 @@ describe('fuzzing by the OpenAPI document', { skip: skipWithoutDemo() }, () => {
 
   test(`${REQUESTS} requests: every answer a documented one, no failure of ours`, async () => {
     const before = { edge: await residentOf('edge'), worker: await residentOf('worker') };
-    const pids = place.stack.pids();
+    const pids = place.pids();
     const { sent, statuses, faults } = await fuzz(place, { seed: SEED, count: REQUESTS });
     const said = [...faults.values()].slice(0, 20).join('\n');
     assert.equal(
@@ -38,7 +38,7 @@ describe('fuzzing by the OpenAPI document', { skip: skipWithoutDemo() }, () => {
       `FOURM_FUZZ_SEED=${SEED}: ${faults.size} kinds of faults\n${said}`,
     );
     assert.equal(sent, REQUESTS);
-    assert.deepEqual(place.stack.pids(), pids, 'the same processes are there');
+    assert.deepEqual(place.pids(), pids, 'the same processes are there');
     for (const name of ['edge', 'worker'] as const) {
       const grown = (await residentOf(name)) - before[name];
       assert.ok(grown < MOST_GROWTH_KIB, `${name} has grown by ${grown} KiB`);

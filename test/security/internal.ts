@@ -1,19 +1,11 @@
 /** Calls between edge and worker: forged, changed, too old, and sent twice. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { WORKER_ADDRESSES } from '../../shared/api/addresses.ts';
 import { BATCH_URLS } from '../../shared/api/batches.ts';
 import { signLine } from '../../shared/api/lineHeaders.ts';
 import { signInternal } from '../../shared/api/signing.ts';
 import { ask } from './ask.ts';
 import { type Place, problemIn } from './place.ts';
-
-/** The secret that edge and worker share, as their own environment tells it. */
-export async function internalSecret({ stack }: Place): Promise<string> {
-  const { edge } = stack.pids();
-  const environment = await readFile(`/proc/${edge}/environ`, 'latin1');
-  return /(?:^|\0)FOURM_WORKER_SECRET=([^\0]+)/.exec(environment)?.[1] ?? assert.fail('no secret');
-}
 
 const now = (): number => Date.now() / 1000;
 const bytesOf = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
@@ -83,7 +75,7 @@ async function attackSigned(
 }
 
 export async function attackWorker(place: Place): Promise<void> {
-  const secret = await internalSecret(place);
+  const { secret } = place;
   for (const { method, path } of Object.values(WORKER_ADDRESSES)) {
     if (!path.startsWith('/internal/')) continue;
     const body = method === 'GET' ? new Uint8Array(0) : bytesOf('{}');
@@ -119,7 +111,7 @@ export async function attackWorker(place: Place): Promise<void> {
 }
 
 export async function attackLines(place: Place): Promise<void> {
-  const secret = await internalSecret(place);
+  const { secret } = place;
   for (const path of BATCH_URLS) {
     const body = bytesOf(JSON.stringify({ inputs: { caption: 'a line' } }));
     await attackSigned(place.url, secret, { method: 'POST', path, body }, (own, call, at) =>

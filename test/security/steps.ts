@@ -66,9 +66,14 @@ function replaced({ path }: Route, steps: Valid['steps'], name: string, hostile:
   );
 }
 
-export async function attackSteps(place: Place, route: Route, valid: Valid): Promise<void> {
+export async function attackSteps(
+  place: Place,
+  route: Route,
+  valid: Valid,
+  tried = HOSTILE_STEPS,
+): Promise<void> {
   for (const name of Object.keys(valid.steps)) {
-    for (const hostile of HOSTILE_STEPS) {
+    for (const hostile of tried) {
       const path = replaced(route, valid.steps, name, hostile);
       const answer = await place.as(place.keys.one, { ...valid.asked, path });
       // What is left of a path that is normalised before it is sent may be another route's.

@@ -11,7 +11,10 @@ import { createWorld, json, type World } from './world.ts';
 /** A name of the same form that nobody has. */
 function absent(name: string): string {
   const last = name.at(-1) ?? '';
-  return name.slice(0, -1) + (/[0-9a-f]/.test(last) ? (last === '0' ? '1' : '0') : 'q');
+  return (
+    name.slice(0, -1) +
+    (/[0-9a-f]/.test(last) ? (last === '0' ? '1' : '0') : last === 'q' ? 'r' : 'q')
+  );
 }
 
 const withSteps = ({ path }: Route, { asked }: Valid, steps: Valid['steps']): Asked => ({

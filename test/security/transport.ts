@@ -37,15 +37,19 @@ function smuggled(path: string): Record<string, string> {
   };
 }
 
-/** Nothing that is hidden in a body is answered as a request, and the connection is not gone on with. */
-export async function attackSmuggled(place: Place, path: string): Promise<void> {
+/**
+ * Nothing that is hidden in a body is answered as a request, and the connection is not gone on with.
+ * @param most the highest status that refuses one
+ */
+export async function attackSmuggled(place: Place, path: string, most = 499): Promise<void> {
   await Promise.all(
     Object.entries(smuggled(path)).map(async ([what, text]) => {
       const said = await converse(place.url, [text]);
       const statuses = statusesIn(said);
       assert.ok(statuses.length <= 1, `${path} ${what}: ${statuses}`);
+      // A parser before the edge may call what it cannot read its own failure.
       for (const status of statuses)
-        assert.ok(status >= 400 && status < 500, `${path} ${what}: ${status}`);
+        assert.ok(status >= 400 && status <= most, `${path} ${what}: ${status}`);
     }),
   );
 }

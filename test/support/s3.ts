@@ -45,6 +45,16 @@ export async function s3Settings(bucket = env.FOURM_TEST_S3_BUCKET!): Promise<S3
   return settings;
 }
 
+/** Settings of a store as edge and worker take them. */
+export const s3Environment = (settings: S3Settings): Record<string, string> => ({
+  FOURM_STORE: 's3',
+  ...(settings.endpoint !== undefined && { S3_ENDPOINT: settings.endpoint }),
+  S3_REGION: settings.region,
+  S3_BUCKET: settings.bucket,
+  S3_ACCESS_KEY_ID: settings.accessKeyId,
+  S3_SECRET_ACCESS_KEY: settings.secretAccessKey,
+});
+
 /** Objects as they lie in the bucket, with their metadata. */
 export async function s3Place(): Promise<PlaceAccess> {
   const settings = await s3Settings();

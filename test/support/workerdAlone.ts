@@ -32,10 +32,18 @@ const config :Workerd.Config = (
 );
 `;
 
-/** @throws Error when the edge cannot be bundled, or ends early, or does not answer within a minute */
+export interface RunningWorkerd extends RunningProcess {
+  readonly pid: () => number | undefined;
+}
+
+/**
+ * @param output file descriptor of what it prints; that of this process when absent
+ * @throws Error when the edge cannot be bundled, or ends early, or does not answer within a minute
+ */
 export async function startWorkerdAlone(
   vars: Readonly<Record<string, string>>,
-): Promise<RunningProcess> {
+  output?: number,
+): Promise<RunningWorkerd> {
   const folder = await mkdtemp(join(tmpdir(), 'fourm-workerd-alone-'));
   const environment = {
     ...process.env,
@@ -55,7 +63,7 @@ export async function startWorkerdAlone(
   const child = spawn(workerd, ['serve', join(folder, 'config.capnp')], {
     // A group of its own, so that workerd itself ends with what starts it.
     detached: true,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output ?? 'inherit', output ?? 'inherit'],
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const close = async (): Promise<void> => {
@@ -67,7 +75,7 @@ export async function startWorkerdAlone(
   for (let tries = 0; tries < 600 && child.exitCode === null; tries++) {
     const answer = await fetch(`${url}/healthz`).catch(() => undefined);
     await answer?.arrayBuffer();
-    if (answer?.ok) return { url, close };
+    if (answer?.ok) return { url, close, pid: () => child.pid };
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await close();
