@@ -160,9 +160,16 @@ export function createServices(config: Config, platform: Platform): Services {
       const scope = scopeOf(tenant, config.CACHE_SCOPE);
       return {
         scope,
-        tokens: createTokenStore(store, scope, log),
-        chains: createChains(store, scope, log),
-        heads: createHeadStore(store, tenant, log),
+        // Made when they are asked for: a stored result needs none of them.
+        get tokens() {
+          return createTokenStore(store, scope, log);
+        },
+        get chains() {
+          return createChains(store, scope, log);
+        },
+        get heads() {
+          return createHeadStore(store, tenant, log);
+        },
       };
     },
     jobs: createJobs(store, config, log, metrics),

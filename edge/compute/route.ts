@@ -15,6 +15,7 @@ import { withSources } from '../sources/sources.ts';
 import { inlineOf } from '../uploads/links.ts';
 import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
 import { type Answer, createComputation } from './compute.ts';
+import { createHits } from './hits.ts';
 import { createKnownRequests } from './knownRequests.ts';
 import { type Payment, type Price, pay, priceFor, type Work, withPrice } from './pay.ts';
 import { createSame } from './same.ts';
@@ -53,16 +54,21 @@ export function createTaskRoute<W extends Wish, R extends object>(
   const computation = createComputation(services, task);
   const same = createSame();
   const origins = new WeakMap<R, Origin>();
+  const hits = createHits<R>();
   const requests = createKnownRequests<W>(services, services.config.FOURM_HOT_BYTES);
   const { linker } = services;
 
   /** What a request costs: as its result says, or as a dry run of it does. */
-  async function workOf(wish: W, stored?: Answer<R>): Promise<Work> {
+  async function planned(wish: W, stored?: Answer<R>): Promise<Work> {
     const { usage }: { usage?: { units?: number } } = stored?.result ?? {};
     const known = usage?.units ?? (stored && task.units?.(wish));
     const units = known ?? (await task.dryRun(wish)).usage.units;
     return { model: wish.models[0], units, isCached: stored !== undefined };
   }
+
+  /** The same, known at once of what was asked before. */
+  const workOf = (wish: W, stored?: Answer<R>): Work | Promise<Work> =>
+    (stored && hits.find(wish, stored)?.work) ?? planned(wish, stored);
 
   /** What an answer says of its price: that of computing it, whether or not it was. */
   async function priceOf(c: EdgeContext, wish: W, answer: Answer<R>): Promise<Price | undefined> {
@@ -89,11 +95,11 @@ export function createTaskRoute<W extends Wish, R extends object>(
     return headers;
   }
 
-  const seenBy = async (
+  async function seenAnew(
     c: EdgeContext,
     wish: W,
     { result: made, ...answer }: Answer<R>,
-  ): Promise<Seen> => {
+  ): Promise<Seen> {
     const single = task.single?.(wish, made);
     const price = await priceOf(c, wish, { result: made, ...answer });
     const computed = toldComputed(answer.computed);
@@ -108,14 +114,34 @@ export function createTaskRoute<W extends Wish, R extends object>(
       : await linker.link(c, result, task.inline?.(wish));
     const shown = task.translate?.(wish, linked.result, answer.ageSeconds ?? 0);
     return { ...answer, single, provenance, ...linked, ...(shown && { result: shown }) };
+  }
+
+  /** @param isRecalled whether the same was asked before */
+  const seenBy = (
+    c: EdgeContext,
+    wish: W,
+    answer: Answer<R>,
+    isRecalled = false,
+  ): Seen | Promise<Seen> => {
+    const hit = hits.find(wish, answer);
+    if (!hit) return isRecalled ? seenAgain(c, wish, answer) : seenAnew(c, wish, answer);
+    const { cacheStatus, ageSeconds, computed } = answer;
+    return { ...hit.seen, cacheStatus, computed, ...(ageSeconds !== undefined && { ageSeconds }) };
   };
+
+  /** A stored result as its caller sees it, remembered for whoever asks the same again. */
+  async function seenAgain(c: EdgeContext, wish: W, stored: Answer<R>): Promise<Seen> {
+    const seen = await seenAnew(c, wish, stored);
+    // Links are of a moment, and so is what a translation says of the age.
+    if (!seen.hasLinks && !task.translate)
+      hits.remember(wish, stored, { seen, work: await planned(wish, stored) });
+    return seen;
+  }
 
   /** 304 for a caller who asks whether his copy of a stored result still holds. */
   async function revalidate(c: EdgeContext, wish: W): Promise<Response | undefined> {
-    const asks = c.req.header('if-none-match') !== undefined && wish.cache.mayStore;
     // Who wants to be told of the work wants more than an answer.
-    if (wish.webhook) return undefined;
-    if (!asks || wish.wanted.kind === 'events') return undefined;
+    if (wish.webhook || !wish.cache.mayStore || wish.wanted.kind === 'events') return undefined;
     const cache = { ...wish.cache, mayReuse: true, maxAgeSeconds: Number.POSITIVE_INFINITY };
     const stored = await computation.find({ ...wish, cache });
     return stored && (await answerKnown(c, wish, await seenBy(c, wish, stored)));
@@ -129,7 +155,9 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const share = computation.join(wish, asker, signal);
     keepAlive(c)(share.ended);
     payment?.keep();
-    const outcome = share.outcome.then((answer) => seenBy(c, wish, answer)).finally(deadline.clear);
+    const outcome = share.outcome
+      .then((answer) => seenAnew(c, wish, answer))
+      .finally(deadline.clear);
     // What another has asked for, or stored, costs what stored results cost.
     const charge = (answer: Seen) =>
       payment?.charge(share.joined || answer.ageSeconds !== undefined);
@@ -201,7 +229,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
       const { units } = quote.usage;
       return c.json(withPrice(quote, priceFor(c, services, { model: wish.models[0], units })));
     }
-    const unchanged = await revalidate(c, wish);
+    const isConditional = c.req.header('if-none-match') !== undefined;
+    const unchanged = isConditional && (await revalidate(c, wish));
     if (unchanged) return unchanged;
     const stored = await computation.find(wish);
     // What is stored costs a request and no units.
@@ -215,13 +244,16 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const payment = await pay(c, services, () => workOf(wish, stored));
     const streams = wish.wanted.kind === 'events';
     try {
-      const accepted = wish.cache.onlyStored ? undefined : await asJob(c, wish, stored, payment);
+      const prefers = c.req.header('prefer') !== undefined && !wish.cache.onlyStored;
+      const accepted = prefers && (await asJob(c, wish, stored, payment));
       if (accepted) return accepted;
       if (wish.webhook) throw noJob(services);
       if (!stored) return await compute(c, wish, payment);
       if (!recalled) await requests.remember(c, wish);
       countSaved(services, c, 'stored', stored.result);
-      const answer = { ...(await seenBy(c, wish, stored)), charge: () => payment?.charge() };
+      const known = seenBy(c, wish, stored, recalled !== undefined);
+      const seen = known instanceof Promise ? await known : known;
+      const answer = { ...seen, charge: () => payment?.charge() };
       if (!streams) return await answerWhole(c, wish, answer);
       answer.charge();
       return answerEvents(c, services, { kind: 'stored', answer }, () => {});

@@ -1,0 +1,43 @@
+/**
+ * What was made of a stored result for a request whose very bytes come again: what it costs, and the answer as its caller
+ * sees it. It is forgotten with the request that it was made for.
+ */
+
+import type { Seen } from './answer.ts';
+import type { Answer } from './compute.ts';
+import type { Work } from './pay.ts';
+import type { Wish } from './task.ts';
+
+/** Besides what each answer says anew: its age, and that it was stored. */
+export interface Hit {
+  readonly seen: Seen;
+  readonly work: Work;
+}
+
+export interface Hits<R> {
+  /** What was made of this very result; undefined for another one. */
+  find(wish: Wish, answer: Answer<R>): Hit | undefined;
+  remember(wish: Wish, answer: Answer<R>, hit: Hit): void;
+}
+
+interface Remembered<R> extends Hit {
+  readonly result: R;
+  readonly at: number;
+  readonly models: Wish['models'];
+}
+
+/** Requests that are recalled share the key of the one that was read. */
+export function createHits<R>(): Hits<R> {
+  const remembered = new WeakMap<Wish['key'], Remembered<R>>();
+  return {
+    find({ key, models }, { result, computed }) {
+      const found = remembered.get(key);
+      const isSame =
+        found?.result === result && found.at === computed.at && found.models === models;
+      return isSame ? found : undefined;
+    },
+    remember({ key, models }, { result, computed }, { seen, work }) {
+      remembered.set(key, { seen, work, result, at: computed.at, models });
+    },
+  };
+}
