@@ -87,6 +87,12 @@ export interface GraphBuilder {
    * once when it loads the graph. Asking again for the same tensor gives the same value.
    */
   external(tensor: ExternalTensor): Value;
+  /**
+   * Adds what `build` adds outside of any body, once for each name: what it makes of constants the runtime computes
+   * when it loads the graph, and not at every repetition.
+   * @param name of the value that `build` makes
+   */
+  outside(name: string, build: () => Value): Value;
   /** As `external`, in the type it is stored in. */
   stored(tensor: ExternalTensor): Value;
   /** @throws Error naming an output of the signature that was never set */
@@ -229,6 +235,15 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
     // The same bytes may be read under two shapes (a 1x1 convolution as a matrix).
     initializer(`${name} [${dims.join(', ')}]`, type, dims, data);
 
+  const outside: GraphBuilder['outside'] = (name, build) => {
+    if (names.has(name)) return name as Value;
+    const outer = current;
+    current = nodes;
+    const value = build();
+    current = outer;
+    return value;
+  };
+
   const content = (): GraphContent => {
     const missing = signature.outputs.find((output) => !outputsSet.has(output.name));
     if (missing) throw new Error(`graph ${graphName}: output ${missing.name} was never set`);
@@ -279,14 +294,9 @@ export function createGraph(graphName: string, signature: GraphSignature): Graph
       const found = stored(tensor);
       if (tensor.type === 'float32') return found;
       const cast = `/${found}/float32`;
-      if (names.has(cast)) return cast as Value;
-      // Outside of any loop's body, where the runtime widens it once.
-      const outer = current;
-      current = nodes;
-      const wide = addNode(cast, 'Cast', [found], { to: ELEMENT_TYPES.float32 });
-      current = outer;
-      return wide;
+      return outside(cast, () => addNode(cast, 'Cast', [found], { to: ELEMENT_TYPES.float32 }));
     },
+    outside,
     stored,
     content,
     encode: (opset) => encodeGraph(content(), opset),

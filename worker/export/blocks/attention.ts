@@ -5,6 +5,7 @@
  * are as narrow as the precision has them, and where they have 16 bits all attention is written out.
  */
 import type { Value } from '../../onnx/graph.ts';
+import type { Attribute } from '../../onnx/model.ts';
 import type { Module } from '../module.ts';
 import { narrowConstant } from './half.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type KeyValue,
   type Projections,
   project,
+  scaledQueries,
   selfRows,
 } from './projections.ts';
 import type { Visibility } from './visibility.ts';
@@ -84,7 +86,7 @@ export function attend(
   shape: AttentionShape,
   seen: Visibility | undefined,
 ): Value {
-  const sizes = { q_num_heads: shape.heads, kv_num_heads: shape.heads };
+  const sizes = { q_num_heads: shape.heads, kv_num_heads: shape.heads, ...scaleOf(module, shape) };
   const whole = () =>
     module.node('Attention', 'Attention', [rows.query, rows.key, rows.value], sizes);
   const writtenOut = () => {
@@ -110,16 +112,28 @@ export function attendToHeads(
   const writtenOut = () => attendHeads(module, heads, shape, seen);
   if (module.weights.halves) return writtenOut();
   return module.branch('attended', seen.isPartial, writtenOut, () =>
-    module.node('Attention', 'Attention', [heads.query, heads.key, heads.value]),
+    module.node(
+      'Attention',
+      'Attention',
+      [heads.query, heads.key, heads.value],
+      scaleOf(module, shape),
+    ),
   );
 }
+
+/** The scale of the standard's own operator, where it is not by the width of a head. */
+const scaleOf = (module: Module, shape: AttentionShape): Record<string, Attribute> =>
+  scaledQueries(module, shape) ? { scale: { float: 1 } } : {};
 
 /**
  * Queries in the scale of the scores. A factor of the product itself would keep the runtime from the form of a
  * single query, which reads each key once where it lies.
  */
-const scaledQuery = (module: Module, query: Value, { dim, heads }: AttentionShape): Value =>
-  module.node('query/scaled', 'Mul', [query, narrowConstant(module, (dim / heads) ** -0.5)]);
+function scaledQuery(module: Module, query: Value, shape: AttentionShape): Value {
+  if (scaledQueries(module, shape)) return query;
+  const factor = narrowConstant(module, (shape.dim / shape.heads) ** -0.5);
+  return module.node('query/scaled', 'Mul', [query, factor]);
+}
 
 /** Products of scaled queries and keys. @returns (B, H, M, N) */
 const scoresOf = (module: Module, name: string, query: Value, key: Value): Value =>

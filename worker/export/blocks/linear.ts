@@ -3,7 +3,7 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
 import { narrow, widen } from './half.ts';
 import type { Operand } from './integerProduct.ts';
-import { type MatrixUse, matrixProduct } from './matrix.ts';
+import { type MatrixUse, matrixProduct, type ScaledOutputs } from './matrix.ts';
 
 /**
  * `x @ weight.T + bias`
@@ -20,15 +20,19 @@ export const linear = (
 ): Value =>
   widen(module, narrowLinear(module, narrow(module, x, 'x/half'), sizes, bias, use), 'wide');
 
-/** As `linear`, from and to values as narrow as the precision has them. */
+/**
+ * As `linear`, from and to values as narrow as the precision has them.
+ * @param scaled of precision int8 and without a bias alone
+ */
 export function narrowLinear(
   module: Module,
   x: Operand,
   sizes: readonly [inputs: number, outputs: number],
   bias: boolean,
   use: MatrixUse = 'other',
+  scaled?: ScaledOutputs,
 ): Value {
-  const product = matrixProduct(module, x, sizes, use);
+  const product = matrixProduct(module, x, sizes, use, scaled);
   if (!bias) return product;
   const values = narrow(module, module.weight('bias', [sizes[1]]), 'bias/half');
   return module.node('Add', 'Add', [product, values]);

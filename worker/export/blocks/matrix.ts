@@ -32,6 +32,12 @@ const INTEGER_ACCURACY = 4;
  */
 export type MatrixUse = 'feed_forward' | 'wide' | 'other';
 
+/** The first outputs of a product in 8 bits, and what they are multiplied by on the way: their scales take it in. */
+export interface ScaledOutputs {
+  readonly outputs: number;
+  readonly factor: number;
+}
+
 /**
  * `x` as several products read it: narrowed or quantized once for all of them.
  * @param x float32 (..., inputs)
@@ -44,6 +50,7 @@ export const sharedOperand = (module: Module, x: Value, inputs: number): Operand
 /**
  * `x @ weight.T`, with the module's tensor `weight` (outputs, inputs).
  * @param x (..., inputs); halves where the graph computes in them, as is the result
+ * @param scaled of precision int8 alone
  * @returns (..., outputs)
  */
 export function matrixProduct(
@@ -51,12 +58,14 @@ export function matrixProduct(
   x: Operand,
   [inputs, outputs]: readonly [number, number],
   use: MatrixUse,
+  scaled?: ScaledOutputs,
 ): Value {
   const { graph, weights } = module;
   const shape = [outputs, inputs];
-  if (typeof x !== 'string') return integerProduct(module, x, ...integerWeight(module, shape));
+  if (typeof x !== 'string')
+    return integerProduct(module, x, ...integerWeight(module, shape, scaled));
   if (weights.precision === 'int8' && use !== 'wide')
-    return matrixProduct(module, quantizeRows(module, x, inputs), [inputs, outputs], use);
+    return matrixProduct(module, quantizeRows(module, x, inputs), [inputs, outputs], use, scaled);
   switch (weights.precision) {
     case 'fp32':
       return module.node('MatMul', 'FusedMatMul', [x, module.weight('weight', shape)], {
@@ -86,12 +95,36 @@ export function matrixProduct(
 }
 
 /** The module's tensor `weight` in 8 bits: codes (inputs, outputs) and scales (outputs). */
-function integerWeight(module: Module, shape: readonly number[]): [codes: Value, scales: Value] {
+function integerWeight(
+  module: Module,
+  shape: readonly number[],
+  scaled?: ScaledOutputs,
+): [codes: Value, scales: Value] {
   const [codes, scales] = module.weights.encoded('weight', shape, int8ProductEncoding);
+  const own = module.graph.stored(present(scales, 'the encoded scales'));
   return [
     module.graph.stored(present(codes, 'the encoded codes')),
-    module.graph.stored(present(scales, 'the encoded scales')),
+    scaled ? multiplied(module, own, scaled) : own,
   ];
+}
+
+/** Scales of which the first ones are multiplied by a factor. @param scales float32 (outputs) */
+function multiplied(module: Module, scales: Value, { outputs, factor }: ScaledOutputs): Value {
+  const { graph } = module;
+  return graph.outside(`${module.path}/scales/all`, () => {
+    const sizes = [scales, graph.int64([0]), graph.int64([outputs])] as const;
+    const first = module.node('scales/first', 'Slice', sizes);
+    const rest = [scales, graph.int64([outputs]), graph.int64([2 ** 31 - 1])] as const;
+    return module.node(
+      'scales/all',
+      'Concat',
+      [
+        module.node('scales/multiplied', 'Mul', [first, graph.float32(factor)]),
+        module.node('scales/rest', 'Slice', rest),
+      ],
+      { axis: 0 },
+    );
+  });
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
 import { narrow, widen } from './half.ts';
 import { narrowLinear } from './linear.ts';
+import type { ScaledOutputs } from './matrix.ts';
 import { layerNorm } from './norm.ts';
 
 export interface AttentionShape {
@@ -26,11 +27,29 @@ export interface Projections {
 }
 export type KeyValue = Pick<Projections, 'key' | 'value'>;
 
+/**
+ * What the scores of an attention are multiplied by: queries that take it in on the way need no pass over them, and
+ * keep the runtime from moving it into the product with the keys. A power of two changes no digit of a result.
+ */
+export function scaledQueries(module: Module, shape: AttentionShape): ScaledOutputs | undefined {
+  const { dim, heads, qkvBias, qkNorm } = shape;
+  const factor = (dim / heads) ** -0.5;
+  const isExact = Number.isInteger(Math.log2(factor));
+  const isTaken = module.weights.precision === 'int8' && isExact && !qkvBias && !qkNorm;
+  return isTaken ? { outputs: dim, factor } : undefined;
+}
+
+/** The product that makes queries, and keys and values where it makes these as well. */
+const queryProduct = (module: Module, x: Value, shape: AttentionShape, outputs: number): Value => {
+  const scaled = scaledQueries(module, shape);
+  return narrowLinear(module, x, [shape.dim, outputs], shape.qkvBias, 'other', scaled);
+};
+
 /** The three projections of self-attention as rows, each (B, N, D). */
 export function selfRows(module: Module, x: Value, shape: AttentionShape): Projections {
   const { dim } = shape;
   const read = narrow(module, x, 'x/half');
-  const qkv = narrowLinear(module.at('qkv'), read, [dim, 3 * dim], shape.qkvBias); // (B, N, 3D)
+  const qkv = queryProduct(module.at('qkv'), read, shape, 3 * dim); // (B, N, 3D)
   const [query, key, value] = module.nodes('split', 'Split', [qkv], 3, {
     axis: -1,
     num_outputs: 3,
@@ -55,7 +74,7 @@ export function selfHeads(
 ): Projections {
   const { dim } = shape;
   const read = narrow(module, x, 'x/half');
-  const qkv = narrowLinear(module.at('qkv'), read, [dim, 3 * dim], shape.qkvBias); // (B, M, 3D)
+  const qkv = queryProduct(module.at('qkv'), read, shape, 3 * dim); // (B, M, 3D)
   const parts = module.node('qkv/heads', 'Reshape', [qkv, split], EXACT); // (u, v, 3H, hd)
   const moved = module.node('qkv/Transpose', 'Transpose', [parts], { perm: [0, 2, 1, 3] });
   const [query, key, value] = module.nodes('split', 'Split', [moved], 3, {
@@ -71,9 +90,8 @@ export function selfHeads(
 
 /** The queries of cross-attention as rows, (B, M, D). */
 export function crossQuery(module: Module, x: Value, shape: AttentionShape): Value {
-  const { dim, qkvBias } = shape;
   const read = narrow(module, x, 'x/half');
-  return normed(module, narrowLinear(module.at('q'), read, [dim, dim], qkvBias), 'q_norm', shape);
+  return normed(module, queryProduct(module.at('q'), read, shape, shape.dim), 'q_norm', shape);
 }
 
 /** Keys and values of cross-attention as rows, each (B, N, D). @param context (B, N, contextDim) */
