@@ -87,11 +87,7 @@ export interface GraphBuilder {
    * once when it loads the graph. Asking again for the same tensor gives the same value.
    */
   external(tensor: ExternalTensor): Value;
-  /**
-   * Adds what `build` adds outside of any body, once for each name: what it makes of constants the runtime computes
-   * when it loads the graph, and not at every repetition.
-   * @param name of the value that `build` makes
-   */
+  /** Makes the value `name` by `build`, once and outside of any body: constants are computed at loading there. */
   outside(name: string, build: () => Value): Value;
   /** As `external`, in the type it is stored in. */
   stored(tensor: ExternalTensor): Value;
