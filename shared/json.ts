@@ -32,9 +32,36 @@ function* piecesOf(value: unknown, levels: number): Generator<string, void, unde
   yield isArray ? ']' : '}';
 }
 
+/** Characters that a number or a word takes at most. */
+const LONGEST_WORD = 26;
+
+/**
+ * How many of so many characters are left after what is written of a value, whose texts count without escapes; below 0
+ * when it may be longer.
+ */
+function roomAfter(value: unknown, room: number): number {
+  if (typeof value === 'string') return room - value.length - 3;
+  if (typeof value !== 'object' || value === null) return room - LONGEST_WORD;
+  let left = room - 3;
+  if (Array.isArray(value)) {
+    for (const item of value) {
+      left = typeof item === 'number' ? left - LONGEST_WORD : roomAfter(item, left);
+      if (left < 0) return left;
+    }
+    return left;
+  }
+  for (const [key, part] of Object.entries(value)) {
+    left = roomAfter(part, left - key.length - 3);
+    if (left < 0) return left;
+  }
+  return left;
+}
+
 /** What `JSON.stringify` writes of plain values, in UTF-8. */
 export async function writeJson(value: unknown): Promise<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
+  // What one slice holds needs no pause, and in one piece it takes half of the time.
+  if (roomAfter(value, SLICE) >= 0) return encoder.encode(JSON.stringify(value) ?? 'null');
   const slices: Uint8Array[] = [];
   let [waiting, length, total] = [[] as string[], 0, 0];
   const encode = (): void => {

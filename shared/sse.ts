@@ -62,7 +62,8 @@ export function createEventParser(): { push(text: string): ServerSentEvent[] } {
         chunk = chunk.replace(/^\uFEFF/, '');
       }
       if (afterCarriageReturn && chunk.startsWith('\n')) chunk = chunk.slice(1);
-      const lines = chunk.split(/\r\n|\r|\n/);
+      // One character is searched many times faster than an expression, and most servers write no other.
+      const lines = chunk.includes('\r') ? chunk.split(/\r\n|\r|\n/) : chunk.split('\n');
       afterCarriageReturn = chunk.endsWith('\r');
       const events: ServerSentEvent[] = [];
       lines.forEach((part, index) => {

@@ -7,7 +7,7 @@
 import { link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createDiskBlobs } from './diskBlobs.ts';
-import { isCode, settle, sweep, within, writeAside } from './diskFiles.ts';
+import { isCode, removeFile, settle, sweep, within, writeAside } from './diskFiles.ts';
 import { keyOfPath, pathOf } from './diskPaths.ts';
 import { pageOf } from './pages.ts';
 import type { PutConditions, Store } from './store.ts';
@@ -124,7 +124,7 @@ export function createDiskStore(folder: string, log: Log = () => {}): Store {
         await settle(file);
         return { ok: true, etag: `"${seal}"` };
       } finally {
-        if (!isMoved) await rm(written, { force: true });
+        if (!isMoved) await removeFile(written);
       }
     },
     async delete(key) {

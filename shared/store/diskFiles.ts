@@ -1,6 +1,6 @@
 /** Files that are on the disk when a write says so: written in full, synced, and moved into place. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Whether an error is the file system's, of that kind. */
@@ -47,6 +47,15 @@ export async function within<T>(folder: string, work: () => Promise<T>): Promise
 
 /** Makes a change within a folder last: a file that was moved into it. */
 export const settle = (file: string): Promise<void> => syncFolder(dirname(file));
+
+/** Removes a file, if it is there: in one step, where `rm` looks at it before. */
+export async function removeFile(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+  }
+}
 
 /** A file that is not in its place yet. */
 export interface FileAside {
