@@ -108,11 +108,20 @@ export async function readAnswer<T>(
   if (!response.headers.get('content-type')?.startsWith('text/event-stream')) {
     return { ok: true, value: schema.parse(await readJson(await response.text())) };
   }
-  for await (const { event, data } of readEvents(response.body)) {
-    const value = await readJson(data);
-    if (event === 'progress') onProgress(progressSchema.parse(value));
-    if (event === 'problem') return { ok: false, failure: parseFailure(value) };
-    if (event === 'result') return { ok: true, value: schema.parse(value) };
+  let outcome: Outcome<T> | undefined;
+  try {
+    for await (const { event, data } of readEvents(response.body)) {
+      // Who leaves before the end breaks the connection, and the next request has to make another.
+      if (outcome) continue;
+      const value = await readJson(data);
+      if (event === 'progress') onProgress(progressSchema.parse(value));
+      if (event === 'problem') outcome = { ok: false, failure: parseFailure(value) };
+      if (event === 'result') outcome = { ok: true, value: schema.parse(value) };
+    }
+  } catch (error) {
+    // What breaks behind the result takes nothing from it.
+    if (!outcome) throw error;
   }
-  throw new Error('the worker ended its answer without a result');
+  if (!outcome) throw new Error('the worker ended its answer without a result');
+  return outcome;
 }
