@@ -112,9 +112,15 @@ describe('an edge that charges', () => {
   }
 
   const fake = () => worker ?? assert.fail('there is no worker');
-  const REQUESTS: readonly [string, object][] = [
+  const REQUESTS: readonly [string, object, Record<string, string>?][] = [
     ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'] }],
     ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'], dry_run: true }],
+    ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'] }, { prefer: 'respond-async' }],
+    [
+      '/v1/generate',
+      { inputs: { caption: 'x' }, targets: ['depth'] },
+      { accept: 'text/event-stream' },
+    ],
     ['/v1/tokenize', { inputs: { caption: 'x' } }],
     ['/v1/detokenize', { tokens: { depth: { tokens: Array.from({ length: 16 }, () => 1) } } }],
     ['/v1/embed', { inputs: { caption: 'x' }, target: 'scene_global' }],
@@ -152,14 +158,19 @@ describe('an edge that charges', () => {
     for (const licence of [WEIGHTS_LICENCE, 'unknown']) {
       fake().model = { ...MODEL, licence };
       fake().collectionAnswer = { ...collection, created_at: new Date().toISOString() };
-      for (const [path, body] of REQUESTS) {
-        const answer = await ask(path, body);
+      for (const [path, body, headers] of REQUESTS) {
+        const answer = await ask(path, body, headers);
         const problem = await answer.json();
         assert.equal(problem.code, 'licence_refused', `${path}: ${JSON.stringify(problem)}`);
         assert.equal(answer.status, 403);
         for (const word of [licence, 'fake', 'ACCEPT_NONCOMMERCIAL'])
           assert.ok(problem.detail.includes(word), problem.detail);
       }
+      const arguments_ = { inputs: { caption: 'x' }, target: 'scene_global' };
+      const params = { name: 'embed', arguments: arguments_ };
+      const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params };
+      const told = await ask('/mcp', call, { accept: 'application/json, text/event-stream' });
+      assert.match(await told.text(), /licence_refused/, 'a tool says it too');
       const { models } = await (await ask('/v1/models')).json();
       assert.deepEqual([models[0].licence, models[0].served], [licence, false]);
       assert.equal((await ask('/v1/modalities')).status, 200, 'it may be described');
