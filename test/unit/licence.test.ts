@@ -16,7 +16,14 @@ import type { Collections } from '../../worker/retrieval/collections.ts';
 import { importItems } from '../../worker/tasks/importItems.ts';
 import type { Vectorising } from '../../worker/tasks/vectorise.ts';
 import { closeThreads } from '../../worker/threads/inThread.ts';
-import { type FakeWorker, MODEL, PNG_URL, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import {
+  type FakeWorker,
+  MODEL,
+  PNG,
+  PNG_URL,
+  SECRET,
+  startFakeWorker,
+} from '../support/fakeWorker.ts';
 
 test('terms of licences: unknown ones allow nothing, the strictest of several counts, and the mildest of a choice', () => {
   for (const [licence, terms] of [
@@ -97,11 +104,18 @@ describe('an edge that charges', () => {
     const app = createApp(services);
     const about = { tenant: 'one', name: '', scopes: ['*'], limits: {}, created: Date.now() };
     const { secret } = await createKeyStore(services.store).create(about);
-    return async (path: string, body?: object, headers: Record<string, string> = {}) => {
+    return async (path: string, body?: object | FormData, headers: Record<string, string> = {}) => {
+      const authorization = `Bearer ${secret}`;
+      if (body instanceof FormData)
+        return await app.request(`http://localhost${path}`, {
+          method: 'POST',
+          headers: { authorization },
+          body,
+        });
       const init = {
         method: body === undefined ? 'GET' : 'POST',
         headers: {
-          authorization: `Bearer ${secret}`,
+          authorization,
           'content-type': 'application/json',
           ...headers,
         },
@@ -111,8 +125,18 @@ describe('an edge that charges', () => {
     };
   }
 
+  /** A form with a picture under this name, and these fields. */
+  function formOf(picture: string, fields: Record<string, string>): FormData {
+    const form = new FormData();
+    form.set(picture, new Blob([PNG], { type: 'image/png' }), 'x.png');
+    for (const [name, value] of Object.entries(fields)) form.set(name, value);
+    return form;
+  }
+
   const fake = () => worker ?? assert.fail('there is no worker');
-  const REQUESTS: readonly [string, object, Record<string, string>?][] = [
+  const REQUESTS: readonly [string, object | FormData, Record<string, string>?][] = [
+    ['/v1/generate', formOf('rgb', { targets: 'depth' })],
+    ['/v1/images/edits', formOf('image', { prompt: 'x' })],
     ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'] }],
     ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'], dry_run: true }],
     ['/v1/generate', { inputs: { caption: 'x' }, targets: ['depth'] }, { prefer: 'respond-async' }],
