@@ -5,7 +5,12 @@
  */
 import type { Progress } from '../../shared/api/generate.ts';
 import type { KeyedModel } from '../../shared/results/keys.ts';
-import { type Computed, createResultCache, type ResultName } from '../../shared/results/results.ts';
+import {
+  type Computed,
+  createResultCache,
+  type ResultName,
+  told,
+} from '../../shared/results/results.ts';
 import { createCoalescer, type Share, type WorkContext } from '../dispatch/coalesce.ts';
 import type { Services } from '../services.ts';
 import type { Asker, Task, Wish } from './task.ts';
@@ -85,7 +90,7 @@ export function createComputation<W extends Wish, R extends object>(
     const said = detail === undefined ? '' : `; detail="${detail}"`;
     return {
       result,
-      computed,
+      computed: told(nameOf(wish), computed),
       cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${said}`,
     };
   }

@@ -1,6 +1,7 @@
 /** Results in the store, by their key. `keys.ts` says when reuse is correct. */
 import * as z from 'zod';
 import type { Store } from '../store/store.ts';
+import { SHARED_SCOPE } from './scope.ts';
 import { createReader, writeStored } from './stored.ts';
 
 /** When a result was computed, and for which request. */
@@ -32,6 +33,10 @@ export interface ResultCache<R> {
   /** True when the result of this key can now be read from the store. `replace` overwrites an earlier one. */
   put(name: ResultName, result: R, replace: boolean, computed: Computed): Promise<boolean>;
 }
+
+/** What may be told of a result: where tenants share them, a request may be another's, who may have named it himself. */
+export const told = ({ scope }: ResultName, { at, requestId }: Computed): Computed =>
+  scope === SHARED_SCOPE ? { at } : { at, requestId };
 
 /** What keys of results begin with. */
 export const RESULTS = 'results/';
@@ -67,7 +72,7 @@ export function createResultCache<R>(
         if (found.state !== 'found') return undefined;
         const { result, stored_at: at, request_id: requestId } = found.value;
         const ageSeconds = Math.max(0, now() - at) / 1000;
-        return { result, ageSeconds, computed: { at, requestId } };
+        return { result, ageSeconds, computed: told(name, { at, requestId }) };
       } catch (error) {
         trouble('get', error);
         return undefined;

@@ -12,6 +12,7 @@ import { createChains } from '../../shared/results/chains.ts';
 import { linksOf } from '../../shared/results/keep.ts';
 import { createTokenStore, keptTokens } from '../../shared/results/keptTokens.ts';
 import { createResultCache, resultKey } from '../../shared/results/results.ts';
+import { SHARED_SCOPE } from '../../shared/results/scope.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 import type { Store } from '../../shared/store/store.ts';
 import type { PlacedObject } from '../../shared/store/whole.ts';
@@ -191,4 +192,18 @@ test('targets that do not follow each other have nothing to remember', async () 
   // A target without an answer has no samples, and is no error.
   const [rgb] = linksOf(['a', 'b'], plan, RESULT).slice(1);
   assert.deepEqual(rgb?.target.samples, []);
+});
+
+test('results that tenants share do not say for whose request they were computed', async () => {
+  const { store, log } = openDamageable();
+  const results = createResultCache(store, generateResponseSchema, log);
+  const computed = { at: 1000, requestId: 'acme-invoice-7' };
+  for (const [scope, requestId] of [
+    ['acme', 'acme-invoice-7'],
+    [SHARED_SCOPE, undefined],
+  ] as const) {
+    const name = { scope, id: ID };
+    assert.ok(await results.put(name, RESULT, false, computed));
+    assert.equal((await results.get(name))?.computed.requestId, requestId);
+  }
 });
