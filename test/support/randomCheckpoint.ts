@@ -28,6 +28,16 @@ const INPUTS_OF_21 = [
 ];
 const ONLY_INPUTS = ['rgb@224', 't5_caption'];
 
+/** What the blocks of 4M-21 have in common at every size. */
+export const PUBLISHED_BLOCKS = {
+  act_layer: 'SiLU',
+  gated_mlp: true,
+  qkv_bias: false,
+  proj_bias: false,
+  mlp_bias: false,
+  share_modality_embeddings: false,
+} as const;
+
 /** 4M-21 as published, of a size. */
 export function described21({ dim, depth, heads }: FmSize): Described & { config: FmConfig } {
   const config = fmConfigSchema.parse({
@@ -37,12 +47,7 @@ export function described21({ dim, depth, heads }: FmSize): Described & { config
     encoder_depth: depth,
     decoder_depth: depth,
     num_heads: heads,
-    act_layer: 'SiLU',
-    gated_mlp: true,
-    qkv_bias: false,
-    proj_bias: false,
-    mlp_bias: false,
-    share_modality_embeddings: false,
+    ...PUBLISHED_BLOCKS,
   });
   const modalities = Object.fromEntries(
     INPUTS_OF_21.map((name) => [name, PUBLISHED_MODALITIES[name] ?? unknown(name)]),

@@ -1,7 +1,11 @@
 /** A small model with heads of 64 numbers, as published models have them, and with random weights. */
 import { fmConfigSchema } from '../../shared/model/config.ts';
 import { resolveModalities } from '../../shared/model/modalities.ts';
-import { type DescribedModel, writeRandomCheckpoint } from './randomCheckpoint.ts';
+import {
+  type DescribedModel,
+  PUBLISHED_BLOCKS,
+  writeRandomCheckpoint,
+} from './randomCheckpoint.ts';
 
 const MODALITIES = {
   caption: { type: 'seq', vocab_size: 320, max_tokens: 256 },
@@ -21,12 +25,7 @@ export async function writeWideHeads(file: string): Promise<void> {
     num_heads: 2,
     encoder_depth: 1,
     decoder_depth: 2,
-    act_layer: 'SiLU',
-    gated_mlp: true,
-    qkv_bias: false,
-    proj_bias: false,
-    mlp_bias: false,
-    share_modality_embeddings: false,
+    ...PUBLISHED_BLOCKS,
   });
   const told = { ...config, modality_info: JSON.stringify(MODALITIES) };
   const modalities = resolveModalities(names, MODALITIES);

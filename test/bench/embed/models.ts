@@ -17,7 +17,11 @@ import { exportCheckpoint } from '../../../worker/export/exportCheckpoint.ts';
 import { loadModel } from '../../../worker/session/loadModels.ts';
 import { startRuntime } from '../../../worker/session/runtime.ts';
 import type { FloatTensor } from '../../../worker/session/types.ts';
-import { type DescribedModel, writeRandomCheckpoint } from '../../support/randomCheckpoint.ts';
+import {
+  type DescribedModel,
+  PUBLISHED_BLOCKS,
+  writeRandomCheckpoint,
+} from '../../support/randomCheckpoint.ts';
 import { FM_SIZES } from '../../support/sparseFm.ts';
 
 export const PRECISIONS = ['fp32', 'int8'] as const;
@@ -41,12 +45,7 @@ function describedB(): DescribedModel {
     encoder_depth: depth,
     decoder_depth: depth,
     num_heads: heads,
-    act_layer: 'SiLU',
-    gated_mlp: true,
-    qkv_bias: false,
-    proj_bias: false,
-    mlp_bias: false,
-    share_modality_embeddings: false,
+    ...PUBLISHED_BLOCKS,
   });
   const modalities = Object.fromEntries(
     inputs.map((name) => {
