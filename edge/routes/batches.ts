@@ -10,7 +10,7 @@ import {
 import { BATCH_IDS } from '../../shared/api/batchId.ts';
 import { parseBody } from '../../shared/api/parse.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
-import { refusal, toProblem } from '../../shared/api/problem.ts';
+import { refusal } from '../../shared/api/problem.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import { BATCH_EVENTS } from '../../shared/api/webhookEvents.ts';
@@ -18,9 +18,9 @@ import { isEnded } from '../../shared/batches/batch.ts';
 import { type BatchState, batchView } from '../../shared/batches/view.ts';
 import type { BatchAsked } from '../batches/batches.ts';
 import { readRequest } from '../body/read.ts';
-import { type EdgeContext, failureOf } from '../problems.ts';
+import { followed } from '../followed.ts';
+import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { streamed } from '../streamed.ts';
 import { tenantOf } from '../tenant.ts';
 import { withUploads } from '../uploads/store.ts';
 import { webhookOf } from '../webhookOf.ts';
@@ -130,29 +130,16 @@ export function createBatchRoutes(services: Services) {
     const name = batchNameOf(c);
     if (!(await batches.find(name))) throw unknownBatch(name.id);
     let last = c.req.header('last-event-id');
-    c.header('content-type', 'text/event-stream');
-    c.header('cache-control', 'no-store');
-    return streamed(c, async (out) => {
-      const left = new AbortController();
-      out.onAbort(() => left.abort());
-      const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-      const send = (event: string, id: string, value: unknown) =>
-        out.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(value)}\n\n`);
-      try {
-        for await (const state of batches.follow(name, signal)) {
-          const view = batchView(state);
-          const { completed, failed } = view.request_counts;
-          const id = `${view.status}-${completed}-${failed}`;
-          if (isEnded(state.batch)) await send('end', id, view);
-          else if (id !== last) await send('progress', id, view);
-          // A line that says nothing keeps the connection, and tells of one that has gone.
-          else await out.write(':\n\n');
-          last = id;
-        }
-      } catch (error) {
-        if (signal.aborted) return;
-        const failure = failureOf(error, services, c.get('requestId'));
-        await send('problem', last ?? '', toProblem(failure, c.get('requestId'), c.req.path));
+    const lastId = (): string => last ?? '';
+    return followed(c, services, lastId, async ({ send, sendNothing, signal }) => {
+      for await (const state of batches.follow(name, signal)) {
+        const view = batchView(state);
+        const { completed, failed } = view.request_counts;
+        const id = `${view.status}-${completed}-${failed}`;
+        if (isEnded(state.batch)) await send('end', id, view);
+        else if (id !== last) await send('progress', id, view);
+        else await sendNothing();
+        last = id;
       }
     });
   }

@@ -12,10 +12,10 @@ import { failureOfJob, type JobDocument, type JobName } from '../../shared/jobs/
 import type { PageWish } from '../../shared/jobs/jobStore.ts';
 import { listedJob } from '../../shared/jobs/listed.ts';
 import { writeJson } from '../../shared/json.ts';
+import { followed } from '../followed.ts';
 import { jobView, linkedResult } from '../jobs/view.ts';
-import { type EdgeContext, failureOf } from '../problems.ts';
+import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
-import { streamed } from '../streamed.ts';
 import { tenantOf } from '../tenant.ts';
 import { inlineOf } from '../uploads/links.ts';
 
@@ -75,42 +75,22 @@ export function createJobRoutes(services: Services) {
     const name = nameOf(c);
     if (!(await jobs.find(name))) throw unknownJob(name.id);
     const after = c.req.header('last-event-id');
-    c.header('content-type', 'text/event-stream');
-    c.header('cache-control', 'no-store');
-    return streamed(c, async (out) => {
-      const left = new AbortController();
-      out.onAbort(() => left.abort());
-      const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-      const send = async (event: string, id: string, value: unknown): Promise<void> => {
-        await out.write(`id: ${id}\nevent: ${event}\ndata: `);
-        await out.write(await writeJson(value));
-        await out.write('\n\n');
-      };
-      try {
-        const following = jobs.follow(name, after, signal);
-        for (;;) {
-          const { done, value } = await following.next();
-          if (!done) {
-            await send('progress', value.id, value.progress);
-            continue;
-          }
-          if (value) await send(...(await lastOf(c, value)));
-          return;
+    const lastId = (): string => 'end';
+    return followed(c, services, lastId, async ({ send, signal }) => {
+      const following = jobs.follow(name, after, signal);
+      for (;;) {
+        const { done, value } = await following.next();
+        if (!done) {
+          await send('progress', value.id, value.progress);
+          continue;
         }
-      } catch (error) {
-        if (signal.aborted) return;
-        const failure = failureOf(error, services, c.get('requestId'));
-        await send('problem', 'end', toProblem(failure, c.get('requestId'), c.req.path));
+        if (value) {
+          const [event, told] = await lastEvent(c, value);
+          await send(event, lastId(), told);
+        }
+        return;
       }
     });
-  }
-
-  async function lastOf(
-    c: EdgeContext,
-    job: JobDocument,
-  ): Promise<readonly [string, string, unknown]> {
-    const [event, value] = await lastEvent(c, job);
-    return [event, 'end', value];
   }
 
   return {
