@@ -4,6 +4,7 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import { createUploadRequestSchema, type Upload } from '../../shared/api/uploads.ts';
+import { isoTime } from '../../shared/isoTime.ts';
 import { sweepUploads } from '../../shared/uploads/sweep.ts';
 import { type UploadDocument, uploadKey } from '../../shared/uploads/uploads.ts';
 import { readRequest } from '../body/read.ts';
@@ -64,7 +65,7 @@ export function createUploadRoutes(services: Services) {
         method: 'PUT',
         url,
         headers,
-        url_expires_at: new Date(expires).toISOString(),
+        url_expires_at: isoTime(expires),
       };
       return answer(c, { ...uploadView(document, undefined), ...place });
     },

@@ -5,6 +5,7 @@
 import type { FileLink } from '../../shared/api/outputs.ts';
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
+import { isoTime } from '../../shared/isoTime.ts';
 import { pause } from '../../shared/pause.ts';
 import { sha256 } from '../../shared/results/content.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -84,7 +85,7 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
     const digest = await sha256(bytes);
     const key = await keepBytes(store, 'outputs', tenant, { digest, bytes });
     const { url, expires } = await addresses.toFetch(key, content_type, origin);
-    const expires_at = new Date(expires).toISOString();
+    const expires_at = isoTime(expires);
     return { url, link: { size: bytes.length, content_type, sha256: digest, expires_at } };
   }
 

@@ -1,5 +1,6 @@
 /** An upload as its caller sees it. */
 import type { Upload } from '../../shared/api/uploads.ts';
+import { isoTime } from '../../shared/isoTime.ts';
 import type { BlobInfo } from '../../shared/store/blobs.ts';
 import type { UploadDocument } from '../../shared/uploads/uploads.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -13,8 +14,8 @@ export function uploadView(document: UploadDocument, info: BlobInfo | undefined)
     content_type,
     ...(size !== undefined && { size }),
     ...(sha256 !== undefined && { sha256 }),
-    created_at: new Date(document.created).toISOString(),
-    expires_at: new Date(document.expires).toISOString(),
+    created_at: isoTime(document.created),
+    expires_at: isoTime(document.expires),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Webhooks as the edge's routes use them: looked at and asked for again. Workers deliver them. */
 import type { Delivery, WebhookSecret } from '../../shared/api/webhooks.ts';
+import { isoTime } from '../../shared/isoTime.ts';
 import type { JobName } from '../../shared/jobs/job.ts';
 import { itemAt } from '../../shared/lookup.ts';
 import type { Store } from '../../shared/store/store.ts';
@@ -26,14 +27,12 @@ export interface Webhooks {
 /** Tries at a change that others make as well. */
 const TRIES = 5;
 
-const timeOf = (milliseconds: number): string => new Date(milliseconds).toISOString();
-
 function viewOf(signing: readonly SigningSecret[]): WebhookSecret {
   const { secret, created } = itemAt(signing, 0, 'the secrets');
   const previous = signing
     .slice(1)
-    .flatMap(({ until }) => (until === undefined ? [] : [{ expires_at: timeOf(until) }]));
-  return { secret, created_at: timeOf(created), previous };
+    .flatMap(({ until }) => (until === undefined ? [] : [{ expires_at: isoTime(until) }]));
+  return { secret, created_at: isoTime(created), previous };
 }
 
 export function createWebhooks(

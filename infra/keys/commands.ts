@@ -1,6 +1,7 @@
 /** What `npm run keys` does: keys made, listed, revoked, rotated, and what keys and tenants may use. */
 import { parseArgs } from 'node:util';
 import { TAGS } from '../../shared/api/route.ts';
+import { isoTime } from '../../shared/isoTime.ts';
 import {
   ALL_SCOPES,
   type KeyDocument,
@@ -102,7 +103,7 @@ function limitsOf(values: Values, before: Limits): Limits {
 }
 
 const when = (milliseconds: number | undefined): string =>
-  milliseconds === undefined ? '-' : new Date(milliseconds).toISOString();
+  milliseconds === undefined ? '-' : isoTime(milliseconds);
 
 const told = (limits: Limits): string =>
   Object.entries(limits)

@@ -13,6 +13,7 @@ import {
 } from '../api/heads.ts';
 import { refusal } from '../api/problem.ts';
 import { whileStoreWorks } from '../api/storeFailure.ts';
+import { isoTime } from '../isoTime.ts';
 import { writeJson } from '../json.ts';
 import { sha256 } from '../results/content.ts';
 import { readStored, writeStored } from '../results/stored.ts';
@@ -163,7 +164,7 @@ export function createHeadStore(
       guarded('kept', async () => {
         const { name } = head;
         const version = `sha256:${await sha256(file)}`;
-        const created_at = new Date(now()).toISOString();
+        const created_at = isoTime(now());
         const before = await readIndex(name);
         if (!before && (await names()).length >= MOST_HEADS) {
           const detail = `there are ${MOST_HEADS} heads, and no more are kept; delete some first`;

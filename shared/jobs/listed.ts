@@ -2,11 +2,10 @@
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type { ListedJob } from '../api/jobs.ts';
 import { toProblem } from '../api/problem.ts';
+import { isoTime } from '../isoTime.ts';
 import { failureOfJob, type JobDocument } from './job.ts';
 
 export const jobPath = (id: string): string => fillPath(ADDRESSES.job.path, { id });
-
-const timeOf = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
 export function listedJob(job: JobDocument): ListedJob {
   const { id, task, status, attempts, result, failure, started, completed } = job;
@@ -14,10 +13,10 @@ export function listedJob(job: JobDocument): ListedJob {
     id,
     task,
     status,
-    created_at: timeOf(job.created),
-    ...(started !== undefined && { started_at: timeOf(started) }),
-    ...(completed !== undefined && { completed_at: timeOf(completed) }),
-    expires_at: timeOf(job.expires),
+    created_at: isoTime(job.created),
+    ...(started !== undefined && { started_at: isoTime(started) }),
+    ...(completed !== undefined && { completed_at: isoTime(completed) }),
+    expires_at: isoTime(job.expires),
     attempts,
     result_id: result.id,
     ...(result.seed !== undefined && { seed: result.seed }),

@@ -3,6 +3,7 @@
  * number of times, by anybody: there is one event, with one id.
  */
 import { MOST_PAYLOAD_BYTES, type WebhookEventType } from '../api/webhookEvents.ts';
+import { isoTime } from '../isoTime.ts';
 import { canonicalJson, sha256 } from '../results/content.ts';
 import { createEvent, type EventDocument, isSettled } from './event.ts';
 import type { EventStore } from './eventStore.ts';
@@ -33,7 +34,7 @@ export async function eventId(
 /** What a receiver did to his own request, such as long metadata, must not keep its end from being told. */
 function bodyOf({ type, at, subject, data, short }: Announcement): string {
   const write = (told: object): string =>
-    JSON.stringify({ type, timestamp: new Date(at).toISOString(), data: told });
+    JSON.stringify({ type, timestamp: isoTime(at), data: told });
   const bodies = [data, ...(short ? [short] : [])].map(write);
   const fits = (body: string): boolean =>
     new TextEncoder().encode(body).length < MOST_PAYLOAD_BYTES;

@@ -1,8 +1,7 @@
 /** An event's document -> the delivery as its caller sees it. */
 import type { Delivery } from '../api/webhooks.ts';
+import { isoTime } from '../isoTime.ts';
 import type { EventDocument } from './event.ts';
-
-const timeOf = (milliseconds: number): string => new Date(milliseconds).toISOString();
 
 export function deliveryOf(event: EventDocument): Delivery {
   const { id, type, url, status, created, due, attempts, detail } = event;
@@ -11,10 +10,10 @@ export function deliveryOf(event: EventDocument): Delivery {
     type,
     url,
     status,
-    created_at: timeOf(created),
-    ...(status === 'waiting' && { next_attempt_at: timeOf(due) }),
+    created_at: isoTime(created),
+    ...(status === 'waiting' && { next_attempt_at: isoTime(due) }),
     attempts: attempts.map(({ at, manual, duration, status: answered, error }) => ({
-      at: timeOf(at),
+      at: isoTime(at),
       manual,
       ...(answered !== undefined && { status: answered }),
       ...(error !== undefined && { error }),

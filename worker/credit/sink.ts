@@ -3,6 +3,7 @@
  * answered with 2xx is sent again, with the same ids.
  */
 import type { Decided } from '../../shared/credit/usage.ts';
+import { isoTime } from '../../shared/isoTime.ts';
 
 export interface SinkSettings {
   readonly url: string;
@@ -38,7 +39,7 @@ export function eventOf(tenant: string, { charge, fate, currency = '' }: Decided
     id,
     source: `/4m-edge/tenants/${tenant}`,
     type: fate === 'back' ? TYPES.returned : TYPES.charged,
-    time: new Date(at).toISOString(),
+    time: isoTime(at),
     subject: tenant,
     datacontenttype: 'application/json',
     data: {

@@ -2,6 +2,7 @@
  * What is done with an event that the queue has given. Each change of its document is written before what follows from
  * it, so that whoever finds the event after a crash knows how far it came.
  */
+import { isoTime } from '../../shared/isoTime.ts';
 import {
   claim,
   dismiss,
@@ -22,7 +23,7 @@ export type Next = { readonly message: DueMessage; readonly seconds: number } | 
 const AGAIN_SECONDS = 1;
 
 const disabledSince = (since: number): string =>
-  `the address is told nothing since it answered 410 at ${new Date(since).toISOString()}; ` +
+  `the address is told nothing since it answered 410 at ${isoTime(since)}; ` +
   'when it is to be told again, ask for a redelivery';
 
 /** Host and tenant: what one tenant's receiver does is nothing to another's at the same host. */
