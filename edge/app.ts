@@ -35,7 +35,7 @@ import { createImportRoute } from './routes/import.ts';
 import { createJobRoutes } from './routes/jobs.ts';
 import { createLinkRoutes } from './routes/links.ts';
 import { createModalitiesRoute } from './routes/modalities.ts';
-import { createModelsRoute } from './routes/models.ts';
+import { createModelRoutes } from './routes/models.ts';
 import { createPageRoutes } from './routes/pages.ts';
 import { createDeleteResultRoute } from './routes/results.ts';
 import { createSearchRoute } from './routes/search.ts';
@@ -72,7 +72,7 @@ const handlers = (services: Services, ask: AskApp): Record<keyof typeof ROUTES, 
   ...createBatchRoutes(services),
   ...createWebhookRoutes(services),
   usage: createUsageRoute(services),
-  models: createModelsRoute(services),
+  ...createModelRoutes(services),
   modalities: createModalitiesRoute(services),
   healthz,
   readyz: createReadyRoute(services),
@@ -100,6 +100,9 @@ function fits(path: string, address: string): boolean {
   );
 }
 
+/** Addresses that OpenAI's clients ask. */
+const OPEN_AI = ['embeddings', 'imageGenerations', 'imageEdits', 'models', 'model'] as const;
+
 /** What an address answers; nothing where there is none. */
 function methodsOf(address: string): string[] {
   const here: Route[] = Object.values(ROUTES).filter(({ path }) => fits(path, address));
@@ -114,8 +117,7 @@ export function createApp(services: Services): Hono<EdgeEnv> {
   // Lines of the log name the request that they belong to, wherever they are written.
   app.use(contextStorage());
   app.use(watchRequests(services));
-  for (const id of ['embeddings', 'imageGenerations', 'imageEdits'] as const)
-    app.use(ADDRESSES[id].path, openAiErrors);
+  for (const id of OPEN_AI) app.use(honoPath(ADDRESSES[id].path), openAiErrors);
   app.use(ADDRESSES.mcp.path, mcpErrors);
   app.use(
     boundBodies(

@@ -8,7 +8,7 @@ import {
   MODEL_STATES,
   type Model,
   type ModelState,
-  modelsResponseSchema,
+  workerModelsSchema,
 } from '../../shared/api/models.ts';
 import type { ModelMemory } from '../../shared/jobs/modelMemory.ts';
 import { callWorker, errorText, readFailure } from './http.ts';
@@ -89,7 +89,7 @@ export function createListings(options: ListingOptions): Listings {
         log(`worker ${worker} models: ${(await readFailure(response)).detail}`);
         return [];
       }
-      return [{ worker, models: modelsResponseSchema.parse(await response.json()).models }];
+      return [{ worker, models: workerModelsSchema.parse(await response.json()).models }];
     } catch (error) {
       log(`worker ${worker} models: ${errorText(error)}`);
       return [];

@@ -4,6 +4,7 @@ import type { Example } from './example.ts';
 export const SERVICE_EXAMPLES = {
   usage: [{ client: () => 'client.usage()' }],
   models: [{ client: () => 'client.models()' }],
+  model: [{ path: { id: '4m-shapes' }, client: ({ path }) => `client.model(${path('id')})` }],
   modalities: [{ client: () => 'client.modalities()' }],
   healthz: [{}],
   readyz: [{}],

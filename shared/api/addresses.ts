@@ -58,6 +58,7 @@ export const ADDRESSES = {
   mcp: { method: 'POST', path: '/mcp' },
   usage: { method: 'GET', path: '/v1/usage' },
   models: { method: 'GET', path: '/v1/models' },
+  model: { method: 'GET', path: '/v1/models/{id}' },
   modalities: { method: 'GET', path: '/v1/modalities' },
   healthz: { method: 'GET', path: '/healthz' },
   readyz: { method: 'GET', path: '/readyz' },

@@ -80,13 +80,34 @@ export const modelSchema = z
   .meta({ id: 'Model', description: 'A model that can be asked for' });
 export type Model = z.infer<typeof modelSchema>;
 
-export const modelsResponseSchema = z
-  .object({
-    models: z
-      .array(modelSchema)
-      .describe('The models that can be asked for; the first is the default'),
+/** What OpenAI's clients read of a model, beside its id. */
+const familiar = {
+  object: z.literal('model').describe("What it is, for clients of OpenAI's API"),
+  created: count.describe('0: the time at which a model was made is not known'),
+  owned_by: z.literal('4m-edge').describe('What serves it'),
+};
+export const FAMILIAR_MODEL = { object: 'model', created: 0, owned_by: '4m-edge' } as const;
+
+/** What a worker says of itself. */
+export const workerModelsSchema = z.object({
+  models: z
+    .array(modelSchema)
+    .describe('The models that can be asked for; the first is the default'),
+});
+
+export const modelsResponseSchema = workerModelsSchema
+  .extend({
+    object: z.literal('list').describe("What it is, for clients of OpenAI's API"),
+    data: z
+      .array(z.object({ id: modelSchema.shape.id, ...familiar }))
+      .describe("The same models, as clients of OpenAI's API list them"),
   })
   .meta({ id: 'ModelsResponse', description: 'The models that can be asked for' });
+
+export const modelResponseSchema = modelSchema
+  .extend(familiar)
+  .meta({ id: 'ModelResponse', description: 'One model' });
+export type ModelResponse = z.infer<typeof modelResponseSchema>;
 export type ModelsResponse = z.infer<typeof modelsResponseSchema>;
 
 export const modalitiesResponseSchema = z

@@ -1,7 +1,7 @@
 /**
  * The internal API between edge and worker, at the addresses of `addresses.ts`:
  *   live, ready   as the KServe Open Inference Protocol has them; not authenticated
- *   models        -> ModelsResponse
+ *   models        -> workerModelsSchema
  *   status        -> WorkerStatus
  *   generate      WorkerGenerateRequest -> WorkerGenerateResponse, or with `Accept: text/event-stream`:
  *                 events `progress` (Progress), then `result` (WorkerGenerateResponse) or `problem` (Failure)

@@ -5,7 +5,7 @@
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type { EmbedDryRun, EmbedRequestBody, EmbedResponse } from '../api/embed.ts';
 import type { DryRunResponse, GenerateRequestBody, GenerateResponse } from '../api/generate.ts';
-import type { ModalitiesResponse, ModelsResponse } from '../api/models.ts';
+import type { ModalitiesResponse, ModelResponse, ModelsResponse } from '../api/models.ts';
 import type {
   DetokenizeRequestBody,
   DetokenizeResponse,
@@ -112,6 +112,8 @@ export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
   usage(query?: UsageQuery, options?: CallOptions): Promise<UsageResponse>;
   /** `GET /v1/models`. @throws as `generate` */
   models(options?: CallOptions): Promise<ModelsResponse>;
+  /** `GET /v1/models/{id}`. @throws as `generate` */
+  model(id: string, options?: CallOptions): Promise<ModelResponse>;
   /** `GET /v1/modalities`. @throws as `generate` */
   modalities(options?: CallOptions): Promise<ModalitiesResponse>;
 }
@@ -148,6 +150,7 @@ export function createClient(options: ClientOptions): Client {
         given,
       ),
     models: (given) => call(A.models, given),
+    model: (id, given) => call({ method: 'GET', path: fillPath(A.model.path, { id }) }, given),
     modalities: (given) => call(A.modalities, given),
     ...collectionMethods(call),
     ...headMethods(call, compute),

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
 import { generateResponseSchema } from '../../shared/api/generate.ts';
-import { modelsResponseSchema } from '../../shared/api/models.ts';
+import { workerModelsSchema } from '../../shared/api/models.ts';
 import { detokenizeResponseSchema, tokenizeResponseSchema } from '../../shared/api/tokens.ts';
 import {
   type WorkerGenerateRequest,
@@ -114,7 +114,7 @@ describe('worker process', { skip: skipWithoutDemo() }, () => {
   });
 
   test('says what it has loaded', async () => {
-    const { models } = modelsResponseSchema.parse(await (await call('/internal/models')).json());
+    const { models } = workerModelsSchema.parse(await (await call('/internal/models')).json());
     assert.equal(models.length, 1);
     const depth = models[0]!.modalities.find(({ name }) => name === 'depth');
     assert.deepEqual(

@@ -47,6 +47,26 @@ export function embeddingsTests(f: Fixture): void {
     near([...new Float32Array(new Uint8Array(bytes).buffer)], 'a cone');
   });
 
+  test("OpenAI's client lists the models, and tells one of them", async () => {
+    const expected = { id: 'fake', object: 'model', created: 0, owned_by: '4m-edge' };
+    const page = await client().models.list();
+    assert.equal(page.object, 'list');
+    const listed: OpenAI.Model[] = [];
+    for await (const model of page) listed.push(model);
+    assert.deepEqual(listed, [expected]);
+    const { id, object, created, owned_by, ...ours } = await client().models.retrieve('fake');
+    assert.deepEqual({ id, object, created, owned_by }, expected);
+    assert.ok('modalities' in ours && 'licence' in ours, 'it is described as /v1/models does');
+    for (const name of ['gpt-image-1', 'an/other one']) {
+      const absent = await client()
+        .models.retrieve(name)
+        .catch((error: unknown) => error);
+      assert.ok(absent instanceof NotFoundError, String(absent));
+      assert.equal(absent.code, 'model_not_found');
+      assert.match(absent.message, /fake/, 'the models that there are');
+    }
+  });
+
   test('the same through /v1/embed is the same result of the store', async () => {
     const text = 'a cylinder that was asked for before';
     await create({ model: 'fake', input: [text], encoding_format: 'float' });

@@ -64,14 +64,17 @@ function formOf(fields: Readonly<Record<string, string | Buffer>>): Buffer {
 /** The last step of a path. */
 const lastOf = (path: string): string => decodeURIComponent(path.split('/').at(-1) ?? '');
 
+/** The id of the model that requests are for. */
+async function modelOf(world: World): Promise<string> {
+  const { text } = await world.ok({ path: '/v1/models' });
+  const { models } = JSON.parse(text) as { models: { id: string }[] };
+  return models[0]?.id ?? '';
+}
+
 const VALID: Partial<Record<string, Make>> = {
   generate: bodied({ inputs: caption, targets: ['depth'] }),
   embed: bodied({ inputs: caption, features: 'mean' }),
-  embeddings: async (world) => {
-    const { text } = await world.ok({ path: '/v1/models' });
-    const { models } = JSON.parse(text) as { models: { id: string }[] };
-    return { body: { input: 'a red box', model: models[0]?.id } };
-  },
+  embeddings: async (world) => ({ body: { input: 'a red box', model: await modelOf(world) } }),
   imageGenerations: bodied({ prompt: 'a red box' }),
   imageEdits: async () => ({
     bytes: formOf({ prompt: 'a red box', image: await picture() }),
@@ -152,6 +155,7 @@ const VALID: Partial<Record<string, Make>> = {
     headers: { accept: 'application/json, text/event-stream' },
   }),
   models: plain,
+  model: named('id', modelOf),
   modalities: plain,
   healthz: plain,
   readyz: plain,

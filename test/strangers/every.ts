@@ -77,9 +77,10 @@ export async function values(): Promise<void> {
   });
   console.log(balance, rows[0]?.amount);
   const { models } = await client.models();
+  const { owned_by } = await client.model(models[0]?.id ?? '');
   const { modalities } = await client.modalities();
   console.log(tokens, picture.size, plan, usage.units, items, kept.tokens, shown, units);
-  console.log(models[0]?.licence, modalities[0]?.presentation);
+  console.log(models[0]?.licence, owned_by, modalities[0]?.presentation);
   // @ts-expect-error: an output has no such field
   console.log(output?.picture);
   // @ts-expect-error: the field is called inputs

@@ -208,11 +208,13 @@ test('an aborted request throws the abort, not a problem', async () => {
 test('models and modalities are read with GET', async () => {
   const { client, sent } = scripted(() => Response.json({ models: [] }), { baseUrl: '' });
   await client.models();
+  await client.model('a/b');
   await client.modalities();
   assert.deepEqual(
     sent.map(({ url, method }) => [url, method]),
     [
       ['/v1/models', undefined],
+      ['/v1/models/a%2Fb', undefined],
       ['/v1/modalities', undefined],
     ],
   );
