@@ -5,7 +5,7 @@ import { PROBLEMS } from '../../shared/api/problem.ts';
 import { type Route, scopeOf } from '../../shared/api/route.ts';
 import type { Asked } from './ask.ts';
 import { type Place, problemIn } from './place.ts';
-import { MAKES, type Valid } from './valid.ts';
+import { ANYBODYS, type Valid } from './valid.ts';
 import { createWorld, json, type World } from './world.ts';
 
 /** A name of the same form that nobody has. */
@@ -33,7 +33,7 @@ function bare(text: string, names: readonly string[]): string {
 /** @returns whether the route names anything of a tenant's in its path */
 export async function attackTenants(place: Place, route: Route, valid: Valid): Promise<boolean> {
   const names = Object.keys(valid.steps);
-  if (names.length === 0 || scopeOf(route) === undefined || MAKES.has(route.id)) return false;
+  if (names.length === 0 || scopeOf(route) === undefined || ANYBODYS.has(route.id)) return false;
   const stolen = await place.as(place.keys.other, valid.asked);
   const problem = problemIn(stolen, route.id);
   assert.equal(PROBLEMS[problem.code].status, 404, `${route.id}: ${problem.detail}`);

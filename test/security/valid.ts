@@ -166,8 +166,11 @@ const VALID: Partial<Record<string, Make>> = {
 
 export const routes: readonly Route[] = Object.values(ROUTES);
 
-/** Routes whose names of the path are those of what they make: asked by another, they make it his. */
-export const MAKES: ReadonlySet<string> = new Set(['putHead']);
+/**
+ * Routes that answer everybody who names the same: those that make what is named for whoever asks, and those of what
+ * belongs to no tenant.
+ */
+export const ANYBODYS: ReadonlySet<string> = new Set(['putHead', 'model']);
 
 /** A request that is answered 2xx, with what it names made for it; undefined where nobody has said how. */
 export async function validFor(route: Route, world: World): Promise<Valid | undefined> {
