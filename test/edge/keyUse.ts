@@ -214,6 +214,13 @@ export function keyUseTests(f: Fixture, { make, ask, generate, url, keys }: KeyF
     assert.equal(again.headers.get('content-type'), first.headers.get('content-type'));
     assert.equal(await again.text(), text, 'a random seed is not drawn again');
     await problemOf(await send(one.secret, DEPTH), 'idempotency_mismatch');
+    const elsewhere = await ask('/v1/tokenize', one.secret, {
+      method: 'POST',
+      headers: { 'idempotency-key': key },
+      body: JSON.stringify({ inputs: { caption: 'x' } }),
+    });
+    assert.equal(elsewhere.status, 200, 'at another address it is another name');
+    assert.equal(elsewhere.headers.get('idempotent-replayed'), null);
     assert.notEqual(await (await send(other.secret, random)).text(), text);
     // What is refused is not remembered.
     const fresh = crypto.randomUUID();

@@ -53,6 +53,12 @@ export function keyTests(
     });
     after(() => edge?.close());
 
+    test('open to everybody are health, documents, pages and signed links, and nothing else', () => {
+      const open = routes.filter((route) => scopeOf(route) === undefined).map(({ id }) => id);
+      const known = ['link', 'putLink', 'healthz', 'readyz', 'openapi', 'docs', 'playground'];
+      assert.deepEqual(open.sort(), known.sort());
+    });
+
     test('without a key, or with what is none, every route but the open ones is refused', async () => {
       const check = checkRoutes(() => edge?.url);
       const { secret } = await make('one');

@@ -199,6 +199,36 @@ test('without keys names that lead here from elsewhere are refused (DNS rebindin
   await worker.close();
 });
 
+test('FOURM_CORS_ORIGIN: pages of the origins that it names may read answers, and no other', async () => {
+  const worker = await startFakeWorker();
+  const env = { FOURM_WORKERS: worker.url, FOURM_WORKER_SECRET: SECRET };
+  const [one, another] = ['https://one.example', 'https://another.example'];
+  const evil = 'https://one.example.evil.example';
+  const path = '/v1/models';
+  for (const [said, auth, readers, askers] of [
+    ['none', 'open', [], [one, another, evil]],
+    ['none', 'off', [], []],
+    [`${one}, ${another}`, 'open', [one, another], [one, another, evil]],
+    [`${one},${another}`, 'off', [one, another], [one, another]],
+    ['*', 'off', [one, another, evil], [one, another, evil]],
+  ] as const) {
+    const edge = await start({ ...env, FOURM_AUTH: auth, FOURM_CORS_ORIGIN: said });
+    const read: string[] = [];
+    const asked: string[] = [];
+    for (const origin of [one, another, evil]) {
+      const answer = await fetch(edge.url + path, { headers: { origin } });
+      const allowed = answer.headers.get('access-control-allow-origin');
+      if (allowed === origin || allowed === '*') read.push(origin);
+      assert.equal(answer.headers.get('access-control-allow-credentials'), null);
+      if (answer.status === 200) asked.push(await answer.json().then(() => origin));
+      else await problemOf(answer, 'forbidden_origin');
+    }
+    assert.deepEqual([read, asked], [readers, askers], `${said}, FOURM_AUTH=${auth}`);
+    await edge.close();
+  }
+  await worker.close();
+});
+
 test('configuration: defaults, refusals by name, secrets never printed', async () => {
   const config = parseConfig({
     FOURM_WORKER_SECRET: 'hush-hush',
@@ -209,5 +239,6 @@ test('configuration: defaults, refusals by name, secrets never printed', async (
   assert.ok(!JSON.stringify(redacted(config)).includes('hush-hush'));
   assert.throws(() => parseConfig({ PORT: 'x', FOURM_WORKERS: 'ftp://x' }), /PORT.*FOURM_WORKERS/);
   assert.throws(() => parseConfig({ FOURM_STORE: 's3', S3_BUCKET: 'b' }), /needs S3_ACCESS_KEY_ID/);
+  assert.throws(() => parseConfig({ FOURM_KEY_TTL_SECONDS: '51' }), /FOURM_KEY_TTL_SECONDS/);
   assert.ok((await readdir(folder)).length > 0);
 });

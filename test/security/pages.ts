@@ -38,7 +38,8 @@ export async function checkHeaders(place: Place, route: Route, { asked }: Valid)
     assert.match(headers['x-request-id'] ?? '', /^[\w.-]+$/, route.id);
     if (!headers['content-type']?.startsWith('text/html')) continue;
     const policy = headers['content-security-policy'] ?? '';
-    assert.match(policy, /default-src 'none'|default-src 'self'/, route.id);
+    assert.match(policy, /^default-src 'none';/, route.id);
+    assert.match(policy, /; frame-ancestors 'none'$/, route.id);
     assert.doesNotMatch(
       policy,
       /script-src[^;]*(\*|'unsafe-inline'|'unsafe-eval'|https?:)/,

@@ -1,9 +1,9 @@
 /** What deployment files tell the programs: every setting exists, has a value that is taken, and fits the others. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { configSchema, parseConfig } from '../../edge/config.ts';
+import { configSchema, parseConfig, SECRETS } from '../../edge/config.ts';
 import { EDGE_METRICS } from '../../edge/metrics.ts';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { parseWorkerConfig, workerConfigSchema } from '../../worker/config.ts';
@@ -135,6 +135,65 @@ test('queries of KEDA ask for metrics that workers tell, and both are where Prom
     assert.notEqual(place.at, 'off', where);
     assert.equal(metadata.annotations['prometheus.io/port'], String(port), where);
   }
+});
+
+test('workers let in the edge and those who read metrics, at one port, and nobody else', () => {
+  const { spec } = named('NetworkPolicy', 'fourm-worker');
+  const pods = (name: string): string =>
+    named(name === 'fourm-worker' ? 'StatefulSet' : 'Deployment', name).spec.template.metadata
+      .labels['app.kubernetes.io/name'];
+  assert.deepEqual(spec, {
+    podSelector: {
+      matchExpressions: [
+        {
+          key: 'app.kubernetes.io/name',
+          operator: 'In',
+          values: [pods('fourm-worker'), pods('fourm-jobs')],
+        },
+      ],
+    },
+    policyTypes: ['Ingress'],
+    ingress: [
+      {
+        from: [
+          { podSelector: { matchLabels: { 'app.kubernetes.io/name': pods('fourm-edge') } } },
+          { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
+        ],
+        ports: [{ port: 8788 }],
+      },
+    ],
+  });
+});
+
+test('no file of a deployment holds a secret: they come from what the operator has made', () => {
+  assert.deepEqual(
+    objects.filter(({ kind }) => kind === 'Secret'),
+    [],
+  );
+  const folders = ['kubernetes/base', 'kubernetes/gpu', 'knative', 'terraform', '.'];
+  const texts = folders.flatMap((folder) => {
+    const whole = join(repositoryRoot, 'infra', folder);
+    return readdirSync(whole)
+      .filter((name) => /\.(yaml|tf|Dockerfile)$/.test(name))
+      .map(
+        (name) =>
+          [
+            `${folder}/${name}`,
+            readFileSync(join(whole, name), 'utf8').replaceAll(/^\s*#.*/gm, ''),
+          ] as const,
+      );
+  });
+  assert.ok(texts.length > 15);
+  let named = 0;
+  for (const [file, text] of texts)
+    for (const name of [...SECRETS, 'HF_TOKEN', 'FOURM_USAGE_SINK_TOKEN'])
+      for (const [, rest = ''] of text.matchAll(new RegExp(`\\b${name}\\b(.*)`, 'g'))) {
+        named++;
+        // A reference to one, or Compose's own.
+        const isReference = /valueFrom: \{ secretKeyRef:|^: \$\{\w+:[?-]/.test(rest);
+        assert.ok(isReference || !/^\s*[:=]\s*\S|value:/.test(rest), `${file}: ${name}${rest}`);
+      }
+  assert.ok(named > 5, 'the test means something');
 });
 
 test('pods are confined: no root, nothing to be written but volumes, no capabilities', () => {

@@ -102,3 +102,22 @@ test('a slot goes to the more urgent, and to tenants in turn', async () => {
   assert.ok(order.indexOf('batch b') < order.lastIndexOf('batch a'), order.join());
   assert.equal(order.at(-1)?.startsWith('batch'), true, order.join());
 });
+
+test('a tenant who fills the room shuts out no other: of each one a first request is taken, up to a bound', async () => {
+  const gate = createGate(1, 100);
+  const leave = await gate.enter(never, load(50, 'interactive', 'greedy'));
+  void gate.enter(never, load(50, 'interactive', 'greedy'));
+  await assert.rejects(gate.enter(never, load(1, 'interactive', 'greedy')), /100 of the 100/);
+  await assert.rejects(gate.enter(never, load(1, 'batch', 'other')), /overloaded/);
+  const gone = new AbortController();
+  const waiting = gate.enter(gone.signal, load(10, 'interactive', 'other'));
+  await assert.rejects(gate.enter(never, load(1, 'interactive', 'other')), /overloaded/);
+  gone.abort(new Error('gone'));
+  await assert.rejects(waiting, /gone/);
+  // Who has left comes again as one of whom nothing is there.
+  const other = gate.enter(never, load(10, 'interactive', 'other'));
+  void gate.enter(never, load(40, 'interactive', 'third'));
+  await assert.rejects(gate.enter(never, load(1, 'interactive', 'fourth')), /150 of the 150/);
+  leave();
+  (await other)();
+});

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { named } from '../support/deployed.ts';
-import { terraform } from '../support/manifests.ts';
+import { terraform, terraformFiles } from '../support/manifests.ts';
 
 /** Operations that are allowed by other names than their own. */
 const ACTIONS: Record<string, readonly string[]> = {
@@ -22,6 +22,12 @@ const actionsOf = (files: readonly string[], service: 's3' | 'sqs'): string[] =>
   const actions = called.flatMap(([, name = '']) => ACTIONS[name] ?? [name]);
   return [...new Set(actions)].map((action) => `${service}:${action}`).sort();
 };
+
+/** What nobody can make again. */
+const KEPT = [
+  ...['heads', 'models', 'model-parts', 'collections', 'webhook-secrets', 'state'],
+  ...['keys', 'tenants', 'credit', 'credit-grants'],
+];
 
 /** Of LanceDB, whose code is not ours. */
 const OF_COLLECTIONS = 's3:AbortMultipartUpload';
@@ -52,8 +58,34 @@ test('what expires is what the store holds, and never what cannot be made again'
     ([, first, second]) => first ?? second,
   );
   for (const name of expiring) assert.ok(held.includes(name), `${name}/ is a key of the store`);
-  for (const name of ['heads', 'models', 'model-parts', 'webhook-secrets', 'state'])
-    assert.ok(!expiring.includes(name), name);
+  for (const name of KEPT) assert.ok(!expiring.includes(name), name);
+});
+
+test('the bucket is public to nobody, and what it holds is encrypted', async () => {
+  const { resource } = await terraform('bucket.tf');
+  const bucket = `${'$'}{aws_s3_bucket.store.id}`;
+  assert.deepEqual(resource?.aws_s3_bucket_public_access_block?.store, [
+    {
+      bucket,
+      block_public_acls: true,
+      block_public_policy: true,
+      ignore_public_acls: true,
+      restrict_public_buckets: true,
+    },
+  ]);
+  const [encryption] = resource?.aws_s3_bucket_server_side_encryption_configuration?.store ?? [];
+  assert.equal(encryption?.bucket, bucket);
+  const [rule] = encryption?.rule ?? [];
+  const [by] = rule?.apply_server_side_encryption_by_default ?? [];
+  assert.equal(by?.sse_algorithm, 'AES256');
+});
+
+test('keys of users are made outside of Terraform, whose state would hold them', async () => {
+  const parts = await Promise.all(terraformFiles().map(terraform));
+  const made = parts.flatMap((part) => Object.keys(part.resource ?? {}));
+  assert.ok(made.includes('aws_iam_user'));
+  for (const type of made)
+    assert.doesNotMatch(type, /access_key|login_profile|secretsmanager|ssm_parameter|random_/);
 });
 
 test('pages may do with signed addresses what the edge signs them for', async () => {

@@ -1,12 +1,14 @@
 /** Attempts at webhooks: real receivers on this machine, and a clock that is moved by hand. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { refused } from '../../shared/guard/refused.ts';
 import { present } from '../../shared/lookup.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { type EventDocument, isSettled, redeliver } from '../../shared/webhooks/event.ts';
 import { createEventStore } from '../../shared/webhooks/eventStore.ts';
 import { createGuardedFetch } from '../../worker/guard/guardedFetch.ts';
 import { createAttempts } from '../../worker/webhooks/attempt.ts';
+import { createSend } from '../../worker/webhooks/send.ts';
 import {
   announced,
   createClock,
@@ -80,6 +82,20 @@ test('a receiver that fails is told again by the schedule, with the same id and 
       new Set(['the receiver answered 500']),
     );
   });
+});
+
+test('an attempt has 20 seconds, follows no redirect, and reads little', async () => {
+  const asked: object[] = [];
+  const send = createSend(
+    async (_, { times, redirects, mostBytes } = {}) => {
+      asked.push({ whole: times?.whole, redirects, mostBytes });
+      return refused('connection', 'of a test');
+    },
+    () => 0,
+  );
+  const { store, secret } = setUp();
+  await send(await announced(store, 'https://hooks.example'), [await secret()], never);
+  assert.deepEqual(asked, [{ whole: 20_000, redirects: 0, mostBytes: 1024 }]);
 });
 
 test('what each answer means', async () => {

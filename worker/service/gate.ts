@@ -36,21 +36,28 @@ const MEMORY = 8;
 export const countedTokens = (tokens: number, most: number): number =>
   Math.min(Math.max(1, tokens), Math.ceil(most / 2));
 
-/** Direct callers find room, however many jobs there are that nobody waits for. */
-const roomFor = (priority: Turn['priority'], most: number): number =>
-  priority === 'batch' ? Math.ceil(most / 2) : most;
+/**
+ * Direct callers find room, however many jobs there are that nobody waits for. A tenant of whom nothing was taken on yet
+ * finds room for a request even where others have filled all of it.
+ */
+function roomFor({ priority, most, isFirst = false }: Asking): number {
+  if (priority === 'batch') return Math.ceil(most / 2);
+  return isFirst ? most + Math.ceil(most / 2) : most;
+}
 
 export interface Asking extends Pick<Turn, 'priority'> {
   /** Tokens of those that run or wait. */
   readonly taken: number;
+  /** Whether none of them are of the same tenant. */
+  readonly isFirst?: boolean;
   /** Its own, counted. */
   readonly own: number;
   readonly most: number;
 }
 
 /** Tokens for which there is no room: a request with any is refused. */
-export const beyondRoom = ({ taken, own, most, priority }: Asking): number =>
-  taken > 0 ? Math.max(0, taken + own - roomFor(priority, most)) : 0;
+export const beyondRoom = (asking: Asking): number =>
+  asking.taken > 0 ? Math.max(0, asking.taken + asking.own - roomFor(asking)) : 0;
 
 /**
  * @param most tokens taken on; a single request counts for half of them at most, so that the largest one is
@@ -64,6 +71,8 @@ export function createGate(slots: number, most: number): Gate {
   let doneAt = performance.now();
   const turns = createTurns();
   const waiters: Waiter[] = [];
+  /** Requests of each tenant that run or wait. */
+  const ofTenants = new Map<string, number>();
 
   const counted = (load: Load): number => countedTokens(load.tokens, most);
 
@@ -72,6 +81,14 @@ export function createGate(slots: number, most: number): Gate {
     const measured = done / Math.max(0.001, (now - doneAt) / 1000);
     rate = rate === undefined ? measured : rate + (measured - rate) / MEMORY;
     doneAt = now;
+  }
+
+  /** Takes a request on, or is done with it. */
+  function count(load: Load, by: 1 | -1): void {
+    tokens += by * counted(load);
+    const left = (ofTenants.get(load.tenant) ?? 0) + by;
+    if (left > 0) ofTenants.set(load.tenant, left);
+    else ofTenants.delete(load.tenant);
   }
 
   const taken = (load: Load): (() => void) => {
@@ -83,7 +100,7 @@ export function createGate(slots: number, most: number): Gate {
       if (over) return;
       over = true;
       running--;
-      tokens -= counted(load);
+      count(load, -1);
       learn(counted(load));
       turns.charge(load, performance.now() - started);
       if (waiters.length === 0) return;
@@ -96,19 +113,19 @@ export function createGate(slots: number, most: number): Gate {
   const enter: Gate['enter'] = async (signal, load = ONE) => {
     signal.throwIfAborted();
     const own = counted(load);
-    const { priority } = load;
-    const beyond = beyondRoom({ taken: tokens, own, most, priority });
+    const { priority, tenant } = load;
+    const asking = { taken: tokens, own, most, priority, isFirst: !ofTenants.has(tenant) };
+    const beyond = beyondRoom(asking);
     if (beyond > 0) {
-      const room = roomFor(priority, most);
+      const room = roomFor(asking);
       const retryAfterSeconds = Math.max(1, Math.ceil(beyond / (rate ?? beyond)));
       const taking = `${tokens} of the ${room} tokens that are taken on are at work or wait`;
       const detail = `${taking}; this request has ${own}`;
       throw refusal('overloaded', detail, undefined, { retryAfterSeconds });
     }
-    tokens += own;
+    count(load, 1);
     if (running < slots) return taken(load);
     return await new Promise((resolve, reject) => {
-      const { tenant } = load;
       const waiter: Waiter = {
         priority,
         tenant,
@@ -120,7 +137,7 @@ export function createGate(slots: number, most: number): Gate {
       };
       const leave = (): void => {
         waiters.splice(waiters.indexOf(waiter), 1);
-        tokens -= own;
+        count(load, -1);
         reject(signal.reason);
       };
       signal.addEventListener('abort', leave, { once: true });
