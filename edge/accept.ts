@@ -4,6 +4,7 @@ import type { Modality } from '../shared/api/models.ts';
 import { type FailureError, refusal } from '../shared/api/problem.ts';
 import { fromBase64 } from '../shared/base64.ts';
 import { writeJson } from '../shared/json.ts';
+import { split } from './listHeader.ts';
 
 /** A media range of the header, and how much it is wanted: 0 is not at all. */
 interface Range {
@@ -13,31 +14,43 @@ interface Range {
 }
 
 const rangesOf = (header: string | undefined): Range[] =>
-  (header?.trim() || '*/*').split(',').map((part, index) => {
-    const [type = '', ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase());
+  split(header?.trim() || '*/*', ',').map((part, index) => {
+    const [type = '', ...parameters] = split(part, ';').map((piece) => piece.trim().toLowerCase());
     const q = parameters.find((parameter) => parameter.startsWith('q='));
     return { type, q: q === undefined ? 1 : Number(q.slice(2)) || 0, index };
   });
 
-/** Media types in order of preference, q=0 left out (RFC 9110, section 12.5.1). */
-export const acceptedTypes = (header: string | undefined): string[] =>
-  rangesOf(header)
-    .filter(({ type, q }) => type !== '' && q > 0)
-    .sort((a, b) => b.q - a.q || a.index - b.index)
-    .map(({ type }) => type);
+/** Whether one is wanted more than another, or as much and named earlier. */
+const isBefore = (a: Range, b: Range): boolean => a.q > b.q || (a.q === b.q && a.index < b.index);
 
-/** Types that the most exact range about them refuses: `image/png;q=0` beside `image/*`. */
-export function refusedBy(header: string | undefined): (type: string) => boolean {
-  const ranges = rangesOf(header);
-  return (type) => {
-    const about = [type, type.replace(/\/.*/, '/*'), '*/*'].map((name) =>
-      ranges.find((range) => range.type === name),
-    );
-    return about.find((range) => range !== undefined)?.q === 0;
-  };
+/** The most exact range about a type: `image/png;q=0` beside `image/*` (RFC 9110, section 12.5.1). Undefined for what is not wanted. */
+function wantOf(ranges: readonly Range[], type: string): Range | undefined {
+  const about = [type, type.replace(/\/.*/, '/*'), '*/*'];
+  const exact = about.map((name) => ranges.find((range) => range.type === name));
+  const found = exact.find((range) => range !== undefined);
+  return found && found.q > 0 ? found : undefined;
 }
 
-const JSON_TYPES = ['application/json', 'application/*', '*/*'];
+/** The offered type that is wanted most, of equal ones the first; undefined where none is wanted. */
+export function preferredOf(
+  header: string | undefined,
+  offered: readonly string[],
+): string | undefined {
+  const ranges = rangesOf(header);
+  let best: { readonly type: string; readonly want: Range } | undefined;
+  for (const type of offered) {
+    const want = wantOf(ranges, type);
+    if (want && (!best || isBefore(want, best.want))) best = { type, want };
+  }
+  return best?.type;
+}
+
+/** Whether events are named, and not by a range such as any type. */
+export const asksForEvents = (header: string | undefined): boolean =>
+  rangesOf(header).some(({ type, q }) => type === EVENTS && q > 0);
+
+const EVENTS = 'text/event-stream';
+const JSON_TYPE = 'application/json';
 const fits = (wanted: string, type: string): boolean =>
   wanted === type ||
   wanted === '*/*' ||
@@ -58,8 +71,8 @@ export type Wanted =
   | { readonly kind: 'events' }
   | {
       readonly kind: 'bytes';
-      readonly types: readonly string[];
-      readonly isRefused: (type: string) => boolean;
+      /** The header, which says which of the forms of an output is wanted most. */
+      readonly accept: string;
       readonly orJson: boolean;
     };
 
@@ -73,21 +86,21 @@ export function negotiate(
   single: Pick<Modality, 'type'> | undefined,
   streams = true,
 ): Wanted {
-  const accepted = acceptedTypes(header);
-  const isRefused = refusedBy(header);
-  const types: string[] = [];
-  for (const type of accepted) {
-    if (JSON_TYPES.includes(type) && !isRefused('application/json')) {
-      return types.length > 0
-        ? { kind: 'bytes', types, isRefused, orJson: true }
-        : { kind: 'json' };
-    }
-    if (streams && type === 'text/event-stream' && types.length === 0) return { kind: 'events' };
-    if (possible(type, single)) types.push(type);
+  const ranges = rangesOf(header);
+  const json = wantOf(ranges, JSON_TYPE);
+  const accepted = ranges
+    .filter(({ type, q }) => type !== '' && q > 0)
+    .sort((a, b) => b.q - a.q || a.index - b.index);
+  for (const range of accepted) {
+    if (json && !isBefore(range, json)) break;
+    if (streams && range.type === EVENTS) return { kind: 'events' };
+    if (possible(range.type, single))
+      return { kind: 'bytes', accept: header ?? '', orJson: json !== undefined };
   }
-  if (types.length > 0) return { kind: 'bytes', types, isRefused, orJson: false };
+  if (json) return { kind: 'json' };
+  const named = accepted.map(({ type }) => type).join(', ') || 'nothing';
   throw notAcceptable(
-    `${accepted.join(', ')} cannot be answered for this request; application/json always can, and the ` +
+    `${named} cannot be answered for this request; application/json always can, and the ` +
       'bytes of an output only when there is one target and one sample',
   );
 }
@@ -130,16 +143,14 @@ export async function represent(
 ): Promise<Representation> {
   if (wanted.kind === 'bytes') {
     const forms = formsOf(output ?? {});
-    for (const type of wanted.types) {
-      const form = forms.find(({ contentType }) => {
-        const own = contentType.replace(/;.*/, '');
-        return fits(type, own) && !wanted.isRefused(own);
-      });
-      if (form) return { contentType: form.contentType, body: form.read() };
-    }
+    const offered = forms.map(({ contentType }) => contentType.replace(/;.*/, ''));
+    // Where one range is about both, it is JSON that is answered.
+    const best = preferredOf(wanted.accept, wanted.orJson ? [JSON_TYPE, ...offered] : offered);
+    const form = forms[offered.indexOf(best ?? '')];
+    if (form) return { contentType: form.contentType, body: form.read() };
     if (!wanted.orJson) {
-      const offered = forms.map(({ contentType }) => contentType).join(', ') || 'no bytes';
-      throw notAcceptable(`this output has ${offered}, and is always there as application/json`);
+      const there = forms.map(({ contentType }) => contentType).join(', ') || 'no bytes';
+      throw notAcceptable(`this output has ${there}, and is always there as application/json`);
     }
   }
   return { contentType: 'application/json', body: await writeJson(json) };

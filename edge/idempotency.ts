@@ -8,6 +8,7 @@ import { FailureError, type ProblemCode, refusal } from '../shared/api/problem.t
 import { isIdempotent, type Route } from '../shared/api/route.ts';
 import { claimRequest, LEASE_MILLISECONDS } from '../shared/idempotency/records.ts';
 import { canonicalJson, sha256 } from '../shared/results/content.ts';
+import { asksForEvents } from './accept.ts';
 import { readBody } from './body/body.ts';
 import { readParts } from './body/multipart.ts';
 import type { EdgeContext, EdgeEnv } from './problems.ts';
@@ -58,7 +59,7 @@ export function createIdempotency({ store, log }: Services, route: Route) {
     if (text === undefined || !isIdempotent(route) || c.get('turn')?.priority === 'batch')
       return await next();
     const key = keyOf(text);
-    if (/text\/event-stream/i.test(c.req.header('accept') ?? '')) {
+    if (asksForEvents(c.req.header('accept'))) {
       const detail =
         'an answer in events cannot be given again: send Idempotency-Key without asking for events';
       throw refusal('invalid_request', detail);
@@ -89,7 +90,7 @@ export function createIdempotency({ store, log }: Services, route: Route) {
         const said = {
           ...headers,
           'cache-control': 'no-store',
-          'cache-status': '4m-edge; hit; detail="replayed"',
+          'cache-status': 'fourm-edge; hit; detail="replayed"',
           'idempotent-replayed': 'true',
         };
         return c.body(kept, { status: status as 200, headers: said });

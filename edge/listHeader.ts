@@ -13,7 +13,7 @@ export interface ListElement {
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /** Pieces between separators that stand outside of quotes. */
-function split(text: string, separator: string): string[] {
+export function split(text: string, separator: string): string[] {
   const pieces: string[] = [];
   let [begin, isQuoted] = [0, false];
   for (let at = 0; at < text.length; at++) {

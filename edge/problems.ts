@@ -51,6 +51,8 @@ export function problemResponse(
   if (status === 429 || status === 503) {
     all.set('retry-after', String(Math.ceil(failure.retryAfterSeconds ?? 5)));
   }
+  // No body is taken compressed (RFC 9110, section 15.5.16).
+  if (status === 415) all.set('accept-encoding', 'identity');
   return c.body(JSON.stringify({ ...problem, ...c.get('beside')?.(failure) }), {
     status: problem.status as 400,
     headers: Object.fromEntries(all),

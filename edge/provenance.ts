@@ -27,7 +27,7 @@ export const computedNow = (c: EdgeContext) =>
   toldComputed({ at: Date.now(), requestId: c.get('requestId') });
 
 /** `Cache-Status` (RFC 9211) of what is never stored. */
-export const UNCACHED = '4m-edge; fwd=bypass';
+export const UNCACHED = 'fourm-edge; fwd=bypass';
 
 export const PROVENANCE_HEADERS = {
   'x-4m-model': 'The model that made it, or several with commas',

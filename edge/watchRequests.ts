@@ -75,6 +75,8 @@ export function watchRequests(services: Services) {
       await next();
       // Hono's own way would make the whole answer a second time.
       c.res.headers.set('x-request-id', requestId);
+      // Nobody reads it: what it would be read from is closed, and events that it would tell end.
+      if (method === 'HEAD') await c.res.body?.cancel();
     } finally {
       const told = (c.get('streamed') ?? Promise.resolve()).then(end).then(services.flush);
       keepAlive(c)(told);

@@ -119,7 +119,7 @@ export type EventSource =
 
 const statusOf = (source: EventSource): string => {
   if (source.kind === 'stored') return source.answer.cacheStatus;
-  return `4m-edge; fwd=miss${source.share.joined ? '; collapsed' : ''}`;
+  return `fourm-edge; fwd=miss${source.share.joined ? '; collapsed' : ''}`;
 };
 
 /** @param onLeft called when the caller goes away before the end */

@@ -59,7 +59,7 @@ export function createComputation<W extends Wish, R extends object>(
     const { result, ageSeconds, computed } = stored;
     if (ageSeconds > cache.maxAgeSeconds) return undefined;
     if (task.isWhole && !(await task.isWhole(wish, result))) return undefined;
-    return { result, ageSeconds, computed, cacheStatus: '4m-edge; hit' };
+    return { result, ageSeconds, computed, cacheStatus: 'fourm-edge; hit' };
   }
 
   /** Whether the caller wants a new result in place of one that may be there. */
@@ -91,7 +91,7 @@ export function createComputation<W extends Wish, R extends object>(
     return {
       result,
       computed: told(nameOf(wish), computed),
-      cacheStatus: `4m-edge; ${reason}${isStored ? '; stored' : ''}${said}`,
+      cacheStatus: `fourm-edge; ${reason}${isStored ? '; stored' : ''}${said}`,
     };
   }
 

@@ -177,7 +177,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     return await answerWhole(c, wish, {
       ...answer,
       charge: () => charge(answer),
-      ...(isShared && { cacheStatus: '4m-edge; fwd=miss; collapsed' }),
+      ...(isShared && { cacheStatus: 'fourm-edge; fwd=miss; collapsed' }),
     });
   }
 
@@ -215,7 +215,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     }
     sayBefore(c, 'preference-applied', preference.applied);
     const { result, computed } = found;
-    const answer = { result, computed, cacheStatus: '4m-edge; fwd=miss; stored' };
+    const answer = { result, computed, cacheStatus: 'fourm-edge; fwd=miss; stored' };
     return await answerWhole(c, wish, await seenBy(c, wish, answer));
   }
 

@@ -10,7 +10,7 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import { shorten } from '../../shared/api/shorten.ts';
 import { fromBase64 } from '../../shared/base64.ts';
-import { acceptedTypes } from '../accept.ts';
+import { preferredOf } from '../accept.ts';
 import { createFiles } from '../body/files.ts';
 import { READ_HEAD } from '../dispatch/tasks.ts';
 import { describedModel } from '../models.ts';
@@ -39,18 +39,11 @@ function versionOf(c: EdgeContext): string | undefined {
   throw refusal('invalid_request', detail, pointerTo('version'));
 }
 
-/** The first type that is accepted and that a head can be answered as. @throws FailureError `not_acceptable` */
+/** The type that is wanted most, of those that a head can be answered as. @throws FailureError `not_acceptable` */
 function wantedType(c: EdgeContext, hasReport: boolean): string {
   const offered = ['application/json', SAFETENSORS, ...(hasReport ? [PNG] : [])];
-  for (const type of acceptedTypes(c.req.header('accept'))) {
-    const found = offered.find(
-      (own) =>
-        own === type ||
-        (type.endsWith('/*') && own.startsWith(type.slice(0, -1))) ||
-        type === '*/*',
-    );
-    if (found) return found;
-  }
+  const type = preferredOf(c.req.header('accept'), offered);
+  if (type !== undefined) return type;
   throw refusal('not_acceptable', `this head is there as ${offered.join(', ')}`);
 }
 

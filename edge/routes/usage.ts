@@ -13,6 +13,7 @@ import { balanceOf, outstandingOf } from '../../shared/credit/account.ts';
 import { dayOf } from '../../shared/credit/ledger.ts';
 import { SUMS, summed } from '../../shared/credit/rows.ts';
 import { daysBetween, isDay, usageOn } from '../../shared/credit/usage.ts';
+import { preferredOf } from '../accept.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
@@ -45,8 +46,9 @@ function askedOf(c: EdgeContext, now: number): Asked {
     const detail = `from must be at most ${MOST_USAGE_DAYS - 1} days before to, and not behind it`;
     throw refusal('invalid_request', detail, pointerTo('from'));
   }
-  const accept = c.req.header('accept') ?? '';
-  const isTable = (format ?? (/text\/csv/i.test(accept) ? 'csv' : 'json')) === 'csv';
+  // Whoever wants neither of both gets JSON.
+  const wanted = preferredOf(c.req.header('accept'), ['application/json', 'text/csv']);
+  const isTable = (format ?? (wanted === 'text/csv' ? 'csv' : 'json')) === 'csv';
   return { days, groups, isTable };
 }
 

@@ -103,7 +103,7 @@ async function store({ url, headers, body }: Asked): Promise<number> {
     const answer = await fetch(url, { method: 'POST', headers, body: new Uint8Array(body) });
     const bytes = await answer.arrayBuffer();
     if (!answer.ok) throw new Error(new TextDecoder().decode(bytes));
-    if (answer.headers.get('cache-status') === '4m-edge; hit') return bytes.byteLength;
+    if (answer.headers.get('cache-status') === 'fourm-edge; hit') return bytes.byteLength;
   }
   throw new Error('the result is not stored');
 }

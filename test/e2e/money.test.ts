@@ -140,7 +140,7 @@ describe('money of real processes', { skip: linux }, () => {
     assert.equal(replayed.headers.get('idempotent-replayed'), 'true');
     assert.equal(replayed.headers.get('x-4m-charged'), null);
     const stored = await charge(body);
-    assert.equal(stored.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(stored.headers.get('cache-status'), 'fourm-edge; hit');
     assert.equal(chargedBy(stored), Math.ceil(price / 10));
     const { total } = await settledUsage();
     assert.deepEqual([total.requests, total.cached], [2, 1]);

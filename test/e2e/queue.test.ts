@@ -166,7 +166,7 @@ describe('jobs of a fleet that scales to zero', { skip: skipWithoutDemo() }, () 
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(request(1)),
     });
-    assert.equal(direct.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(direct.headers.get('cache-status'), 'fourm-edge; hit');
     assert.deepEqual(((await direct.json()) as GenerateResponse).outputs, made.outputs);
     await stopWorker(worker);
   });

@@ -50,7 +50,7 @@ describe('uploads, addresses and links of real processes', () => {
       status_ = headers.get('cache-status');
     };
     const same = await client.generate({ ...request, inputs: { rgb: within() } }, { onHeaders });
-    assert.equal(status_, '4m-edge; hit');
+    assert.equal(status_, 'fourm-edge; hit');
     assert.equal(same.id, made.id);
     // A job finds the bytes after the upload has gone.
     const queued = { ...request, targets: ['normal'] };

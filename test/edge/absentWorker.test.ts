@@ -33,7 +33,7 @@ const ask = (url: string, seed: number, accept = '*/*') =>
   });
 const hit = async (url: string, accept?: string): Promise<void> => {
   const answer = await ask(url, 1, accept);
-  assert.equal(answer.headers.get('cache-status'), '4m-edge; hit');
+  assert.equal(answer.headers.get('cache-status'), 'fourm-edge; hit');
   assert.equal(answer.status, 200);
   await answer.arrayBuffer();
 };
@@ -87,7 +87,7 @@ test('a model that was replaced while nobody asked is known when the worker answ
   await (await ask(edge.url, 5)).arrayBuffer();
   worker.model = { ...worker.model, digest: crypto.randomUUID() };
   const answer = await ask(edge.url, 5);
-  assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+  assert.equal(answer.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
   await answer.arrayBuffer();
   await Promise.all([edge.close(), worker.close()]);
 });

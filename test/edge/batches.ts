@@ -88,7 +88,7 @@ export function batchTests(f: Fixture, areThere: boolean): void {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(one),
     });
-    assert.equal(direct.headers.get('cache-status'), '4m-edge; hit', 'lines fill the cache');
+    assert.equal(direct.headers.get('cache-status'), 'fourm-edge; hit', 'lines fill the cache');
     const result = await direct.json();
     const answered = new Map(output.map((own) => [own.custom_id, own]));
     assert.deepEqual(answered.get('a')?.response?.body, result);

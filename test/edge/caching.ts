@@ -73,25 +73,25 @@ export function cachingTests(f: Fixture): void {
 
   test('Cache-Control: each wish decides whether a stored result is answered', async () => {
     const body = fresh();
-    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+    assert.equal(await statusOf(await ask(body)), 'fourm-edge; fwd=miss; stored');
     await pause(1100);
     const hit = await ask(body);
     assert.ok(Number(hit.headers.get('age')) >= 1, `age ${hit.headers.get('age')}`);
     for (const [control, expected] of [
-      ['max-age=60', '4m-edge; hit'],
-      ['max-age="60"', '4m-edge; hit'],
-      ['MAX-AGE=60, foo="a, no-cache"', '4m-edge; hit'],
-      ['max-stale', '4m-edge; hit'],
-      ['max-stale=0, min-fresh=100000', '4m-edge; hit'],
-      ['only-if-cached', '4m-edge; hit'],
-      ['max-age=1', '4m-edge; fwd=request; stored'],
-      ['max-age=0', '4m-edge; fwd=request; stored'],
-      ['max-age = 0', '4m-edge; fwd=request; stored'],
-      ['max-age=soon', '4m-edge; fwd=request; stored'],
-      ['no-cache', '4m-edge; fwd=request; stored'],
-      ['No-Cache', '4m-edge; fwd=request; stored'],
-      ['no-store', '4m-edge; fwd=request'],
-      ['x-no-cache', '4m-edge; hit'],
+      ['max-age=60', 'fourm-edge; hit'],
+      ['max-age="60"', 'fourm-edge; hit'],
+      ['MAX-AGE=60, foo="a, no-cache"', 'fourm-edge; hit'],
+      ['max-stale', 'fourm-edge; hit'],
+      ['max-stale=0, min-fresh=100000', 'fourm-edge; hit'],
+      ['only-if-cached', 'fourm-edge; hit'],
+      ['max-age=1', 'fourm-edge; fwd=request; stored'],
+      ['max-age=0', 'fourm-edge; fwd=request; stored'],
+      ['max-age = 0', 'fourm-edge; fwd=request; stored'],
+      ['max-age=soon', 'fourm-edge; fwd=request; stored'],
+      ['no-cache', 'fourm-edge; fwd=request; stored'],
+      ['No-Cache', 'fourm-edge; fwd=request; stored'],
+      ['no-store', 'fourm-edge; fwd=request'],
+      ['x-no-cache', 'fourm-edge; hit'],
     ] as const) {
       const answer = await ask(body, { 'cache-control': control });
       assert.equal(await statusOf(answer), expected, control);
@@ -119,33 +119,33 @@ export function cachingTests(f: Fixture): void {
     };
     const body = bodyOf(4000);
     const other = bodyOf(4001);
-    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+    assert.equal(await statusOf(await ask(body)), 'fourm-edge; fwd=miss; stored');
     const text = await (await ask(body)).text();
     for (let again = 0; again < 3; again++) {
       const answer = await ask(body);
-      assert.equal(answer.headers.get('cache-status'), '4m-edge; hit');
+      assert.equal(answer.headers.get('cache-status'), 'fourm-edge; hit');
       assert.equal(await answer.text(), text);
     }
     const png = await ask(body, { accept: 'image/png' });
     assert.equal(png.headers.get('content-type'), 'image/png');
     await png.arrayBuffer();
-    assert.equal(await statusOf(await ask(other)), '4m-edge; fwd=miss; stored');
+    assert.equal(await statusOf(await ask(other)), 'fourm-edge; fwd=miss; stored');
     assert.equal(
       await statusOf(await ask(body, { 'cache-control': 'no-store' })),
-      '4m-edge; fwd=request',
+      'fourm-edge; fwd=request',
     );
     await problemOf(await ask(body, { 'content-encoding': 'gzip' }), 'unsupported_media_type');
     await problemOf(await ask(body, { 'content-type': 'text/plain' }), 'unsupported_media_type');
     // Other models mean something else by it.
     const { model } = f.worker;
     f.worker.model = { ...model, digest: crypto.randomUUID() };
-    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+    assert.equal(await statusOf(await ask(body)), 'fourm-edge; fwd=miss; stored');
     f.worker.model = model;
     assert.equal(await (await ask(body)).text(), text);
     const { id } = JSON.parse(text) as { id: string };
     const deleted = await fetch(`${f.url}/v1/results/${id}`, { method: 'DELETE' });
     assert.equal(deleted.status, 200);
-    assert.equal(await statusOf(await ask(body)), '4m-edge; fwd=miss; stored');
+    assert.equal(await statusOf(await ask(body)), 'fourm-edge; fwd=miss; stored');
   });
 
   test('a request that is to draw its seed draws another each time', async () => {

@@ -42,7 +42,7 @@ export function embedTests(f: Fixture, tellsLeaving: boolean): void {
     const first = await post(body);
     const text = await first.text();
     assert.equal(first.status, 200, text);
-    assert.equal(first.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    assert.equal(first.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
     const answer = embedResponseSchema.parse(JSON.parse(text));
     assert.deepEqual(
       answer.items.map(({ embedding }) => embedding?.values),
@@ -53,13 +53,13 @@ export function embedTests(f: Fixture, tellsLeaving: boolean): void {
     assert.equal(first.headers.get('x-4m-result'), answer.id);
     assert.equal(first.headers.get('x-4m-seed'), null);
     const again = await post(body);
-    assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
     assert.equal(await again.text(), text);
     assert.equal(f.worker.embedAsked.length, before + 1);
     const known = await post(body, { 'if-none-match': etag, 'cache-control': 'max-stale' });
     assert.equal(known.status, 304);
     const anew = await post(body, { 'cache-control': 'no-cache' });
-    assert.equal(anew.headers.get('cache-status'), '4m-edge; fwd=request; stored');
+    assert.equal(anew.headers.get('cache-status'), 'fourm-edge; fwd=request; stored');
     const never = { ...fresh() };
     await problemOf(await post(never, { 'cache-control': 'only-if-cached' }), 'not_cached');
     // An item has one seed, whatever it is sent with.
@@ -80,7 +80,7 @@ export function embedTests(f: Fixture, tellsLeaving: boolean): void {
     assert.equal(answer.status, 200, await answer.clone().text());
     const body = { inputs: { rgb: PNG_URL, caption: 'a form' }, features: 'mean' };
     const same = await post(body);
-    assert.equal(same.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(same.headers.get('cache-status'), 'fourm-edge; hit');
     assert.equal(same.headers.get('x-4m-result'), answer.headers.get('x-4m-result'));
     const asked = f.worker.embedAsked.at(-1);
     assert.deepEqual(asked?.request.inputs?.rgb, { data: PNG.toString('base64') });

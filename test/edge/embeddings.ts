@@ -76,7 +76,7 @@ export function embeddingsTests(f: Fixture): void {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ items: [{ inputs: { caption: { text } } }], target: 'scene_global' }),
     });
-    assert.equal(answer.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(answer.headers.get('cache-status'), 'fourm-edge; hit');
     assert.equal(f.worker.embedAsked.length, asked);
   });
 

@@ -172,7 +172,7 @@ export function errorTests(f: Fixture): void {
     assert.equal(last[0], 'event: problem');
     assert.equal(problemSchema.parse(JSON.parse(last[1]!.slice(6))).code, 'invalid_image');
     f.worker.failure = undefined;
-    assert.equal((await ask(body)).headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    assert.equal((await ask(body)).headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
   });
 
   test('busy and unready workers: 503 with Retry-After', async () => {

@@ -24,7 +24,7 @@ export function happyTests(f: Fixture): void {
     const before = f.worker.asked.length;
     const first = await post(f.url, body, { 'x-request-id': 'abc-1' });
     assert.equal(first.status, 200);
-    assert.equal(first.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    assert.equal(first.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
     assert.equal(first.headers.get('x-request-id'), 'abc-1');
     const text = await first.text();
     const result = generateResponseSchema.parse(JSON.parse(text));
@@ -34,7 +34,7 @@ export function happyTests(f: Fixture): void {
     assert.equal(first.headers.get('etag'), etag);
 
     const again = await post(f.url, body);
-    assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
     assert.equal(await again.text(), text);
     assert.equal(f.worker.asked.length, before + 1);
 
@@ -55,7 +55,7 @@ export function happyTests(f: Fixture): void {
     form.append('rgb', picture(PNG), 'x.png');
     form.append('targets', 'depth, caption');
     const answer = await fetch(`${f.url}/v1/generate`, { method: 'POST', body: form });
-    assert.equal(answer.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(answer.headers.get('cache-status'), 'fourm-edge; hit');
     ids.add(answer.headers.get('x-4m-result'));
     assert.equal(ids.size, 1);
   });
@@ -105,7 +105,7 @@ export function happyTests(f: Fixture): void {
     });
     assert.deepEqual(fractions, [0.5, 1]);
     assert.equal(result.seed, 11);
-    assert.equal((await post(f.url, request)).headers.get('cache-status'), '4m-edge; hit');
+    assert.equal((await post(f.url, request)).headers.get('cache-status'), 'fourm-edge; hit');
     assert.deepEqual(await client.generate(request, { onProgress: () => {} }), result);
   });
 
@@ -115,10 +115,10 @@ export function happyTests(f: Fixture): void {
       (await post(f.url, body, control ? { 'cache-control': control } : {})).headers.get(
         'cache-status',
       );
-    assert.equal(await ask('no-store'), '4m-edge; fwd=request');
-    assert.equal(await ask(), '4m-edge; fwd=miss; stored');
+    assert.equal(await ask('no-store'), 'fourm-edge; fwd=request');
+    assert.equal(await ask(), 'fourm-edge; fwd=miss; stored');
     const old = await (await post(f.url, body)).text();
-    assert.equal(await ask('no-cache'), '4m-edge; fwd=request; stored');
+    assert.equal(await ask('no-cache'), 'fourm-edge; fwd=request; stored');
     assert.notEqual(await (await post(f.url, body)).text(), old, 'the new result replaced the old');
   });
 
@@ -130,9 +130,9 @@ export function happyTests(f: Fixture): void {
     const [one, two] = answers.map((answer) => generateResponseSchema.parse(answer));
     assert.notEqual(one!.seed, two!.seed);
     const plain = await post(f.url, body);
-    assert.equal(plain.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    assert.equal(plain.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
     const again = await post(f.url, { ...body, seed: one!.seed });
-    assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
     assert.deepEqual(await again.json(), one);
   });
 

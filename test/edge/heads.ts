@@ -43,28 +43,28 @@ export function headTests(f: Fixture): void {
     assert.equal(first.status, 200);
     assert.deepEqual(head.labels, ['no', 'yes']);
     const again = await post('/v1/heads', body);
-    assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
     assert.deepEqual(await again.json(), head);
     assert.equal(f.worker.headAsked.length, asked + 1);
 
     const answer = await post('/v1/classify', { inputs: { caption: 'a' }, head: name });
     const classified = classifyResponseSchema.parse(await answer.json());
     assert.deepEqual(classified.head, { name, version: head.version });
-    assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    assert.equal(answer.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
     const last = f.worker.headAsked.at(-1);
     assert.equal(last?.tenant, 'default');
     const form = new FormData();
     form.append('caption', 'a');
     form.append('head', name);
     const same = await fetch(`${f.url}/v1/classify`, { method: 'POST', body: form });
-    assert.equal(same.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(same.headers.get('cache-status'), 'fourm-edge; hit');
 
     // Deleted, it is fitted again.
     assert.deepEqual(await client().deleteHead(name), { deleted: 1 });
     const gone = await post('/v1/classify', { inputs: { caption: 'a' }, head: name });
     await problemOf(gone, 'unknown_head');
     const anew = await post('/v1/heads', body);
-    assert.equal(anew.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    assert.equal(anew.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
     assert.equal(((await anew.json()) as Head).version, head.version);
   });
 

@@ -41,7 +41,7 @@ export function imageTests(f: Fixture): void {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ inputs: { caption: prompt }, targets: ['rgb'], num_samples: 2 }),
     });
-    assert.equal(same.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(same.headers.get('cache-status'), 'fourm-edge; hit');
     const nothingSaid = { model: null, n: null, size: null, response_format: null, stream: null };
     const one = await generate({ prompt, ...nothingSaid });
     assert.equal(one.data?.length, 1);

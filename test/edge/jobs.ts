@@ -120,7 +120,7 @@ export function jobTests(f: Fixture, areThere: boolean): void {
     );
     assert.equal(f.worker.asked[asked]?.priority, 'batch');
     const direct = await ask(body);
-    assert.equal(direct.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(direct.headers.get('cache-status'), 'fourm-edge; hit');
     assert.deepEqual(await direct.json(), done.result);
     // Stored: the next job has succeeded when it is answered.
     const again = await submit(body);

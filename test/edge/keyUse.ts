@@ -126,7 +126,7 @@ export function keyUseTests(f: Fixture, { make, ask, generate, url, keys }: KeyF
     const first = await (await send(name)).text();
     const again = await send(quoted);
     assert.equal(again.headers.get('idempotent-replayed'), 'true');
-    assert.equal(again.headers.get('cache-status'), '4m-edge; hit; detail="replayed"');
+    assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit; detail="replayed"');
     assert.equal(again.headers.get('x-4m-licence'), 'Apache-2.0');
     assert.equal(await again.text(), first);
     assert.equal(

@@ -55,7 +55,7 @@ export function linkTests(f: Fixture): void {
     }
     // What is stored has no links, and is answered to whoever wants it whole.
     const again = await ask(body, '?inline=true');
-    assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
     assert.equal(outputOf(generateResponseSchema.parse(await again.json())).image, PNG_URL);
     const hit = await ask(body, '?inline=false', { 'if-none-match': '*' });
     assert.equal(hit.status, 200);

@@ -94,7 +94,7 @@ export function mcpTests(f: Fixture): void {
       seen.structuredContent,
     );
     const same = { inputs: { rgb: url }, targets: ['depth', 'caption'], keep: true };
-    assert.equal(await statusOf(same), '4m-edge; hit');
+    assert.equal(await statusOf(same), 'fourm-edge; hit');
     // Beyond 100,000 characters texts are taken out of the JSON before it is read.
     const large = freshPicture(120_000);
     const base64 = large.bytes.toString('base64');
@@ -113,7 +113,7 @@ export function mcpTests(f: Fixture): void {
       seed: 3,
       keep: true,
     };
-    assert.equal(await statusOf(paint), '4m-edge; hit');
+    assert.equal(await statusOf(paint), 'fourm-edge; hit');
     const hide = { box: [0, 0, 0.5, 0.5] };
     await callTool(client, 'paint', { picture: url, hide, inputs: { caption: 'a cone' } });
     assert.deepEqual(f.worker.asked.at(-1)?.request.inputs, {

@@ -90,7 +90,7 @@ export function moneyTests(
       const answer = (await first.json()) as typeof dry;
       assert.equal(answer.usage.price, price);
       const again = await generate();
-      assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+      assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
       const share = Math.ceil(price / 10);
       assert.equal(again.headers.get('x-4m-charged'), `${share};currency=EUR`);
       assert.deepEqual(await again.json(), answer);

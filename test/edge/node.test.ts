@@ -48,7 +48,7 @@ test('results outlive the process', async () => {
   await post(first.url);
   await first.close();
   const second = await start(env);
-  assert.equal((await post(second.url)).headers.get('cache-status'), '4m-edge; hit');
+  assert.equal((await post(second.url)).headers.get('cache-status'), 'fourm-edge; hit');
   await second.close();
   await worker.close();
 });
@@ -77,7 +77,7 @@ test('kept tokens that were damaged or deleted are a problem, until they are kep
     };
   };
   const { ref } = await keep();
-  assert.equal((await keep()).status, '4m-edge; hit');
+  assert.equal((await keep()).status, 'fourm-edge; hit');
   const file = join(
     stored,
     'objects',
@@ -88,9 +88,9 @@ test('kept tokens that were damaged or deleted are a problem, until they are kep
   for (const damage of [() => truncate(file, 100), () => truncate(file, 0), () => rm(file)]) {
     await damage();
     await problemOf(await fetch(`${edge.url}/v1/tokens/${ref}`), 'unknown_ref');
-    assert.deepEqual(await keep(), { status: '4m-edge; fwd=miss; stored', ref });
+    assert.deepEqual(await keep(), { status: 'fourm-edge; fwd=miss; stored', ref });
     assert.equal((await fetch(`${edge.url}/v1/tokens/${ref}`)).status, 200);
-    assert.equal((await keep()).status, '4m-edge; hit');
+    assert.equal((await keep()).status, 'fourm-edge; hit');
   }
   await edge.close();
   await worker.close();
@@ -132,7 +132,7 @@ test('a store that cannot be used stops readiness, but not work', async () => {
   assert.match(problem.detail, /the disk store cannot be used/);
   const answer = await post(edge.url);
   assert.equal(answer.status, 200);
-  assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss');
+  assert.equal(answer.headers.get('cache-status'), 'fourm-edge; fwd=miss');
   await edge.close();
   await worker.close();
 });

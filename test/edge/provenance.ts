@@ -23,7 +23,7 @@ export function provenanceTests(f: Fixture): void {
     const { id, model, computed } = await first.json();
     const png = await ask(body, { accept: 'image/png', 'x-request-id': 'the-second' });
     await png.arrayBuffer();
-    assert.equal(png.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(png.headers.get('cache-status'), 'fourm-edge; hit');
     const { digest, licence, precision } = f.worker.model;
     const { 'x-4m-schedule': schedule, ...rest } = own(png);
     assert.deepEqual(rest, {
@@ -75,7 +75,7 @@ export function provenanceTests(f: Fixture): void {
     assert.equal(known.status, 304);
     for (const name of ['etag', 'cache-control', 'vary', ...Object.keys(own(whole))])
       assert.equal(known.headers.get(name), whole.headers.get(name), name);
-    assert.equal(known.headers.get('cache-status'), '4m-edge; hit');
+    assert.equal(known.headers.get('cache-status'), 'fourm-edge; hit');
   });
 
   test('what is of a tenant is private, and says what it depends on', async () => {
@@ -106,7 +106,7 @@ export function provenanceTests(f: Fixture): void {
     const tokenized = await ask({ inputs: { caption: 'x' } }, {}, '/v1/tokenize');
     assert.equal((await tokenized.json()).model.licence, 'Apache-2.0');
     for (const answer of [decoded, tokenized])
-      assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=bypass');
+      assert.equal(answer.headers.get('cache-status'), 'fourm-edge; fwd=bypass');
   });
 
   test('Accept: qualities decide, q=0 refuses what a wider range takes, and 406 says what there is', async () => {

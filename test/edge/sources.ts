@@ -50,12 +50,12 @@ export function sourceTests(f: Fixture): void {
       },
       async (_, base) => {
         const first = await generate({ url: `${base}/a.png` });
-        assert.equal(first.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+        assert.equal(first.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
         const is = { sha256, size: bytes.length, content_type: 'image/png' };
         assert.deepEqual((await first.json()).sources, { '/inputs/rgb': is });
         for (const rgb of [{ url: `${base}/moved` }, { url: `${base}/a.png?b` }, dataUrl]) {
           const again = await generate(rgb);
-          assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+          assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
           assert.equal(again.headers.get('x-4m-result'), first.headers.get('x-4m-result'));
         }
         const costs = [{ url: `${base}/a.png` }, dataUrl].map(async (rgb) => {
@@ -104,7 +104,7 @@ export function sourceTests(f: Fixture): void {
         const mask = f.shared ? `stored:default/${sha256}` : bytes.toString('base64');
         assert.deepEqual(sent, { ...rgb([box, { mask }]) });
         const again = await generate(rgb([box, { mask: bytes.toString('base64') }]));
-        assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+        assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
         const wrong = await generate(rgb({ mask: { url: 'https://10.0.0.1/' } }));
         const problem = await problemOf(wrong, 'url_refused');
         assert.equal(problem.errors?.[0]?.pointer, '/inputs/rgb/hide/mask/url');

@@ -24,6 +24,7 @@ import { moneyTests } from './money.ts';
 import { planTests } from './plan.ts';
 import { provenanceTests } from './provenance.ts';
 import { securityTests } from './security.ts';
+import { semanticsTests } from './semantics.ts';
 import { sourceTests, startInputs } from './sources.ts';
 import { tokenTests } from './tokens.ts';
 import { uploadTests } from './uploads.ts';
@@ -118,6 +119,7 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
     planTests(fixture);
     waitingTests(fixture, tellsLeaving);
     cachingTests(fixture);
+    semanticsTests(fixture, shared !== undefined, tellsLeaving);
     provenanceTests(fixture);
     embedTests(fixture, tellsLeaving);
     embeddingsTests(fixture);

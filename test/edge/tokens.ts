@@ -55,7 +55,7 @@ export function tokenTests(f: Fixture): void {
     assert.equal(answer.status, 200, await answer.clone().text());
     assert.deepEqual(f.worker.asked.at(-1)!.request.inputs, { rgb: { tokens: GRID } });
     const same = await post('/v1/generate', { ...body, inputs: { rgb: { tokens: GRID } } });
-    assert.equal(same.headers.get('cache-status'), '4m-edge; hit', 'they are the same request');
+    assert.equal(same.headers.get('cache-status'), 'fourm-edge; hit', 'they are the same request');
     const other = await post('/v1/generate', { inputs: { caption: { ref } }, targets: ['depth'] });
     const problem = await problemOf(other, 'invalid_input');
     assert.equal(problem.errors![0]!.pointer, '/inputs/caption/ref');
@@ -169,7 +169,7 @@ export function tokenTests(f: Fixture): void {
   test('keep without a chain keeps every output and nothing else', async () => {
     const body = { inputs: { caption: 'apart' }, targets: ['rgb', 'depth'], seed: 43, keep: true };
     const answer = await post('/v1/generate', { ...body, chained: false });
-    assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss; stored');
+    assert.equal(answer.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
     const { outputs } = generateResponseSchema.parse(await answer.json());
     for (const output of [outputs.rgb?.[0], outputs.depth?.[0]]) {
       assert.deepEqual((await client().tokens(output?.ref ?? '')).tokens, output?.tokens);

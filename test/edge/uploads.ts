@@ -64,7 +64,7 @@ export function uploadTests(f: Fixture): void {
     assert.deepEqual(sources, { '/inputs/rgb': is });
     for (const rgb of [url, { upload: id }]) {
       const again = await generate(rgb);
-      assert.equal(again.headers.get('cache-status'), '4m-edge; hit');
+      assert.equal(again.headers.get('cache-status'), 'fourm-edge; hit');
       assert.equal(again.headers.get('x-4m-result'), first.headers.get('x-4m-result'));
     }
     const sent = f.worker.asked.slice(asked).map(({ request }) => request.inputs.rgb);

@@ -41,7 +41,7 @@ test('workerd: a wrong S3 secret stops readiness, but not work', {
       body: JSON.stringify({ inputs: { caption: 'x' }, targets: ['depth'] }),
     });
     assert.equal(answer.status, 200);
-    assert.equal(answer.headers.get('cache-status'), '4m-edge; fwd=miss');
+    assert.equal(answer.headers.get('cache-status'), 'fourm-edge; fwd=miss');
   } finally {
     await edge.close();
     await worker.close();

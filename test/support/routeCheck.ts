@@ -26,7 +26,7 @@ async function judge(
     if (route.isRpc && answer.status === 202) return undefined;
     return type in route.response ? undefined : `answers ${type}, which its route does not list`;
   }
-  if (answer.status < 400) return undefined;
+  if (answer.status < 400 || method === 'HEAD') return undefined;
   const parsed = problemSchema.safeParse(await answer.json().catch(() => undefined));
   if (!parsed.success) return `answers ${answer.status} without a problem`;
   const { code, status } = parsed.data;
