@@ -1,11 +1,13 @@
 /** Keys by command, and an edge that asks for them: real processes over one disk store. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { freePort, repositoryRoot } from '../../infra/stack.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 
@@ -22,6 +24,45 @@ const run = (script: string, args: string[], env: Record<string, string>) => {
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return { child, ended, printed: () => printed };
 };
+
+/** The commands of the pages about keys and money. `KEY` of a page is the one that its first command has made. */
+async function askPages(
+  secret: string,
+  port: number,
+  command: (...args: string[]) => Promise<string>,
+) {
+  const keys: string[] = [];
+  let curl = 0;
+  let made = '';
+  for (const page of ['docs/keys.md', 'docs/money.md']) {
+    const text = readFileSync(join(repositoryRoot, page), 'utf8');
+    const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(([, block]) => block ?? '');
+    for (const written of blocks.flatMap((block) => block.trim().split('\n'))) {
+      const words = written.replace(/ +#.*/, '');
+      if (words.startsWith('npm run keys -- ')) {
+        const args = [...words.slice(16).matchAll(/"([^"]*)"|(\S+)/g)].map(
+          ([, a, b]) => a ?? b ?? '',
+        );
+        const own = args.map((word) => (word.startsWith('key_') ? made : word));
+        const printed = await command(...own);
+        if (own[0] === 'create')
+          made = /\bkey_[0-9a-f]+/.exec(printed)?.[0] ?? assert.fail(printed);
+        if (page === 'docs/money.md') assert.match(printed, /25/, printed);
+        keys.push(own[0] ?? '');
+        continue;
+      }
+      const here = words
+        .replace('localhost:8787', `127.0.0.1:${port}`)
+        .replace('curl', 'curl -sS --fail');
+      // The edge asks a worker of this process, which has to be free to answer.
+      const env = { ...process.env, FOURM_KEY: secret };
+      const { stdout } = await promisify(execFile)('bash', ['-c', here], { env });
+      assert.ok(JSON.parse(stdout).models.length > 0);
+      curl++;
+    }
+  }
+  return { keys, curl };
+}
 
 test('a key made by command opens the edge to its tenant alone, until it is revoked', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'fourm-keys-'));
@@ -67,6 +108,12 @@ test('a key made by command opens the edge to its tenant alone, until it is revo
     assert.equal((await ask(path, one)).status, 200);
     assert.equal((await ask(path, other)).status, 404);
     assert.equal((await ask(path, `${one}x`)).status, 401);
+    // Those of the pages, as they stand there, on this store and this edge.
+    const asked = await askPages(other, port, command);
+    assert.deepEqual(
+      [asked.keys, asked.curl],
+      [['create', 'list', 'rotate', 'revoke', 'limits', 'credit', 'credit'], 1],
+    );
     await command('revoke', line.split(' ')[0] ?? '');
     await pause(1100);
     assert.equal((await ask(path, one)).status, 401);

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { operatedBy } from '../../edge/docs/operation.ts';
-import { curlSnippet } from '../../edge/examples/curl.ts';
 import { EXAMPLES } from '../../edge/examples/examples.ts';
-import { EXAMPLE_ORIGIN, requestOf } from '../../edge/examples/snippets.ts';
+import { EXAMPLE_ORIGIN, LANGUAGES, requestOf } from '../../edge/examples/snippets.ts';
+import { repositoryRoot } from '../../infra/paths.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { type UsageResponse, usageResponseSchema } from '../../shared/api/usage.ts';
 import { type Client, createClient, ProblemError } from '../../shared/client/index.ts';
@@ -20,6 +21,7 @@ import { createDiskStore } from '../../shared/store/disk.ts';
 import type { Store } from '../../shared/store/store.ts';
 import { type CloudEvent, TYPES } from '../../worker/credit/sink.ts';
 import { creditServices } from '../../worker/credit/sweep.ts';
+import { pythonMissing } from '../support/exampleRuns.ts';
 import {
   type Asking,
   askWith,
@@ -231,13 +233,27 @@ describe('money of real processes', { skip: linux }, () => {
 
   test('the example of the documentation shows this usage', async () => {
     const example = requestOf(operatedBy(ROUTES.usage), EXAMPLES.usage[0] ?? {});
-    const code = curlSnippet(example).replaceAll(EXAMPLE_ORIGIN, product.url);
+    const writeFor = (language: string): string => {
+      const { write } = LANGUAGES.find(({ name }) => name === language) ?? assert.fail();
+      return write(example).replaceAll(EXAMPLE_ORIGIN, product.url);
+    };
+    const code = writeFor('curl');
     const env = { ...process.env, FOURM_KEY: secret };
     const { stdout } = await run('bash', ['-e', '-c', code], { env });
-    assert.deepEqual(
-      usageResponseSchema.parse(JSON.parse(stdout)).total,
-      (await ask.usage()).total,
-    );
+    const { total } = await ask.usage();
+    assert.deepEqual(usageResponseSchema.parse(JSON.parse(stdout)).total, total);
+    // What the other languages print is no JSON, and has the same numbers.
+    const shows = (printed: string) =>
+      assert.match(printed, new RegExp(`amount\\W+${total.amount}\\b`), printed);
+    const typescript = await build({
+      stdin: { contents: writeFor('TypeScript'), resolveDir: repositoryRoot, loader: 'ts' },
+      alias: { '@4m-edge/client': join(repositoryRoot, 'shared/client/index.ts') },
+      ...{ bundle: true, write: false, platform: 'node', format: 'esm' },
+    });
+    const program = ['--input-type=module', '-e', typescript.outputFiles[0]?.text ?? ''];
+    shows((await run(process.execPath, program, { env })).stdout);
+    if (pythonMissing() === undefined)
+      shows((await run('python3', ['-c', writeFor('Python')], { env })).stdout);
   });
 
   test('a sink that failed at first is told each charge, and their sum is the usage', async () => {
