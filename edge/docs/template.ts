@@ -154,7 +154,7 @@ ${raw('<!-- style -->')}
 <a class="skip" href="#main">To the operations</a>
 <header>
 <h1>${title}: API</h1>
-<p>${description} The same as <a href="/openapi.json">OpenAPI</a>; the <a href="/">playground</a> draws.</p>
+<p>${description} For programs there is the same as <a href="/openapi.json">OpenAPI</a>, and to try models by eye the <a href="/">playground</a>.</p>
 <form id="key-form" hidden><label for="key">API key</label>
 <input id="key" type="password" autocomplete="off" spellcheck="false">
 <p>For the requests of this page; kept while this tab is open, and sent to this server alone.</p></form>

@@ -23,7 +23,7 @@ export function createFound({ onLike, onDelete }: FoundEvents): Found {
     const { thumbnail } = metadata;
     const picture = isPicture(thumbnail)
       ? element('img', { src: thumbnail, alt: id, class: 'pixelated' })
-      : element('span', { class: 'no-picture', 'aria-hidden': 'true' }, '·');
+      : element('span', { class: 'no-picture hint' }, 'no picture kept');
     const act = (label: string, title: string, onClick: () => void): HTMLElement => {
       const own = button(label, onClick, 'quiet');
       own.setAttribute('aria-label', `${title}: ${id}`);
