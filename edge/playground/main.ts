@@ -68,9 +68,11 @@ async function start(): Promise<void> {
     const isKeyAsked = failure instanceof ProblemError && failure.problem.status === 401;
     startKeyField(isKeyAsked);
     byId('model', HTMLElement).textContent = isKeyAsked
-      ? 'This server asks for a key'
+      ? 'This server asks for a key. Whoever runs it makes one: npm run keys -- create'
       : 'No model answers';
-    showProblem(byId('problem', HTMLElement), failure, undefined);
+    // Nothing has failed for who was not asked yet.
+    if (isKeyAsked && storedKey() === undefined) byId('view-generate', HTMLElement).hidden = true;
+    else showProblem(byId('problem', HTMLElement), failure, undefined);
   }
 }
 

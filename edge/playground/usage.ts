@@ -25,7 +25,7 @@ function facts({ balance, held, total, currency }: UsageResponse): HTMLElement {
     'dl',
     { class: 'facts' },
     fact('Credit left', moneyText(balance, currency)),
-    fact('Held for work under way', moneyText(held, currency)),
+    fact('Held to be spent', moneyText(held, currency)),
     fact('Charged in this time', moneyText(total.amount - total.returned, currency)),
     fact('Units', total.units.toLocaleString('en')),
   );

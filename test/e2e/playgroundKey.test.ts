@@ -41,6 +41,13 @@ test('the playground asks for a key, and shows prices, usage and code with one',
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${edge.port}/`);
     await page.getByText('This server asks for a key').waitFor();
+    assert.equal(
+      await page.locator('#view-generate, .problem').filter({ visible: true }).count(),
+      0,
+    );
+    await page.getByLabel('API key').fill('strange');
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await page.getByText('there is no such key').waitFor();
     await page.getByLabel('API key').fill(secret);
     await page.getByRole('button', { name: 'Use it' }).click();
     await page.locator('html[data-ready=true]').waitFor();
