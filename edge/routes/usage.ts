@@ -9,9 +9,9 @@ import {
   type UsageRow,
   usageQuerySchema,
 } from '../../shared/api/usage.ts';
-import { balanceOf, outstandingOf } from '../../shared/credit/account.ts';
 import { dayOf } from '../../shared/credit/ledger.ts';
 import { SUMS, summed } from '../../shared/credit/rows.ts';
+import { standingOf } from '../../shared/credit/standing.ts';
 import { daysBetween, isDay, usageOn } from '../../shared/credit/usage.ts';
 import { preferredOf } from '../accept.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -74,9 +74,13 @@ export function createUsageRoute(services: Services) {
     const look = async () => {
       await credit.flush(tenant);
       const rows = await usageOn(credit.services, tenant, days);
-      return { rows, account: await credit.accounts.read(tenant) };
+      return { rows, standing: await standingOf(credit.services, tenant) };
     };
-    const { rows, account } = await whileStoreWorks(services.log, 'the usage cannot be read', look);
+    const { rows, standing } = await whileStoreWorks(
+      services.log,
+      'the usage cannot be read',
+      look,
+    );
     const grouped = summed(rows, groups);
     c.header('cache-control', 'no-store');
     c.header('vary', 'accept');
@@ -90,8 +94,7 @@ export function createUsageRoute(services: Services) {
       from: days[0] ?? '',
       to: days.at(-1) ?? '',
       currency: credit.prices.currency,
-      balance: balanceOf(account),
-      held: outstandingOf(account),
+      ...standing,
       group_by: [...groups],
       rows: grouped,
       total: total ?? none,

@@ -48,8 +48,12 @@ export const usageResponseSchema = z
     currency: z.string().describe('Code of ISO 4217, such as EUR'),
     balance: amount.describe('What the credit has left, in millionths of the currency'),
     held: amount.describe(
-      'What edges hold of the credit to spend it, and what jobs hold that have not ended; what is not spent comes back',
+      'What edges hold of the credit and have not charged: it is spent or comes back',
     ),
+    charged: amount.describe(
+      'What was ever charged and has not come back, with jobs that have not ended: granted = balance + held + charged',
+    ),
+    granted: amount.describe('All credit that was ever granted'),
     group_by: z.array(z.enum(USAGE_GROUPS)).describe('What the rows are told apart by'),
     rows: z.array(usageRowSchema).describe('Sorted by what they are told apart by'),
     total: z.object(sums).describe('The sums of all rows'),

@@ -27,6 +27,8 @@ const OLD_MILLISECONDS = 3_600_000;
 /** A day is over when nothing is added to it any more, but by jobs that take long. */
 const OVER_MILLISECONDS = 3 * 86_400_000;
 const RECORDS_AT_ONCE = 200;
+/** Sums of a day that is not over: more than these become one, so that whoever reads usage reads few. */
+const MOST_SUMS = 32;
 
 /** @throws what the store throws, and what telling throws; then it can be done again */
 export async function compact(
@@ -77,7 +79,7 @@ export async function compact(
 }
 
 /**
- * Puts the sums of a day that is over together. Records that are still there stay named, so that they do not count again.
+ * Puts the sums of a day together, where it is over or has many. Records that are still there stay named, so that they do not count again.
  * @throws what the store throws; then it can be done again
  */
 export async function cover(
@@ -85,9 +87,9 @@ export async function cover(
   tenant: string,
   day: string,
 ): Promise<void> {
-  if (now() - Date.parse(`${day}T00:00:00Z`) < OVER_MILLISECONDS) return;
   const { keys, last, rows, records } = await days.read(tenant, day);
-  if (keys.length < 2) return;
+  const isOver = now() - Date.parse(`${day}T00:00:00Z`) >= OVER_MILLISECONDS;
+  if (keys.length < (isOver ? 2 : MOST_SUMS)) return;
   const there = new Set((await recordsOf(store, tenant)).map(({ name }) => name));
   const named = [...records].filter((name) => there.has(name));
   const sum = { format: 1 as const, covers: true as const, records: named, rows: compacted(rows) };

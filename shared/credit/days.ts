@@ -4,8 +4,8 @@
  *   usage-days/<tenant>/<day>/<number>.json     sums, and which records are in them
  *
  * A sum is written, only where there is none, before a record of it is deleted; and who reads leaves out the records that
- * a sum names. So at any moment each record counts once, whoever is killed when. A day that is over becomes one sum, which
- * takes the place of those up to its own number.
+ * a sum names. So at any moment each record counts once, whoever is killed when. Many sums, or those of a day that is over,
+ * become one, which takes the place of those up to its own number.
  */
 import * as z from 'zod';
 import { keysUnder } from '../documents/revisions.ts';
@@ -34,6 +34,8 @@ export interface DaySums {
 /** Every function throws what the store throws. */
 export interface Days {
   read(tenant: string, day: string): Promise<DaySums>;
+  /** Those of many days, which one listing finds. @param days in ascending order */
+  readAll(tenant: string, days: readonly string[]): Promise<ReadonlyMap<string, DaySums>>;
   /** @param number the one behind the last. @returns false where another has written it */
   add(tenant: string, day: string, number: number, sum: DaySum): Promise<boolean>;
 }
@@ -46,36 +48,79 @@ export const compacted = (rows: readonly Row[]): Row[] => summed(rows, GROUPS) a
 /** Tries at reading sums that are covered meanwhile. */
 const TRIES = 5;
 
-export const createDays = (store: Store): Days => ({
-  async read(tenant, day) {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const keys: string[] = [];
-      for await (const key of keysUnder(store, `usage-days/${tenant}/${day}/`)) keys.push(key);
-      const found = await Promise.all(keys.map((key) => readStored(store, key, daySumSchema)));
-      const damaged = keys[found.findIndex(({ state }) => state === 'unusable')];
-      if (damaged !== undefined) throw new Error(`the sums of usage ${damaged} are damaged`);
-      const whole = found.flatMap((one) => (one.state === 'found' ? [one.value] : []));
-      // One that was covered since is gone, and in one that was not listed.
-      if (whole.length < keys.length) continue;
-      const sums = whole.slice(
-        Math.max(
-          0,
-          whole.findLastIndex(({ covers }) => covers),
-        ),
-      );
-      return {
-        rows: sums.flatMap(({ rows }) => rows),
-        records: new Set(sums.flatMap(({ records }) => records)),
-        last: Number(keys.at(-1)?.slice(-11, -5) ?? 0),
-        keys,
-      };
-    }
-    throw new Error(`the sums of usage of ${tenant} on ${day} are covered again and again`);
-  },
-  async add(tenant, day, number, sum) {
-    const key = `usage-days/${tenant}/${day}/${String(number).padStart(6, '0')}.json`;
-    const body = new TextEncoder().encode(JSON.stringify(sum));
-    const options = { contentType: 'application/json', ifNoneMatch: '*' } as const;
-    return (await store.put(key, body, options)).ok;
-  },
-});
+/** Sums that are read at once. */
+const AT_ONCE = 16;
+
+const placeOf = (tenant: string, day: string): string => `usage-days/${tenant}/${day}/`;
+
+/** What the sums of a day say together; those that a later one covers say nothing any more. */
+function together(keys: readonly string[], found: readonly DaySum[]): DaySums {
+  const sums = found.slice(
+    Math.max(
+      0,
+      found.findLastIndex(({ covers }) => covers),
+    ),
+  );
+  return {
+    rows: sums.flatMap(({ rows }) => rows),
+    records: new Set(sums.flatMap(({ records }) => records)),
+    last: Number(keys.at(-1)?.slice(-11, -5) ?? 0),
+    keys,
+  };
+}
+
+export function createDays(store: Store): Days {
+  /** Undefined for one that was covered since. @throws Error when it is damaged */
+  async function sumAt(key: string): Promise<DaySum | undefined> {
+    const found = await readStored(store, key, daySumSchema);
+    if (found.state === 'unusable') throw new Error(`the sums of usage ${key} are damaged`);
+    return found.state === 'found' ? found.value : undefined;
+  }
+
+  async function sumsAt(keys: readonly string[]): Promise<(DaySum | undefined)[]> {
+    const found: (DaySum | undefined)[] = [];
+    for (let at = 0; at < keys.length; at += AT_ONCE)
+      found.push(...(await Promise.all(keys.slice(at, at + AT_ONCE).map(sumAt))));
+    return found;
+  }
+
+  const days: Days = {
+    async read(tenant, day) {
+      for (let tries = 0; tries < TRIES; tries++) {
+        const keys: string[] = [];
+        for await (const key of keysUnder(store, placeOf(tenant, day))) keys.push(key);
+        const whole = (await sumsAt(keys)).filter((sum) => sum !== undefined);
+        // One that was covered since is gone, and in one that was not listed.
+        if (whole.length === keys.length) return together(keys, whole);
+      }
+      throw new Error(`the sums of usage of ${tenant} on ${day} are covered again and again`);
+    },
+    async readAll(tenant, wanted) {
+      const keys = new Map(wanted.map((day) => [day, [] as string[]]));
+      const first = wanted[0] ?? '';
+      const last = wanted.at(-1) ?? '';
+      const folder = `usage-days/${tenant}/`;
+      for await (const key of keysUnder(store, folder, `${folder}${first}`)) {
+        const day = key.slice(folder.length).split('/')[0] ?? '';
+        if (day > last) break;
+        keys.get(day)?.push(key);
+      }
+      const all = [...keys.values()].flat();
+      const found = new Map((await sumsAt(all)).map((sum, at) => [all[at], sum]));
+      const sums = new Map<string, DaySums>();
+      for (const [day, own] of keys) {
+        const whole = own.flatMap((key) => found.get(key) ?? []);
+        const isWhole = whole.length === own.length;
+        sums.set(day, isWhole ? together(own, whole) : await days.read(tenant, day));
+      }
+      return sums;
+    },
+    async add(tenant, day, number, sum) {
+      const key = `${placeOf(tenant, day)}${String(number).padStart(6, '0')}.json`;
+      const body = new TextEncoder().encode(JSON.stringify(sum));
+      const options = { contentType: 'application/json', ifNoneMatch: '*' } as const;
+      return (await store.put(key, body, options)).ok;
+    },
+  };
+  return days;
+}

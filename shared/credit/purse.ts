@@ -176,8 +176,9 @@ export function createPurse(
   async function endLease(one: OpenLease): Promise<void> {
     one.isLeft = true;
     stranded.add(await one.log.end());
-    leases = leases.filter((other) => other !== one);
     await settle(services, { tenant, lease: one.id });
+    // Only now: what the store did not take is tried again.
+    leases = leases.filter((other) => other !== one);
   }
 
   function holdFrom(one: OpenLease, amount: number): OwnHold {

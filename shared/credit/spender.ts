@@ -10,7 +10,10 @@ export interface Spender {
   flush(tenant: string): Promise<void>;
   /** Leased and not spent, of all tenants. */
   readonly left: () => number;
-  /** Writes all charges, and gives back what is leased. */
+  /**
+   * Writes all charges, and gives back what is leased: tried again for some seconds where the store fails. What is left
+   * then comes back when the leases have run out.
+   */
   close(): Promise<void>;
 }
 
@@ -20,6 +23,8 @@ export interface SpenderOptions extends PurseOptions {
 }
 
 const TIDY_MILLISECONDS = 2000;
+/** Milliseconds between tries to close: a process that ends is not waited for much longer. */
+const CLOSE_PAUSES = [100, 400, 1500, 3000] as const;
 /** A timer that has not come so long after its time ended with its request. */
 const PATIENCE_MILLISECONDS = 60_000;
 
@@ -61,9 +66,19 @@ export function createSpender(services: SettleServices, options: SpenderOptions)
     left: () => [...purses.values()].reduce((sum, purse) => sum + purse.left(), 0),
     async close() {
       clearTimeout(timer);
-      for (const purse of purses.values()) {
-        await purse.flush().catch(onTrouble);
-        await purse.tidy(true).catch(onTrouble);
+      for (const pause of [...CLOSE_PAUSES, undefined]) {
+        const trying = [...purses].map(async ([tenant, purse]) => {
+          // What is still held is of work that was broken off: nothing of it is charged.
+          await purse.flush();
+          await purse.tidy(true);
+          purses.delete(tenant);
+        });
+        const failed = (await Promise.allSettled(trying)).filter(
+          (one) => one.status === 'rejected',
+        );
+        for (const { reason } of failed) onTrouble(reason);
+        if (failed.length === 0 || pause === undefined) break;
+        await new Promise((resolve) => setTimeout(resolve, pause));
       }
       purses.clear();
     },

@@ -1,7 +1,7 @@
 /** What a tenant was charged: sums of days, and the records of the ledger that are in none of them yet. */
 import { keysUnder } from '../documents/revisions.ts';
 import type { Store } from '../store/store.ts';
-import { compacted, type DaySums, type Days } from './days.ts';
+import { compacted, type Days } from './days.ts';
 import { type Fate, type FateServices, fatesOf } from './fate.ts';
 import { type Charge, dayOf, LEASE_IDS, readRecord } from './ledger.ts';
 import { type Row, rowOf } from './rows.ts';
@@ -100,13 +100,10 @@ export async function usageOn(
   const there = await recordsOf(services.store, tenant);
   // A lease may begin the day before its last charge.
   const before = dayOf(Date.parse(`${first}T00:00:00Z`) - DAY);
-  const looked = new Set([before, ...days]);
-  const sums = new Map<string, DaySums>();
-  for (const day of looked) sums.set(day, await services.days.read(tenant, day));
+  const looked = [before, ...days];
+  const sums = await services.days.readAll(tenant, looked);
   const rows = [...sums.values()].flatMap((sum) => sum.rows);
-  const left = there.filter(
-    ({ day, name }) => looked.has(day) && !sums.get(day)?.records.has(name),
-  );
+  const left = there.filter(({ day, name }) => sums.has(day) && !sums.get(day)?.records.has(name));
   for (let at = 0; at < left.length; at += AT_ONCE) {
     const slice = left.slice(at, at + AT_ONCE);
     const found = await decide(services, tenant, slice);

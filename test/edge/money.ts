@@ -282,7 +282,8 @@ export function moneyTests(
       );
       const sum = (generated?.amount ?? 0) + (tokenized?.amount ?? 0);
       assert.equal(usage.total.amount, sum);
-      assert.ok(usage.balance + usage.held <= 1_000_000 && usage.balance + usage.held > 0);
+      assert.deepEqual([usage.granted, usage.charged], [1_000_000, usage.total.amount]);
+      assert.equal(usage.balance + usage.held + usage.charged, usage.granted);
       const table = await get('/v1/usage?group_by=task', 'text/csv');
       assert.match(table.headers.get('content-type') ?? '', /^text\/csv/);
       const lines = (await table.text()).split('\r\n');

@@ -7,7 +7,8 @@ import { createClaims } from '../../shared/credit/claims.ts';
 import { compact, cover } from '../../shared/credit/compact.ts';
 import { createDays } from '../../shared/credit/days.ts';
 import { type Charge, createLedger, dayOf, LEASE_IDS } from '../../shared/credit/ledger.ts';
-import { settle } from '../../shared/credit/settle.ts';
+import { reclaim, settle } from '../../shared/credit/settle.ts';
+import { standingOf } from '../../shared/credit/standing.ts';
 import { type Decided, usageOn } from '../../shared/credit/usage.ts';
 import type { JobDocument } from '../../shared/jobs/job.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
@@ -85,6 +86,18 @@ const EXPECTED = [
   { day: DAYS[1], requests: 1, cached: 1, amount: 2, returned: 0 },
 ];
 
+/** What usage has charged on all days, and the account besides: at any moment they say the same. */
+async function agree(services: Awaited<ReturnType<typeof filled>>['services']) {
+  const { granted, balance, held, charged } = await standingOf(services, TENANT);
+  const rows = await usageOn(services, TENANT, DAYS);
+  assert.equal(
+    charged,
+    rows.reduce((sum, { amount }) => sum + amount, 0),
+  );
+  assert.equal(balance + held + charged, granted);
+  return { balance, held, charged };
+}
+
 const told = async (services: Awaited<ReturnType<typeof filled>>['services']) =>
   (await usageOn(services, TENANT, DAYS)).map(({ day, requests, cached, amount, returned }) => ({
     ...{ day, requests, cached, amount, returned },
@@ -95,6 +108,8 @@ test('usage is the same before, while and after it is summed up', async () => {
   assert.deepEqual(await told(services), EXPECTED);
   const account = await services.accounts.read(TENANT);
   assert.equal(account.spent + account.leases.reduce((sum, { used }) => sum + used, 0), 31 + 0);
+  // The lease that is open holds its 1000 without the 128 that are charged of it; what a job holds is charged.
+  assert.deepEqual(await agree(services), { balance: 8905, held: 872, charged: 223 });
   await compact(services, TENANT);
   assert.deepEqual(await told(services), EXPECTED);
   later(2 * 3_600_000);
@@ -106,6 +121,10 @@ test('usage is the same before, while and after it is summed up', async () => {
   assert.equal(ended.charges, 1);
   const [first] = await told(services);
   assert.deepEqual([first?.amount, first?.returned], [157, 96]);
+  // What came back is held until its lease is settled.
+  assert.deepEqual(await agree(services), { balance: 8905, held: 936, charged: 159 });
+  await reclaim(services, TENANT);
+  assert.deepEqual(await agree(services), { balance: 9841, held: 0, charged: 159 });
   later(5 * 86_400_000);
   for (const day of DAYS) await cover(services, TENANT, day);
   assert.equal((await store.list('usage-days/acme/2026-03-01/')).keys.length, 1);
@@ -150,6 +169,45 @@ test('a kill at any write of summing up changes nothing, and what is told is tol
     assert.deepEqual([...events].sort(), ['a', 'b', 'bad', 'c', 'd', 'good', 'once']);
     if (!isKilled) break;
   }
+});
+
+test('a day with many sums becomes few before it is over, and a month is read at once', async () => {
+  const { services, store, later } = await filled();
+  const [day = ''] = DAYS;
+  for (let number = 1; number <= 40; number++) {
+    const row = { day, key: 'k', task: 't', model: 'm', requests: 1, cached: 0, units: 1 };
+    const rows = [{ ...row, amount: 3, returned: 0 }];
+    assert.ok(await services.days.add(TENANT, day, number, { format: 1, records: [], rows }));
+  }
+  const before = await told(services);
+  await cover(services, TENANT, day);
+  assert.equal((await store.list(`usage-days/${TENANT}/${day}/`)).keys.length, 1);
+  assert.deepEqual(await told(services), before);
+  await compact(services, TENANT);
+  await cover(services, TENANT, day);
+  assert.ok((await store.list(`usage-days/${TENANT}/${day}/`)).keys.length > 1, 'few are left');
+  assert.deepEqual(await told(services), before);
+  later(40 * 86_400_000);
+  let [calls, most, under] = [0, 0, 0];
+  const slow = async <T>(work: () => Promise<T>): Promise<T> => {
+    calls++;
+    most = Math.max(most, ++under);
+    await new Promise((resolve) => setImmediate(resolve));
+    under--;
+    return await work();
+  };
+  const watched = createDays({
+    ...store,
+    look: (key) => slow(() => store.look(key)),
+    list: (...given) => slow(() => store.list(...given)),
+  });
+  const month = Array.from({ length: 30 }, (_, n) => dayOf(Date.parse(day) + n * 86_400_000));
+  for (const [n, own] of month.slice(2).entries())
+    await services.days.add(TENANT, own, 1, { format: 1, records: [`r${n}`], rows: [] });
+  const sums = await watched.readAll(TENANT, month);
+  assert.deepEqual([...sums.keys()], month);
+  assert.equal(sums.get(month[29] ?? '')?.records.size, 1);
+  assert.ok(calls < 40 && most > 8 && most <= 16, `${calls} calls, ${most} at once`);
 });
 
 test('an account as it is begins empty, and days are those of UTC', () => {
