@@ -9,10 +9,10 @@ import {
   type UsageRow,
   usageQuerySchema,
 } from '../../shared/api/usage.ts';
-import { dayOf } from '../../shared/credit/ledger.ts';
+import { createLedger, dayOf } from '../../shared/credit/ledger.ts';
 import { SUMS, summed } from '../../shared/credit/rows.ts';
 import { standingOf } from '../../shared/credit/standing.ts';
-import { daysBetween, isDay, usageOn } from '../../shared/credit/usage.ts';
+import { daysBetween, isDay, readOnce, usageOn } from '../../shared/credit/usage.ts';
 import { preferredOf } from '../accept.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -52,13 +52,15 @@ function askedOf(c: EdgeContext, now: number): Asked {
   return { days, groups, isTable };
 }
 
-/** A cell of RFC 4180. No name in it can be taken for a formula: ids and operations begin with letters. */
+/** A cell of RFC 4180. What a spreadsheet would take for a formula, such as a model's name, stands behind an apostrophe. */
 const cell = (value: string | number | undefined): string => {
-  const text = String(value ?? '');
+  const isFormula = typeof value === 'string' && /^[=+\-@\t\r]/.test(value);
+  const text = `${isFormula ? "'" : ''}${value ?? ''}`;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
-function tableOf(rows: readonly UsageRow[], groups: readonly UsageGroup[]): string {
+/** Rows as a table with a line of names. */
+export function tableOf(rows: readonly UsageRow[], groups: readonly UsageGroup[]): string {
   const names = [...groups, ...SUMS];
   const lines = rows.map((row) => names.map((name) => cell(row[name])).join(','));
   return [names.join(','), ...lines, ''].join('\r\n');
@@ -73,8 +75,10 @@ export function createUsageRoute(services: Services) {
     const tenant = tenantOf(c);
     const look = async () => {
       await credit.flush(tenant);
-      const rows = await usageOn(credit.services, tenant, days);
-      return { rows, standing: await standingOf(credit.services, tenant) };
+      const once = readOnce(credit.services.store);
+      const looking = { ...credit.services, store: once, ledger: createLedger(once) };
+      const rows = await usageOn(looking, tenant, days);
+      return { rows, standing: await standingOf(looking, tenant) };
     };
     const { rows, standing } = await whileStoreWorks(
       services.log,

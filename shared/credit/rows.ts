@@ -36,13 +36,18 @@ export function rowOf(charge: Charge, fate: Fate): Row | undefined {
 /** Rows of the same group as one, sorted by their group. */
 export function summed(rows: readonly Row[], groups: readonly UsageGroup[]): UsageRow[] {
   const wanted = USAGE_GROUPS.filter((group) => groups.includes(group));
-  const found = new Map<string, UsageRow>();
+  const found = new Map<string, { -readonly [Field in keyof UsageRow]: UsageRow[Field] }>();
   for (const row of rows) {
+    // No name has a character 0 in it.
+    const id = wanted.map((group) => row[group]).join('\0');
+    const sums = found.get(id);
+    if (sums) {
+      for (const name of SUMS) sums[name] += row[name];
+      continue;
+    }
     const named = Object.fromEntries(wanted.map((group) => [group, row[group]]));
-    const id = JSON.stringify(wanted.map((group) => row[group]));
-    const before = found.get(id);
-    const sums = SUMS.map((name) => [name, (before?.[name] ?? 0) + row[name]] as const);
-    found.set(id, { ...named, ...Object.fromEntries(sums) } as UsageRow);
+    const { requests, cached, units, amount, returned } = row;
+    found.set(id, { ...named, requests, cached, units, amount, returned });
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }

@@ -11,6 +11,27 @@ export interface UsageServices extends FateServices {
   readonly days: Days;
 }
 
+/**
+ * The same store for one look at usage: records never change once they are written, so that each is read once, whoever
+ * looks at it.
+ */
+export function readOnce(store: Store): Store {
+  const seen = new Map<string, ReturnType<Store['look']>>();
+  return {
+    ...store,
+    look(key) {
+      const known = seen.get(key) ?? store.look(key);
+      seen.set(key, known);
+      // What is not there yet may be written meanwhile.
+      void known.then(
+        ({ state }) => state !== 'whole' && seen.delete(key),
+        () => seen.delete(key),
+      );
+      return known;
+    },
+  };
+}
+
 /** A record of the ledger, as its key names it. */
 export interface RecordName {
   readonly key: string;
