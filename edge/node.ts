@@ -8,6 +8,7 @@ import { createApp } from './app.ts';
 import { isLoopback } from './auth/origins.ts';
 import { type Config, parseConfig, redacted } from './config.ts';
 import { readPages } from './nodePages.ts';
+import { createNodeSend } from './nodeSend.ts';
 import { logOptions, startWatching } from './nodeWatching.ts';
 import { createServices } from './services.ts';
 
@@ -51,6 +52,7 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
   const services = createServices(await withPriceFile(config), {
     openPage,
     openDisk: createDiskStore,
+    send: createNodeSend(),
     ...watching.platform,
   });
   const app = createApp(services);
@@ -72,7 +74,8 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
             const timer = setTimeout(closeAll, DRAIN_MS);
             server.close(() => {
               clearTimeout(timer);
-              const told = Promise.all([watching.close(), services.credit?.close()]);
+              const { credit, unwritten } = services;
+              const told = Promise.all([watching.close(), credit?.close(), unwritten.close()]);
               void told.finally(() => closed());
             });
             if ('closeIdleConnections' in server) server.closeIdleConnections();

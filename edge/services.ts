@@ -20,9 +20,11 @@ import type { Store } from '../shared/store/store.ts';
 import { NO_TRACER, type Tracer } from '../shared/tracing/tracer.ts';
 import { createUploads, type Uploads } from '../shared/uploads/uploads.ts';
 import { type Batches, createBatches } from './batches/batches.ts';
+import { createUnwritten, type Unwritten } from './compute/unwritten.ts';
 import { type Config, SECRETS } from './config.ts';
 import { type Credit, createCredit } from './credit/credit.ts';
 import { createDispatcher, type Dispatcher } from './dispatch/dispatcher.ts';
+import type { Send } from './dispatch/http.ts';
 import { createJobs, type Jobs } from './jobs/jobs.ts';
 import { type EdgeMetrics, UNWATCHED } from './metrics.ts';
 import type { OpenPage } from './pages/pages.ts';
@@ -64,6 +66,7 @@ export interface Services {
   readonly metrics: EdgeMetrics;
   readonly tracer: Tracer;
   readonly openPage: OpenPage;
+  readonly unwritten: Unwritten;
   /** Tells what a request has left to tell, before the platform ends its work. */
   readonly flush: () => Promise<void>;
 }
@@ -71,6 +74,8 @@ export interface Services {
 export interface Platform {
   /** Opens a disk store, where there is a disk. */
   readonly openDisk?: (folder: string, log: (line: string) => void) => Store;
+  /** Sends work to workers; `fetch` does where it is left out. */
+  readonly send?: Send;
   /** Lines of the log; to the console when left out. */
   readonly write?: WriteEntry;
   /** Absent where nobody can look. */
@@ -151,11 +156,13 @@ export function createServices(config: Config, platform: Platform): Services {
       log,
       metrics,
       tracer,
+      send: platform.send,
     }),
     keys: createKeyCache(createKeyStore(store), config.FOURM_KEY_TTL_SECONDS, log),
     limiter: createLimiter(config.FOURM_EDGES),
     credit: createCredit(config, store, metrics, log),
     openPage: platform.openPage,
+    unwritten: createUnwritten(),
     keptFor: (tenant) => {
       const scope = scopeOf(tenant, config.CACHE_SCOPE);
       return {

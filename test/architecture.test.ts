@@ -63,6 +63,7 @@ const LAWS: Readonly<Record<string, Law>> = {
       'edge/mcp/serve.ts': ['@modelcontextprotocol/sdk'],
       // node.ts, nodeWatching.ts
       'edge/node': ['node:', '@hono/node-server'],
+      'edge/nodeSend.ts': ['undici'],
       'edge/playground/page.mjs': ['node:'],
       'edge/docs/page.mjs': ['node:', 'esbuild'],
       'edge/pages/build.mjs': ['node:', 'esbuild'],

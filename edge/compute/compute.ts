@@ -14,6 +14,7 @@ import {
 import { createCoalescer, type Share, type WorkContext } from '../dispatch/coalesce.ts';
 import type { Services } from '../services.ts';
 import type { Asker, Task, Wish } from './task.ts';
+import { withUnwritten } from './unwritten.ts';
 
 export interface Answer<R> {
   readonly result: R;
@@ -28,6 +29,8 @@ export interface Answer<R> {
 export interface Computation<W extends Wish, R> {
   /** The stored result that the caller's wishes allow. */
   find(wish: W): Promise<Answer<R> | undefined>;
+  /** Waits until a result that was found is in the store. @returns false when it could not be written */
+  settle(wish: W): Promise<boolean>;
   /** Joins the computation of the result, or begins it; the caller leaves when his signal aborts. */
   join(wish: W, asker: Asker, signal: AbortSignal): Share<Answer<R>, Progress>;
 }
@@ -38,10 +41,10 @@ const isSame =
     a.id === b.id && a.digest === b.digest;
 
 export function createComputation<W extends Wish, R extends object>(
-  { store, keptFor, log }: Pick<Services, 'store' | 'keptFor' | 'log'>,
+  { store, keptFor, log, unwritten }: Pick<Services, 'store' | 'keptFor' | 'log' | 'unwritten'>,
   task: Task<W, R>,
 ): Computation<W, R> {
-  const results = createResultCache(store, task.schema, log);
+  const results = withUnwritten(createResultCache(store, task.schema, log), unwritten);
   const running = createCoalescer<Answer<R>, Progress>();
   const nameOf = ({ tenant, key }: W): ResultName => ({ scope: keptFor(tenant).scope, id: key.id });
 
@@ -97,6 +100,7 @@ export function createComputation<W extends Wish, R extends object>(
 
   return {
     find,
+    settle: (wish) => unwritten.settle(nameOf(wish)),
     join(wish, asker, signal) {
       // Who wants a new result, or nothing kept, wants other work.
       const { mayReuse, mayStore } = wish.cache;

@@ -200,7 +200,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
       sayBefore(c, 'preference-applied', preference.applied);
     if (!isAsync && (!canWait || services.store.kind === 'memory')) return undefined;
     const asker = askerOf(c);
-    const isStored = stored !== undefined;
+    const isStored = stored !== undefined && (await computation.settle(wish));
     const job = await submit(services, {
       ...{ wish, job: task.job, asker, preference, isStored, payment },
       boundJobs: (open) => boundJobs(c, open),

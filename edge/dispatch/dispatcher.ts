@@ -10,7 +10,7 @@ import { type Failure, FailureError, type Outcome, refusal } from '../../shared/
 import type { Tracer } from '../../shared/tracing/tracer.ts';
 import { createFiles, type Files } from '../body/files.ts';
 import type { EdgeMetrics } from '../metrics.ts';
-import { callWorker, errorText } from './http.ts';
+import { callWorkerBy, errorText, type Send, sendByFetch } from './http.ts';
 import {
   createListings,
   type KeepAlive,
@@ -27,6 +27,8 @@ export interface DispatcherOptions extends ListingOptions {
   readonly timeoutSeconds: number;
   /** Whether jobs wait in a queue that workers fetch them from when they start. */
   readonly isQueued: boolean;
+  /** How work is sent; by `fetch` where the platform has nothing better. */
+  readonly send?: Send | undefined;
   /** Absent where nobody watches. */
   readonly metrics?: EdgeMetrics | undefined;
   /** Absent where no traces are told. */
@@ -105,7 +107,7 @@ interface Attempt<T> {
 }
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { workers, secret, timeoutSeconds, log } = options;
+  const { workers, secret, timeoutSeconds, log, send = sendByFetch } = options;
   const NOBODY = unavailable(options.isQueued);
   const watch = watchDispatches(options);
   const listings = createListings(options);
@@ -126,7 +128,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     // Once the worker has answered, the work has begun, and what breaks is not tried again.
     let mayTryNext = true;
     try {
-      const response = await callWorker(worker, call, secret);
+      const response = await callWorkerBy(send, worker, call, secret);
       mayTryNext = response.status === 503;
       const outcome = await readAnswer(response, task, onProgress);
       end(outcome.ok ? 'ok' : mayTryNext ? 'busy' : 'failed');

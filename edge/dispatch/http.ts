@@ -14,6 +14,33 @@ export interface WorkerCall {
   readonly signal: AbortSignal;
 }
 
+/** What a worker answers, as far as it is read here. */
+export interface WorkerAnswer {
+  readonly ok: boolean;
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly body: AsyncIterable<Uint8Array> | null;
+  /** The whole body, instead of its pieces. */
+  text(): Promise<string>;
+}
+
+/** A request that is signed, as it is sent. */
+export interface SignedCall {
+  readonly method: 'GET' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array<ArrayBuffer>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sends a request, and resolves with the answer whatever its status.
+ * @throws Error when there is no connection, the signal's reason when aborted
+ */
+export type Send<A extends WorkerAnswer = WorkerAnswer> = (
+  url: string,
+  call: SignedCall,
+) => Promise<A>;
+
 const failureSchema = z.object({
   code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
   detail: z.string(),
@@ -61,37 +88,57 @@ function inSlices(body: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | Read
   );
 }
 
+/** As every platform can send it. */
+export const sendByFetch: Send<Response> = (url, { body, ...call }) =>
+  fetch(url, {
+    ...call,
+    redirect: 'manual',
+    ...(body !== undefined && { body: inSlices(body), duplex: 'half' }),
+  });
+
 /**
  * Sends the request, and resolves with the answer whatever its status.
  * @param secret signs the request; undefined leaves it unsigned
- * @throws TypeError when there is no connection, the signal's reason when aborted
+ * @param send how the platform sends it best
+ * @throws Error when there is no connection, the signal's reason when aborted
  */
-export async function callWorker(
+export async function callWorkerBy<A extends WorkerAnswer>(
+  send: Send<A>,
+  url: string,
+  { path, body, accept, traceparent, signal }: WorkerCall,
+  secret: string | undefined,
+): Promise<A> {
+  const method = body === undefined ? 'GET' : 'POST';
+  const signature =
+    secret === undefined
+      ? {}
+      : await signInternal(secret, { method, path }, body ?? NOTHING, Date.now() / 1000);
+  const headers = {
+    accept,
+    ...(body !== undefined && { 'content-type': 'application/json' }),
+    ...(traceparent && { traceparent }),
+    ...signature,
+  };
+  const call = { method, headers, signal, ...(body !== undefined && { body }) } as const;
+  return await send(`${url}${path}`, call);
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** The same by `fetch`. */
+export const callWorker = (
   url: string,
   call: WorkerCall,
   secret: string | undefined,
-): Promise<Response> {
-  const headers = new Headers({ accept: call.accept });
-  if (call.body !== undefined) headers.set('content-type', 'application/json');
-  if (call.traceparent) headers.set('traceparent', call.traceparent);
-  const method = call.body === undefined ? 'GET' : 'POST';
-  if (secret !== undefined) {
-    const signed = { method, path: call.path };
-    const body = call.body ?? new Uint8Array(0);
-    const signature = await signInternal(secret, signed, body, Date.now() / 1000);
-    for (const [name, value] of Object.entries(signature)) headers.set(name, value);
-  }
-  return await fetch(`${url}${call.path}`, {
-    method,
-    headers,
-    redirect: 'manual',
-    signal: call.signal,
-    ...(call.body !== undefined && { body: inSlices(call.body), duplex: 'half' }),
-  });
-}
+): Promise<Response> => callWorkerBy(sendByFetch, url, call, secret);
 
 /** The failure that a refusing answer carries. */
-export async function readFailure(response: Response): Promise<Failure> {
-  const body: unknown = await response.json().catch(() => undefined);
+export async function readFailure(
+  response: Pick<WorkerAnswer, 'headers' | 'text'>,
+): Promise<Failure> {
+  const body: unknown = await response
+    .text()
+    .then(JSON.parse)
+    .catch(() => undefined);
   return parseFailure(body, response.headers.get('retry-after'));
 }

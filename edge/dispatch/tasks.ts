@@ -31,8 +31,8 @@ import {
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
 import { readJson } from '../../shared/json.ts';
-import { readEvents } from '../../shared/sse.ts';
-import { parseFailure, readFailure } from './http.ts';
+import { eventsOf } from '../../shared/sse.ts';
+import { parseFailure, readFailure, type WorkerAnswer } from './http.ts';
 
 /** A kind of work: what is asked with it, and what it is answered by. */
 export interface Task<Q, T> {
@@ -98,7 +98,7 @@ export const TAKE_INPUT: Task<TakeInputRequest, TakenInput> = {
  * @throws an error when the connection breaks, or the answer makes no sense
  */
 export async function readAnswer<T>(
-  response: Response,
+  response: WorkerAnswer,
   { schema }: Pick<Task<unknown, T>, 'schema'>,
   onProgress: (progress: Progress) => void,
 ): Promise<Outcome<T>> {
@@ -110,7 +110,7 @@ export async function readAnswer<T>(
   }
   let outcome: Outcome<T> | undefined;
   try {
-    for await (const { event, data } of readEvents(response.body)) {
+    for await (const { event, data } of eventsOf(response.body)) {
       // Who leaves before the end breaks the connection, and the next request has to make another.
       if (outcome) continue;
       const value = await readJson(data);

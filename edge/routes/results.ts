@@ -10,7 +10,7 @@ import type { Services } from '../services.ts';
 import { tenantOf } from '../tenant.ts';
 
 export function createDeleteResultRoute(services: Services) {
-  const { store, keptFor, log } = services;
+  const { store, keptFor, log, unwritten } = services;
   return async (c: EdgeContext): Promise<Response> => {
     const id = c.req.param('id') ?? '';
     const { scope } = keptFor(tenantOf(c));
@@ -22,6 +22,7 @@ export function createDeleteResultRoute(services: Services) {
       refusal('unknown_result', `no result ${shorten(id)} is stored`, pointerTo('id'));
     if (!/^[0-9a-f]{64}$/.test(id)) throw unknown();
     const key = resultKey({ scope, id });
+    await unwritten.settle({ scope, id });
     await whileStoreWorks(log, 'results cannot be deleted', async () => {
       if ((await store.look(key)).state === 'absent') throw unknown();
       await store.delete(key);
