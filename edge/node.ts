@@ -9,6 +9,7 @@ import { isLoopback } from './auth/origins.ts';
 import { type Config, parseConfig, redacted } from './config.ts';
 import { readPages } from './nodePages.ts';
 import { createNodeSend } from './nodeSend.ts';
+import { withSignals } from './nodeSignal.ts';
 import { logOptions, startWatching } from './nodeWatching.ts';
 import { createServices } from './services.ts';
 
@@ -57,7 +58,7 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
   });
   const app = createApp(services);
   return await new Promise((resolve, reject) => {
-    const fetch = watching.beside(app.fetch);
+    const fetch = watching.beside(withSignals(app.fetch));
     const options = { fetch, port: config.PORT, hostname: config.HOST };
     const server = serve(options, ({ port }) => {
       server.off('error', reject);

@@ -83,16 +83,7 @@ export function createEventParser(): { push(text: string): ServerSentEvent[] } {
   };
 }
 
-/** The events of bytes, as they arrive; an event cut off by their end is dropped. */
-export async function* eventsOf(
-  pieces: AsyncIterable<Uint8Array>,
-): AsyncGenerator<ServerSentEvent, void, undefined> {
-  const parser = createEventParser();
-  const decoder = new TextDecoder();
-  for await (const piece of pieces) yield* parser.push(decoder.decode(piece, { stream: true }));
-}
-
-/** The events of a response body, as `eventsOf`. */
+/** The events of a response body, as they arrive; an event cut off by the end of the body is dropped. */
 export async function* readEvents(
   body: ReadableStream<Uint8Array>,
 ): AsyncGenerator<ServerSentEvent, void, undefined> {

@@ -27,18 +27,29 @@ export interface ScannedJson {
 const tooMany = (most: number, what: string) =>
   refusal('too_large', `a JSON body has at most ${most} ${what}`);
 
-/** Where a text ends that begins at `from`; the end of the bytes when it does not end. */
-async function closingQuote(bytes: Uint8Array, from: number): Promise<number> {
-  for (let at = from; at < bytes.length; ) {
-    for (const end = Math.min(at + LONG_SLICE, bytes.length); at < end; at++) {
-      const code = bytes[at];
-      if (code === QUOTE) return at;
-      // What is escaped does not end the text, whatever it is.
-      if (code === BACKSLASH) at++;
-    }
-    if (at - from >= LONG_SLICE) await pause();
+/** Where a text ends, looked for from `at` to `end`; otherwise, as `-1 - at`, where to look on. */
+function quoteWithin(bytes: Uint8Array, from: number, end: number): number {
+  let at = from;
+  for (; at < end; at++) {
+    const code = bytes[at];
+    if (code === QUOTE) return at;
+    // What is escaped does not end the text, whatever it is.
+    if (code === BACKSLASH) at++;
   }
-  return bytes.length;
+  return -1 - at;
+}
+
+/** Where a text ends that begins at `from`; the end of the bytes when it does not end. */
+function closingQuote(bytes: Uint8Array, from: number): number | Promise<number> {
+  const end = Math.min(from + LONG_SLICE, bytes.length);
+  const found = quoteWithin(bytes, from, end);
+  if (found >= 0) return found;
+  return end === bytes.length ? end : closingFarther(bytes, -1 - found);
+}
+
+async function closingFarther(bytes: Uint8Array, from: number): Promise<number> {
+  await pause();
+  return await closingQuote(bytes, from);
 }
 
 /** Pieces of the JSON between its long texts, and those texts. @throws FailureError `too_large` */
@@ -58,7 +69,8 @@ async function split(bytes: Uint8Array) {
     at += length < 0 ? slice.length : length;
     if (length >= 0) {
       const quote = at;
-      const close = await closingQuote(bytes, quote + 1);
+      const closing = closingQuote(bytes, quote + 1);
+      const close = typeof closing === 'number' ? closing : await closing;
       if (close - quote - 1 > LONG_TEXT) {
         pieces.push(bytes.subarray(begin, quote + 1));
         long.push(bytes.subarray(quote + 1, close));

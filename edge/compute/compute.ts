@@ -11,10 +11,10 @@ import {
   type ResultName,
   told,
 } from '../../shared/results/results.ts';
+import { withUnwritten } from '../../shared/results/unwritten.ts';
 import { createCoalescer, type Share, type WorkContext } from '../dispatch/coalesce.ts';
 import type { Services } from '../services.ts';
 import type { Asker, Task, Wish } from './task.ts';
-import { withUnwritten } from './unwritten.ts';
 
 export interface Answer<R> {
   readonly result: R;

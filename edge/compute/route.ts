@@ -4,6 +4,7 @@ import { refusal } from '../../shared/api/problem.ts';
 import type { Computed } from '../../shared/results/results.ts';
 import { toldComputed } from '../../shared/results/told.ts';
 import { startDeadline } from '../deadline.ts';
+import { follow } from '../follow.ts';
 import { sayBefore } from '../headers.ts';
 import { readPrefer } from '../jobs/prefer.ts';
 import { keepAlive } from '../keepAlive.ts';
@@ -58,11 +59,20 @@ export function createTaskRoute<W extends Wish, R extends object>(
   const requests = createKnownRequests<W>(services, services.config.FOURM_HOT_BYTES);
   const { linker } = services;
 
+  const quotes = new WeakMap<W, Promise<number>>();
+
+  /** Units of a request that is computed: each is planned once. */
+  function unitsOf(wish: W): Promise<number> {
+    const known = quotes.get(wish) ?? task.dryRun(wish).then(({ usage }) => usage.units);
+    quotes.set(wish, known);
+    return known;
+  }
+
   /** What a request costs: as its result says, or as a dry run of it does. */
   async function planned(wish: W, stored?: Answer<R>): Promise<Work> {
     const { usage }: { usage?: { units?: number } } = stored?.result ?? {};
     const known = usage?.units ?? (stored && task.units?.(wish));
-    const units = known ?? (await task.dryRun(wish)).usage.units;
+    const units = known ?? (await unitsOf(wish));
     return { model: wish.models[0], units, isCached: stored !== undefined };
   }
 
@@ -151,8 +161,9 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const asker = askerOf(c);
     const left = new AbortController();
     const deadline = startDeadline(wish.deadlineMs, wish.began);
-    const signal = AbortSignal.any([c.req.raw.signal, left.signal, deadline.signal]);
-    const share = computation.join(wish, asker, signal);
+    follow(left, c.req.raw.signal);
+    follow(left, deadline.signal);
+    const share = computation.join(wish, asker, left.signal);
     keepAlive(c)(share.ended);
     payment?.keep();
     const outcome = share.outcome
@@ -235,7 +246,7 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const stored = await computation.find(wish);
     // What is stored costs a request and no units.
     if (!stored && !wish.cache.onlyStored)
-      await count(c, services.limiter, 'units', async () => (await task.dryRun(wish)).usage.units);
+      await count(c, services.limiter, 'units', () => unitsOf(wish));
     if (wish.webhook && wish.cache.onlyStored) throw noJob(services);
     if (!stored && wish.cache.onlyStored) {
       const detail = 'no stored result fits this request, and only-if-cached asks for no other';

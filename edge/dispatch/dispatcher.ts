@@ -9,6 +9,7 @@ import type { Model } from '../../shared/api/models.ts';
 import { type Failure, FailureError, type Outcome, refusal } from '../../shared/api/problem.ts';
 import type { Tracer } from '../../shared/tracing/tracer.ts';
 import { createFiles, type Files } from '../body/files.ts';
+import { follow } from '../follow.ts';
 import type { EdgeMetrics } from '../metrics.ts';
 import { callWorkerBy, errorText, type Send, sendByFetch } from './http.ts';
 import {
@@ -121,10 +122,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     { traceparent: parent, turn, signal, onProgress = () => {} }: DispatchOptions,
   ): Promise<Attempt<T>> {
     const seconds = turn?.priority === 'batch' ? UNHURRIED_SECONDS : timeoutSeconds;
-    const limit = AbortSignal.timeout(seconds * 1000);
+    const limited = new AbortController();
+    const ended = follow(limited, signal);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      limited.abort(new Error(`a worker did not answer within ${seconds} s`));
+    }, seconds * 1000);
     const { path, accept } = task;
     const { traceparent, end } = watch(worker, path, parent);
-    const call = { path, body, accept, traceparent, signal: AbortSignal.any([signal, limit]) };
+    const call = { path, body, accept, traceparent, signal: limited.signal };
     // Once the worker has answered, the work has begun, and what breaks is not tried again.
     let mayTryNext = true;
     try {
@@ -134,11 +141,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       end(outcome.ok ? 'ok' : mayTryNext ? 'busy' : 'failed');
       return { outcome, mayTryNext };
     } catch (error) {
-      end(signal.aborted ? 'gone' : limit.aborted ? 'late' : 'unreachable');
+      end(signal.aborted ? 'gone' : isLate ? 'late' : 'unreachable');
       if (signal.aborted) throw signal.reason;
       log(`worker ${worker} ${path}: ${errorText(error)}`);
-      if (limit.aborted) throw overTime(seconds);
+      if (isLate) throw overTime(seconds);
       return { outcome: { ok: false, failure: mayTryNext ? NOBODY : LOST }, mayTryNext };
+    } finally {
+      clearTimeout(timer);
+      ended();
     }
   }
 

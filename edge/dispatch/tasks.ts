@@ -31,7 +31,7 @@ import {
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
 import { readJson } from '../../shared/json.ts';
-import { eventsOf } from '../../shared/sse.ts';
+import { createEventParser, type ServerSentEvent } from '../../shared/sse.ts';
 import { parseFailure, readFailure, type WorkerAnswer } from './http.ts';
 
 /** A kind of work: what is asked with it, and what it is answered by. */
@@ -109,15 +109,19 @@ export async function readAnswer<T>(
     return { ok: true, value: schema.parse(await readJson(await response.text())) };
   }
   let outcome: Outcome<T> | undefined;
+  const parser = createEventParser();
+  const decoder = new TextDecoder();
+  const take = async ({ event, data }: ServerSentEvent): Promise<void> => {
+    const value = await readJson(data);
+    if (event === 'progress') onProgress(progressSchema.parse(value));
+    if (event === 'problem') outcome = { ok: false, failure: parseFailure(value) };
+    if (event === 'result') outcome = { ok: true, value: schema.parse(value) };
+  };
   try {
-    for await (const { event, data } of eventsOf(response.body)) {
-      // Who leaves before the end breaks the connection, and the next request has to make another.
-      if (outcome) continue;
-      const value = await readJson(data);
-      if (event === 'progress') onProgress(progressSchema.parse(value));
-      if (event === 'problem') outcome = { ok: false, failure: parseFailure(value) };
-      if (event === 'result') outcome = { ok: true, value: schema.parse(value) };
-    }
+    // Who leaves before the end breaks the connection, and the next request has to make another.
+    for await (const piece of response.body)
+      for (const event of parser.push(decoder.decode(piece, { stream: true })))
+        if (!outcome) await take(event);
   } catch (error) {
     // What breaks behind the result takes nothing from it.
     if (!outcome) throw error;

@@ -18,7 +18,7 @@ export interface LeaseLog {
   /** Charges that are not in the store yet. */
   readonly waiting: () => number;
   /**
-   * Writes what is there, one record behind the other.
+   * Writes what was added before, one record behind the other.
    * @returns charges that cannot be written any more, since others have ended the log
    * @throws what the store throws; then it can be tried again
    */
@@ -44,6 +44,8 @@ export async function settledOrSlow(others: Promise<unknown>): Promise<void> {
 
 export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: string): LeaseLog {
   let gathered: Pending[] = [];
+  /** Charges that came, and those of them of which it is known what became of them. */
+  let [added, settled] = [0, 0];
   let number = 1;
   let isEnded = false;
   let wantsEnd = false;
@@ -63,10 +65,15 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: st
     return { record, pending };
   }
 
+  function refuseAll(): readonly Pending[] {
+    settled += gathered.length;
+    return gathered.splice(0);
+  }
+
   /** Writes one record. @returns what cannot be written any more */
   async function writeOne(): Promise<readonly Pending[]> {
     current ??= isEnded ? undefined : next();
-    if (!current) return isEnded ? gathered.splice(0) : [];
+    if (!current) return isEnded ? refuseAll() : [];
     const own = current;
     let outcome: 'written' | 'ended';
     try {
@@ -78,17 +85,19 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: st
     // Another has written the same record meanwhile, since this one was slow.
     if (current !== own) return [];
     current = undefined;
+    settled += own.pending.length;
     number++;
     isEnded = outcome === 'ended' || own.record.end === true;
     if (outcome === 'written') for (const one of own.pending) one.written();
     const refused = outcome === 'written' ? [] : own.pending;
-    return isEnded ? [...refused, ...gathered.splice(0)] : refused;
+    return isEnded ? [...refused, ...refuseAll()] : refused;
   }
-
-  const isDone = (): boolean => gathered.length === 0 && !current && (isEnded || !wantsEnd);
 
   const flush: LeaseLog['flush'] = async () => {
     const refused: Pending[] = [];
+    // What comes later is written by whoever asks for it: while charges keep coming, nobody would ever be done.
+    const last = added;
+    const isDone = (): boolean => settled >= last && (isEnded || !wantsEnd);
     while (!isDone()) {
       const others = writing;
       if (others) {
@@ -106,7 +115,10 @@ export function createLeaseLog(ledger: Ledger, place: LedgerPlace, currency?: st
   };
 
   return {
-    add: (pending) => void gathered.push(pending),
+    add(pending) {
+      gathered.push(pending);
+      added++;
+    },
     waiting: () => gathered.length + (current?.pending.length ?? 0),
     flush,
     async end() {

@@ -46,3 +46,25 @@ test('charges that come while a record is under way are in the next one, each on
   assert.equal(records.at(-1)?.end, true);
   assert.ok(records.length < 10, 'gathered');
 });
+
+test('whoever writes what was charged waits for that alone, while charges keep coming', async () => {
+  const ledger = createLedger(createMemoryStore());
+  const place = { tenant: 'acme', lease: LEASE_IDS.create(0) };
+  let records = 0;
+  const add = (id: string): void =>
+    log.add({ charge: charge(id), written: () => {}, delayed: () => {} });
+  const log = createLeaseLog(
+    {
+      ...ledger,
+      async append(...record) {
+        if (++records < 50) add(`later ${records}`);
+        return await ledger.append(...record);
+      },
+    },
+    place,
+  );
+  add('first');
+  await log.flush();
+  assert.equal(records, 1);
+  assert.equal(log.waiting(), 1);
+});

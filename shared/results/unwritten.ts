@@ -3,14 +3,14 @@
  * and whoever needs it in the store waits for it. Only a store whose last write succeeded is believed to take the next one.
  * In Workers nobody writes for a request that has ended, so there each is waited for.
  */
-import { isWorker, pause } from '../../shared/pause.ts';
+import { isWorker, pause } from '../pause.ts';
 import {
   type ResultCache,
   type ResultName,
   resultKey,
   type StoredResult,
   told,
-} from '../../shared/results/results.ts';
+} from './results.ts';
 
 /** More of them wait for the store itself. */
 const MOST = 16;
