@@ -59,6 +59,8 @@ export interface Drawn {
 
 /** Sums are taken over blocks of so many tokens first, and then within the one that the draw falls in. */
 const BLOCK = 128;
+/** Powers of less are no normal numbers of 32 bits, or nearly so. */
+const LEAST_POWER = -86;
 /** Logits and how they are turned into weights, a row each. */
 interface Scores {
   /** (P, V) */
@@ -90,7 +92,7 @@ export function drawTokens(module: Module, logits: Value, given: SamplingInputs)
   const scaled = node('scaled', 'Div', [below, column(divisor, 'divisor')]);
   // Where the most likely token is taken, no other has any weight.
   const sharpness = node('sharpness', 'Max', [given.temperature, graph.float32(1e-30)]); // (P)
-  const all = node('weights', 'Exp', [scaled]); // (P, V)
+  const all = weightsOf(module, scaled); // (P, V)
   const weights = module.branch(
     'filtered',
     given.filters.any,
@@ -115,6 +117,19 @@ export function drawTokens(module: Module, logits: Value, given: SamplingInputs)
     confidence: share(weights, kept, 'confidence'),
     likelihood: share(exponents, total, 'likelihood'),
   };
+}
+
+/**
+ * `exp(x)`, of scaled logits that are 0 at most. At low temperatures most of these powers lie below the normal
+ * numbers, with which a processor takes several times as long: in 8 bits they are zeros, which they are beside the
+ * highest one's power of 1. The graphs of the other precisions have them as they come.
+ */
+function weightsOf(module: Module, x: Value): Value {
+  if (module.weights.precision !== 'int8') return module.node('weights', 'Exp', [x]);
+  const bounded = module.node('weights/bounded', 'Max', [x, module.graph.float32(LEAST_POWER)]);
+  const powers = module.node('weights/powers', 'Exp', [bounded]);
+  const alpha = { float: Math.exp(LEAST_POWER + 1) };
+  return module.node('weights', 'ThresholdedRelu', [powers], { alpha });
 }
 
 /** (P, V) -> (P, 1) */
