@@ -1,7 +1,8 @@
 /** Depth: without a scale, as the published models standardise it. */
+import { itemAt } from '../../shared/lookup.ts';
 import { traitsOf } from '../../shared/model/presentations.ts';
 import { decodePicture } from '../image/decode.ts';
-import { turbo } from '../image/palettes.ts';
+import { writeTurbo } from '../image/palettes.ts';
 import { PNG, png8, png16 } from '../image/png.ts';
 import { standardisedDepth } from '../image/preprocess.ts';
 import { axesOf, ofRank } from '../values/arrays.ts';
@@ -33,24 +34,26 @@ export const depth: GridPresentation = {
    * were decoded, standardised.
    */
   async show({ data, width, height }) {
+    const { length } = data;
     let [low, high] = [Infinity, -Infinity];
-    for (const value of data) {
+    for (let i = 0; i < length; i++) {
+      const value = itemAt(data, i, 'depth values');
       low = Math.min(low, value);
       high = Math.max(high, value);
     }
     const range = high - low || 1;
-    const colours = new Uint8Array(3 * data.length);
-    const exact = new Uint16Array(data.length);
-    for (const [i, value] of data.entries()) {
-      const relative = (value - low) / range;
-      colours.set(turbo(relative), 3 * i);
+    const colours = new Uint8Array(3 * length);
+    const exact = new Uint16Array(length);
+    for (let i = 0; i < length; i++) {
+      const relative = (itemAt(data, i, 'depth values') - low) / range;
+      writeTurbo(relative, colours, 3 * i);
       exact[i] = Math.round(relative * 65535);
     }
-    return {
-      image: await png8(colours, width, height, 3),
-      data: await png16(exact, width, height),
-      data_type: PNG,
-      array: npyUrl(data, [height, width]),
-    };
+    // Each takes a thread of the picture library.
+    const [image, exactFile] = await Promise.all([
+      png8(colours, width, height, 3),
+      png16(exact, width, height),
+    ]);
+    return { image, data: exactFile, data_type: PNG, array: npyUrl(data, [height, width]) };
   },
 };

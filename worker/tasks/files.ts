@@ -10,6 +10,7 @@ import { ownedBuffers } from '../threads/serve.ts';
 import { warnOfClipping } from './clipping.ts';
 import { encodeArray, encodePicture } from './encodeValues.ts';
 import { warnOfUnfamiliar } from './familiar.ts';
+import { knownPicture, rememberPicture } from './knownPictures.ts';
 import { pixelTokens } from './pixels.ts';
 import { laneOf, type Reading } from './reading.ts';
 import type { InputModel } from './servedModel.ts';
@@ -27,9 +28,14 @@ interface Wanted {
 }
 
 async function open(wanted: Wanted, at: string, { signal }: Reading): Promise<OpenedFile> {
+  const { pictures, arrays } = wanted.takes;
+  const known = pictures ? knownPicture(wanted.encoded, arrays, at) : undefined;
+  if (known) return { kind: 'picture', picture: known };
   const encoded = new TextEncoder().encode(wanted.encoded);
   const options = { signal, transfer: [encoded.buffer] };
-  return await inThread('openFile', { ...wanted, encoded, at }, options);
+  const file = await inThread('openFile', { ...wanted, encoded, at }, options);
+  if (file.kind === 'picture') rememberPicture(file.picture);
+  return file;
 }
 
 /** @param name for messages @throws FailureError `invalid_image`, `image_too_large` */
