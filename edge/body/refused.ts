@@ -76,19 +76,22 @@ function endingWith(response: Response, bytes: Uint8Array, done: Promise<unknown
 export function createDroppedBodies(): DroppedBodies {
   let free = 0;
 
-  /** Milliseconds until the slot begins; undefined when it would be too late. */
-  function book(bytes: number): number | undefined {
+  /** When the slot begins and ends; undefined when it would begin too late. */
+  function book(bytes: number): { readonly begin: number; readonly end: number } | undefined {
     const now = performance.now();
-    const wait = Math.max(0, free - now);
-    if (wait > LONGEST_WAIT) return undefined;
-    free = now + wait + Math.min(bytes / RATE, MOST_MILLISECONDS);
-    return wait;
+    const begin = Math.max(now, free);
+    if (begin - now > LONGEST_WAIT) return undefined;
+    free = begin + Math.min(bytes / RATE, MOST_MILLISECONDS);
+    return { begin, end: free };
   }
 
   async function dropInTurn(reader: BodyReader, bytes: number): Promise<void> {
-    const wait = book(bytes);
-    await sleep(wait ?? FAREWELL);
-    if (wait !== undefined) await dropQuietly(reader);
+    const slot = book(bytes);
+    await sleep(slot ? slot.begin - performance.now() : FAREWELL);
+    if (!slot) return;
+    await dropQuietly(reader);
+    // Most bodies end before what was announced, and those behind them need not wait for what never comes.
+    free -= Math.max(0, slot.end - performance.now());
   }
 
   return {

@@ -164,7 +164,7 @@ export function semanticsTests(f: Fixture, areJobs: boolean, isDirect: boolean):
     }
   });
 
-  test('HEAD answers as GET does at every address, and leaves nothing open', async () => {
+  test('HEAD answers as GET does at every address, and leaves nothing open', async (t) => {
     const client = createClient({ baseUrl: f.url });
     const { inputs } = await client.tokenize({ inputs: { caption: 'head' }, keep: true });
     const linked = await fetch(`${f.url}/v1/generate?inline=false`, {
@@ -185,7 +185,10 @@ export function semanticsTests(f: Fixture, areJobs: boolean, isDirect: boolean):
       ({ path }) =>
         f.url + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => steps[name] ?? 'none'),
     );
-    for (const address of [...addresses, link]) {
+    // A link into S3 is signed for GET alone, and S3 answers it.
+    const isOurs = link.startsWith(f.url);
+    t.after(open);
+    for (const address of [...addresses, ...(isOurs ? [link] : [])]) {
       const got = await fetch(address);
       const head = await fetch(address, { method: 'HEAD' });
       await got.body?.cancel();
@@ -194,6 +197,7 @@ export function semanticsTests(f: Fixture, areJobs: boolean, isDirect: boolean):
         assert.equal(head.headers.get(name), got.headers.get(name), `${address}: ${name}`);
     }
     open();
+    if (!isOurs) return;
     const opened = () => (process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0);
     const before = opened();
     for (let times = 0; times < 30; times++) await drop(await fetch(link, { method: 'HEAD' }));

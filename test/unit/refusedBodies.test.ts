@@ -54,6 +54,18 @@ test('every refused caller is answered at once, and the bodies are dropped one b
   await Promise.all(said.map((reader) => reader?.cancel()));
 });
 
+test('time that a body does not take is there for the next', async () => {
+  const dropped = createDroppedBodies();
+  const begin = performance.now();
+  for (let one = 0; one < 3; one++) {
+    // It ends long before what was announced.
+    const { reader } = bodyOf(CHUNK);
+    await (await dropped.answer(refusalOf(), { reader, rest: 1e12 })).text();
+  }
+  const took = performance.now() - begin;
+  assert.ok(took < 1900, `the third waited for ${took} ms behind bodies that had ended`);
+});
+
 test('a short rest is dropped before the answer, and the connection stays', async () => {
   const body = bodyOf(2 * CHUNK);
   const answer = await createDroppedBodies().answer(refusalOf(), {
