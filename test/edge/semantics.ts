@@ -1,52 +1,18 @@
 /** What RFC 9110, 9111, 9211, 9651 and 7240 say, as any client of HTTP may rely on it. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { connect } from 'node:net';
 import { test } from 'node:test';
 import type { Route } from '../../shared/api/route.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { PNG_URL } from '../support/fakeWorker.ts';
+import { converse } from '../support/rawRequest.ts';
 import { parseList } from '../support/structuredFields.ts';
 import { closedGate } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 import type { Fixture } from './suite.ts';
 
 const routes: readonly Route[] = Object.values(ROUTES);
-
-/** What a server says on a connection of its own, until `isEnough` or a second and a half have passed. */
-async function converse(
-  url: string,
-  head: readonly string[],
-  body: string,
-  isEnough: (said: string) => boolean,
-  waitsFor?: RegExp,
-): Promise<string> {
-  const { hostname, port } = new URL(url);
-  const socket = connect(Number(port), hostname);
-  await once(socket, 'connect');
-  let said = '';
-  let isSent = waitsFor === undefined;
-  socket.setEncoding('latin1');
-  const enough = new Promise<void>((resolve) => {
-    socket.on('data', (text: string) => {
-      said += text;
-      if (!isSent && waitsFor?.test(said)) {
-        isSent = true;
-        socket.write(body);
-      }
-      if (isEnough(said)) resolve();
-    });
-    socket.on('close', () => resolve());
-  });
-  socket.on('error', () => {});
-  const lines = [...head, 'host: localhost', `content-length: ${body.length}`, '', ''];
-  socket.write(lines.join('\r\n') + (isSent ? body : ''));
-  await Promise.race([enough, new Promise((resolve) => setTimeout(resolve, 5000).unref())]);
-  socket.destroy();
-  return said;
-}
 
 /**
  * @param areJobs whether edge and worker share a store
