@@ -45,7 +45,7 @@ export function preferredOf(
   return best?.type;
 }
 
-/** Whether events are named, and not by a range such as any type. */
+/** Whether events themselves are named: a range that takes them among others does not ask for them. */
 export const asksForEvents = (header: string | undefined): boolean =>
   rangesOf(header).some(({ type, q }) => type === EVENTS && q > 0);
 
