@@ -9,6 +9,7 @@ import { createKeyStore, type KeyStore } from '../../shared/keys/keyStore.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
 import { agentKeyTests } from './agentKeys.ts';
 import { problemOf } from './errors.ts';
+import { idempotencyTests } from './idempotency.ts';
 import { keyUseTests } from './keyUse.ts';
 import type { Edge, Fixture } from './suite.ts';
 
@@ -183,7 +184,9 @@ export function keyTests(
     });
 
     agentKeyTests(f, { make, url: () => edge?.url ?? assert.fail('there is no edge') });
-    keyUseTests(f, { make, ask, generate, url: () => edge?.url, keys: () => keys });
+    const fixture = { make, ask, generate, url: () => edge?.url, keys: () => keys };
+    keyUseTests(f, fixture);
+    idempotencyTests(f, fixture);
 
     test('the tenant is taken from the key alone', async () => {
       const { secret } = await make('one');
