@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parseConfig, redacted } from '../../edge/config.ts';
 import { startEdge } from '../../edge/node.ts';
 import { generateResponseSchema } from '../../shared/api/generate.ts';
@@ -51,6 +52,35 @@ test('results outlive the process', async () => {
   assert.equal((await post(second.url)).headers.get('cache-status'), 'fourm-edge; hit');
   await second.close();
   await worker.close();
+});
+
+test('a result that was answered as stored is stored when the store can write again', async (t) => {
+  const worker = await startFakeWorker();
+  t.after(() => worker.close());
+  const broken = join(folder, 'broken');
+  const edge = await start({
+    FOURM_WORKERS: worker.url,
+    FOURM_WORKER_SECRET: SECRET,
+    FOURM_STORE: 'disk',
+    FOURM_STORE_DIR: broken,
+  });
+  t.after(() => edge.close());
+  const ask = (caption: string): Promise<Response> =>
+    post(edge.url, JSON.stringify({ inputs: { caption }, targets: ['depth'] }));
+  await ask('first');
+  const results = join(broken, 'objects', 'results+');
+  await rename(results, `${results}-away`);
+  await writeFile(results, 'no folder');
+  const lost = await ask('second');
+  assert.equal(lost.headers.get('cache-status'), 'fourm-edge; fwd=miss; stored');
+  const id = lost.headers.get('x-4m-result');
+  assert.equal((await ask('second')).headers.get('cache-status'), 'fourm-edge; hit');
+  await rm(results);
+  await rename(`${results}-away`, results);
+  const store = createDiskStore(broken);
+  const key = `results/default/${id?.slice(0, 2)}/${id}.json`;
+  for (let tries = 0; tries < 500 && (await store.get(key)) === undefined; tries++) await pause(20);
+  assert.ok(await store.get(key));
 });
 
 test('kept tokens that were damaged or deleted are a problem, until they are kept again', async () => {

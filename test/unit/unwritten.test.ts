@@ -26,9 +26,9 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, later])) !== 'later';
 }
 
-/** One whose last write succeeded. */
-async function createBelieved(): Promise<Unwritten> {
-  const unwritten = createUnwritten(false);
+/** One whose last write succeeded. @param pauses milliseconds before further tries at the next */
+async function createBelieved(pauses: readonly number[] = []): Promise<Unwritten> {
+  const unwritten = createUnwritten(false, pauses);
   const first = startWrite(unwritten, 'first');
   first.end(true);
   assert.equal(await first.answered, true);
@@ -69,6 +69,62 @@ describe('results that are answered while they are written', () => {
     assert.equal(await isSettled(answered), false);
     end(false);
     assert.equal(await answered, false);
+  });
+
+  /** A write that has been answered, of which so many tries fail. */
+  async function failing(unwritten: Unwritten, failures: number) {
+    let tries = 0;
+    const work = async () => ++tries > failures;
+    assert.equal(await unwritten.write(nameOf('a'), held('a'), work), true);
+    assert.equal(await unwritten.settle(nameOf('a')), failures === 0);
+    return () => tries;
+  }
+  const untilTried = async (tries: () => number, count: number): Promise<void> => {
+    while (tries() < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+
+  test('what was answered as stored is tried again until it is, and given from memory meanwhile', async () => {
+    const unwritten = await createBelieved([20, 20, 20]);
+    const tries = await failing(unwritten, 2);
+    assert.equal(unwritten.find(nameOf('a'))?.result, 'a');
+    await untilTried(tries, 2);
+    assert.equal(unwritten.find(nameOf('a'))?.result, 'a');
+    await untilTried(tries, 3);
+    assert.equal(await unwritten.settle(nameOf('a')), true);
+    assert.equal(await isSettled(unwritten.close()), true);
+    assert.equal(unwritten.find(nameOf('a')), undefined);
+    assert.equal(tries(), 3);
+    const next = startWrite(unwritten, 'b');
+    assert.equal(await isSettled(next.answered), true, 'the store is believed again');
+    next.end(true);
+    await unwritten.close();
+  });
+
+  test('tries end: with the last, with a newer result, when it is deleted, and one after the edge closes', async () => {
+    const over = await createBelieved([1, 1]);
+    const tries = await failing(over, 100);
+    await untilTried(tries, 3);
+    await over.close();
+    assert.deepEqual([tries(), over.find(nameOf('a'))], [3, undefined]);
+
+    const newer = await createBelieved([60_000]);
+    const before = await failing(newer, 100);
+    const after = startWrite(newer, 'a', 'newer');
+    after.end(true);
+    assert.equal(await after.answered, true);
+    assert.deepEqual([before(), newer.find(nameOf('a'))], [1, undefined]);
+
+    const deleted = await createBelieved([60_000]);
+    const lost = await failing(deleted, 100);
+    assert.equal(deleted.forget(nameOf('a')), true);
+    assert.equal(deleted.forget(nameOf('a')), false);
+    await deleted.close();
+    assert.equal(lost(), 1);
+
+    const closing = await createBelieved([60_000, 60_000]);
+    const last = await failing(closing, 1);
+    await closing.close();
+    assert.equal(last(), 2);
   });
 
   test('the seventeenth at once is waited for', async () => {
