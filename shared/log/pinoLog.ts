@@ -11,23 +11,24 @@ type Destination = pino.DestinationStream & { flushSync?(): void };
 
 /**
  * Standard error for who writes a line a request: the lines of one turn of the event loop are written together, at its
- * end. Who is killed without warning loses those of that turn.
+ * end. Who is killed without warning loses those of that turn. Nothing is synced to a disk, which would hold up a request.
  */
 export function gatheredStandardError(): Destination {
-  const stream = pino.destination({ dest: STDERR, sync: true, minLength: GATHERED });
-  let isWaiting = false;
+  const stream = pino.destination({ dest: STDERR, sync: true });
+  let lines = '';
   const flushSync = (): void => {
-    isWaiting = false;
-    stream.flushSync();
+    if (lines === '') return;
+    const gathered = lines;
+    lines = '';
+    stream.write(gathered);
   };
   process.once('exit', flushSync);
   return {
     flushSync,
     write(line: string) {
-      stream.write(line);
-      if (isWaiting) return;
-      isWaiting = true;
-      setImmediate(flushSync);
+      if (lines === '') setImmediate(flushSync);
+      lines += line;
+      if (lines.length > GATHERED) flushSync();
     },
   };
 }
