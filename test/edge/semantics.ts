@@ -246,7 +246,9 @@ export function semanticsTests(f: Fixture, areJobs: boolean, isDirect: boolean):
     const send = (lines: readonly string[]) => {
       const body = JSON.stringify(fresh());
       const head = ['POST /v1/generate HTTP/1.1', 'content-type: application/json', ...lines];
-      return converse(f.url, [...head, 'connection: close'], body, () => false);
+      return converse(f.url, [...head, 'connection: close'], body, (said) =>
+        said.includes('\r\n\r\n'),
+      );
     };
     for (const [lines, status, applied] of [
       [['prefer: handling=lenient', 'Prefer: wait=20'], 200, 'wait=20'],
