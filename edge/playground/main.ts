@@ -22,10 +22,11 @@ const client = createClient({ baseUrl: location.origin, apiKey: storedKey });
 function modelLine(model: Model, models: readonly Model[]): (Node | string)[] {
   const millions = (model.parameters / 1e6).toFixed(model.parameters < 1e7 ? 1 : 0);
   const facts = `${millions} M parameters, ${model.precision}`;
+  const title = `Parameters of its tokenizers included. Digest ${model.digest}`;
   return [
     models.length > 1 ? modelSelector(model, models) : element('strong', {}, model.id),
     element('span', { class: 'licence' }, model.licence),
-    element('span', { class: 'hint', title: `Digest ${model.digest}` }, facts),
+    element('span', { class: 'hint', title }, facts),
   ];
 }
 

@@ -53,7 +53,9 @@ export const modelSchema = z
       .optional()
       .describe('Whether whoever asks is served it; false where its licence stands against that'),
     precision: z.string().describe('Precision of the weights, such as fp32 or int8'),
-    parameters: count.describe('Number of weights'),
+    parameters: count.describe(
+      'Number of learned parameters, those of its tokenizers included; sine tables of positions are none',
+    ),
     width: count.optional().describe("Numbers of one of its encoder's features"),
     kind: z
       .enum(['backbone', 'encoder'])

@@ -23,6 +23,7 @@ const common = {
   /** sha256 over the graphs and the weights, in hex. */
   digest: z.string(),
   exporter: z.string(),
+  /** Numbers that are learned, without sine tables of positions; of a 4M model without its tokenizers. */
   parameters: z.number().int(),
   /** Files that the graphs refer to as external data, inside this folder. */
   weights: z.array(z.string()),

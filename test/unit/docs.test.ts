@@ -46,6 +46,26 @@ test('files that the threat model names are there, tests among them', () => {
   for (const [, file = ''] of named) assert.ok(existsSync(join(repositoryRoot, file)), file);
 });
 
+test('the README counts the parameters of the demo model as they lie in its files', () => {
+  const folder = 'infra/demo/model';
+  const count = (file: string): number => {
+    const bytes = readFileSync(join(repositoryRoot, folder, file));
+    const end = 8 + Number(bytes.readBigUInt64LE(0));
+    const { __metadata__: _, ...tensors } = JSON.parse(bytes.subarray(8, end).toString());
+    return Object.entries<{ shape: number[] }>(tensors)
+      .filter(([name]) => !name.endsWith('pos_emb') || name.includes('_global.'))
+      .reduce((sum, [, { shape }]) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  };
+  const tokenizers = readdirSync(join(repositoryRoot, folder)).filter((file) =>
+    /^tok_.*\.safetensors$/.test(file),
+  );
+  const own = count('fm.safetensors');
+  const others = tokenizers.reduce((sum, file) => sum + count(file), 0);
+  const [all, model, rest] = [own + others, own, others].map((n) => (n / 1e6).toFixed(1));
+  const told = `${all} million parameters (${model} of the model, ${rest} of its tokenizers)`;
+  assert.ok(textOf('README.md').replaceAll('\n', ' ').includes(told), told);
+});
+
 test('docs/api.md lists the addresses that there are, and no other', () => {
   const [, list = ''] = textOf('docs/api.md').split('## Every address');
   const rows = [...(list.split('\n## ')[0] ?? '').matchAll(/^\| (`[A-Z]+ .+`) \| (.+) \|$/gm)];
