@@ -9,10 +9,10 @@ import {
   type UsageRow,
   usageQuerySchema,
 } from '../../shared/api/usage.ts';
-import { createLedger, dayOf } from '../../shared/credit/ledger.ts';
+import { dayOf } from '../../shared/credit/ledger.ts';
+import { createUsageLook } from '../../shared/credit/look.ts';
 import { SUMS, summed } from '../../shared/credit/rows.ts';
-import { standingOf } from '../../shared/credit/standing.ts';
-import { daysBetween, isDay, readOnce, usageOn } from '../../shared/credit/usage.ts';
+import { daysBetween, isDay } from '../../shared/credit/usage.ts';
 import { preferredOf } from '../accept.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -67,18 +67,16 @@ export function tableOf(rows: readonly UsageRow[], groups: readonly UsageGroup[]
 }
 
 export function createUsageRoute(services: Services) {
+  const lookAt = services.credit && createUsageLook(services.credit.services);
   return async (c: EdgeContext): Promise<Response> => {
     const { credit } = services;
-    if (!credit)
+    if (!credit || !lookAt)
       throw refusal('no_credit', 'this server charges nothing, so it has no usage to tell');
     const { days, groups, isTable } = askedOf(c, credit.now());
     const tenant = tenantOf(c);
     const look = async () => {
       await credit.flush(tenant);
-      const once = readOnce(credit.services.store);
-      const looking = { ...credit.services, store: once, ledger: createLedger(once) };
-      const rows = await usageOn(looking, tenant, days);
-      return { rows, standing: await standingOf(looking, tenant) };
+      return await lookAt(tenant, days);
     };
     const { rows, standing } = await whileStoreWorks(
       services.log,

@@ -5,6 +5,7 @@
  *   charge-claims/<tenant>/<group>/<number>.json     who claims which members, one behind the other
  */
 import * as z from 'zod';
+import { eachAtOnce } from '../atOnce.ts';
 import { keysUnder } from '../documents/revisions.ts';
 import { readStored } from '../results/stored.ts';
 import type { Store } from '../store/store.ts';
@@ -29,27 +30,31 @@ export interface Claims {
 }
 
 const TRIES = 20;
+/** Claims that are read at once. */
+const AT_ONCE = 16;
 
 export const createClaims = (store: Store): Claims => ({
   async claim({ tenant, group }, owner, members) {
     const folder = `charge-claims/${tenant}/${group}/`;
     for (let tries = 0; tries < TRIES; tries++) {
-      const owners = new Map<string, string>();
-      let count = 0;
-      for await (const key of keysUnder(store, folder)) {
+      const keys: string[] = [];
+      for await (const key of keysUnder(store, folder)) keys.push(key);
+      const claimed = await eachAtOnce(keys, AT_ONCE, async (key) => {
         const found = await readStored(store, key, claimSchema);
         if (found.state !== 'found') throw new Error(`the claim ${key} is damaged`);
-        count++;
-        for (const member of found.value.members)
-          if (!owners.has(member)) owners.set(member, found.value.owner);
-      }
+        return found.value;
+      });
+      const owners = new Map<string, string>();
+      for (const { members: own, owner: first } of claimed)
+        for (const member of own) if (!owners.has(member)) owners.set(member, first);
       const wanted = members.filter((member) => !owners.has(member));
-      if (wanted.length === 0)
-        return new Set(members.filter((member) => owners.get(member) === owner));
-      const key = `${folder}${String(count + 1).padStart(6, '0')}.json`;
+      const own = members.filter((member) => owners.get(member) === owner);
+      if (wanted.length === 0) return new Set(own);
+      const key = `${folder}${String(keys.length + 1).padStart(6, '0')}.json`;
       const body = new TextEncoder().encode(JSON.stringify({ format: 1, owner, members: wanted }));
-      // Whoever was first, the next reading tells.
-      await store.put(key, body, { contentType: 'application/json', ifNoneMatch: '*' });
+      const options = { contentType: 'application/json', ifNoneMatch: '*' } as const;
+      if ((await store.put(key, body, options)).ok) return new Set([...own, ...wanted]);
+      // Somebody was first: the next reading tells who.
     }
     throw new Error(`others claim charges of ${group} again and again`);
   },

@@ -8,6 +8,7 @@
  * become one, which takes the place of those up to its own number.
  */
 import * as z from 'zod';
+import { eachAtOnce } from '../atOnce.ts';
 import { keysUnder } from '../documents/revisions.ts';
 import { readStored } from '../results/stored.ts';
 import type { Store } from '../store/store.ts';
@@ -77,12 +78,7 @@ export function createDays(store: Store): Days {
     return found.state === 'found' ? found.value : undefined;
   }
 
-  async function sumsAt(keys: readonly string[]): Promise<(DaySum | undefined)[]> {
-    const found: (DaySum | undefined)[] = [];
-    for (let at = 0; at < keys.length; at += AT_ONCE)
-      found.push(...(await Promise.all(keys.slice(at, at + AT_ONCE).map(sumAt))));
-    return found;
-  }
+  const sumsAt = (keys: readonly string[]) => eachAtOnce(keys, AT_ONCE, sumAt);
 
   const days: Days = {
     async read(tenant, day) {

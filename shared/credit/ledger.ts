@@ -10,6 +10,7 @@
  */
 import * as z from 'zod';
 import { timeIds } from '../api/timeId.ts';
+import { eachAtOnce } from '../atOnce.ts';
 import { keysUnder } from '../documents/revisions.ts';
 import { readStored } from '../results/stored.ts';
 import type { Store } from '../store/store.ts';
@@ -88,6 +89,8 @@ export interface Ledger {
 }
 
 const TRIES = 20;
+/** Records that are read at once. */
+const AT_ONCE = 16;
 
 export function createLedger(store: Store): Ledger {
   const find = (place: LedgerPlace, number: number): Promise<LedgerRecord | undefined> =>
@@ -104,7 +107,7 @@ export function createLedger(store: Store): Ledger {
       let count = 0;
       for await (const _ of keysUnder(store, ledgerFolder(place))) count++;
       const numbers = Array.from({ length: count }, (_, index) => index + 1);
-      const records = await Promise.all(numbers.map((number) => find(place, number)));
+      const records = await eachAtOnce(numbers, AT_ONCE, (number) => find(place, number));
       return records.map((record, index) => {
         if (record) return record;
         throw new Error(`record ${index + 1} of the lease ${place.lease} is missing`);

@@ -19,13 +19,14 @@ export const GRACE_MILLISECONDS = 5000;
 export async function settle(services: SettleServices, place: LedgerPlace): Promise<Account> {
   const records = await services.ledger.read(place);
   let [used, open] = [0, 0];
-  for (const [index, record] of records.entries()) {
-    const fates = await fatesOf(services, place, index + 1, record);
-    for (const [at, { amount }] of record.charges.entries()) {
-      if (fates[at] === 'spent') used += amount;
-      if (fates[at] === 'open') open += amount;
+  const { tenant, lease } = place;
+  const numbered = records.map(({ charges }, index) => ({ lease, number: index + 1, charges }));
+  const fates = await fatesOf(services, tenant, numbered);
+  for (const [index, { charges }] of records.entries())
+    for (const [at, { amount }] of charges.entries()) {
+      if (fates[index]?.[at] === 'spent') used += amount;
+      if (fates[index]?.[at] === 'open') open += amount;
     }
-  }
   return await services.accounts.change(place.tenant, (account) => {
     const lease = account.leases.find(({ id }) => id === place.lease);
     return lease && settleLease(account, lease.id, { used, back: lease.amount - used - open });

@@ -4,9 +4,10 @@
  *
  *   granted = balance + held + charged
  */
+
+import { eachAtOnce } from '../atOnce.ts';
 import { balanceOf } from './account.ts';
-import { fatesOf } from './fate.ts';
-import type { LedgerRecord } from './ledger.ts';
+import { type DecidableRecord, fatesOf } from './fate.ts';
 import type { SettleServices } from './settle.ts';
 
 /** In millionths of the currency. */
@@ -27,23 +28,20 @@ export async function standingOf(services: SettleServices, tenant: string): Prom
   // Before the logs: whatever is written meanwhile is of these leases, or of later ones.
   const account = await services.accounts.read(tenant);
   const { granted, leases, spent } = account;
-  const logs: LedgerRecord[][] = [];
-  for (let at = 0; at < leases.length; at += AT_ONCE) {
-    const slice = leases.slice(at, at + AT_ONCE);
-    const read = slice.map(({ id }) => services.ledger.read({ tenant, lease: id }));
-    logs.push(...(await Promise.all(read)));
-  }
+  const logs = await eachAtOnce(leases, AT_ONCE, async ({ id }): Promise<DecidableRecord[]> => {
+    const log = await services.ledger.read({ tenant, lease: id });
+    return log.map(({ charges }, index) => ({ lease: id, number: index + 1, charges }));
+  });
+  const records = logs.flat();
+  const fates = await fatesOf(services, tenant, records);
   let [held, charged] = [0, spent];
-  // The oldest lease first, since the first that claims work is the one that counts.
-  for (const [at, { id, amount, back }] of leases.entries()) {
-    let own = 0;
-    for (const [index, record] of (logs[at] ?? []).entries()) {
-      const fates = await fatesOf(services, { tenant, lease: id }, index + 1, record);
-      for (const [which, one] of record.charges.entries())
-        if (fates[which] === 'spent' || fates[which] === 'open') own += one.amount;
+  for (const { amount, back } of leases) held += amount - back;
+  for (const [index, record] of records.entries())
+    for (const [which, { amount }] of record.charges.entries()) {
+      const fate = fates[index]?.[which];
+      if (fate !== 'spent' && fate !== 'open') continue;
+      charged += amount;
+      held -= amount;
     }
-    charged += own;
-    held += amount - back - own;
-  }
   return { granted, balance: balanceOf(account), held, charged };
 }

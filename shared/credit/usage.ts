@@ -1,4 +1,5 @@
 /** What a tenant was charged: sums of days, and the records of the ledger that are in none of them yet. */
+import { eachAtOnce } from '../atOnce.ts';
 import { keysUnder } from '../documents/revisions.ts';
 import type { Store } from '../store/store.ts';
 import { compacted, type Days } from './days.ts';
@@ -51,6 +52,8 @@ export interface Decided {
 
 /** Records that are read at once. */
 const AT_ONCE = 16;
+/** Records whose charges are held at once. */
+const DECIDED_AT_ONCE = 200;
 const DAY = 86_400_000;
 
 export const isDay = (text: string): boolean => {
@@ -89,20 +92,19 @@ export async function decide(
   tenant: string,
   names: readonly RecordName[],
 ): Promise<{ readonly name: string; readonly decided: readonly Decided[] }[]> {
-  const records = await Promise.all(names.map(({ key }) => readRecord(services.store, key)));
-  const found: { name: string; decided: readonly Decided[] }[] = [];
-  // One behind the other, since the first that claims work is the one that counts.
-  for (const [at, { name, lease, number }] of names.entries()) {
-    const record = records[at];
-    if (!record) continue;
-    const fates = await fatesOf(services, { tenant, lease }, number, record);
-    const decided = record.charges.map((charge, index) => ({
-      ...{ charge, currency: record.currency },
-      fate: fates[index] ?? ('open' as const),
-    }));
-    found.push({ name, decided });
-  }
-  return found;
+  const read = await eachAtOnce(names, AT_ONCE, async ({ key, ...name }) => {
+    const record = await readRecord(services.store, key);
+    return record && { ...name, ...record };
+  });
+  const found = read.filter((record) => record !== undefined);
+  const fates = await fatesOf(services, tenant, found);
+  return found.map(({ name, charges, currency }, at) => ({
+    name,
+    decided: charges.map((charge, index) => ({
+      ...{ charge, currency },
+      fate: fates[at]?.[index] ?? ('open' as const),
+    })),
+  }));
 }
 
 /**
@@ -123,15 +125,14 @@ export async function usageOn(
   const before = dayOf(Date.parse(`${first}T00:00:00Z`) - DAY);
   const looked = [before, ...days];
   const sums = await services.days.readAll(tenant, looked);
-  const rows = [...sums.values()].flatMap((sum) => sum.rows);
+  let rows = [...sums.values()].flatMap((sum) => sum.rows);
   const left = there.filter(({ day, name }) => sums.has(day) && !sums.get(day)?.records.has(name));
-  for (let at = 0; at < left.length; at += AT_ONCE) {
-    const slice = left.slice(at, at + AT_ONCE);
-    const found = await decide(services, tenant, slice);
-    for (const { charge, fate } of found.flatMap(({ decided }) => decided)) {
-      const row = rowOf(charge, fate);
-      if (row) rows.push(row);
-    }
+  for (let at = 0; at < left.length; at += DECIDED_AT_ONCE) {
+    const found = await decide(services, tenant, left.slice(at, at + DECIDED_AT_ONCE));
+    const own = found.flatMap(({ decided }) =>
+      decided.flatMap(({ charge, fate }) => rowOf(charge, fate) ?? []),
+    );
+    rows = compacted([...rows, ...own]);
   }
   const wanted = new Set(days);
   return compacted(rows.filter(({ day }) => wanted.has(day)));
