@@ -15,7 +15,7 @@ import { openGraph } from '../../worker/session/session.ts';
 import type { GraphSession } from '../../worker/session/types.ts';
 import { temporaryFolder } from '../support/exported.ts';
 
-const VOCABULARY = 3000;
+const VOCABULARY = 3072;
 const float = (name: string, dims: readonly (string | number)[]) => ({
   name,
   type: 'float32' as const,
@@ -70,7 +70,7 @@ interface Row extends SamplingSettings {
 }
 
 /** @param spread 0.1 is nearly flat, where top-p keeps thousands; 8 leaves a handful */
-const row = (seed: number, spread: number, settings: Partial<SamplingSettings>): Row => ({
+const row = (seed: number, spread: number, settings: Partial<Row>): Row => ({
   ...GREEDY,
   logits: Float32Array.from({ length: VOCABULARY }, (_, i) => {
     const angle = Math.sin((seed + 1) * 78.233 + i * 12.9898) * 43758.5453;
@@ -143,4 +143,12 @@ test('a row draws the same beside any others as alone', async () => {
       [together.ids[i], together.confidence[i]],
     );
   }
+});
+
+test('a draw of zero falls on a token that has weight', async () => {
+  const { confidence } = await draw([
+    row(3, 0.4, { temperature: 0.01, topP: 0.8, draw: 0 }),
+    row(4, 0.4, { temperature: 0.01, draw: 0 }),
+  ]);
+  for (const share of confidence) assert.ok(share > 1e-12, `a token of ${share} was drawn`);
 });

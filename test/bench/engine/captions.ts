@@ -34,7 +34,7 @@ async function plainCaption(run: RunRequests): Promise<number> {
 
 export async function captionRows(models: BenchModels): Promise<BenchRow[]> {
   const fp32 = await models.fused('fp32');
-  const [one = Number.NaN] = await sideBySide([() => caption(fp32, nextPicture())], ROUNDS);
+  const [one = Number.NaN] = await sideBySide([(picture) => caption(fp32, picture)], ROUNDS);
   const reference = await plainCaption(await models.plain());
   return [
     {
@@ -65,7 +65,7 @@ export async function captionBatchRows(models: BenchModels): Promise<BenchRow[]>
     writeCaptions(fp32, Array.from({ length: 8 }, next));
   const same = nextPicture();
   const [one = Number.NaN, samples = Number.NaN, pictures = Number.NaN] = await sideBySide(
-    [() => caption(fp32, nextPicture()), () => eight(() => same), () => eight(nextPicture)],
+    [(picture) => caption(fp32, picture), () => eight(() => same), () => eight(nextPicture)],
     1,
   );
   return [

@@ -2,15 +2,15 @@
 import type { BenchRow } from '../main.ts';
 import { GIGAFLOPS } from './gigaflops.ts';
 import type { BenchModels } from './models.ts';
-import { nextPicture, PUBLISHED, perception, sideBySide, three, type Work } from './work.ts';
+import { PUBLISHED, perception, sideBySide, three, type Work } from './work.ts';
 
 export async function perceptionRows(models: BenchModels): Promise<BenchRow[]> {
   const [fused, plain] = [await models.fused('fp32'), await models.plain()];
   const [ours = Number.NaN, reference = Number.NaN] = await sideBySide(
     [
-      () => three()(fused, nextPicture()),
-      async () => {
-        for (const request of perception(nextPicture())) await plain([request]);
+      (picture) => three()(fused, picture),
+      async (picture) => {
+        for (const request of perception(picture)) await plain([request]);
       },
     ],
     3,
@@ -44,7 +44,7 @@ export const gainRows =
   async (models: BenchModels): Promise<BenchRow[]> => {
     const [fp32, int8] = [await models.fused('fp32'), await models.fused('int8')];
     const [wide = Number.NaN, narrow = Number.NaN] = await sideBySide(
-      [() => work(fp32, nextPicture()), () => work(int8, nextPicture())],
+      [(picture) => work(fp32, picture), (picture) => work(int8, picture)],
       rounds,
     );
     return [
@@ -58,8 +58,8 @@ export async function topPRows(models: BenchModels): Promise<BenchRow[]> {
   const fp32 = await models.fused('fp32');
   const [withTopP = Number.NaN, without = Number.NaN] = await sideBySide(
     [
-      () => three()(fp32, nextPicture()),
-      () => three({ ...PUBLISHED, topP: 0 })(fp32, nextPicture()),
+      (picture) => three()(fp32, picture),
+      (picture) => three({ ...PUBLISHED, topP: 0 })(fp32, picture),
     ],
     7,
   );

@@ -7,6 +7,7 @@
 import type { Value } from '../../onnx/graph.ts';
 import { ELEMENT_TYPES } from '../../onnx/model.ts';
 import type { Module } from '../module.ts';
+import { highestOf, pick } from './drawing.ts';
 import { LOWEST } from './lowest.ts';
 import { borderOfTopP } from './topP.ts';
 
@@ -57,8 +58,6 @@ export interface Drawn {
   readonly likelihood: Value;
 }
 
-/** Sums are taken over blocks of so many tokens first, and then within the one that the draw falls in. */
-const BLOCK = 128;
 /** Powers of less are no normal numbers of 32 bits, or nearly so. */
 const LEAST_POWER = -86;
 /** Logits and how they are turned into weights, a row each. */
@@ -75,14 +74,13 @@ interface Scores {
   readonly temperature: Value;
 }
 
-/** @param logits (P, V) */
+/** @param logits (P, V), where V is a multiple of 128 */
 export function drawTokens(module: Module, logits: Value, given: SamplingInputs): Drawn {
   const { graph } = module;
   const node = module.node.bind(module);
   const column = (x: Value, name: string) =>
     node(`${name}/column`, 'Unsqueeze', [x, graph.int64([1])]); // (P, 1)
-  const highest = node('highest', 'ReduceMax', [logits, graph.int64([-1])], { keepdims: 1 }); // (P, 1)
-  const best = node('best', 'ArgMax', [logits], { axis: -1, keepdims: 0 }); // (P)
+  const { highest, best } = highestOf(module, logits);
   const below = node('below_highest', 'Sub', [logits, highest]); // (P, V)
   const exponents = node('exponents', 'Exp', [below]); // (P, V)
   const total = sumOfRows(module, 'exponents/total', exponents);
@@ -92,19 +90,20 @@ export function drawTokens(module: Module, logits: Value, given: SamplingInputs)
   const scaled = node('scaled', 'Div', [below, column(divisor, 'divisor')]);
   // Where the most likely token is taken, no other has any weight.
   const sharpness = node('sharpness', 'Max', [given.temperature, graph.float32(1e-30)]); // (P)
-  const all = weightsOf(module, scaled); // (P, V)
+  const scores = { logits, exponents, total, highest, temperature: column(sharpness, 'sharpness') };
+  const [border, cuts] = module.branches(
+    'filters/border',
+    given.filters.any,
+    2,
+    () => filterBorder(module, scores, given),
+    () => [node('open', 'Identity', [highest]), node('uncut', 'Identity', [given.filters.any])],
+  );
   const weights = module.branch(
     'filtered',
-    given.filters.any,
-    () =>
-      filter(
-        module,
-        all,
-        { logits, exponents, total, highest, temperature: column(sharpness, 'sharpness') },
-        given,
-      ),
-    () => node('unfiltered', 'Identity', [all]),
-  );
+    cuts,
+    () => keptWeights(module, weightsOf(module.at('cut'), scaled), logits, border),
+    () => weightsOf(module.at('whole'), scaled),
+  ); // (P, V)
   const { ids: picked, total: kept } = pick(module.at('pick'), weights, given.draw, best);
   const ids = node('ids', 'Where', [greedy, best, picked]);
   const at = column(ids, 'ids');
@@ -136,15 +135,26 @@ function weightsOf(module: Module, x: Value): Value {
 const sumOfRows = (module: Module, name: string, x: Value): Value =>
   module.node(name, 'ReduceSum', [x, module.graph.int64([-1])], { keepdims: 1 });
 
-/** Weights of zero for what top-k, and then top-p on what it leaves, take away. */
-function filter(module: Module, weights: Value, scores: Scores, given: SamplingInputs): Value {
+/** Weights of zero for what lies below the border. @param border (P, 1) */
+function keptWeights(module: Module, weights: Value, logits: Value, border: Value): Value {
+  const is = module.node('kept/rows', 'GreaterOrEqual', [logits, border]);
+  const kept = module.node('kept', 'Cast', [is], { to: ELEMENT_TYPES.float32 });
+  return module.node('kept/weights', 'Mul', [weights, kept]);
+}
+
+/**
+ * What top-k, and then top-p on what it leaves, keep.
+ * @returns the lowest logit that is kept (P, 1), and whether anything of weight is taken away, a bool scalar
+ */
+function filterBorder(module: Module, scores: Scores, given: SamplingInputs): readonly Value[] {
   const { graph } = module;
   const { filters } = given;
   const p = module.node('top_p/column', 'Unsqueeze', [given.topP, graph.int64([1])]);
   // Of what top-k leaves, top-p sees the sums anew.
-  const border = module.branch(
+  return module.branches(
     'by_top_k',
     filters.topK,
+    2,
     () => {
       const topK = module.at('top_k');
       const { logits } = scores;
@@ -159,22 +169,19 @@ function filter(module: Module, weights: Value, scores: Scores, given: SamplingI
         exponents,
         total: sumOfRows(topK, 'kept_total', exponents),
       };
-      return topK.branch(
+      const border = topK.branch(
         'by_top_p',
         filters.topP,
-        () => topK.node('higher', 'Max', [least, keptByTopP(topK.at('top_p'), left, p)]),
+        () => topK.node('higher', 'Max', [least, keptByTopP(topK.at('top_p'), left, p).border]),
         () => topK.node('only', 'Identity', [least]),
       );
+      return [border, topK.node('cuts', 'Identity', [filters.topK])];
     },
-    () => keptByTopP(module.at('top_p'), scores, p),
-  ); // (P, 1)
-  const kept = module.node(
-    'kept',
-    'Cast',
-    [module.node('kept/rows', 'GreaterOrEqual', [scores.logits, border])],
-    { to: ELEMENT_TYPES.float32 },
+    () => {
+      const { border, cuts } = keptByTopP(module.at('top_p'), scores, p);
+      return [border, cuts];
+    },
   );
-  return module.node('kept/weights', 'Mul', [weights, kept]);
 }
 
 /** The k-th highest of each row: lower ones go. @returns (P, 1) */
@@ -197,72 +204,14 @@ function borderOfTopK(module: Module, logits: Value, { topK, topKMost }: Samplin
   ]);
 }
 
-/** @param p (P, 1) @returns (P, 1) the lowest logit that top-p keeps; below all of them where it is off */
-function keptByTopP(module: Module, scores: Scores, p: Value): Value {
+/**
+ * @param p (P, 1)
+ * @returns the lowest logit that top-p keeps (P, 1), below all where it keeps all or is off; whether it takes any
+ *   away, a bool scalar
+ */
+function keptByTopP(module: Module, scores: Scores, p: Value) {
   const isOff = module.node('off_rows', 'LessOrEqual', [p, module.graph.float32(0)]);
   // A row that keeps everything is settled at once.
   const share = module.node('share', 'Where', [isOff, module.graph.float32(2), p]);
-  const border = borderOfTopP(module, { ...scores, p: share });
-  return module.node('border/open', 'Where', [isOff, module.graph.float32(LOWEST / 2), border]);
-}
-
-/**
- * The first token at which the running sum exceeds draw * total.
- * @param weights (P, V)
- * @param fallback (P), taken where rounding leaves none
- */
-function pick(module: Module, weights: Value, draw: Value, fallback: Value) {
-  const { graph } = module;
-  const size = module.node('size', 'Shape', [weights], { start: 1, end: 2 });
-  const missing = module.node('missing', 'Mod', [
-    module.node('size/negative', 'Neg', [size]),
-    graph.int64([BLOCK]),
-  ]);
-  const pads = module.node('pads', 'Concat', [graph.int64([0, 0, 0]), missing], { axis: 0 });
-  const padded = module.node('padded', 'Pad', [weights, pads]);
-  const blocks = module.node('blocks', 'Reshape', [padded, graph.int64([0, -1, BLOCK])]); // (P, b, 128)
-  const sums = module.node('sums', 'ReduceSum', [blocks, graph.int64([2])], { keepdims: 0 }); // (P, b)
-  const upTo = module.node('sums/up_to', 'CumSum', [sums, graph.int64(1)]);
-  const total = module.node('total', 'ReduceSum', [sums, graph.int64([1])], { keepdims: 1 }); // (P, 1)
-  const column = module.node('draw', 'Unsqueeze', [draw, graph.int64([1])]);
-  const goal = module.node('goal', 'Mul', [column, total]); // (P, 1)
-  const block = countUpTo(module.at('block'), upTo, goal, sums); // (P, 1)
-  const before = module.node('before', 'Sub', [
-    module.node('before/with', 'GatherElements', [upTo, block], { axis: 1 }),
-    module.node('before/own', 'GatherElements', [sums, block], { axis: 1 }),
-  ]);
-  const chosen = module.node('chosen', 'GatherND', [blocks, block], { batch_dims: 1 }); // (P, 128)
-  const within = module.node('within', 'Add', [
-    module.node('within/up_to', 'CumSum', [chosen, graph.int64(1)]),
-    before,
-  ]);
-  const inside = countUpTo(module.at('inside'), within, goal, chosen);
-  const own = module.node('own', 'GatherElements', [chosen, inside], { axis: 1 });
-  const id = module.node('id', 'Add', [
-    module.node('id/block', 'Mul', [block, graph.int64(BLOCK)]),
-    inside,
-  ]);
-  // Rounding can end on a token of no weight at all.
-  const isReal = module.node('is_real', 'Squeeze', [
-    module.node('own/positive', 'Greater', [own, graph.float32(0)]),
-    graph.int64([1]),
-  ]);
-  const flat = module.node('id/flat', 'Squeeze', [id, graph.int64([1])]);
-  return { ids: module.node('ids', 'Where', [isReal, flat, fallback]), total };
-}
-
-/** How many of the sums are at most the goal, which is the place of the first beyond it. @returns (P, 1) */
-function countUpTo(module: Module, sums: Value, goal: Value, like: Value): Value {
-  const { graph } = module;
-  const below = module.node(
-    'below',
-    'Cast',
-    [module.node('at_most', 'LessOrEqual', [sums, goal])],
-    {
-      to: ELEMENT_TYPES.int64,
-    },
-  );
-  const count = module.node('count', 'ReduceSum', [below, graph.int64([1])], { keepdims: 1 });
-  const size = module.node('size', 'Shape', [like], { start: 1, end: 2 });
-  return module.node('place', 'Min', [count, module.node('last', 'Sub', [size, graph.int64([1])])]);
+  return borderOfTopP(module, { ...scores, p: share });
 }

@@ -54,19 +54,19 @@ interface Interval {
 const either = (at: Module, name: string, condition: Value, yes: Value, no: Value): Value =>
   at.node(name, 'Where', [condition, yes, no]);
 
-/** The sum of the exponents of tokens above a logit (P, 1), and their number, both (P, 1). */
-function above(at: Module, { logits, exponents }: TopPRows, logit: Value) {
-  const { graph } = at;
-  const is = at.node('is', 'Cast', [at.node('is/above', 'Greater', [logits, logit])], {
+/** Which tokens lie above a logit (P, 1), as ones and zeros (P, V). */
+const isAbove = (at: Module, { logits }: Pick<TopPRows, 'logits'>, logit: Value): Value =>
+  at.node('is', 'Cast', [at.node('is/above', 'Greater', [logits, logit])], {
     to: ELEMENT_TYPES.float32,
   });
-  const total = (x: Value, name: string) =>
-    at.node(name, 'ReduceSum', [x, graph.int64([1])], { keepdims: 1 });
-  return {
-    sum: total(at.node('values', 'Mul', [is, exponents]), 'sum'),
-    count: total(is, 'count'),
-  };
-}
+
+/** The sum of a row's numbers. @param x (P, V) @returns (P, 1) */
+const sumOf = (at: Module, x: Value, name: string): Value =>
+  at.node(name, 'ReduceSum', [x, at.graph.int64([1])], { keepdims: 1 });
+
+/** The sum of the exponents of some tokens. @param is (P, V) @returns (P, 1) */
+const exponentsOf = (at: Module, { exponents }: TopPRows, is: Value): Value =>
+  sumOf(at, at.node('values', 'Mul', [is, exponents]), 'sum');
 
 /** The middle of each interval, and whether it is worth halving, both (P, 1). */
 function halving(at: Module, { low, high, lowCount, highCount }: Interval) {
@@ -93,20 +93,38 @@ function any(at: Module, flags: Value): Value {
   return at.node('any', 'Cast', [most], { to: ELEMENT_TYPES.bool });
 }
 
-/** From the lowest logit that has any weight up to the highest. */
-function firstInterval(module: Module, rows: TopPRows, goal: Value): Interval {
-  const { graph } = module;
-  const least = module.node('least', 'ReduceMin', [rows.logits, graph.int64([1])], { keepdims: 1 });
-  const below = module.node('least/below', 'Sub', [least, graph.float32(1)]);
+/** What a first look at all tokens that have any weight tells of each row. */
+interface FirstLook {
+  /** (P, 1) no token of weight lies at or below it. */
+  readonly negligible: Value;
+  /** (P, V) ones for the tokens above `negligible`. */
+  readonly is: Value;
+  /** (P, 1) the sum of their exponents. */
+  readonly sum: Value;
+  /** bool (P, 1): more than p lies below or at `negligible`, so that all of weight is kept. */
+  readonly keepsAll: Value;
+}
+
+function firstLook(module: Module, rows: TopPRows, goal: Value): FirstLook {
   const distance = module.node('negligible/distance', 'Mul', [
     rows.temperature,
-    graph.float32(NEGLIGIBLE),
+    module.graph.float32(NEGLIGIBLE),
   ]);
   const negligible = module.node('negligible', 'Add', [rows.highest, distance]);
-  const low = module.node('low', 'Max', [below, negligible]);
-  const { sum, count } = above(module, rows, low);
-  // Where all that has weight is kept, the border is `low` itself, and nothing is left to look at.
-  const keepsAll = module.node('keeps_all', 'LessOrEqual', [sum, goal]);
+  const is = isAbove(module, rows, negligible);
+  const sum = exponentsOf(module, rows, is);
+  return { negligible, is, sum, keepsAll: module.node('keeps_all', 'LessOrEqual', [sum, goal]) };
+}
+
+/** From the lowest logit that has any weight up to the highest. */
+function firstInterval(module: Module, rows: TopPRows, look: FirstLook): Interval {
+  const { graph } = module;
+  const { keepsAll, sum } = look;
+  const least = module.node('least', 'ReduceMin', [rows.logits, graph.int64([1])], { keepdims: 1 });
+  const below = module.node('least/below', 'Sub', [least, graph.float32(1)]);
+  const low = module.node('low', 'Max', [below, look.negligible]);
+  const count = sumOf(module, look.is, 'count');
+  // Where all that has weight is kept, nothing is left to look at.
   const zero = module.node('zero', 'Mul', [rows.total, graph.float32(0)]);
   return {
     low,
@@ -120,7 +138,9 @@ function firstInterval(module: Module, rows: TopPRows, goal: Value): Interval {
 /** One halving; rows that are settled stay as they are. */
 function halved(module: Module, rows: TopPRows, goal: Value, interval: Interval): Interval {
   const { middle, open } = halving(module, interval);
-  const { sum, count } = above(module.at('middle'), rows, middle);
+  const at = module.at('middle');
+  const is = isAbove(at, rows, middle);
+  const [sum, count] = [exponentsOf(at, rows, is), sumOf(at, is, 'count')];
   const within = module.node('within', 'LessOrEqual', [sum, goal]);
   const lowers = module.node('lowers', 'And', [open, within]);
   const raises = module.node('raises', 'And', [open, module.node('beyond', 'Not', [within])]);
@@ -134,9 +154,9 @@ function halved(module: Module, rows: TopPRows, goal: Value, interval: Interval)
 }
 
 /** Halves the intervals until each holds few tokens, or tokens of one logit only. */
-function settledInterval(module: Module, rows: TopPRows, goal: Value): Interval {
+function settledInterval(module: Module, rows: TopPRows, goal: Value, look: FirstLook): Interval {
   const { graph } = module;
-  const first = firstInterval(module.at('first'), rows, goal);
+  const first = firstInterval(module.at('first'), rows, look);
   const names = ['low', 'high', 'highSum', 'lowCount', 'highCount'] as const;
   const listed = (interval: Interval) => names.map((name) => interval[name]);
   const asInterval = (values: readonly Value[]): Interval => {
@@ -176,13 +196,33 @@ function settledInterval(module: Module, rows: TopPRows, goal: Value): Interval 
 }
 
 /**
- * The most likely tokens are kept up to and with the one at which their sum crosses p.
- * @returns (P, 1) the lowest logit that is kept, or one that no kept token lies below
+ * The most likely tokens are kept up to and with the one at which their sum crosses p. At a low temperature it often
+ * lies beyond all that have any weight: then there is nothing to look for, and nothing is taken away.
+ * @returns (P, 1) the lowest logit that is kept, or one that no kept token lies below, below all where all of
+ *   weight are kept; and whether any row keeps less, a bool scalar
  */
-export function borderOfTopP(module: Module, rows: TopPRows): Value {
-  const { graph } = module;
+export function borderOfTopP(module: Module, rows: TopPRows) {
   const goal = module.node('goal', 'Mul', [rows.p, rows.total]);
-  const { high, highSum, lowCount, highCount } = settledInterval(module, rows, goal);
+  const look = firstLook(module.at('first'), rows, goal);
+  const all = module.node('border/all', 'Where', [
+    look.keepsAll,
+    module.graph.float32(LOWEST / 2),
+    rows.highest,
+  ]);
+  const cuts = any(module, module.node('cuts', 'Not', [look.keepsAll]));
+  const border = module.branch(
+    'border',
+    cuts,
+    () => either(module, 'border/rows', look.keepsAll, all, foundBorder(module, rows, goal, look)),
+    () => module.node('border/none', 'Identity', [all]),
+  );
+  return { border, cuts };
+}
+
+/** As `borderOfTopP`, of rows that do not keep all. @returns (P, 1) */
+function foundBorder(module: Module, rows: TopPRows, goal: Value, look: FirstLook): Value {
+  const { graph } = module;
+  const { high, highSum, lowCount, highCount } = settledInterval(module, rows, goal, look);
   const left = module.node('left', 'Sub', [lowCount, highCount]);
   const beyond = module.node(
     'beyond',
@@ -227,5 +267,5 @@ export function borderOfTopP(module: Module, rows: TopPRows): Value {
     { to: ELEMENT_TYPES.int64 },
   );
   const border = module.node('border/found', 'GatherElements', [best, place], { axis: 1 });
-  return either(module, 'border', none, high, border);
+  return either(module, 'border/inside', none, high, border);
 }
