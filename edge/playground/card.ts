@@ -75,8 +75,10 @@ export function createCard(modality: Modality, options: CardOptions): Card {
     title,
     options.isVia && element('span', { class: 'hint' }, 'on the way'),
   );
-  const isWide = !traitsOf(modality.presentation).hasPlaces;
-  const kind = isWide ? 'card wide' : 'card';
+  const { hasPlaces, kind: of } = traitsOf(modality.presentation);
+  // A row for itself, on narrow screens or on all: a vector has many bars.
+  const width = hasPlaces ? '' : of === 'array' ? ' whole' : ' wide';
+  const kind = `card${width}`;
   const node = element('article', { class: kind, 'data-target': name }, heading, body);
   const isFilled = (): boolean => !body.classList.contains('pending');
   return {

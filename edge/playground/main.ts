@@ -20,7 +20,7 @@ declare const EXAMPLE_PICTURES: readonly Picture[];
 const client = createClient({ baseUrl: location.origin, apiKey: storedKey });
 
 function modelLine(model: Model, models: readonly Model[]): (Node | string)[] {
-  const millions = (model.parameters / 1e6).toFixed(model.parameters < 1e7 ? 1 : 0);
+  const millions = (model.parameters / 1e6).toFixed(model.parameters < 1e8 ? 1 : 0);
   const facts = `${millions} M parameters, ${model.precision}`;
   const title = `Parameters of its tokenizers included. Digest ${model.digest}`;
   return [

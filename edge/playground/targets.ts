@@ -4,6 +4,7 @@ import type { Modality } from '../../shared/api/models.ts';
 import { hiddenParts, inputForm, inputModality, targetModality } from '../../shared/plan/names.ts';
 import { button, element } from './dom.ts';
 import { GROUPS, groupOf, titleOf } from './labels.ts';
+import { rove } from './roving.ts';
 import { suggestTargets } from './suggestTargets.ts';
 
 export interface Targets {
@@ -43,13 +44,15 @@ export function createTargets(
       modality,
       input: element('input', { type: 'checkbox', name: 'target', value: modality.name }),
     }));
+  const help = element('p', { class: 'hint keys-help', id: 'targets-keys' });
+  help.textContent = 'Arrow keys go from one to the next';
   for (const group of GROUPS) {
     const members = boxes.filter(({ modality }) => groupOf(modality) === group);
     if (members.length === 0) continue;
     parent.append(
       element(
         'fieldset',
-        { class: 'ticks' },
+        { class: 'ticks', 'aria-describedby': help.id },
         element('legend', {}, group),
         ...members.map(({ modality, input }) =>
           element('label', { class: 'tick' }, input, element('span', {}, titleOf(modality.name))),
@@ -57,6 +60,15 @@ export function createTargets(
       ),
     );
   }
+  parent.append(help);
+  // As they stand on the page.
+  const inOrder = GROUPS.flatMap((group) =>
+    boxes.filter(({ modality }) => groupOf(modality) === group),
+  );
+  const updateStop = rove(
+    parent,
+    inOrder.map(({ input }) => input),
+  );
   const tick = (names: readonly string[]): void => {
     for (const { modality, input } of boxes) input.checked = names.includes(modality.name);
   };
@@ -111,6 +123,7 @@ export function createTargets(
         input.disabled = isGiven(modality, inputs);
         input.title = input.disabled ? 'Given as an input' : '';
       }
+      updateStop();
       suggested.hidden = !isOwn;
     },
   };

@@ -44,6 +44,44 @@ export function accessTests(place: Place, options: TestOptions): void {
       await page.close();
     });
 
+  test('targets are one stop of the Tab key, and arrow keys go through them', options, async () => {
+    const { browser, url } = place();
+    const { page } = await visit(browser, url);
+    const focused = (): Promise<string> =>
+      page.evaluate(() => {
+        const active = document.activeElement;
+        return active instanceof HTMLInputElement && active.name === 'target' ? active.value : '';
+      });
+    const boxes = page.locator('#targets input');
+    const names = await boxes.evaluateAll((all) =>
+      all.map((one) => (one as HTMLInputElement).value),
+    );
+    await page.locator('#input-caption').focus();
+    for (let presses = 0; presses < 5 && (await focused()) === ''; presses++)
+      await page.keyboard.press('Tab');
+    assert.equal(await focused(), names[0]);
+    await page.getByText('Arrow keys go from one to the next').waitFor();
+    const seen = [await focused()];
+    for (let step = 1; step < names.length; step++) {
+      await page.keyboard.press(step % 2 ? 'ArrowDown' : 'ArrowRight');
+      seen.push(await focused());
+    }
+    assert.deepEqual(seen, names);
+    await page.keyboard.press('ArrowRight');
+    assert.equal(await focused(), names[0], 'the first one follows the last one');
+    const isTicked = await boxes.first().isChecked();
+    await page.keyboard.press('Space');
+    assert.equal(await boxes.first().isChecked(), !isTicked);
+    await page.keyboard.press('End');
+    assert.equal(await focused(), names.at(-1));
+    assert.deepEqual(await axeFaults(page), []);
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(), '', 'the next stop is behind them all');
+    await page.keyboard.press('Shift+Tab');
+    assert.equal(await focused(), names.at(-1), 'and back is where the visitor was');
+    await page.close();
+  });
+
   test('who asks too much is told how long to wait, and can try again', options, async () => {
     const { browser, url } = place();
     const { page } = await visit(browser, url);
