@@ -4,6 +4,7 @@
  */
 import { createMiddleware } from 'hono/factory';
 import { ROUTES } from '../shared/api/routes.ts';
+import { isWorker } from '../shared/pause.ts';
 import { keepAlive } from './keepAlive.ts';
 import type { EdgeEnv } from './problems.ts';
 import { namesOf } from './requestNames.ts';
@@ -27,6 +28,10 @@ const QUIET = new Set(
 const PATHS: ReadonlyMap<string, string> = new Map(
   Object.values(ROUTES).map(({ id, path }) => [id, path]),
 );
+
+/** Resolves when an answer in one piece has gone, which nothing that is told of it may delay; in Workers, at once. */
+const answered = (): Promise<void> =>
+  isWorker ? Promise.resolve() : new Promise((resolve) => setImmediate(resolve));
 
 export function watchRequests(services: Services) {
   const { metrics, tracer } = services;
@@ -78,7 +83,7 @@ export function watchRequests(services: Services) {
       // Nobody reads it: what it would be read from is closed, and events that it would tell end.
       if (method === 'HEAD') await c.res.body?.cancel();
     } finally {
-      const told = (c.get('streamed') ?? Promise.resolve()).then(end).then(services.flush);
+      const told = (c.get('streamed') ?? answered()).then(end).then(services.flush);
       keepAlive(c)(told);
     }
   });

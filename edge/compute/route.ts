@@ -63,7 +63,8 @@ export function createTaskRoute<W extends Wish, R extends object>(
 
   /** Units of a request that is computed: each is planned once. */
   function unitsOf(wish: W): Promise<number> {
-    const known = quotes.get(wish) ?? task.dryRun(wish).then(({ usage }) => usage.units);
+    const ask = task.unitsNow ?? (async (asked) => (await task.dryRun(asked)).usage.units);
+    const known = quotes.get(wish) ?? ask(wish);
     quotes.set(wish, known);
     return known;
   }

@@ -74,6 +74,8 @@ export interface Task<W extends Wish, R extends object> {
   readonly read: (c: EdgeContext) => Promise<W>;
   /** What it would cost. Nothing is sent to a worker. */
   readonly dryRun: (wish: W) => Promise<{ readonly usage: { readonly units: number } }>;
+  /** Units of computing it now; those of a dry run when left out. */
+  readonly unitsNow?: (wish: W) => Promise<number>;
   /** What a stored result is priced as that does not say its units itself; those of a dry run when left out. */
   readonly units?: (wish: W) => number;
   /** Has a worker compute it. @throws FailureError as the dispatcher; the signal's reason */

@@ -79,7 +79,8 @@ export async function generateWish(
   // Problems point at the targets as they were stated, so these are planned for themselves first.
   const asked = planRequest({ ...parsed, inputs }, model, models);
   const { request: resolved, via } = followRecommended({ ...parsed, inputs }, model);
-  const plan = planRequest(resolved, model, models);
+  const isAsAsked = Object.keys(via).length === 0;
+  const plan = isAsAsked ? asked : planRequest(resolved, model, models);
   const further = plan.stages.map((stage) => stage.model).filter((other) => other !== model);
   assertServed(c, services, further);
   const sources = createSources(c, services, files, parsed.deadline_ms);

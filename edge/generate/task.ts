@@ -46,6 +46,11 @@ export function generateTask<W extends GenerateWish = GenerateWish>(
       const pixels = pixelsOf(request.inputs, files);
       return withVia(dryRunResponse(plan, { ...key, model: model.id, reused, pixels }), wish);
     },
+    async unitsNow(wish) {
+      const { plan, request, files } = wish;
+      const reused = (await findChain(wish)).length;
+      return costOf(plan, reused, pixelsOf(request.inputs, files)).units;
+    },
     units: ({ plan, request, files }) => costOf(plan, 0, pixelsOf(request.inputs, files)).units,
     async run(wish, { requestId, traceparent, turn }, { signal, emit }) {
       const { tenant, model, request, files, plan, chain } = wish;

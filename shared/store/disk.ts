@@ -6,6 +6,7 @@
  */
 import { link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { createAbsent } from './diskAbsent.ts';
 import { createDiskBlobs } from './diskBlobs.ts';
 import { isCode, removeFile, settle, sweep, within, writeAside } from './diskFiles.ts';
 import { keyOfPath, pathOf } from './diskPaths.ts';
@@ -101,13 +102,17 @@ async function moveInto(file: string, from: string, conditions: PutConditions): 
 export function createDiskStore(folder: string, log: Log = () => {}): Store {
   const objects = join(folder, 'objects');
   const aside = join(folder, 'aside');
+  const isAbsent = createAbsent();
   const fileOf = (key: string): string => join(objects, pathOf(key));
   sweep(aside).catch((error: unknown) => log(`store disk: ${aside} cannot be swept: ${error}`));
 
   const place: Place = {
     kind: 'disk',
     now: Date.now,
-    read: (key) => readObject(fileOf(key)),
+    async read(key) {
+      const file = fileOf(key);
+      return isAbsent(file) ? undefined : await readObject(file);
+    },
     async write(key, body, { contentType, seal, ...conditions }) {
       const file = fileOf(key);
       const header = new TextEncoder().encode(`${JSON.stringify({ contentType, seal })}\n`);

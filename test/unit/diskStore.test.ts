@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { after, beforeEach, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createDiskStore } from '../../shared/store/disk.ts';
+import { createAbsent } from '../../shared/store/diskAbsent.ts';
 import type { FullDiskReport } from '../support/fullDisk.ts';
 
 const root = await mkdtemp(join(tmpdir(), 'fourm-disk-'));
@@ -107,4 +108,19 @@ test('what a killed process left aside is removed at the next start, what runs i
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   assert.deepEqual(await leftAside(), [running]);
+});
+
+test('an absent file is asked for at once, until the file system is slow', () => {
+  let [time, asked] = [0, 0];
+  const exists = (file: string): boolean => {
+    asked++;
+    time += file === 'slow' ? 4 : 1;
+    return file === 'there';
+  };
+  const isAbsent = createAbsent(exists, () => time);
+  assert.deepEqual([isAbsent('there'), isAbsent('gone'), isAbsent('slow')], [false, true, true]);
+  assert.equal(isAbsent('gone'), false, 'not known without asking');
+  assert.equal(asked, 3);
+  time += 1000;
+  assert.equal(isAbsent('gone'), true);
 });
