@@ -90,6 +90,8 @@ export async function writeJson(value: unknown): Promise<Uint8Array<ArrayBuffer>
 /** UTF-8 as text. @throws TypeError for what is not UTF-8 */
 export async function decodeUtf8(bytes: Uint8Array): Promise<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
+  // In one step it takes a tenth of the time: Node decodes what may go on by other means.
+  if (bytes.length <= SLICE) return decoder.decode(bytes);
   const pieces: string[] = [];
   for (let start = 0; start < bytes.length; start += SLICE) {
     if (start > 0) await pause();

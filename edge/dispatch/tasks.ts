@@ -30,7 +30,8 @@ import {
   type WorkerTokenizeRequest,
   workerGenerateResponseSchema,
 } from '../../shared/api/worker.ts';
-import { readJson } from '../../shared/json.ts';
+import { decodeUtf8, readJson } from '../../shared/json.ts';
+import { join } from '../../shared/pause.ts';
 import { createEventParser, type ServerSentEvent } from '../../shared/sse.ts';
 import { parseFailure, readFailure, type WorkerAnswer } from './http.ts';
 
@@ -93,6 +94,24 @@ export const TAKE_INPUT: Task<TakeInputRequest, TakenInput> = {
   accept: 'application/json',
 };
 
+const LINE_FEED = 10;
+
+/** Pieces that end with a line, and so with a whole character: each is decoded by itself. What ends no line is left out. */
+async function* wholeLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let [begun, length] = [[] as Uint8Array[], 0];
+  for await (const piece of body) {
+    const end = piece.lastIndexOf(LINE_FEED) + 1;
+    if (end > 0) {
+      const last = piece.subarray(0, end);
+      yield begun.length > 0 ? await join([...begun, last], length + end) : last;
+      [begun, length] = [[], 0];
+    }
+    if (end === piece.length) continue;
+    begun.push(end > 0 ? piece.subarray(end) : piece);
+    length += piece.length - end;
+  }
+}
+
 /**
  * What a worker's answer comes to, as JSON or as events.
  * @throws an error when the connection breaks, or the answer makes no sense
@@ -110,7 +129,6 @@ export async function readAnswer<T>(
   }
   let outcome: Outcome<T> | undefined;
   const parser = createEventParser();
-  const decoder = new TextDecoder();
   const take = async ({ event, data }: ServerSentEvent): Promise<void> => {
     const value = await readJson(data);
     if (event === 'progress') onProgress(progressSchema.parse(value));
@@ -119,9 +137,8 @@ export async function readAnswer<T>(
   };
   try {
     // Who leaves before the end breaks the connection, and the next request has to make another.
-    for await (const piece of response.body)
-      for (const event of parser.push(decoder.decode(piece, { stream: true })))
-        if (!outcome) await take(event);
+    for await (const lines of wholeLines(response.body))
+      for (const event of parser.push(await decodeUtf8(lines))) if (!outcome) await take(event);
   } catch (error) {
     // What breaks behind the result takes nothing from it.
     if (!outcome) throw error;

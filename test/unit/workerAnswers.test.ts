@@ -43,3 +43,21 @@ test('connections to a worker serve request after request', async () => {
 test('a connection that breaks behind the result takes nothing from it', async () => {
   assert.ok((await connectionsOf(2, (response) => response.destroy())) >= 2);
 });
+
+test('events are read whole wherever their bytes are cut', async () => {
+  const named = z.object({ made: z.string() });
+  const text =
+    'event: progress\ndata: {"target":"é","step":1,"steps":2,"fraction":0.5}\n\nevent: result\ndata: {"made":"é 🎨"}\n\n';
+  const bytes = new TextEncoder().encode(text);
+  for (let size = 1; size <= bytes.length; size++) {
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+    }
+    const headers = new Headers({ 'content-type': 'text/event-stream' });
+    const answer = { ok: true, status: 200, headers, body: body(), text: async () => text };
+    const told: unknown[] = [];
+    const outcome = await readAnswer(answer, { schema: named }, (progress) => told.push(progress));
+    assert.deepEqual(outcome, { ok: true, value: { made: 'é 🎨' } });
+    assert.deepEqual(told, [{ target: 'é', step: 1, steps: 2, fraction: 0.5 }]);
+  }
+});
