@@ -76,13 +76,18 @@ export interface Dispatcher {
   ready(): Promise<boolean>;
 }
 
-const unavailable = (isQueued: boolean): Failure => ({
+const unavailable = (detail: string): Failure => ({
   code: 'worker_unavailable',
-  detail: isQueued
-    ? 'no worker answers; try again shortly, or send Prefer: respond-async for a job that the next worker does'
-    : 'no worker answers; try again shortly',
+  detail,
   retryAfterSeconds: 5,
 });
+const NOBODY = unavailable('no worker answers; try again shortly');
+const NOBODY_YET = unavailable(
+  'no worker answers, and none has said before which models there are; try again shortly',
+);
+const JOB_INSTEAD = unavailable(
+  'no worker answers; try again shortly, or send Prefer: respond-async for a job that the next worker does',
+);
 
 /** The work took longer than a worker is given: to ask again would take as long again. */
 const overTime = (seconds: number): FailureError =>
@@ -109,7 +114,9 @@ interface Attempt<T> {
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { workers, secret, timeoutSeconds, log, send = sendByFetch } = options;
-  const NOBODY = unavailable(options.isQueued);
+  /** Work that has steps can be a job. */
+  const nobodyFor = ({ accept }: Pick<Task<unknown, unknown>, 'accept'>): Failure =>
+    options.isQueued && accept === 'text/event-stream' ? JOB_INSTEAD : NOBODY;
   const watch = watchDispatches(options);
   const listings = createListings(options);
   let turn = 0;
@@ -145,7 +152,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (signal.aborted) throw signal.reason;
       log(`worker ${worker} ${path}: ${errorText(error)}`);
       if (isLate) throw overTime(seconds);
-      return { outcome: { ok: false, failure: mayTryNext ? NOBODY : LOST }, mayTryNext };
+      return { outcome: { ok: false, failure: mayTryNext ? nobodyFor(task) : LOST }, mayTryNext };
     } finally {
       clearTimeout(timer);
       ended();
@@ -187,8 +194,9 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     );
     const together = [...new Set(needed)].join(' and ');
     const apart = `no worker that answers has ${together} loaded together; try again shortly`;
+    const nobody = nobodyFor(task);
     let last: Failure =
-      having.length === 0 && needed.length > 1 ? { ...NOBODY, detail: apart } : NOBODY;
+      having.length === 0 && needed.length > 1 ? { ...nobody, detail: apart } : nobody;
     for (const { worker } of having) {
       const { outcome, mayTryNext } = await attempt(worker, task, body, how);
       if (outcome.ok) return outcome.value;
@@ -214,7 +222,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     async models(keepAlive) {
       const models = await listings.models(keepAlive);
-      if (models.length === 0) throw new FailureError(NOBODY);
+      if (models.length === 0) throw new FailureError(NOBODY_YET);
       return models;
     },
     run: dispatch,

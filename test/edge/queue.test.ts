@@ -109,6 +109,8 @@ for (const { name, startOne, open } of [
     test('it is ready as soon as a worker has said once which models there are', async () => {
       const early = await fetch(`${edge.url}/readyz`);
       assert.match((await problemOf(early, 'not_ready')).detail ?? '', /no model is loaded/);
+      const nobody = await problemOf(await ask({ prefer: 'respond-async' }), 'worker_unavailable');
+      assert.match(nobody.detail ?? '', /none has said before which models/);
       const memory = createModelMemory(place.store, { refreshMilliseconds: 1 });
       await memory.remember([{ ...MODEL, state: 'loaded' }]);
       assert.equal((await fetch(`${edge.url}/readyz`)).status, 200);
@@ -122,7 +124,15 @@ for (const { name, startOne, open } of [
       const waited = await ask({ prefer: 'wait=1' });
       assert.equal(waited.status, 202);
       const interactive = jobSchema.parse(await waited.json());
-      await problemOf(await ask(), 'worker_unavailable');
+      const direct = await problemOf(await ask(), 'worker_unavailable');
+      assert.match(direct.detail ?? '', /Prefer: respond-async/);
+      const tokenized = await fetch(`${edge.url}/v1/tokenize`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ inputs: { caption: 'x' } }),
+      });
+      const never = await problemOf(tokenized, 'worker_unavailable');
+      assert.doesNotMatch(never.detail ?? '', /Prefer/, 'it cannot be a job');
       assert.equal((await queues.batch.depth()).waiting, 1);
       assert.equal((await queues.interactive.depth()).waiting, 1);
       await using([consumerOver(place.store, { run: works, queues })], async () => {
