@@ -13,6 +13,7 @@ import { knowledgeSchema, modalityInfoSchema } from './modalities.ts';
 import { PRECISIONS } from './precisions.ts';
 
 const graphSchema = z.object({ file: z.string(), bytes: z.number().int() });
+type GraphFile = z.infer<typeof graphSchema>;
 
 const common = {
   /** Layout of this file; a worker refuses what it does not know. */
@@ -45,7 +46,13 @@ export const fmManifestSchema = z.object({
   modalities: z.record(z.string(), modalityInfoSchema),
   knows: knowledgeSchema.optional(),
   /** A worker loads `generate`; the other two give what lies in between, for comparison and checks. */
-  graphs: z.object({ encoder: graphSchema, decoder: graphSchema, generate: graphSchema }),
+  graphs: z.object({
+    encoder: graphSchema,
+    decoder: graphSchema,
+    generate: graphSchema,
+    /** Writes sequences in the place of `generate`, where that is worth weights in memory once more. */
+    write: graphSchema.optional(),
+  }),
 });
 export type FmManifest = z.infer<typeof fmManifestSchema>;
 
@@ -119,3 +126,12 @@ export const modelSetSchema = z.object({
   digest: z.string(),
 });
 export type ModelSet = z.infer<typeof modelSetSchema>;
+
+/** The files of a model's graphs, in the order of its digest. */
+export const graphFilesOf = ({
+  graphs,
+  half_graphs = {},
+}: Pick<Manifest, 'graphs' | 'half_graphs'>): readonly GraphFile[] =>
+  [...Object.values<GraphFile | undefined>(graphs), ...Object.values(half_graphs)].filter(
+    (file) => file !== undefined,
+  );

@@ -30,6 +30,7 @@ import {
   vqDecoderSignature,
   vqEncoderSignature,
 } from './tokenizerSignature.ts';
+import { writeSignature } from './writeSignature.ts';
 
 export type {
   Dimension,
@@ -227,9 +228,6 @@ export function fmVitSignature(config: FmVitConfig, modalities: Modalities): Gra
   };
 }
 
-/** Names of a model's graphs. */
-export type GraphName<M extends Manifest> = M extends Manifest ? keyof M['graphs'] & string : never;
-
 /** The signatures of an exported model's graphs, by the graphs' names. */
 export function signaturesOf(manifest: Manifest): Readonly<Record<string, GraphSignature>> {
   switch (manifest.kind) {
@@ -238,6 +236,9 @@ export function signaturesOf(manifest: Manifest): Readonly<Record<string, GraphS
         encoder: encoderSignature(manifest.config, manifest.modalities),
         decoder: decoderSignature(manifest.config, manifest.modalities),
         generate: generateSignature(manifest.config, manifest.modalities, manifest.precision),
+        ...(manifest.graphs.write && {
+          write: writeSignature(manifest.config, manifest.modalities, manifest.precision),
+        }),
       };
     case 'fmvit':
       return { encoder: fmVitSignature(manifest.config, manifest.modalities) };

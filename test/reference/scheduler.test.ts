@@ -93,11 +93,17 @@ for (const [name, [checkpoint, precisions]] of Object.entries(MODELS)) {
       test('random requests at random moments are answered as alone, bit for bit', async () => {
         const { manifest } = model;
         const alone = new Map<number, Answer[][]>();
+        const { write: writer } = model;
+        assert.equal(writer !== undefined, precision === 'int8');
         for (const number of NUMBERS) {
-          const scheduler = createScheduler(manifest, model.generate);
+          const scheduler = createScheduler(manifest, model.generate, { writer });
           alone.set(number, await answersOf(scheduler, manifest, number));
+          if (!writer) continue;
+          const generating = createScheduler(manifest, model.generate);
+          const answers = await answersOf(generating, manifest, number);
+          assert.deepEqual(answers, alone.get(number), `request ${number} by either graph`);
         }
-        const scheduler = createScheduler(manifest, model.generate);
+        const scheduler = createScheduler(manifest, model.generate, { writer });
         for (let mix = 0; mix < MIXES; mix++) {
           const random = choices(1000 + mix);
           const together = random.some(NUMBERS, 4 + random.below(NUMBERS.length - 4));

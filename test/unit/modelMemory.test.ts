@@ -15,7 +15,7 @@ const member = (
   parameters: number,
   bytes: number,
 ) => ({
-  manifest: { kind, precision, parameters } as Manifest,
+  manifest: { kind, precision, parameters, graphs: {} } as Manifest,
   fileBytes: bytes,
 });
 /** What shared runs take, of members that all have so many parameters. */
@@ -45,6 +45,19 @@ test('weights count as the device holds them', () => {
   assert.equal(weights(fm('fp16', 2e9), CARD), 2e9);
   assert.equal(weights(fm('int8', 1.1e9), CPU), 1.1e9);
   assert.equal(weights(fm('int4', 0.7e9), CPU), 0.7e9);
+});
+
+test('a graph that writes has the decoder once more, and the heads of its targets', () => {
+  const alone = member('fm', 'int8', 1e9, 1.1e9);
+  const more = {
+    graphs: { write: { file: 'write.onnx', bytes: 1 } },
+    config: { dim: 100, decoder_depth: 2, gated_mlp: false, mlp_ratio: 4, domains_out: ['a', 'b'] },
+    modalities: { a: { type: 'seq', vocab_size: 1000 }, b: { type: 'img', vocab_size: 5000 } },
+  };
+  const writing = { ...alone, manifest: { ...alone.manifest, ...more } as unknown as Manifest };
+  // A block: qkv and projection, queries and projection of the other attention, two products of the MLP.
+  const block = (3 + 1 + 1 + 1) * 100 ** 2 + 2 * 100 * 400;
+  assert.equal(weights([writing], CPU) - weights([alone], CPU), 2 * block + 1000 * 100);
 });
 
 test('tokenizers in 8 bits are widened; members count together', () => {

@@ -7,6 +7,10 @@ import { createScheduler } from './scheduler.ts';
 /**
  * @param manifest the FM's
  * @param graph its `generate`
+ * @param writer its `write`, where it has one
  */
-export const fusedRunner = (manifest: FmManifest, graph: GraphSession): RunRequests =>
-  createScheduler(manifest, graph).join().run;
+export const fusedRunner = (
+  manifest: FmManifest,
+  graph: GraphSession,
+  writer?: GraphSession,
+): RunRequests => createScheduler(manifest, graph, { writer }).join().run;

@@ -18,6 +18,8 @@ import type { PredictWork, Work, WriteWork } from './work.ts';
 export interface RunsOptions {
   readonly manifest: FmManifest;
   readonly graph: GraphSession;
+  /** What writes sequences; `graph` where there is none of its own. */
+  readonly writer?: GraphSession | undefined;
   readonly contexts: Contexts;
   readonly pace: Pace;
   /** Tokens of a sequence that one run writes. */
@@ -36,7 +38,8 @@ export interface Ran extends StepSize {
  */
 const MOST_CONSTANTS = 16;
 
-export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptions) {
+export function createRuns({ manifest, graph, writer, contexts, pace, piece }: RunsOptions) {
+  const writing = writer ? { graph: writer, isWriter: true } : { graph, isWriter: false };
   const constants = new Map<string, Float32Array>();
 
   async function encode({ states }: EncodeChoice): Promise<Ran> {
@@ -76,7 +79,7 @@ export function createRuns({ manifest, graph, contexts, pace, piece }: RunsOptio
       draws: request.draws.slice(written.length, written.length + piece),
       stops: request.stops,
     }));
-    const { ids, milliseconds } = await runPiece(manifest, graph, sequences, piece);
+    const { ids, milliseconds } = await runPiece(manifest, writing, sequences, piece);
     const size = sizeOfPiece(sequences, ids);
     const { rows } = size;
     pace.learn('write', rows, milliseconds);

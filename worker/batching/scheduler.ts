@@ -76,6 +76,8 @@ export interface SchedulerOptions {
   readonly device?: Device;
   /** Tokens of a sequence that one run writes; by device and size of the model when left out. */
   readonly piece?: number;
+  /** The FM's `write`, where it has one: it writes sequences in the place of `generate`. */
+  readonly writer?: GraphSession | undefined;
 }
 
 /**
@@ -94,7 +96,7 @@ export function createScheduler(
   const pace = createPace();
   const turns = createTurns();
   const statistics = createStatistics();
-  const runs = createRuns({ manifest, graph, contexts, pace, piece });
+  const runs = createRuns({ manifest, graph, writer: options.writer, contexts, pace, piece });
   const watchers = new Set<OnStep>();
   const lanes = new Set<OpenLane>();
   const waiting = new Map<Work, OpenLane>();

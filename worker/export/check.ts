@@ -26,7 +26,7 @@ export async function checkExport(
   const sizes = dimensionSizes(manifest);
   const started = performance.now();
   const outputs: Record<string, Tensor> = {};
-  const { generate, ...plain } = graphs;
+  const { generate, write, ...plain } = graphs;
   for (const graph of Object.values(plain)) {
     const feeds = {
       ...fixedFeeds(graph.signature, sizes),
@@ -35,7 +35,7 @@ export async function checkExport(
     Object.assign(outputs, await graph.run(feeds));
   }
   const generated =
-    generate && manifest.kind === 'fm' ? await generateSome(manifest, generate) : [];
+    generate && manifest.kind === 'fm' ? await generateSome(manifest, generate, write) : [];
   const milliseconds = Math.round(performance.now() - started);
   const hash = createHash('sha256');
   for (const [name, tensor] of Object.entries(outputs)) {
@@ -52,7 +52,11 @@ export async function checkExport(
 }
 
 /** The first picture target, and the beginning of the first sequence, from nothing. @returns their ids */
-async function generateSome(manifest: FmManifest, graph: GraphSession): Promise<number[]> {
+async function generateSome(
+  manifest: FmManifest,
+  graph: GraphSession,
+  writer: GraphSession | undefined,
+): Promise<number[]> {
   const { config, modalities } = manifest;
   const first = (type: string) =>
     config.domains_out.find((name) => fieldOf(modalities, name, 'modalities').type === type) ?? '';
@@ -65,7 +69,7 @@ async function generateSome(manifest: FmManifest, graph: GraphSession): Promise<
     requests.push({ kind: 'predict', modality: picture, step: 0, positions, draws, ...common });
   if (sequence)
     requests.push({ kind: 'write', modality: sequence, ids: [0], draws, stops: [], ...common });
-  const results = await fusedRunner(manifest, graph)(requests);
+  const results = await fusedRunner(manifest, graph, writer)(requests);
   return results.flatMap(({ ids }) => [...ids]);
 }
 

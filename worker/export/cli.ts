@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as z from 'zod';
-import type { Manifest } from '../../shared/model/manifest.ts';
+import { graphFilesOf, type Manifest } from '../../shared/model/manifest.ts';
 import { PRECISIONS } from '../../shared/model/precisions.ts';
 import { SafetensorsError } from '../safetensors/errors.ts';
 import { SessionError } from '../session/types.ts';
@@ -34,7 +34,7 @@ const optionsSchema = z.object({ precision: z.enum(PRECISIONS) });
 async function summary(folder: string, manifest: Manifest): Promise<string> {
   const bytes = await exportedBytes(folder, manifest);
   const { agreement } = manifest;
-  const graphs = Object.values(manifest.graphs).map(
+  const graphs = graphFilesOf({ graphs: manifest.graphs }).map(
     ({ file, bytes: size }) => `${file} ${size.toLocaleString('en')} bytes`,
   );
   return [

@@ -1,7 +1,7 @@
 /** A checkpoint -> a folder that a worker serves: graphs, a manifest, and the weights. */
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
+import { graphFilesOf, type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import type { Precision } from '../../shared/model/precisions.ts';
 import { CUDA_OPSET, OPSET, type Opset } from '../onnx/model.ts';
 import type { Checkpoint } from '../safetensors/checkpoint.ts';
@@ -263,7 +263,6 @@ async function agreementWithFp32(
 /** Bytes of an exported folder's files, graphs and weights. */
 export async function exportedBytes(folder: string, manifest: Manifest): Promise<number> {
   const sizes = await Promise.all(manifest.weights.map((file) => stat(join(folder, file))));
-  const files = [...Object.values(manifest.graphs), ...Object.values(manifest.half_graphs ?? {})];
-  const graphs = files.reduce((total, { bytes }) => total + bytes, 0);
+  const graphs = graphFilesOf(manifest).reduce((total, { bytes }) => total + bytes, 0);
   return sizes.reduce((total, { size }) => total + size, graphs);
 }

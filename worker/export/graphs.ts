@@ -1,10 +1,13 @@
 /** The graphs of each kind of model. */
+import type { Precision } from '../../shared/model/precisions.ts';
+import { sequencesOf } from '../../shared/model/writeSignature.ts';
 import type { GraphBuilder } from '../onnx/graph.ts';
 import type { Described } from './describe/describe.ts';
 import { codebookGraph, denoiserGraph, UNUSED_DIVAE_TENSORS } from './divae.ts';
 import { fmDecoderGraph, fmEncoderGraph, unusedFmTensors } from './fm.ts';
 import { fmVitGraph } from './fmVit.ts';
 import { generateGraph } from './generate/graph.ts';
+import { writeGraph } from './generate/write.ts';
 import { vqDecoderGraph } from './vqDecoder.ts';
 import { vqEncoderGraph } from './vqEncoder.ts';
 import { UNUSED_VQ_TENSORS } from './vqModel.ts';
@@ -12,6 +15,12 @@ import type { Weights } from './weights.ts';
 
 /** Graphs by the names that the manifest and `signaturesOf` know them by. */
 export type Graphs = Readonly<Record<string, GraphBuilder>>;
+
+/**
+ * In 8 bits most of a token's time is that of its operators, and weights are small: there a graph of its own pays.
+ * In fp32 reading the weights takes the time.
+ */
+const writesApart = (precision: Precision): boolean => precision === 'int8';
 
 /**
  * Builds every graph of a model, without reading weights.
@@ -25,7 +34,9 @@ export function buildGraphs(described: Described, weights: Weights): Graphs {
       const decoder = fmDecoderGraph(config, modalities, weights);
       const generate = generateGraph(config, modalities, weights);
       weights.assertAllUsed(unusedFmTensors(config, modalities));
-      return { encoder, decoder, generate };
+      if (!writesApart(weights.precision) || sequencesOf(config, modalities).length === 0)
+        return { encoder, decoder, generate };
+      return { encoder, decoder, generate, write: writeGraph(config, modalities, weights) };
     }
     case 'fmvit': {
       const { config, modalities, unused } = described;

@@ -28,10 +28,10 @@ export async function openForCheck(
 ): Promise<Readonly<Record<string, GraphSession>>> {
   if (!isLarge(weightBytes))
     return (await loadModel<Manifest>(runtime, folder, '.', manifestSchema, { halves })).graphs;
-  // What `generate` computes is in the other two; its loop cannot be taken apart.
+  // What `generate` and `write` compute is in the other two; their loops cannot be taken apart.
   return Object.fromEntries(
     Object.entries(graphs)
-      .filter(([name]) => name !== 'generate')
+      .filter(([name]) => name !== 'generate' && name !== 'write')
       .map(([name, graph]) => [name, openParts(runtime, folder, graph.content(), PART_BYTES)]),
   );
 }

@@ -5,7 +5,9 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '../../shared/model/manifest.ts';
+import type { FmConfig } from '../../shared/model/config.ts';
+import type { FmManifest, Manifest } from '../../shared/model/manifest.ts';
+import { sequencesOf } from '../../shared/model/writeSignature.ts';
 import { DEVICES, type Device } from '../session/devices.ts';
 import { membersOf, type SetFolder } from '../session/setFolder.ts';
 import { workingBytes } from '../tasks/workingMemory.ts';
@@ -23,12 +25,31 @@ export interface SizedMember {
 
 /** Bytes of a member's weights as the device holds them. */
 function weightBytes({ manifest, fileBytes }: SizedMember, device: Device): number {
-  const { kind, precision, parameters } = manifest;
+  const { precision, parameters } = manifest;
   if (precision === 'fp32') return 4 * parameters;
   // They are widened when they are loaded, where the device does not compute in 16 bits.
   if (precision === 'fp16') return (DEVICES[device.kind].halves ? 2 : 4) * parameters;
+  if (manifest.kind === 'fm')
+    return fileBytes + (manifest.graphs.write ? writerBytes(manifest) : 0);
   // What is no matrix, such as a decoder's convolutions, lies there in 16 bits and is widened.
-  return kind === 'fm' ? fileBytes : 2 * fileBytes;
+  return 2 * fileBytes;
+}
+
+/** Parameters of a block of an FM's decoder: two attentions of four products each, and the MLP. */
+function decoderBlock({ dim, gated_mlp, mlp_ratio }: FmConfig): number {
+  const hidden = Math.floor((gated_mlp ? 2 / 3 : 1) * mlp_ratio * dim);
+  return 8 * dim ** 2 + (gated_mlp ? 3 : 2) * dim * hidden;
+}
+
+/** Parameters of the heads of these targets. */
+const headsOf = ({ config: { dim }, modalities }: FmManifest, targets: readonly string[]): number =>
+  targets.reduce((sum, name) => sum + dim * (modalities[name]?.vocab_size ?? 0), 0);
+
+/** What `write` rearranges for itself, a byte each: the decoder without keys and values of contexts, and its heads. */
+function writerBytes(manifest: FmManifest): number {
+  const { config, modalities } = manifest;
+  const block = decoderBlock(config) - 2 * config.dim ** 2;
+  return config.decoder_depth * block + headsOf(manifest, sequencesOf(config, modalities));
 }
 
 /** Which parts of models that generate are loaded. */
@@ -40,16 +61,9 @@ export type Parts = 'all' | 'encoder';
  */
 function encoderShare(manifest: Manifest): number {
   if (manifest.kind !== 'fm') return 1;
-  const { config, modalities, parameters } = manifest;
-  const { dim, decoder_depth, domains_out } = config;
-  const hidden = Math.floor((config.gated_mlp ? 2 / 3 : 1) * config.mlp_ratio * dim);
-  // Two attentions of four products each, and the MLP.
-  const block = 8 * dim ** 2 + (config.gated_mlp ? 3 : 2) * dim * hidden;
-  const heads = domains_out.reduce(
-    (sum, name) => sum + dim * (modalities[name]?.vocab_size ?? 0),
-    0,
-  );
-  return Math.max(0.1, 1 - (decoder_depth * block + heads) / parameters);
+  const { config, parameters } = manifest;
+  const decoder = config.decoder_depth * decoderBlock(config);
+  return Math.max(0.1, 1 - (decoder + headsOf(manifest, config.domains_out)) / parameters);
 }
 
 /** Bytes that a set takes. */

@@ -12,7 +12,7 @@ import {
   type TokenizerManifest,
   tokenizerManifestSchema,
 } from '../../shared/model/manifest.ts';
-import { type GraphName, signaturesOf } from '../../shared/model/signature.ts';
+import { signaturesOf } from '../../shared/model/signature.ts';
 import {
   codebookProblem,
   tokenizerEntries,
@@ -60,13 +60,13 @@ export async function loadModelSet(
     await Promise.all([runtime.close(), decoding.close()]);
   };
   try {
-    const names = options.plain ? undefined : ['generate'];
+    const names = options.plain ? undefined : ['generate', 'write'];
     const how = { device, signal, ...(halves !== undefined && { halves }) };
     const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema, {
       ...how,
       names,
     });
-    const { generate, encoder, decoder } = fm.graphs;
+    const { generate, write, encoder, decoder } = fm.graphs;
     const tokenizers: Record<string, LoadedTokenizer> = {};
     for (const [stem, path] of Object.entries(set.tokenizers))
       tokenizers[stem] = asTokenizer(
@@ -83,6 +83,7 @@ export async function loadModelSet(
       fm: fm.manifest,
       tokenizers,
       generate,
+      ...(write && { write }),
       ...(options.plain && { plain: { encoder, decoder } }),
       textTokenizerFile,
       died: Promise.race([runtime.died, decoding.died]),
@@ -109,9 +110,12 @@ export async function assertVocabularies(
   }
 }
 
+/** A session for each graph that its manifest has. */
+type Sessions<M extends Manifest> = { readonly [Name in keyof M['graphs']]: GraphSession };
+
 export interface LoadedModel<M extends Manifest> {
   readonly manifest: M;
-  readonly graphs: Readonly<Record<GraphName<M>, GraphSession>>;
+  readonly graphs: Sessions<M>;
 }
 
 export interface LoadModelOptions {
@@ -158,7 +162,7 @@ export async function loadModel<M extends Manifest>(
       },
     );
   }
-  return { manifest, graphs: graphs as Readonly<Record<GraphName<M>, GraphSession>> };
+  return { manifest, graphs: graphs as Sessions<M> };
 }
 
 /** A graph of another version may have other inputs and outputs: who exported it belongs to the message. */

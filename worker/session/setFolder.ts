@@ -1,6 +1,7 @@
 /** A folder of models that are served together, read without loading anything: what it says of itself. */
 import { dirname, join } from 'node:path';
 import {
+  graphFilesOf,
   type Manifest,
   type ModelSet,
   modelSetSchema,
@@ -50,7 +51,7 @@ export const membersOf = ({ fm, tokenizers }: SetFolder): readonly SetMember<Man
 
 /** Names of the files that a member's `model.json` speaks of, in the order of its digest. */
 export const filesOf = ({ graphs, half_graphs = {}, weights }: Manifest): readonly string[] => [
-  ...[...Object.values(graphs), ...Object.values(half_graphs)].map(({ file }) => file),
+  ...graphFilesOf({ graphs, half_graphs }).map(({ file }) => file),
   ...weights,
 ];
 

@@ -162,6 +162,8 @@ export interface LoadedModelSet {
   readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;
   /** See `generateSignature`. */
   readonly generate: GraphSession;
+  /** See `writeSignature`; absent where `generate` writes sequences as well. */
+  readonly write?: GraphSession | undefined;
   /** Loaded where asked for: the graphs that give what lies in between. */
   readonly plain?: { readonly encoder: GraphSession; readonly decoder: GraphSession };
   /** Absolute path of the Hugging Face `tokenizer.json`. */

@@ -235,6 +235,7 @@ export async function serveModel(loaded: LoadedModelSet): Promise<ServedModel> {
   const text = await loadTextTokenizer(loaded.textTokenizerFile);
   const scheduler = createScheduler(loaded.fm, loaded.generate, {
     ...(loaded.device && { device: loaded.device }),
+    writer: loaded.write,
   });
   return {
     loaded: { ...loaded, tokenizers: sharedTokenizers(loaded.tokenizers) },

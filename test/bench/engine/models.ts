@@ -48,8 +48,8 @@ export function benchModels(
     fused(precision) {
       const known = fused.get(precision);
       if (known) return known;
-      const loaded = load(precision, ['generate']).then(({ manifest, graphs }) =>
-        fusedRunner(manifest, graphs.generate),
+      const loaded = load(precision, ['generate', 'write']).then(({ manifest, graphs }) =>
+        fusedRunner(manifest, graphs.generate, graphs.write),
       );
       fused.set(precision, loaded);
       return loaded;

@@ -7,6 +7,7 @@ import {
   vocabularyOf,
 } from '../../../shared/model/graphNames.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
+import { sequencesOf } from '../../../shared/model/writeSignature.ts';
 import { NO_FILTERS } from '../../../shared/plan/filters.ts';
 import type { SamplingSettings } from '../../engine/forward.ts';
 import { isGreedy } from '../../engine/sampling.ts';
@@ -33,19 +34,23 @@ const effective = (prediction: Prediction): Prediction =>
     ? { ...prediction, sampling: { ...prediction.sampling, ...NO_FILTERS } }
     : prediction;
 
-/** @param given by modality, in the order of `domains_out` */
+/**
+ * @param given by modality, in the order of `targets`
+ * @param targets modalities that the graph has heads of
+ */
 export function predictionFeeds(
   { config, modalities }: FmManifest,
   given: readonly Prediction[],
+  targets: readonly string[] = config.domains_out,
 ): Record<string, Tensor> {
   const predictions = given.map(effective);
   const count = predictions.length;
   const most = Math.max(1, ...predictions.map(({ parts }) => parts.length));
   const index = new Int32Array(count * most);
   const weight = new Float32Array(count * most);
-  const counts = new Map(config.domains_out.map((name) => [name, 0]));
+  const counts = new Map(targets.map((name) => [name, 0]));
   const topK = predictions.map(({ modality, sampling, parts }, p) => {
-    counts.set(modality, valueAt(counts, modality, 'domains_out') + 1);
+    counts.set(modality, valueAt(counts, modality, 'targets') + 1);
     for (const [c, part] of parts.entries()) {
       index[p * most + c] = part.index;
       weight[p * most + c] = part.weight;
@@ -64,7 +69,7 @@ export function predictionFeeds(
   return {
     combine_index: int64([count, most], index),
     combine_weight: float32([count, most], weight),
-    head_counts: int64([config.domains_out.length], [...counts.values()]),
+    head_counts: int64([targets.length], [...counts.values()]),
     vocabulary: bool([0, vocabulary], new Uint8Array()),
     temperature: settings('temperature'),
     top_k: int64([count], topK),
@@ -97,6 +102,18 @@ export function targetFeeds(
     }),
   );
 }
+
+/** Which sequence is written. */
+export const sequenceFeeds = (
+  { config, modalities }: FmManifest,
+  written: string,
+): Record<string, Tensor> =>
+  Object.fromEntries(
+    sequencesOf(config, modalities).map((name): [string, Tensor] => [
+      targetName(name, fieldOf(modalities, name, 'modalities')),
+      int64([1], [name === written ? 1 : 0]),
+    ]),
+  );
 
 /** Names of all keys and values on one side of a run. */
 export const cacheNamesOf = (

@@ -127,10 +127,7 @@ export function seenFeeds(manifest: FmManifest, contexts: readonly SeenContext[]
   const rows = contexts.map(({ row, tokens }) => ({ id: row, tokens }));
   return {
     rowFeeds: rowFeeds(manifest, 'context_cache', rows),
-    feeds: {
-      context_index: int64([rows.length, 0], []),
-      context_hidden: bool([rows.length, 1, widthFor(rows)], hiddenBehind(rows)),
-    },
+    hidden: { context_hidden: bool([rows.length, 1, widthFor(rows)], hiddenBehind(rows)) },
   };
 }
 

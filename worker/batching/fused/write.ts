@@ -6,10 +6,11 @@
  */
 import { itemAt } from '../../../shared/lookup.ts';
 import type { FmManifest } from '../../../shared/model/manifest.ts';
+import { sequencesOf } from '../../../shared/model/writeSignature.ts';
 import type { WriteRequest } from '../../engine/forward.ts';
 import type { GraphSession, Tensor } from '../../session/types.ts';
 import { asDraws, bool, float32, int64, numbersOf } from './feeds.ts';
-import { type Prediction, predictionFeeds, targetFeeds } from './sampling.ts';
+import { type Prediction, predictionFeeds, sequenceFeeds, targetFeeds } from './sampling.ts';
 import { keptTokens, nothingEncoded, pastFeeds, type SeenContext, seenFeeds } from './states.ts';
 
 /** A sequence that is being written. */
@@ -34,14 +35,49 @@ export interface WrittenPiece {
   readonly milliseconds: number;
 }
 
+/** What `write` is told besides of the sequences of a run. */
+const writerFeeds = (
+  manifest: FmManifest,
+  modality: string,
+  predictions: readonly Prediction[],
+): Record<string, Tensor> => ({
+  ...sequenceFeeds(manifest, modality),
+  ...predictionFeeds(manifest, predictions, sequencesOf(manifest.config, manifest.modalities)),
+});
+
+/** What `generate` is told besides, which could do other things as well. */
+const generatorFeeds = (
+  manifest: FmManifest,
+  modality: string,
+  predictions: readonly Prediction[],
+  rows: number,
+): Record<string, Tensor> => ({
+  ...nothingEncoded(manifest),
+  ...targetFeeds(manifest, rows, new Map(), modality),
+  ...predictionFeeds(manifest, predictions),
+  context_index: int64([rows, 0], []),
+  target_order: int64(
+    [rows],
+    Array.from({ length: rows }, (_, row) => row),
+  ),
+  target_hidden: bool([rows, 1, 1], new Uint8Array(rows)),
+  kept_states: float32([0, manifest.config.dim], []),
+});
+
+/** What writes sequences. */
+export interface Writing {
+  readonly graph: GraphSession;
+  /** The graph is `write`, and not `generate`. */
+  readonly isWriter: boolean;
+}
+
 /** @param piece tokens that a run writes */
 export async function runPiece(
   manifest: FmManifest,
-  graph: GraphSession,
+  { graph, isWriter }: Writing,
   sequences: readonly Sequence[],
   piece: number,
 ): Promise<WrittenPiece> {
-  const { config } = manifest;
   const { modality } = itemAt(sequences, 0, 'sequences of a run');
   const rows = sequences.flatMap((sequence, s) =>
     sequence.rows.map((row, c) => ({
@@ -71,15 +107,11 @@ export async function runPiece(
   const cached = rows.map(({ row, tokens }) => ({ id: row, tokens }));
   const past = pastFeeds(manifest, cached);
   const feeds: Record<string, Tensor> = {
-    ...nothingEncoded(manifest),
-    ...targetFeeds(manifest, rows.length, new Map(), modality),
-    ...predictionFeeds(manifest, predictions),
-    ...seen.feeds,
+    ...(isWriter
+      ? writerFeeds(manifest, modality, predictions)
+      : generatorFeeds(manifest, modality, predictions, rows.length)),
     ...past.feeds,
-    target_order: int64(
-      [rows.length],
-      rows.map((_, row) => row),
-    ),
+    ...seen.hidden,
     ids: int64(
       [rows.length, 1],
       rows.map(({ last }) => last),
@@ -88,8 +120,6 @@ export async function runPiece(
       [rows.length],
       rows.map(({ tokens }) => tokens),
     ),
-    target_hidden: bool([rows.length, 1, 1], new Uint8Array(rows.length)),
-    kept_states: float32([0, config.dim], []),
     iterations: int64([], [steps]),
     draws: float32([steps, sequences.length], asDraws(draws)),
     group: int64(

@@ -142,12 +142,15 @@ const scoresOf = (module: Module, name: string, query: Value, key: Value): Value
 const softmax = (module: Module, scores: Value): Value =>
   module.node('Softmax', 'Softmax', [scores], { axis: -1 });
 
+/** What the queries see, without whether it is all. */
+type Seen = Omit<Visibility, 'isPartial'>;
+
 /** Attention over heads, written out. @returns (B, H, M, hd) */
 export function attendHeads(
   module: Module,
   { query, key, value }: Projections,
   shape: AttentionShape,
-  seen: Visibility | undefined,
+  seen: Seen | undefined,
 ): Value {
   const scores = scoresOf(module, 'scores', scaledQuery(module, query, shape), key);
   const masked = seen ? module.node('masked', 'Add', [scores, seen.bias]) : scores;
@@ -169,7 +172,7 @@ export function attendToKept(
   query: Value,
   { key, value }: KeyValue,
   shape: AttentionShape,
-  seen: Visibility,
+  seen: Seen,
 ): Value {
   if (module.weights.halves) {
     const heads = { query: asHeads(module, 'query', query, shape), key, value };

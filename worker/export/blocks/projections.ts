@@ -77,7 +77,22 @@ export function selfHeads(
   const qkv = queryProduct(module.at('qkv'), read, shape, 3 * dim); // (B, M, 3D)
   const parts = module.node('qkv/heads', 'Reshape', [qkv, split], EXACT); // (u, v, 3H, hd)
   const moved = module.node('qkv/Transpose', 'Transpose', [parts], { perm: [0, 2, 1, 3] });
-  const [query, key, value] = module.nodes('split', 'Split', [moved], 3, {
+  return splitHeads(module, moved, shape);
+}
+
+/** As `selfHeads`, of one token a row, whose heads need not be moved. @param x (B, 1, D) */
+export function tokenHeads(module: Module, x: Value, shape: AttentionShape): Projections {
+  const { dim, heads } = shape;
+  const read = narrow(module, x, 'x/half');
+  const qkv = queryProduct(module.at('qkv'), read, shape, 3 * dim); // (B, 1, 3D)
+  const sizes = module.graph.int64([0, 3 * heads, 1, dim / heads]);
+  const parts = module.node('qkv/heads', 'Reshape', [qkv, sizes]); // (B, 3H, 1, hd)
+  return splitHeads(module, parts, shape);
+}
+
+/** @param parts (u, 3H, v, hd) */
+function splitHeads(module: Module, parts: Value, shape: AttentionShape): Projections {
+  const [query, key, value] = module.nodes('split', 'Split', [parts], 3, {
     axis: 1,
     num_outputs: 3,
   });

@@ -145,7 +145,7 @@ export function decode(
  */
 export function logitPads(
   root: Module,
-  config: FmConfig,
+  targets: readonly string[],
   modalities: Readonly<Record<string, ModalityInfo>>,
 ): readonly Value[] {
   const { graph } = root;
@@ -153,7 +153,7 @@ export function logitPads(
     start: 1,
     end: 2,
   });
-  return config.domains_out.map((name) => {
+  return targets.map((name) => {
     const head = root.at('decoder_embeddings', name).at('to_logits');
     const size = graph.int64([vocabularyOf(name, modalities)]);
     const missing = head.node('missing', 'Sub', [vocabulary, size]);
@@ -165,11 +165,12 @@ export function logitPads(
 function splitRows(
   root: Module,
   states: Value,
-  { dim, domains_out }: FmConfig,
+  dim: number,
+  targets: readonly string[],
 ): readonly Operand[] {
   const counts = root.graph.input('head_counts');
   const split = (name: string, x: Value): readonly Value[] =>
-    root.nodes(name, 'Split', [x, counts], domains_out.length, { axis: 0 });
+    root.nodes(name, 'Split', [x, counts], targets.length, { axis: 0 });
   const rows = sharedOperand(root.at('guided'), states, dim);
   if (typeof rows === 'string') return split('per_modality', rows);
   const codes = split('per_modality/codes', rows.codes);
@@ -177,19 +178,29 @@ function splitRows(
   return codes.map((own, i) => ({ codes: own, scales: itemAt(scales, i, 'scales of states') }));
 }
 
-/** Guided decoder outputs -> logits -> a token each. Heads are linear: outputs are summed before them. */
+/** What predictions are made with. */
+export interface Heads {
+  /** Modalities that are predicted, in the order of `head_counts`. */
+  readonly targets: readonly string[];
+  readonly pads: readonly Value[];
+  readonly filters: Filters;
+}
+
+/**
+ * Guided decoder outputs -> logits -> a token each. Heads are linear: outputs are summed before them.
+ * @param states (n, D), which `combine_index` counts
+ */
 export function predict(
   root: Module,
-  config: FmConfig,
+  { dim }: FmConfig,
   modalities: Readonly<Record<string, ModalityInfo>>,
   states: Value,
   iteration: Value,
-  before: { readonly pads: readonly Value[]; readonly filters: Filters },
+  before: Heads,
 ) {
   const { graph } = root;
-  const { dim } = config;
-  const all = root.node('all_states', 'Concat', [states, graph.input('kept_states')], { axis: 0 });
-  const parts = root.node('guided/parts', 'Gather', [all, graph.input('combine_index')], {
+  const { targets } = before;
+  const parts = root.node('guided/parts', 'Gather', [states, graph.input('combine_index')], {
     axis: 0,
   }); // (P, c, D)
   const weights = root.node('guided/weights', 'Unsqueeze', [
@@ -202,8 +213,8 @@ export function predict(
     [root.node('guided/weighted', 'Mul', [parts, weights]), graph.int64([1])],
     { keepdims: 0 },
   ); // (P, D)
-  const split = splitRows(root, guided, config);
-  const logits = config.domains_out.map((name, i) => {
+  const split = splitRows(root, guided, dim, targets);
+  const logits = targets.map((name, i) => {
     const size = vocabularyOf(name, modalities);
     const head = root.at('decoder_embeddings', name).at('to_logits');
     const read = itemAt(split, i, 'states per modality');

@@ -11,6 +11,7 @@ import { rootModule } from '../module.ts';
 import type { Weights } from '../weights.ts';
 import { contextKeyValues } from './contextKeyValues.ts';
 import { decode, logitPads, predict } from './decoder.ts';
+import { nextIds, nobodyDone } from './sequenceEnds.ts';
 import { encodeStates } from './states.ts';
 import { decoderMasks, decoderMiddles, targetTokens } from './targets.ts';
 
@@ -38,8 +39,9 @@ export function generateGraph(
     isFilled: true,
     ...(weights.precision === 'int8' && { middles: decoderMiddles(root) }),
   });
-  const beforeLoop = {
-    pads: logitPads(root, config, modalities),
+  const heads = {
+    targets: config.domains_out,
+    pads: logitPads(root, config.domains_out, modalities),
     filters: filtersOf(root.at('sampling'), {
       topKMost: graph.input('top_k_most'),
       topP: graph.input('top_p'),
@@ -67,16 +69,9 @@ export function generateGraph(
     graph.output(name, cast(`${name}/half`, own, 'float16'));
   }
   const given = (name: string) => valueAt(givenCaches, name, 'caches before the run');
-  const predictions = graph.input('temperature');
-  const going = root.node(
-    'nobody_done',
-    'Cast',
-    [root.node('nobody_done/zeros', 'Sub', [predictions, predictions])],
-    { to: ELEMENT_TYPES.bool },
-  ); // bool (P), false
   const carried: Carried[] = [
     { name: 'ids', value: graph.input('ids'), type: 'int64', dims: ['g', 'loop_ids'] },
-    { name: 'done', value: going, type: 'bool', dims: ['P'] },
+    { name: 'done', value: nobodyDone(root), type: 'bool', dims: ['P'] },
     {
       name: 'states',
       value: root.node('no_states', 'Slice', [
@@ -123,43 +118,19 @@ export function generateGraph(
       const tokens = targetTokens(filled, config, modalities, written, iteration);
       const decoded = decode(decoding, config, tokens, sources, masks);
       const flat = root.node('decoded/flat', 'Reshape', [decoded.y, graph.int64([-1, config.dim])]); // (B*m, D)
-      const drawn = predict(filled, config, modalities, flat, iteration, beforeLoop);
-      const ends = root.node(
-        'ends',
-        'ReduceMax',
-        [
-          root.node(
-            'ends/each',
-            'Cast',
-            [
-              root.node('ends/equal', 'Equal', [
-                root.node('ends/ids', 'Unsqueeze', [drawn.ids, graph.int64([1])]),
-                graph.input('stops'),
-              ]),
-            ],
-            { to: ELEMENT_TYPES.int64 },
-          ),
-          graph.int64([1]),
-        ],
-        { keepdims: 0 },
-      ); // int64 (P)
-      const nowDone = root.node('done', 'Or', [
-        present(done, 'what is done in the loop'),
-        root.node('ends/any', 'Greater', [ends, graph.int64(0)]),
-      ]);
-      const open = root.node(
-        'open',
-        'ReduceMin',
-        [root.node('done/number', 'Cast', [nowDone], { to: ELEMENT_TYPES.int64 })],
-        { keepdims: 0 },
-      );
-      const next = root.node('next_ids', 'Unsqueeze', [
-        root.node('next_ids/rows', 'Gather', [drawn.ids, graph.input('group')], { axis: 0 }),
-        graph.int64([1]),
-      ]); // (B, 1)
+      const all = root.node('all_states', 'Concat', [flat, graph.input('kept_states')], {
+        axis: 0,
+      });
+      const drawn = predict(filled, config, modalities, all, iteration, heads);
+      const next = nextIds(root, drawn.ids, present(done, 'what is done in the loop'));
       return {
-        going: root.node('going', 'Equal', [open, graph.int64(0)]),
-        carried: [next, nowDone, flat, ...decoded.caches.flatMap(({ key, value }) => [key, value])],
+        going: next.going,
+        carried: [
+          next.ids,
+          next.done,
+          flat,
+          ...decoded.caches.flatMap(({ key, value }) => [key, value]),
+        ],
         collected: [drawn.ids, drawn.confidence, drawn.likelihood],
       };
     },
