@@ -3,7 +3,7 @@
  * their promises) takes the edge longer than everything else that it does to have something computed.
  */
 import { Agent, type Dispatcher } from 'undici';
-import type { Send, WorkerAnswer } from './dispatch/http.ts';
+import { addressOf, type Send, type WorkerAnswer } from './dispatch/http.ts';
 
 /** Bytes that wait to be read before no more of them are taken from the socket. */
 const MOST_WAITING = 1024 * 1024;
@@ -82,7 +82,7 @@ export function createNodeSend(): Send {
       };
       const over = (): void => signal.removeEventListener('abort', onAbort);
       signal.addEventListener('abort', onAbort, { once: true });
-      const { origin, pathname, search } = new URL(url);
+      const { origin, pathname, search } = addressOf(url);
       const handler: Dispatcher.DispatchHandlers = {
         onConnect(abort) {
           stop = abort;

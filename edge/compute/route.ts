@@ -161,15 +161,16 @@ export function createTaskRoute<W extends Wish, R extends object>(
   async function compute(c: EdgeContext, wish: W, payment?: Payment): Promise<Response> {
     const asker = askerOf(c);
     const left = new AbortController();
-    const deadline = startDeadline(wish.deadlineMs, wish.began);
+    const hasDeadline = wish.deadlineMs !== undefined;
+    const deadline = hasDeadline ? startDeadline(wish.deadlineMs, wish.began) : undefined;
     follow(left, c.req.raw.signal);
-    follow(left, deadline.signal);
+    if (deadline) follow(left, deadline.signal);
     const share = computation.join(wish, asker, left.signal);
     keepAlive(c)(share.ended);
     payment?.keep();
     const outcome = share.outcome
       .then((answer) => seenAnew(c, wish, answer))
-      .finally(deadline.clear);
+      .finally(() => deadline?.clear());
     // What another has asked for, or stored, costs what stored results cost.
     const charge = (answer: Seen) =>
       payment?.charge(share.joined || answer.ageSeconds !== undefined);

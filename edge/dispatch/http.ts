@@ -41,6 +41,15 @@ export type Send<A extends WorkerAnswer = WorkerAnswer> = (
   call: SignedCall,
 ) => Promise<A>;
 
+const addresses = new Map<string, URL>();
+
+/** An address of a worker, alone or with one of the paths that are asked: there are few, and each is read once. */
+export function addressOf(url: string): URL {
+  const address = addresses.get(url) ?? new URL(url);
+  addresses.set(url, address);
+  return address;
+}
+
 const failureSchema = z.object({
   code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
   detail: z.string(),

@@ -1,6 +1,7 @@
 /** What is told of requests to workers: metrics, and a span that goes on in the worker. */
 import { NO_TRACER, type Tracer } from '../../shared/tracing/tracer.ts';
 import { type EdgeMetrics, UNWATCHED } from '../metrics.ts';
+import { addressOf } from './http.ts';
 
 export type DispatchOutcome = 'ok' | 'failed' | 'busy' | 'unreachable' | 'late' | 'gone';
 
@@ -25,7 +26,7 @@ export function watchDispatches({
       name: `dispatch ${kind}`,
       kind: 'client',
       parent,
-      attributes: { 'server.address': new URL(worker).host },
+      attributes: { 'server.address': addressOf(worker).host },
     });
     return {
       traceparent: span.traceparent,

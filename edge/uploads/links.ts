@@ -52,7 +52,7 @@ interface Linking {
   readonly tenant: string;
   /** Bytes of a file that stays within the answer at most. */
   readonly most: number;
-  readonly origin: string;
+  readonly origin: () => string;
 }
 
 export interface LinkerServices {
@@ -84,7 +84,7 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
     if (!bytes || bytes.length <= most) return undefined;
     const digest = await sha256(bytes);
     const key = await keepBytes(store, 'outputs', tenant, { digest, bytes });
-    const { url, expires } = await addresses.toFetch(key, content_type, origin);
+    const { url, expires } = await addresses.toFetch(key, content_type, origin());
     const expires_at = isoTime(expires);
     return { url, link: { size: bytes.length, content_type, sha256: digest, expires_at } };
   }
@@ -132,7 +132,7 @@ export function createLinker({ addresses, config, store, log }: LinkerServices):
       const most = inline === false ? 0 : config.FOURM_INLINE_BYTES;
       const { outputs, merged } = result as Fields;
       try {
-        const linking = { tenant: tenantOf(c), most, origin: originOf(c) };
+        const linking = { tenant: tenantOf(c), most, origin: () => originOf(c) };
         const linkedOutputs = await linkTargets(outputs, linking);
         const linkedMerged = await linkTargets(merged, linking);
         if (linkedOutputs === outputs && linkedMerged === merged)

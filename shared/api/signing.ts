@@ -6,7 +6,7 @@
  * | header | what it holds |
  * |---|---|
  * | `x-4m-timestamp` | unix seconds; a request is accepted within 300 s of it |
- * | `x-4m-nonce` | 32 random hexadecimal digits; a process takes a request once |
+ * | `x-4m-nonce` | 32 hexadecimal digits, drawn at random; a process takes a request once |
  * | `x-4m-content-length` | bytes of the body; 0 without one |
  * | `x-4m-content-sha256` | sha256 of the body, in hex |
  * | `x-4m-signature` | HMAC-SHA256, in hex, over the text that `signedText` writes |
@@ -30,9 +30,6 @@ export interface SignedRequest {
   /** sha256 of the body, in hex. */
   readonly contentSha256: string;
 }
-
-const hex = (bytes: ArrayBuffer): string =>
-  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 const signedText = (request: SignedRequest): string =>
   [
@@ -66,7 +63,8 @@ export async function signInternal(
   const timestamp = Math.floor(now);
   const contentLength = body.byteLength;
   const contentSha256 = await sha256(body);
-  const nonce = hex(crypto.getRandomValues(new Uint8Array(16)).buffer);
+  // Of all that draw, this draws at the least cost: 122 of its bits are random.
+  const nonce = crypto.randomUUID().replaceAll('-', '');
   const signed = { method, path, timestamp, nonce, contentLength, contentSha256 };
   return {
     'x-4m-timestamp': String(timestamp),
