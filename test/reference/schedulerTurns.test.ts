@@ -44,6 +44,7 @@ describe('a scheduler', () => {
   /** The model's graph, with its runs counted and its rows that are kept. */
   function watched() {
     const runs: string[] = [];
+    const encoded: number[] = [];
     const kept = new Set<number>();
     let [holds, release] = [(_: string): boolean => false, (): void => {}];
     const graph: GraphSession = {
@@ -52,6 +53,7 @@ describe('a scheduler', () => {
         const isWriting = feeds.ids?.dims[1] === 1;
         const kind = isWriting ? 'write' : options?.keepRows ? 'encode' : 'predict';
         runs.push(kind);
+        encoded.push(feeds.order?.dims[0] ?? 0);
         for (const { rows } of options?.keepRows ?? []) for (const { id } of rows) kept.add(id);
         if (holds(kind))
           await new Promise<void>((resolve) => {
@@ -78,7 +80,7 @@ describe('a scheduler', () => {
         release();
       };
     };
-    return { graph, runs, kept, hold };
+    return { graph, runs, encoded, kept, hold };
   }
 
   test('computes nothing for a caller who has gone, or whose time is over', async () => {
@@ -127,5 +129,26 @@ describe('a scheduler', () => {
     await cut;
     assert.equal(kept.size, 0);
     assert.deepEqual(scheduler.statistics().waiting, { interactive: 0, batch: 0 });
+  });
+
+  test('what was asked for twice is encoded no third time, and answered alike to the bit', async () => {
+    const { graph, encoded } = watched();
+    const scheduler = createScheduler(model.manifest, graph);
+    const answers: unknown[] = [];
+    for (let time = 0; time < 4; time++)
+      for (const request of [prediction(27), writing(28, 8)]) {
+        const lane = scheduler.join();
+        const [result] = await lane.run([request]);
+        answers[time] = { ...(answers[time] as object), [request.kind]: { ...result, cache: 0 } };
+        lane.leave();
+      }
+    for (const answer of answers) assert.deepEqual(answer, answers[0]);
+    const tokens = encoded.map((count) => count > 0);
+    assert.deepEqual(tokens, [
+      ...[true, true, false],
+      ...[true, true, false],
+      ...[false, false, false],
+      ...[false, false, false],
+    ]);
   });
 });

@@ -1,8 +1,13 @@
-/** Contexts that are kept for as long as anybody needs them, so that no state is encoded twice. */
+/**
+ * Contexts that are kept for as long as anybody needs them, so that no state is encoded twice. What the encoder gave of
+ * a state that is asked for again and again is kept beyond that, within bounds; its keys and values, which are many times
+ * as large, are not.
+ */
 import type { FmManifest } from '../../shared/model/manifest.ts';
 import { stateKey, type TokenState } from '../engine/tokenState.ts';
 import type { GraphSession } from '../session/types.ts';
 import { type SeenContext, tokensOf } from './fused/states.ts';
+import { createGivenAgain } from './givenAgain.ts';
 
 export interface Contexts {
   /** Says that somebody needs the context of a state, until it is released as often. */
@@ -12,6 +17,8 @@ export interface Contexts {
   readonly holders: (state: TokenState) => number;
   /** What the encoder gave of a state, (tokens, D), if it is known. */
   readonly encoded: (state: TokenState) => Float32Array | undefined;
+  /** Whether what the encoder gives of a state is kept when nobody needs it any more. */
+  readonly isFamiliar: (state: TokenState) => boolean;
   readonly keepEncoded: (state: TokenState, context: Float32Array) => void;
   /** The keys and values of a state, if they are kept. One without tokens has none. */
   readonly seen: (state: TokenState) => SeenContext | undefined;
@@ -29,9 +36,11 @@ const NO_ROW = 0;
 
 export function createContexts(manifest: FmManifest, graph: GraphSession): Contexts {
   const contexts = new Map<string, Held>();
+  const again = createGivenAgain();
   const heldOf = (state: TokenState) => contexts.get(stateKey(state));
   return {
     hold(state) {
+      again.ask(stateKey(state));
       const held = heldOf(state) ?? { holders: 0, encoded: undefined, seen: undefined };
       held.holders++;
       contexts.set(stateKey(state), held);
@@ -43,10 +52,12 @@ export function createContexts(manifest: FmManifest, graph: GraphSession): Conte
       if (held.seen) graph.forgetRows?.([held.seen.row]);
     },
     holders: (state) => heldOf(state)?.holders ?? 0,
-    encoded: (state) => heldOf(state)?.encoded,
+    encoded: (state) => heldOf(state)?.encoded ?? again.find(stateKey(state)),
+    isFamiliar: (state) => again.isFamiliar(stateKey(state)),
     keepEncoded(state, context) {
       const held = heldOf(state);
       if (held) held.encoded = context;
+      again.keep(stateKey(state), context);
     },
     seen: (state) =>
       tokensOf(state, manifest) === 0 ? { row: NO_ROW, tokens: 0 } : heldOf(state)?.seen,

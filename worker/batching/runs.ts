@@ -46,8 +46,8 @@ export function createRuns({ manifest, graph, writer, contexts, pace, piece }: R
     const kept = states.map((state) => ({
       state,
       context: contexts.encoded(state),
-      // Predictions from the same state may come next.
-      givesContext: contexts.holders(state) > 1,
+      // Others may ask for the same state next.
+      givesContext: contexts.holders(state) > 1 || contexts.isFamiliar(state),
       row: nextRow(),
     }));
     const tokens = tokensOf(itemAt(states, 0, 'states'), manifest);
@@ -110,7 +110,7 @@ export function createRuns({ manifest, graph, writer, contexts, pace, piece }: R
     const isNeeded = (state: TokenState): boolean => {
       const key = stateKey(state);
       const done = satisfied.filter((one) => stateKey(one) === key).length;
-      return contexts.holders(state) > done;
+      return contexts.holders(state) > done || contexts.isFamiliar(state);
     };
     const tokens = tokensOf(itemAt(states, 0, 'states').state, manifest);
     const batch = states.map(({ state, groups: own }) => {
