@@ -135,19 +135,17 @@ export function writeGraph(
   const seen = seenBefore(root, config.decoder_depth);
   const visible = ownBias(root);
   const named = cacheNames('cache', config.decoder_depth).flatMap(({ key, value }) => [key, value]);
+  const first = itemAt(seen.past, 0, 'caches before the run').key;
+  const range = [graph.int64([0]), graph.int64([0]), graph.int64([2])];
+  const nothing = root.node('nothing', 'Slice', [first, ...range]); // (g, H, 0, hd)
   const carried: Carried[] = [
     { name: 'ids', value: graph.input('ids'), type: 'int64', dims: ['g', 1] },
     { name: 'done', value: nobodyDone(root), type: 'bool', dims: ['P'] },
     { name: 'bias', value: seen.pastBias, type: 'float32', dims: ['g', 1, 1, 'loop_l'] },
-    // What is written in this run; what came before stays where it is.
+    // What is written in this run, at first nothing; what came before stays where it is.
     ...named.map((name) => ({
       name,
-      value: root.node(`${name}/none`, 'Slice', [
-        graph.input(name),
-        graph.int64([0]),
-        graph.int64([0]),
-        graph.int64([2]),
-      ]),
+      value: nothing,
       type: 'float32' as const,
       dims: ['g', config.num_heads, `loop_${name}`, config.dim / config.num_heads],
     })),
