@@ -16,6 +16,7 @@ import {
 } from './graphNames.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
+import { predictionInputs } from './predictionSignature.ts';
 import {
   bool,
   type Dimension,
@@ -186,18 +187,7 @@ export function generateSignature(
       ...caches('cache', 'u', 'l'),
       ...caches('context_cache', 'B', 'e'),
       float('kept_states', 'k', dim),
-      int64('combine_index', 'P', 'c'),
-      float('combine_weight', 'P', 'c'),
-      int64('head_counts', config.domains_out.length),
-      bool('vocabulary', 0, 'V'),
-      float('temperature', 'P'),
-      int64('top_k', 'P'),
-      int64('top_k_most', 1),
-      float('top_p', 'P'),
-      int64('iterations'),
-      float('draws', 'i', 'P'),
-      int64('group', 'g'),
-      int64('stops', 'P', 's'),
+      ...predictionInputs(config.domains_out.length),
     ],
     outputs: [
       float('context', 'N', dim),

@@ -4,13 +4,8 @@ import type { FmConfig } from './config.ts';
 import { cacheNames, cacheType, targetName } from './graphNames.ts';
 import type { Manifest } from './manifest.ts';
 import type { ModalityInfo } from './modalities.ts';
-import {
-  bool,
-  float,
-  type GraphSignature,
-  int64,
-  type TensorSignature,
-} from './tensorSignature.ts';
+import { predictionInputs } from './predictionSignature.ts';
+import { bool, type GraphSignature, int64, type TensorSignature } from './tensorSignature.ts';
 
 /** The targets that are written token by token, in the order of `domains_out`. */
 export const sequencesOf = (
@@ -50,18 +45,7 @@ export function writeSignature(
       bool('past_hidden', 'g', 'l'),
       ...caches('cache', 'l'),
       ...caches('context_cache', 'e'),
-      int64('combine_index', 'P', 'c'),
-      float('combine_weight', 'P', 'c'),
-      int64('head_counts', sequences.length),
-      bool('vocabulary', 0, 'V'),
-      float('temperature', 'P'),
-      int64('top_k', 'P'),
-      int64('top_k_most', 1),
-      float('top_p', 'P'),
-      int64('iterations'),
-      float('draws', 'i', 'P'),
-      int64('group', 'g'),
-      int64('stops', 'P', 's'),
+      ...predictionInputs(sequences.length),
     ],
     outputs: [int64('generated', 'j', 'P'), ...caches('next', 'l_written')],
   };

@@ -13,6 +13,7 @@ import { fmManifestSchema } from '../../shared/model/manifest.ts';
 import { PRECISIONS, type Precision } from '../../shared/model/precisions.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
 import { loadModelSet } from '../../worker/session/loadModels.ts';
+import type { GraphSession } from '../../worker/session/types.ts';
 import { runGenerate } from '../../worker/tasks/generate.ts';
 import { serveModel } from '../../worker/tasks/servedModel.ts';
 import { demoSource, skipWithoutDemo } from '../support/demoSet.ts';
@@ -53,9 +54,17 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
     targets: readonly { readonly modality: string }[] = ONE_STEP,
     scenes = SCENES,
   ): Promise<number[][]> {
-    const loaded = await loadModelSet(home, { threads: 1, halves });
+    const { write, ...loaded } = await loadModelSet(home, { threads: 1, halves });
+    let written = 0;
+    const counted: GraphSession | undefined = write && {
+      ...write,
+      run(...given) {
+        written++;
+        return write.run(...given);
+      },
+    };
     try {
-      const model = await serveModel(loaded);
+      const model = await serveModel({ ...loaded, write: counted });
       const found: number[][] = [];
       for (const { rendering } of examples(FIRST_HELD_OUT_SEED, scenes)) {
         const request = generateRequestSchema.parse({
@@ -68,6 +77,9 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
         const { outputs } = await runGenerate({ id: 'id', seed: 0, request }, model);
         for (const { modality } of targets) found.push([...outputs[modality]![0]!.tokens]);
       }
+      const { precision } = loaded.fm;
+      const hasTexts = targets.some(({ modality }) => modality === 'caption');
+      assert.equal(written > 0, precision === 'int8' && hasTexts, `${precision} writes apart`);
       return found;
     } finally {
       await loaded.close();
