@@ -60,10 +60,12 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
   let known = element('datalist', { id: 'labels' });
 
   const examples = createExamples(takesWords, update);
-  const drop = pictureDrop('examples-files', 'Examples', (given) =>
-    examples.add(given, next.value),
-  );
-  const test = pictureDrop('test-files', 'Test', (given) => void classify(given));
+  const drop = pictureDrop('examples-files', 'Examples', () => {
+    // The class of a picture is the one that stands there as it is chosen, however long it is read.
+    const label = next.value;
+    return (given) => examples.add(given, label);
+  });
+  const test = pictureDrop('test-files', 'Test', () => (given) => void classify(given));
   const samples = element('div', { class: 'examples' });
   if (pictures.length > 0)
     samples.append(
@@ -97,8 +99,14 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
     }
   }
 
-  async function work(what: string, task: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    if (running) return;
+  /** Pictures that are chosen during a fit or a test are classified after it. */
+  let last = Promise.resolve();
+  function work(what: string, task: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    last = last.then(() => run(what, task));
+    return last;
+  }
+
+  async function run(what: string, task: (signal: AbortSignal) => Promise<void>): Promise<void> {
     running = new AbortController();
     problem.replaceChildren();
     status.textContent = what;

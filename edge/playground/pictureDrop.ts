@@ -7,11 +7,11 @@ export interface PictureDrop {
   readonly node: HTMLElement;
 }
 
-/** @param onPictures told of all pictures of a drop at once */
+/** @param onChosen called as files are chosen; what it returns is told of all their pictures once they are read */
 export function pictureDrop(
   id: string,
   title: string,
-  onPictures: (pictures: readonly Picture[]) => void,
+  onChosen: () => (pictures: readonly Picture[]) => void,
 ): PictureDrop {
   const input = element('input', {
     type: 'file',
@@ -34,10 +34,16 @@ export function pictureDrop(
     const given = [...(files ?? [])];
     error.textContent = given.map(refusalOf).find((message) => message !== '') ?? '';
     const fine = given.filter((file) => refusalOf(file) === '');
-    const pictures = await Promise.all(
+    // Choosing the same file again tells of a change only where nothing is chosen before.
+    input.value = '';
+    if (fine.length === 0) return;
+    const onPictures = onChosen();
+    const read = await Promise.allSettled(
       fine.map(async (file) => ({ name: file.name, url: await readAsDataUrl(file) })),
     );
-    input.value = '';
+    const unread = fine.find((_, i) => read[i]?.status === 'rejected');
+    if (unread) error.textContent = `${unread.name} cannot be read.`;
+    const pictures = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     if (pictures.length > 0) onPictures(pictures);
   }
 

@@ -66,6 +66,7 @@ function nameField(id: string, title: string, set: (picture: Picture) => void): 
 export function pictureField(options: PictureFieldOptions): PictureField {
   const { id, title, examples, sideOf, takesNames = false, onChange } = options;
   let current: Picture | undefined;
+  let changes = 0;
   const input = element('input', {
     type: 'file',
     id: `input-${id}`,
@@ -110,6 +111,7 @@ export function pictureField(options: PictureFieldOptions): PictureField {
   }
   function set(picture: Picture | undefined, hidden: readonly number[] = []): void {
     current = picture;
+    changes++;
     setError('');
     input.value = '';
     const isSeen = picture !== undefined && picture.url !== '';
@@ -130,8 +132,13 @@ export function pictureField(options: PictureFieldOptions): PictureField {
   }
   const take = async (file: File): Promise<void> => {
     const message = refusalOf(file);
-    if (message === '') set({ name: file.name, url: await readAsDataUrl(file) });
-    else setError(message);
+    if (message !== '') return setError(message);
+    // What is chosen, removed or given while this one is read is later, so that it stays.
+    const before = ++changes;
+    const url = await readAsDataUrl(file).catch(() => undefined);
+    if (changes !== before) return;
+    if (url === undefined) setError(`${file.name} cannot be read.`);
+    else set({ name: file.name, url });
   };
 
   preview.addEventListener('error', () => {

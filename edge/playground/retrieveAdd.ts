@@ -49,14 +49,17 @@ export function createAdding(
   { tell, guard, onMake, onDone }: AddingEvents,
 ): Adding {
   let current: Collection | undefined;
-  const drop = pictureDrop('add-pictures', 'Pictures', (pictures) => void add(pictures));
+  const drop = pictureDrop('add-pictures', 'Pictures', () => {
+    const collection = current;
+    return (pictures) => void add(pictures, collection);
+  });
   const scenes = button(`Add the ${examples.length} examples`, () => void addExamples());
   scenes.hidden = examples.length === 0;
 
   /** They show what a collection is for, so that they come with one. */
   async function addExamples(): Promise<void> {
     if (!current) await onMake();
-    await add([...examples]);
+    await add([...examples], current);
   }
 
   async function addOne(picture: Picture, collection: Collection): Promise<void> {
@@ -72,8 +75,10 @@ export function createAdding(
     await client.addItems(collection.name, [{ id, inputs: { rgb: picture.url }, metadata }]);
   }
 
-  async function add(pictures: readonly Picture[]): Promise<void> {
-    const collection = current;
+  async function add(
+    pictures: readonly Picture[],
+    collection: Collection | undefined,
+  ): Promise<void> {
     if (!collection || pictures.length === 0) return;
     await guard(async () => {
       let done = 0;

@@ -1,4 +1,4 @@
-/** The classify view of the playground in a real browser: label pictures, fit a head, test it on others. */
+/** Pictures as files, and the classify view of the playground, in a real browser: label, fit a head, test it on others. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -51,6 +51,58 @@ const choose = (page: Page, id: string, name: string, files: readonly Buffer[]):
       files.map((buffer, i) => ({ name: `${name}-${i}.png`, mimeType: 'image/png', buffer })),
     );
 
+/** Makes the page read files slowly, as large ones are. */
+async function readSlowly(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const read = FileReader.prototype.readAsDataURL;
+    FileReader.prototype.readAsDataURL = function (file) {
+      setTimeout(() => read.call(this, file), 400);
+    };
+  });
+}
+
+test('a picture has the class that stood there as it was chosen', options, async () => {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
+  await readSlowly(page);
+  await page.goto(`${product.url}/#classify`);
+  await page.waitForSelector('html[data-ready]');
+  const [cones, boxes] = [await pictures('cone', 2), await pictures('box', 2)];
+  for (const [label, given] of [
+    ['cone', cones],
+    ['box', boxes],
+  ] as const) {
+    await page.getByLabel('Class of what is added next').fill(label);
+    await choose(page, '#examples-files', label, given);
+  }
+  await page.locator('.labelled li').nth(3).waitFor();
+  const shown = await page
+    .getByLabel(/^Class of picture/)
+    .evaluateAll((fields) => fields.map((field) => (field as HTMLInputElement).value));
+  assert.deepEqual(shown, ['cone', 'cone', 'box', 'box']);
+  await page.close();
+});
+
+test(
+  'of two pictures for one field the later one stays, however long it is read',
+  options,
+  async () => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(20_000);
+    await readSlowly(page);
+    await page.goto(product.url);
+    await page.waitForSelector('html[data-ready]');
+    await choose(page, '#input-rgb', 'slow', await pictures('cone', 1));
+    await page.getByLabel('Use example scene-3.png').first().click();
+    await page.waitForTimeout(1_000);
+    assert.equal(
+      await page.locator('[data-field="/inputs/rgb"] .file-name').textContent(),
+      'scene-3.png',
+    );
+    await page.close();
+  },
+);
+
 test('a visitor labels pictures, fits a head, and has others classified', options, async () => {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
   page.setDefaultTimeout(20_000);
@@ -69,7 +121,7 @@ test('a visitor labels pictures, fits a head, and has others classified', option
   await page.getByText('Add pictures of two classes at least').waitFor();
   await page.getByLabel('Class of what is added next').fill('box');
   await choose(page, '#examples-files', 'box', boxes.slice(0, 5));
-  assert.equal(await page.locator('.labelled li').count(), 10);
+  await page.locator('.labelled li').nth(9).waitFor();
   await page.getByLabel('Name of the head').fill('shapes');
   await fit.click();
   await page.getByText('Fitted to 10 examples of 2 classes.').waitFor({ timeout: 120_000 });
