@@ -9,6 +9,7 @@ import {
   vitPresetSchema,
   vqConfigSchema,
 } from './config.ts';
+import type { GraphForm } from './graphForms.ts';
 import { knowledgeSchema, modalityInfoSchema } from './modalities.ts';
 import { PRECISIONS } from './precisions.ts';
 
@@ -35,6 +36,11 @@ const common = {
    * `graphs`, which compute in float32.
    */
   half_graphs: z.record(z.string(), graphSchema).optional(),
+  /**
+   * The same graphs for processors that multiply signed 8-bit weights wrongly, in precision int8: these read the
+   * weights' file as unsigned codes, and give the same results.
+   */
+  unsigned_graphs: z.record(z.string(), graphSchema).optional(),
   /** How many of so many tokens, predicted at temperature 0, are those of fp32; absent in fp32 itself. */
   agreement: z.object({ tokens: z.number().int(), equal: z.number().int() }).optional(),
 };
@@ -131,7 +137,16 @@ export type ModelSet = z.infer<typeof modelSetSchema>;
 export const graphFilesOf = ({
   graphs,
   half_graphs = {},
-}: Pick<Manifest, 'graphs' | 'half_graphs'>): readonly GraphFile[] =>
-  [...Object.values<GraphFile | undefined>(graphs), ...Object.values(half_graphs)].filter(
-    (file) => file !== undefined,
-  );
+  unsigned_graphs = {},
+}: Pick<Manifest, 'graphs' | 'half_graphs' | 'unsigned_graphs'>): readonly GraphFile[] =>
+  [graphs, half_graphs, unsigned_graphs]
+    .flatMap((form) => Object.values<GraphFile | undefined>(form))
+    .filter((file) => file !== undefined);
+
+/** A model's graphs in a form, by name; undefined where the export has none in it. */
+export function graphsIn(
+  { graphs, half_graphs, unsigned_graphs }: Manifest,
+  form: GraphForm,
+): Readonly<Record<string, GraphFile | undefined>> | undefined {
+  return { plain: graphs, half: half_graphs, unsigned: unsigned_graphs }[form];
+}

@@ -9,6 +9,7 @@ import { encodeRgb } from '../../infra/demo/evaluate/pictures.ts';
 import { examples, FIRST_HELD_OUT_SEED } from '../../infra/demo/scene/scenes.ts';
 import { RESOLUTION } from '../../infra/demo/scene/world.ts';
 import { generateRequestSchema } from '../../shared/api/generate.ts';
+import type { GraphForm } from '../../shared/model/graphForms.ts';
 import { fmManifestSchema } from '../../shared/model/manifest.ts';
 import { PRECISIONS, type Precision } from '../../shared/model/precisions.ts';
 import { exportSet } from '../../worker/export/exportSet.ts';
@@ -18,9 +19,11 @@ import { runGenerate } from '../../worker/tasks/generate.ts';
 import { serveModel } from '../../worker/tasks/servedModel.ts';
 import { demoSource, skipWithoutDemo } from '../support/demoSet.ts';
 import { temporaryFolder } from '../support/exported.ts';
+import { withoutExactProducts } from '../support/integerProducts.ts';
 
 const SCENES = 12;
 const SCHEME_SCENES = 6;
+const FORM_SCENES = 4;
 const GUIDED = { temperature: 0, guidance_scale: 2, steps: 8 };
 /** Asked of each scene for the schemes: what is predicted in one step is among what they decide upon. */
 const SCHEMES = {
@@ -50,11 +53,11 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
 
   async function predictions(
     home: string,
-    halves = false,
+    form?: GraphForm,
     targets: readonly { readonly modality: string }[] = ONE_STEP,
     scenes = SCENES,
   ): Promise<number[][]> {
-    const { write, ...loaded } = await loadModelSet(home, { threads: 1, halves });
+    const { write, ...loaded } = await loadModelSet(home, { threads: 1, form });
     let written = 0;
     const counted: GraphSession | undefined = write && {
       ...write,
@@ -122,18 +125,25 @@ describe('precisions of the demo model', { skip: skipWithoutDemo() }, () => {
     });
   }
 
+  test('int8 gives the same tokens where weights are read unsigned', async (t) => {
+    const skip = await withoutExactProducts();
+    if (skip) return t.skip(skip);
+    const of = (form: GraphForm) => predictions(join(folder, 'int8'), form, ONE_STEP, FORM_SCENES);
+    assert.deepEqual(await of('unsigned'), await of('plain'));
+  });
+
   // The graphs for devices that compute in 16 bits, whose operators a CPU stands in for.
   test('fp16 computed in 16 bits keeps its tokens', async (t) => {
-    const share = agreement(await predictions(join(folder, 'fp16'), true));
+    const share = agreement(await predictions(join(folder, 'fp16'), 'half'));
     t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
     assert.ok(share >= 0.99, `${(100 * share).toFixed(2)} % agree`);
   });
 
   for (const [scheme, targets] of Object.entries(SCHEMES))
     test(`fp16 computed in 16 bits keeps its tokens: ${scheme}, guided`, async (t) => {
-      const of = (precision: Precision, halves: boolean) =>
-        predictions(join(folder, precision), halves, targets, SCHEME_SCENES);
-      const share = agreement(await of('fp16', true), await of('fp32', false));
+      const of = (precision: Precision, form: GraphForm) =>
+        predictions(join(folder, precision), form, targets, SCHEME_SCENES);
+      const share = agreement(await of('fp16', 'half'), await of('fp32', 'plain'));
       t.diagnostic(`${(100 * share).toFixed(2)} % of the tokens are those of fp32`);
       // A guided step of MaskGIT sees the tokens of earlier ones, so one near tie changes what follows.
       const least = scheme === 'maskgit' ? 0.98 : 0.99;

@@ -104,7 +104,7 @@ export function shapesOf(described: Described): ReadonlyMap<string, readonly num
   const shapes = new Map<string, readonly number[]>();
   const at = (prefix: string): Weights => ({
     precision: 'fp32',
-    halves: false,
+    form: 'plain',
     scope: (...path) => at(`${prefix}${path.join('.')}.`),
     // A projection of one layer; everything else that may be there is there.
     has: (name) => name !== '0.weight',

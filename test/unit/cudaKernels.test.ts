@@ -36,7 +36,12 @@ async function lacking(
     try {
       const described = await describeCheckpoint(checkpoint, {});
       const precision = halves ? 'fp16' : 'fp32';
-      const weights = await openWeights([checkpoint], precision, planWritten(), halves);
+      const weights = await openWeights(
+        [checkpoint],
+        precision,
+        planWritten(),
+        halves ? 'half' : 'plain',
+      );
       for (const [graph, builder] of Object.entries(buildGraphs(described, weights)))
         for (const { node, inputs } of typedNodes(builder.content())) {
           const operator = node.domain === '' ? node.type : `${node.domain}.${node.type}`;

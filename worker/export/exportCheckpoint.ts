@@ -1,12 +1,16 @@
 /** A checkpoint -> a folder that a worker serves: graphs, a manifest, and the weights. */
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { present } from '../../shared/lookup.ts';
+import type { GraphForm } from '../../shared/model/graphForms.ts';
 import { graphFilesOf, type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import type { Precision } from '../../shared/model/precisions.ts';
 import { CUDA_OPSET, OPSET, type Opset } from '../onnx/model.ts';
 import type { Checkpoint } from '../safetensors/checkpoint.ts';
 import type { StoredTensor } from '../safetensors/header.ts';
-import { type Runtime, startRuntime } from '../session/runtime.ts';
+import { CPU } from '../session/devices.ts';
+import { formFor } from '../session/graphForm.ts';
+import { startRuntime } from '../session/runtime.ts';
 import type { GraphSession } from '../session/types.ts';
 import { measureAgreement } from './agreement/agreement.ts';
 import { checkExport } from './check.ts';
@@ -116,18 +120,19 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
   } else await linkFiles(files, partial);
   const weightFiles = written ? [ENCODED_FILE] : files.map(({ name }) => name);
 
-  const halves =
-    written && precision === 'fp16'
-      ? buildGraphs(described, await openWeights(checkpoints, precision, written, true))
-      : undefined;
+  const other = written && OTHER_FORM[precision];
+  const otherGraphs =
+    other && buildGraphs(described, await openWeights(checkpoints, precision, written, other.form));
   const graphFiles = await writeGraphs(graphs, partial);
-  const halfFiles = halves && (await writeGraphs(halves, partial, '.half', CUDA_OPSET));
+  const otherFiles =
+    other &&
+    otherGraphs &&
+    (await writeGraphs(otherGraphs, partial, `.${other.form}`, other.opset));
   progress('digest', 0);
   // Weights that are written anew have been looked at on the way.
   const looks = written ? undefined : finiteChecks(files, weights.used());
-  const halfList = Object.values(halfFiles ?? {});
   const digested = [
-    ...[...Object.values(graphFiles), ...halfList].map(({ file }) => file),
+    ...[graphFiles, otherFiles ?? {}].flatMap(Object.values<GraphFile>).map(({ file }) => file),
     ...weightFiles,
   ];
   const { licence, license } = checkpoint.metadata;
@@ -146,7 +151,7 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
     weights: weightFiles,
     check: { outputs: '', milliseconds: 0 },
     graphs: graphFiles,
-    ...(halfFiles && { half_graphs: halfFiles }),
+    ...(other && { [other.field]: otherFiles }),
     ...described,
   });
   await writeManifest(partial, draft);
@@ -155,10 +160,16 @@ async function exportOpened(opened: OpenedExport): Promise<Manifest> {
   const bytes = written?.bytes() ?? checkpoints.reduce((sum, { size }) => sum + size, 0);
   const runtime = startRuntime({});
   try {
-    const wide = await openForCheck(runtime, partial, graphs, bytes);
-    const check = await checkExport(draft, wide);
-    const sessions = halves ? await openHalves(runtime, partial, halves, bytes, wide) : wide;
-    if (halves) await checkExport(draft, sessions);
+    const open = async (form: GraphForm) => {
+      const ofForm = form === 'plain' ? graphs : present(otherGraphs, `graphs of form ${form}`);
+      const sessions = await openForCheck(runtime, partial, ofForm, bytes, form);
+      return { sessions, check: await checkExport(draft, sessions) };
+    };
+    // On a CPU, which has to run them; those of a device come after.
+    const { sessions: own, check } = await open(await formFor(runtime, partial, draft, CPU));
+    const isForDevice = other?.form === 'half';
+    if (isForDevice) for (const session of Object.values(own)) await session.close();
+    const { sessions } = isForDevice ? await open(other.form) : { sessions: own };
     const agreement =
       written && (await agreementWithFp32(opened, described, checkpoints, draft, sessions));
     const manifest = { ...draft, check, ...(agreement && { agreement }) };
@@ -192,19 +203,24 @@ const finiteChecks = (
 const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>
   writeFile(join(folder, 'model.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 
-/** The graphs that compute in 16 bits, in the place of those that do not. */
-async function openHalves(
-  runtime: Runtime,
-  folder: string,
-  graphs: Graphs,
-  bytes: number,
-  others: Readonly<Record<string, GraphSession>>,
-): Promise<Readonly<Record<string, GraphSession>>> {
-  for (const session of Object.values(others)) await session.close();
-  return openForCheck(runtime, folder, graphs, bytes, true);
+interface OtherForm {
+  readonly form: GraphForm;
+  /** Of the manifest. */
+  readonly field: 'half_graphs' | 'unsigned_graphs';
+  readonly opset: Opset;
 }
 
-type GraphFiles = Record<string, { readonly file: string; readonly bytes: number }>;
+/** The second form that an export in a precision has its graphs in. */
+const OTHER_FORM: Partial<Record<Precision, OtherForm>> = {
+  fp16: { form: 'half', field: 'half_graphs', opset: CUDA_OPSET },
+  int8: { form: 'unsigned', field: 'unsigned_graphs', opset: OPSET },
+};
+
+interface GraphFile {
+  readonly file: string;
+  readonly bytes: number;
+}
+type GraphFiles = Record<string, GraphFile>;
 
 /** @param suffix of the files' names */
 async function writeGraphs(
@@ -241,7 +257,7 @@ async function agreementWithFp32(
   const files = linkedFiles(checkpoints);
   await linkFiles(files, folder);
   const graphs = buildGraphs(described, await openWeights(checkpoints, 'fp32', planInPlace(files)));
-  const { half_graphs, ...rest } = draft;
+  const { half_graphs, unsigned_graphs, ...rest } = draft;
   const manifest = manifestSchema.parse({
     ...rest,
     precision: 'fp32',
@@ -252,7 +268,7 @@ async function agreementWithFp32(
   const bytes = checkpoints.reduce((sum, { size }) => sum + size, 0);
   const runtime = startRuntime({});
   try {
-    const reference = await openForCheck(runtime, folder, graphs, bytes);
+    const reference = await openForCheck(runtime, folder, graphs, bytes, 'plain');
     return await measureAgreement(manifest, reference, lowered, isLarge(bytes));
   } finally {
     await runtime.close();

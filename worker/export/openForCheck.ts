@@ -1,4 +1,5 @@
 /** The graphs of an export under way, loaded the way that fits their size. */
+import type { GraphForm } from '../../shared/model/graphForms.ts';
 import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts';
 import { loadModel } from '../session/loadModels.ts';
 import { openParts } from '../session/parts.ts';
@@ -17,17 +18,17 @@ export const isLarge = (weightBytes: number): boolean => weightBytes > WHOLE_BYT
  * Sessions of all graphs of an exported folder. A model of moderate size is loaded as a worker loads it,
  * with all its checks; a larger one is run in parts, which gives the same outputs within bounded memory.
  * @param folder holds `model.json`, the graphs and the weights
- * @param halves whether `graphs` are those that compute in 16 bits
+ * @param form of `graphs`
  */
 export async function openForCheck(
   runtime: Runtime,
   folder: string,
   graphs: Graphs,
   weightBytes: number,
-  halves = false,
+  form: GraphForm,
 ): Promise<Readonly<Record<string, GraphSession>>> {
   if (!isLarge(weightBytes))
-    return (await loadModel<Manifest>(runtime, folder, '.', manifestSchema, { halves })).graphs;
+    return (await loadModel<Manifest>(runtime, folder, '.', manifestSchema, { form })).graphs;
   // What `generate` and `write` compute is in the other two; their loops cannot be taken apart.
   return Object.fromEntries(
     Object.entries(graphs)

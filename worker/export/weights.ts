@@ -3,6 +3,7 @@
  * name, so that an export either uses the whole checkpoint as we understand it or does not happen.
  */
 
+import type { GraphForm } from '../../shared/model/graphForms.ts';
 import type { Precision } from '../../shared/model/precisions.ts';
 import type { ExternalTensor } from '../onnx/graph.ts';
 import type { ElementType } from '../onnx/model.ts';
@@ -20,8 +21,8 @@ const ELEMENT_TYPE: Partial<Record<StoredType, ElementType>> = {
 
 export interface Weights {
   readonly precision: Precision;
-  /** Whether graphs compute in 16 bits, see `blocks/half.ts`. */
-  readonly halves: boolean;
+  /** What graphs over them are made for, see `blocks/half.ts` and `blocks/integerProduct.ts`. */
+  readonly form: GraphForm;
   /** Narrows to `prefix.` names: `scope('encoder', 3)` for `encoder.3.*`. */
   scope(...path: readonly (string | number)[]): Weights;
   has(name: string): boolean;
@@ -56,14 +57,14 @@ const sizeOf = (shape: readonly number[]): number =>
  * Opens the weights of one or several checkpoints that make one model (a backbone and its head). Vectors
  * named `*.bias` are looked at once here, so that graphs can be written without reading anything.
  * @param plan where the tensors will lie in the exported folder
- * @param halves for graphs that compute in 16 bits, of precision fp16
+ * @param form of the graphs
  * @throws ExportError `config` where two checkpoints hold a tensor of the same name
  */
 export async function openWeights(
   checkpoints: readonly Checkpoint[],
   precision: Precision,
   plan: WeightPlan,
-  halves = false,
+  form: GraphForm = 'plain',
 ): Promise<Weights> {
   const tensors = new Map<string, { readonly from: Checkpoint; readonly tensor: StoredTensor }>();
   const zeros = new Set<string>();
@@ -104,7 +105,7 @@ export async function openWeights(
 
   const scoped = (prefix: string): Weights => ({
     precision,
-    halves,
+    form,
     scope: (...path) => scoped(`${prefix}${path.join('.')}.`),
     has: (name) => tensors.has(prefix + name),
     shape: (name) => find(prefix + name).tensor.shape,

@@ -5,6 +5,12 @@ import type { Served } from '../tasks/servedModel.ts';
 import type { Loaded, Place } from './place.ts';
 import { watchSteps } from './watchSteps.ts';
 
+/** Told where the slower form of 8 bits had to be loaded. */
+const UNSIGNED = {
+  message:
+    'weights of 8 bits are read unsigned: signed ones overflow on this processor (it lacks VNNI)',
+} as const;
+
 export interface HoldingsOptions {
   /** Bytes of all models at most. */
   readonly budget: number;
@@ -81,7 +87,8 @@ export function createHoldings({ budget, warmUp, log, metrics, now }: HoldingsOp
         metrics.observe('loadSeconds', { model: id }, place.loadMilliseconds / 1000);
         // How long others may wait for a run of it.
         const bounds = model.scheduling?.().bounds;
-        log({ event: 'loaded', model: id, digest, bytes, milliseconds, ...bounds });
+        const note = model.loaded.form === 'unsigned' ? UNSIGNED : undefined;
+        log({ event: 'loaded', ...note, model: id, digest, bytes, milliseconds, ...bounds });
         return place.loaded;
       } catch (error) {
         held -= bytes;

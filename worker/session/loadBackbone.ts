@@ -13,7 +13,7 @@ import { type LoadedBackbone, SessionError } from './types.ts';
  */
 export async function loadBackbone(
   folder: string,
-  { threads, device = CPU, halves, signal }: LoadOptions = {},
+  { threads, device = CPU, form: given, signal }: LoadOptions = {},
 ): Promise<LoadedBackbone> {
   const { set, fm } = await readSetFolder(folder);
   if (fm.manifest.kind !== 'fmvit') throw new SessionError(`${fm.home}: is no backbone`);
@@ -22,16 +22,17 @@ export async function loadBackbone(
   if (textTokenizerFile !== undefined) await assertVocabularies(textTokenizerFile, fm.manifest, {});
   const runtime = startRuntime({ device, ...(threads !== undefined && { threads }) });
   try {
-    const { manifest, graphs } = await loadModel<FmVitManifest>(
+    const { manifest, form, graphs } = await loadModel<FmVitManifest>(
       runtime,
       folder,
       set.fm,
       fmVitManifestSchema,
-      { device, signal, ...(halves !== undefined && { halves }) },
+      { device, signal, form: given },
     );
     return {
       set,
       device,
+      form,
       fm: manifest,
       tokenizers: {},
       encoder: graphs.encoder,

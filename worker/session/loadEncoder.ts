@@ -19,13 +19,13 @@ import type { LoadedEncoder, LoadedTokenizer } from './types.ts';
  */
 export async function loadEncoder(
   folder: string,
-  { threads, device = CPU, halves, signal }: LoadOptions = {},
+  { threads, device = CPU, form, signal }: LoadOptions = {},
 ): Promise<LoadedEncoder> {
   const { set } = await readSetFolder(folder);
   const runtime = startRuntime({ device, ...(threads !== undefined && { threads }) });
   try {
     const names = ['encoder'];
-    const how = { names, device, signal, ...(halves !== undefined && { halves }) };
+    const how = { names, device, signal, form };
     const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema, how);
     const tokenizers: Record<string, LoadedTokenizer> = {};
     for (const [stem, path] of Object.entries(set.tokenizers)) {
@@ -46,6 +46,7 @@ export async function loadEncoder(
     return {
       set,
       device,
+      form: fm.form,
       fm: fm.manifest,
       tokenizers,
       encoder: fm.graphs.encoder,

@@ -3,9 +3,11 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type * as z from 'zod';
 import { fieldOf, present } from '../../shared/lookup.ts';
+import type { GraphForm } from '../../shared/model/graphForms.ts';
 import {
   type FmManifest,
   fmManifestSchema,
+  graphsIn,
   type Manifest,
   type ModelSet,
   modelSetSchema,
@@ -18,9 +20,9 @@ import {
   tokenizerEntries,
   vocabularyProblem,
 } from '../../shared/model/vocabulary.ts';
-import { CPU, DEVICES, type Device, precisionProblem } from './devices.ts';
+import { CPU, type Device, precisionProblem } from './devices.ts';
 import { inside, parsedJson, readJson } from './folderFiles.ts';
-import { assertExactProducts, largestSum } from './integerProducts.ts';
+import { formFor } from './graphForm.ts';
 import type { ThreadOptions } from './messages.ts';
 import { type Runtime, startRuntime } from './runtime.ts';
 import { openGraph } from './session.ts';
@@ -35,8 +37,8 @@ import {
 export interface LoadOptions extends ThreadOptions {
   /** Also loads an FM's `encoder` and `decoder`, whose weights take memory again. */
   readonly plain?: boolean;
-  /** The graphs that compute in 16 bits, where there are any, or not; the device's choice when left out. */
-  readonly halves?: boolean;
+  /** The form of the graphs, where there are any in it; what the device and the processor need when left out. */
+  readonly form?: GraphForm | undefined;
   /** Stops between two graphs; its reason is thrown. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,7 +53,7 @@ export async function loadModelSet(
   options: LoadOptions = {},
 ): Promise<LoadedModelSet> {
   const set: ModelSet = await readJson(folder, 'set.json', modelSetSchema);
-  const { threads, device = CPU, halves, signal } = options;
+  const { threads, device = CPU, form, signal } = options;
   const thread = { device, ...(threads !== undefined && { threads }) };
   const runtime = startRuntime(thread);
   // Of their own, so that a finished target is decoded while the next one is generated.
@@ -61,7 +63,7 @@ export async function loadModelSet(
   };
   try {
     const names = options.plain ? undefined : ['generate', 'write'];
-    const how = { device, signal, ...(halves !== undefined && { halves }) };
+    const how = { device, signal, form };
     const fm = await loadModel<FmManifest>(runtime, folder, set.fm, fmManifestSchema, {
       ...how,
       names,
@@ -80,6 +82,7 @@ export async function loadModelSet(
     return {
       set,
       device,
+      form: fm.form,
       fm: fm.manifest,
       tokenizers,
       generate,
@@ -115,6 +118,8 @@ type Sessions<M extends Manifest> = { readonly [Name in keyof M['graphs']]: Grap
 
 export interface LoadedModel<M extends Manifest> {
   readonly manifest: M;
+  /** Of the graphs that are loaded. */
+  readonly form: GraphForm;
   readonly graphs: Sessions<M>;
 }
 
@@ -123,8 +128,8 @@ export interface LoadModelOptions {
   readonly names?: readonly string[] | undefined;
   /** What the thread runs graphs on. */
   readonly device?: Device;
-  /** The graphs that compute in 16 bits, where there are any, or not; the device's choice when left out. */
-  readonly halves?: boolean;
+  /** The form of the graphs, where there are any in it; what the device and the processor need when left out. */
+  readonly form?: GraphForm | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -138,20 +143,22 @@ export async function loadModel<M extends Manifest>(
   folder: string,
   path: string,
   schema: z.ZodType<M>,
-  { names, device = CPU, signal, halves = DEVICES[device.kind].halves }: LoadModelOptions = {},
+  { names, device = CPU, signal, form }: LoadModelOptions = {},
 ): Promise<LoadedModel<M>> {
   const home = await inside(folder, path);
   const manifest: M = await readJson(home, 'model.json', schema);
   const problem = precisionProblem(device, manifest.precision);
   if (problem !== undefined) throw new SessionError(`${join(home, 'model.json')}: ${problem}`);
   for (const weights of manifest.weights) await inside(home, weights);
-  if (manifest.precision === 'int8') assertExactProducts(home, await largestSum(runtime));
+  const loaded = form ?? (await formFor(runtime, home, manifest, device));
   const graphs: Record<string, GraphSession> = {};
   for (const [name, signature] of Object.entries(signaturesOf(manifest))) {
     if (names && !names.includes(name)) continue;
-    const files: Readonly<Record<string, { file: string; bytes: number }>> =
-      (halves ? manifest.half_graphs : undefined) ?? manifest.graphs;
-    const { file, bytes } = fieldOf(files, name, 'the graphs of model.json');
+    const files = graphsIn(manifest, loaded) ?? manifest.graphs;
+    const { file, bytes } = present(
+      fieldOf(files, name, 'the graphs of model.json'),
+      `graph ${name}`,
+    );
     const location = await inside(home, file);
     const { size } = await stat(location);
     if (size !== bytes)
@@ -162,7 +169,7 @@ export async function loadModel<M extends Manifest>(
       },
     );
   }
-  return { manifest, graphs: graphs as Sessions<M> };
+  return { manifest, form: loaded, graphs: graphs as Sessions<M> };
 }
 
 /** A graph of another version may have other inputs and outputs: who exported it belongs to the message. */

@@ -50,9 +50,9 @@ export const membersOf = ({ fm, tokenizers }: SetFolder): readonly SetMember<Man
 ];
 
 /** Names of the files that a member's `model.json` speaks of, in the order of its digest. */
-export const filesOf = ({ graphs, half_graphs = {}, weights }: Manifest): readonly string[] => [
-  ...graphFilesOf({ graphs, half_graphs }).map(({ file }) => file),
-  ...weights,
+export const filesOf = (manifest: Manifest): readonly string[] => [
+  ...graphFilesOf(manifest).map(({ file }) => file),
+  ...manifest.weights,
 ];
 
 /** Absolute paths of all files of a set. @throws SessionError where one is missing or lies outside */

@@ -2,6 +2,7 @@
  * What the rest of the worker knows of a loaded model: tensors in, tensors out. No runtime type leaks
  * through here, so the engine can be tested with arrays in place of a model.
  */
+import type { GraphForm } from '../../shared/model/graphForms.ts';
 import type {
   DivaeManifest,
   FmManifest,
@@ -125,6 +126,8 @@ export interface LoadedInputs {
 export interface LoadedBackbone {
   readonly set: ModelSet;
   readonly device: Device;
+  /** Of the trunk's graphs. */
+  readonly form: GraphForm;
   readonly fm: FmVitManifest;
   readonly tokenizers: Readonly<Record<string, never>>;
   /** See `fmVitSignature`. */
@@ -140,6 +143,8 @@ export interface LoadedBackbone {
 export interface LoadedEncoder {
   readonly set: ModelSet;
   readonly device: Device;
+  /** Of the trunk's graphs. */
+  readonly form: GraphForm;
   readonly fm: FmManifest;
   /** By the stem that `ModalityInfo.tokenizer` names. */
   readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;
@@ -157,6 +162,8 @@ export interface LoadedModelSet {
   readonly set: ModelSet;
   /** What its graphs run on; a CPU when left out. */
   readonly device?: Device;
+  /** Of the FM's graphs; `plain` when left out. */
+  readonly form?: GraphForm;
   readonly fm: FmManifest;
   /** By the stem that `ModalityInfo.tokenizer` names. */
   readonly tokenizers: Readonly<Record<string, LoadedTokenizer>>;

@@ -97,7 +97,7 @@ export function attend(
     };
     return asRows(module, 'merge', attendHeads(module, heads, shape, seen), shape);
   };
-  if (module.weights.halves) return writtenOut();
+  if (module.weights.form === 'half') return writtenOut();
   if (!seen) return whole();
   return module.branch('attended', seen.isPartial, writtenOut, whole);
 }
@@ -110,7 +110,7 @@ export function attendToHeads(
   seen: Visibility,
 ): Value {
   const writtenOut = () => attendHeads(module, heads, shape, seen);
-  if (module.weights.halves) return writtenOut();
+  if (module.weights.form === 'half') return writtenOut();
   return module.branch('attended', seen.isPartial, writtenOut, () =>
     module.node(
       'Attention',
@@ -174,7 +174,7 @@ export function attendToKept(
   shape: AttentionShape,
   seen: Seen,
 ): Value {
-  if (module.weights.halves) {
+  if (module.weights.form === 'half') {
     const heads = { query: asHeads(module, 'query', query, shape), key, value };
     return asRows(module, 'merge', attendHeads(module, heads, shape, seen), shape);
   }

@@ -10,12 +10,16 @@ import type { Module } from '../module.ts';
 
 /** float32 -> what products read. @param name of the node, where there is one */
 export const narrow = (module: Module, x: Value, name: string): Value =>
-  module.weights.halves ? module.node(name, 'Cast', [x], { to: ELEMENT_TYPES.float16 }) : x;
+  module.weights.form === 'half'
+    ? module.node(name, 'Cast', [x], { to: ELEMENT_TYPES.float16 })
+    : x;
 
 /** What products give -> float32. @param name of the node, where there is one */
 export const widen = (module: Module, x: Value, name: string): Value =>
-  module.weights.halves ? module.node(name, 'Cast', [x], { to: ELEMENT_TYPES.float32 }) : x;
+  module.weights.form === 'half'
+    ? module.node(name, 'Cast', [x], { to: ELEMENT_TYPES.float32 })
+    : x;
 
 /** A number beside narrow values. */
 export const narrowConstant = (module: Module, value: number): Value =>
-  module.weights.halves ? module.graph.float16(value) : module.graph.float32(value);
+  module.weights.form === 'half' ? module.graph.float16(value) : module.graph.float32(value);

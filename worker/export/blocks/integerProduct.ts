@@ -1,8 +1,10 @@
 /**
  * Products of 8-bit integers with one scale for each row on the left and each output on the right. A row's
- * scale depends on that row alone, so that a result is the same whatever else shares the run.
+ * scale depends on that row alone, so that a result is the same whatever else shares the run. Weights are signed,
+ * or the same codes around 128, for processors on which the runtime's products of signed ones overflow: those of
+ * unsigned ones take longer, and are exact on every processor.
  */
-import type { Value } from '../../onnx/graph.ts';
+import type { ExternalTensor, Value } from '../../onnx/graph.ts';
 import type { Module } from '../module.ts';
 
 /** Rows in 8 bits, which several products may read. */
@@ -72,8 +74,24 @@ function largestOfRows(module: Module, x: Value, inputs: number): Value {
 }
 
 /**
+ * Weights as the form of the graphs has them. The codes are the stored bytes, but for the highest bit where they
+ * are unsigned: the runtime flips it once, when it loads the graph.
+ * @param codes int8 (inputs, outputs)
+ */
+export function weightCodes({ graph, weights }: Module, codes: ExternalTensor): Value {
+  if (weights.form !== 'unsigned') return graph.stored(codes);
+  const name = `/${codes.name}/unsigned`;
+  return graph.outside(name, () =>
+    graph.node(name, 'BitwiseXor', [
+      graph.stored({ ...codes, type: 'uint8' }),
+      graph.uint8(MIDDLE),
+    ]),
+  );
+}
+
+/**
  * `rows @ weight` in the unit of each row's scale.
- * @param weight int8 (inputs, outputs)
+ * @param weight as of `weightCodes`
  * @param weightScales float32 (outputs)
  * @returns float32 (..., outputs)
  */
@@ -89,6 +107,7 @@ export const unscaledProduct = (
     module.graph.float32(1),
     weightScales,
     module.graph.uint8(MIDDLE),
+    ...(module.weights.form === 'unsigned' ? [module.graph.uint8(MIDDLE)] : []),
   ]);
 
 /** `rows @ weight`, widened; weights and result as of `unscaledProduct`. */

@@ -18,6 +18,7 @@ import {
   type QuantizedRows,
   quantizeRows,
   unscaledProduct,
+  weightCodes,
 } from './integerProduct.ts';
 
 const INT8_BLOCKS: BlockShape = { bits: 8, block: 32 };
@@ -77,7 +78,7 @@ export function matrixProduct(
       const half = present(weight, 'the encoded weight');
       // Beside values of float32 it is widened once, when the graph is loaded: a CPU has no 16-bit products,
       // and would widen it again at every token.
-      const matrix = weights.halves ? graph.stored(half) : graph.external(half);
+      const matrix = weights.form === 'half' ? graph.stored(half) : graph.external(half);
       return module.node('MatMul', 'FusedMatMul', [x, matrix], { transB: 1 });
     }
     case 'int4': {
@@ -103,7 +104,7 @@ function integerWeight(
   const [codes, scales] = module.weights.encoded('weight', shape, int8ProductEncoding);
   const own = module.graph.stored(present(scales, 'the encoded scales'));
   return [
-    module.graph.stored(present(codes, 'the encoded codes')),
+    weightCodes(module, present(codes, 'the encoded codes')),
     scaled ? multiplied(module, own, scaled) : own,
   ];
 }

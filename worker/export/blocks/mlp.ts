@@ -56,6 +56,6 @@ function gatedInner(
 export function activate(module: Module, x: Value, activation: Activation): Value {
   // The standard's own came after the opset of the graphs that compute in 16 bits.
   if (activation === 'GELU')
-    return module.node('gelu', module.weights.halves ? 'com.microsoft.Gelu' : 'Gelu', [x]);
+    return module.node('gelu', module.weights.form === 'half' ? 'com.microsoft.Gelu' : 'Gelu', [x]);
   return module.node('silu', 'Mul', [x, module.node('sigmoid', 'Sigmoid', [x])]);
 }

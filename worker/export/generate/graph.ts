@@ -50,7 +50,7 @@ export function generateGraph(
 
   const layers = config.decoder_depth;
   // Kept as halves, but computed with in float32: widened once a run, not at every token.
-  const isWidened = cacheType(weights.precision) === 'float16' && !weights.halves;
+  const isWidened = cacheType(weights.precision) === 'float16' && weights.form !== 'half';
   const cast = (name: string, x: Value, to: 'float16' | 'float32') =>
     isWidened ? root.node(name, 'Cast', [x], { to: ELEMENT_TYPES[to] }) : x;
   const namesOf = (side: Parameters<typeof cacheNames>[0]) =>
@@ -91,7 +91,7 @@ export function generateGraph(
         graph.int64([0]),
         graph.int64([2]),
       ]),
-      type: weights.halves ? ('float16' as const) : ('float32' as const),
+      type: weights.form === 'half' ? ('float16' as const) : ('float32' as const),
       dims: ['u', config.num_heads, `loop_${name}`, config.dim / config.num_heads],
     })),
   ];
