@@ -1,7 +1,7 @@
 /** The generate view: any inputs, any targets, run and shown; its state lies in the page's address. */
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import type { Model } from '../../shared/api/models.ts';
-import { type Client, createClient, ProblemError } from '../../shared/client/index.ts';
+import { type Client, ProblemError } from '../../shared/client/index.ts';
 import { givenFrom } from './chain.ts';
 import { showExample } from './command.ts';
 import { byId, element } from './dom.ts';
@@ -13,7 +13,6 @@ import { createHistory, type HistoryEntry } from './history.ts';
 import { createHistoryStrip } from './historyStrip.ts';
 import { comeIntoView } from './intoView.ts';
 import { linkToWork } from './jobs.ts';
-import { storedKey } from './key.ts';
 import { titleOf } from './labels.ts';
 import { createLinkButton } from './linkButton.ts';
 import { createPeek } from './peek.ts';
@@ -23,6 +22,7 @@ import { entryOf } from './remember.ts';
 import { exampleOf } from './request.ts';
 import { createResults } from './results.ts';
 import { namesOf, storedSummary, summary } from './runText.ts';
+import { storedOnly } from './storedOnly.ts';
 import { keepAnswer, keepPictures, keptAnswer, keptPicture } from './tabStore.ts';
 import { isShown, linkOfView, writeAddress } from './tabs.ts';
 
@@ -130,6 +130,7 @@ export function openGenerate(options: GenerateOptions): void {
 
   /** Shows an answer that was there before. */
   function show(response: GenerateResponse, title: string): void {
+    end();
     results.start(current.asked().chosen, current.inputs.picture());
     results.finish(response);
     peek(response.outputs);
@@ -142,9 +143,20 @@ export function openGenerate(options: GenerateOptions): void {
   const answered = (state: FormState, { seed }: GenerateResponse): FormState =>
     state.seed === 'random' ? { ...state, seed } : state;
 
+  /** Ends what is under way: something else is shown now. */
+  function end(): void {
+    running?.abort();
+    running = undefined;
+    const hasFocus = document.activeElement === cancelButton;
+    cancelButton.hidden = true;
+    form.removeAttribute('aria-busy');
+    update();
+    if (hasFocus) runButton.focus();
+  }
+
   /** @returns what went wrong, when the server said so */
   async function run(asker: Client = client): Promise<ProblemError | undefined> {
-    if (running) return undefined;
+    end();
     const { chosen } = current.asked();
     const state = current.state();
     problem.replaceChildren();
@@ -186,17 +198,13 @@ export function openGenerate(options: GenerateOptions): void {
       history.add(await entryOf(answered(state, response), response));
       strip.refresh();
     } catch (failure) {
+      if (running !== abort) return undefined;
       results.abandon();
       status.textContent = abort.signal.aborted ? 'Cancelled.' : '';
       if (!abort.signal.aborted) showFailure(failure, () => void run());
       return failure instanceof ProblemError ? failure : undefined;
     } finally {
-      running = undefined;
-      const hasFocus = document.activeElement === cancelButton;
-      cancelButton.hidden = true;
-      form.removeAttribute('aria-busy');
-      update();
-      if (hasFocus) runButton.focus();
+      if (running === abort) end();
     }
     return undefined;
   }
@@ -226,20 +234,10 @@ export function openGenerate(options: GenerateOptions): void {
     problem.scrollIntoView({ block: 'nearest' });
   }
 
-  const storedOnly = createClient({
-    baseUrl: location.origin,
-    apiKey: storedKey,
-    retries: 0,
-    fetch: (url, init) => {
-      const asked = new Headers(init?.headers);
-      asked.set('cache-control', 'only-if-cached');
-      return fetch(url, { ...init, headers: asked });
-    },
-  });
-
   /** What was asked for earlier, with its answer where the server still has it. */
   async function reopen(entry: HistoryEntry): Promise<void> {
     const own = (field: string): Picture | undefined => entry.own[field];
+    end();
     current.set(readLink(new URLSearchParams(entry.link), { examples, own }));
     if (runButton.disabled) {
       status.textContent = 'Its picture was too large to be kept. Give it again.';
