@@ -74,9 +74,12 @@ export function openGenerate(options: GenerateOptions): void {
       if (!preset) return current.choose(undefined);
       const { inputs, model: name } = current.request();
       const asked = { inputs, preset, ...(name !== undefined && { model: name }) };
+      // Another preset, or what is ticked meanwhile, is a later wish.
+      const wish = (): string => String([current.state().preset, current.state().targets]);
+      const before = wish();
       void client.dryRun(asked).then(
-        ({ plan }) => current.choose(plan.map(({ target }) => target)),
-        (failure) => showProblem(problem, failure, current.inputs),
+        ({ plan }) => wish() === before && current.choose(plan.map(({ target }) => target)),
+        (failure) => wish() === before && showProblem(problem, failure, current.inputs),
       );
     },
   });

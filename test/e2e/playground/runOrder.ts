@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { hold } from '../../support/held.ts';
-import { run, textOf, tickOnly, visit } from '../../support/playgroundPage.ts';
+import { run, textOf, tickedIn, tickOnly, visit } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 const caption = (page: Page) => page.getByLabel('Caption', { exact: true }).first();
@@ -66,6 +66,33 @@ export function runOrderTests(place: Place, options: TestOptions): void {
     assert.match(await textOf(page.locator('#status')), /^As before/);
     assert.equal(await caption(page).inputValue(), 'first');
     assert.equal(await page.getByRole('button', { name: 'Run', exact: true }).isEnabled(), true);
+    await page.close();
+  });
+
+  test('the ticks of a preset come where it is still the last wish', options, async () => {
+    const { browser, url } = place();
+    const { page } = await visit(browser, url);
+    const before = await tickedIn(page);
+    const held = await hold(page, '**/v1/generate*', (route) => {
+      const { dry_run, targets } = sent(route.request().postData());
+      return dry_run === true && targets === undefined;
+    });
+    const preset = page.getByRole('button', { name: 'A picture from anything' });
+    const answer = async (index: number): Promise<void> => {
+      await (await held.at(index)).fulfill({ json: { plan: [{ target: 'depth' }] } });
+      await page.waitForTimeout(200);
+    };
+    await preset.click();
+    await held.at(0);
+    await preset.click();
+    await answer(0);
+    assert.deepEqual(await tickedIn(page), before, 'it was let go');
+
+    await preset.click();
+    await held.at(1);
+    await tickOnly(page, 'caption');
+    await answer(1);
+    assert.deepEqual(await tickedIn(page), ['caption'], 'the visitor has ticked');
     await page.close();
   });
 }
