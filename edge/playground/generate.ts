@@ -122,8 +122,8 @@ export function openGenerate(options: GenerateOptions): void {
     keepPictures(state);
   }
 
-  const showSnippets = (isJob = false): void =>
-    showExample(codePlace, exampleOf(current.asked(), isJob));
+  const showSnippets = (asked = current.asked(), isJob = false): void =>
+    showExample(codePlace, exampleOf(asked, isJob));
 
   function showWarnings({ warnings = [] }: GenerateResponse): void {
     problem.replaceChildren(
@@ -217,6 +217,7 @@ export function openGenerate(options: GenerateOptions): void {
     problem.replaceChildren();
     current.inputs.clearErrors();
     jobButton.disabled = true;
+    const asked = current.asked();
     try {
       const { id } = await client.jobs.submit('generate', {
         ...current.request(true),
@@ -224,7 +225,7 @@ export function openGenerate(options: GenerateOptions): void {
       });
       const link = element('a', { href: linkToWork(id) }, 'Watch it in Jobs');
       status.replaceChildren('It is a job now, which goes on when this page is closed. ', link);
-      showSnippets(true);
+      showSnippets(asked, true);
     } catch (failure) {
       showFailure(failure, () => void runAsJob());
     } finally {

@@ -95,4 +95,22 @@ export function runOrderTests(place: Place, options: TestOptions): void {
     assert.deepEqual(await tickedIn(page), ['caption'], 'the visitor has ticked');
     await page.close();
   });
+
+  test('the code of a job is that of what was asked', options, async () => {
+    const { browser, url } = place();
+    const { page } = await visit(browser, url);
+    await caption(page).fill('asked for');
+    const held = await hold(
+      page,
+      '**/v1/generate*',
+      (route) => route.request().headers().prefer === 'respond-async',
+    );
+    await page.getByRole('button', { name: 'Run as a job' }).click();
+    const asked = await held.at(0);
+    await caption(page).fill('typed later');
+    await asked.fulfill({ status: 202, json: { id: 'job_1', status: 'queued' } });
+    await page.getByRole('link', { name: 'Watch it in Jobs' }).waitFor();
+    assert.match(await textOf(page.locator('#command .shown-code')), /asked for/);
+    await page.close();
+  });
 }
