@@ -47,14 +47,16 @@ export function createPrice(client: Client, onPlan: (plan: DryRunResponse) => vo
   let last = '';
 
   async function question(request: GenerateRequestBody): Promise<void> {
-    asking = new AbortController();
+    asking?.abort();
+    const own = new AbortController();
+    asking = own;
     try {
-      const answer = await client.dryRun(request, { signal: asking.signal, retries: 0 });
+      const answer = await client.dryRun(request, { signal: own.signal, retries: 0 });
       node.replaceChildren(priceText(answer));
       onPlan(answer);
     } catch {
       // What is wrong with a request is told when it is run.
-      if (!asking.signal.aborted) node.replaceChildren();
+      if (!own.signal.aborted) node.replaceChildren();
     }
   }
   return {

@@ -113,4 +113,25 @@ export function runOrderTests(place: Place, options: TestOptions): void {
     assert.match(await textOf(page.locator('#command .shown-code')), /asked for/);
     await page.close();
   });
+
+  test('a price that was asked for twice is that of the form', options, async () => {
+    const { browser, url } = place();
+    const { page } = await visit(browser, url);
+    const large = { name: 'large.png', mimeType: 'image/png', buffer: Buffer.alloc(2_000_000, 1) };
+    await page.locator('#input-rgb').setInputFiles(large);
+    await page.getByText('large.png').waitFor();
+    await tickOnly(page, 'depth');
+    const held = await hold(page, '**/v1/generate*');
+    const ask = page.getByRole('button', { name: 'Price?' });
+    await ask.dblclick();
+    await held.at(0);
+    await held.at(1);
+    await tickOnly(page, 'depth', 'caption');
+    const price = { units: 1234, price: undefined, currency: undefined };
+    for (const index of [0, 1])
+      await (await held.at(index)).fulfill({ json: { plan: [], usage: price } }).catch(() => {});
+    await page.waitForTimeout(100);
+    assert.equal(await textOf(page.locator('#price')), 'Price?');
+    await page.close();
+  });
 }
