@@ -3,7 +3,7 @@ import { ADDRESSES, fillPath } from '../../shared/api/addresses.ts';
 import type { Collection } from '../../shared/api/collections.ts';
 import type { Model } from '../../shared/api/models.ts';
 import type { SearchRequestBody } from '../../shared/api/search.ts';
-import type { Client } from '../../shared/client/index.ts';
+import { AbortError, type Client } from '../../shared/client/index.ts';
 import { showExample } from './command.ts';
 import { element, intro } from './dom.ts';
 import { exampleBody } from './exampleBody.ts';
@@ -41,19 +41,37 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
     try {
       await work();
     } catch (failure) {
+      // Something else is asked for meanwhile.
+      if (failure instanceof AbortError) return;
       tell('');
       showProblem(problem, failure, undefined);
     }
   };
 
   let current: Collection | undefined;
+  /** What is searched for, and of what the results are shown; undefined where all items are listed. */
+  let searched: SearchRequestBody | undefined;
+  let shown: SearchRequestBody | undefined;
+  let asking = new AbortController();
+  /** What is asked for next is what will be shown: what was asked for before is given up. */
+  const latest = (): { readonly signal: AbortSignal } => {
+    asking.abort();
+    asking = new AbortController();
+    return { signal: asking.signal };
+  };
+  /** Whether the items are listed after a change that begins now: not where something is searched for by then. */
+  const renewal = (): (() => boolean) => {
+    const before = shown;
+    return () => !searched || (searched === shown && shown === before);
+  };
   const found = createFound({
     onLike: (id, weight) => question.addItem(id, weight),
     onDelete: (id) =>
       void guard(async () => {
         if (!current) return;
+        const isRenewed = renewal();
         await client.deleteItem(current.name, id);
-        await refresh();
+        if (isRenewed()) await refresh();
       }),
   });
   const question = createQuestion(
@@ -65,17 +83,21 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
     tell,
     guard,
     onMake: () => guard(choice.make),
-    onDone: (pictures, name) => {
-      const items = pictures.map((picture) => ({
-        id: idOf(picture),
-        inputs: { rgb: picture.url },
-      }));
-      showExample(command, {
-        method: 'POST',
-        path: addressOf(name, 'addItems'),
-        body: exampleBody({ items }, pictures),
-      });
-      void guard(refresh);
+    onBegin(name) {
+      const isRenewed = renewal();
+      return async (pictures) => {
+        if (!isRenewed()) return tell(`Added ${pictures.length} pictures.`);
+        const items = pictures.map((picture) => ({
+          id: idOf(picture),
+          inputs: { rgb: picture.url },
+        }));
+        showExample(command, {
+          method: 'POST',
+          path: addressOf(name, 'addItems'),
+          body: exampleBody({ items }, pictures),
+        });
+        await refresh();
+      };
     },
   });
   const choice = createChoice(client, model, { guard, onChoose: (one) => void choose(one) });
@@ -83,16 +105,20 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
   /** Shows what is in the collection, as its count may have changed. */
   async function refresh(): Promise<void> {
     if (!current) return;
-    current = await client.collection(current.name);
+    searched = shown = undefined;
+    const { signal } = latest();
+    current = await client.collection(current.name, { signal });
     choice.update(current);
-    const { items } = await client.items(current.name, { limit: SHOWN });
+    const { items } = await client.items(current.name, { limit: SHOWN, signal });
     found.show(items);
     const count = current.count === 1 ? '1 item' : `${current.count} items`;
     tell(current.count > items.length ? `${count}; the first ${items.length} are shown` : count);
   }
 
   async function choose(collection: Collection | undefined): Promise<void> {
+    latest();
     current = collection;
+    searched = shown = undefined;
     adding.use(collection);
     question.use(collection);
     command.replaceChildren();
@@ -108,16 +134,16 @@ export function openRetrieve({ place, client, model, examples }: RetrieveOptions
     const { name } = current ?? {};
     if (name === undefined) return;
     if (!request) return await guard(refresh);
+    searched = request;
+    const asked = latest();
     await guard(async () => {
       tell('Searching …');
       const began = performance.now();
-      const { results: nearest, explain } = await client.search(name, {
-        ...request,
-        k: SHOWN,
-        explain: true,
-      });
+      const body = { ...request, k: SHOWN, explain: true };
+      const { results: nearest, explain } = await client.search(name, body, asked);
       const milliseconds = Math.round(performance.now() - began);
       found.show(nearest);
+      shown = request;
       const how = explain?.method === 'index' ? 'through the index' : 'by comparison with all';
       tell(
         `${nearest.length} nearest of ${explain?.items ?? 0} items, ${how}, in ${milliseconds} ms`,

@@ -16,8 +16,8 @@ interface AddingEvents {
   readonly guard: (work: () => Promise<void>) => Promise<void>;
   /** Makes a collection, where there is none yet. */
   readonly onMake: () => Promise<void>;
-  /** Called with the pictures that are in the collection of this name now. */
-  readonly onDone: (pictures: readonly Picture[], name: string) => void;
+  /** Called as it begins; what it returns is called once it ends, with the pictures that are in the collection then. */
+  readonly onBegin: (name: string) => (pictures: readonly Picture[]) => Promise<void>;
 }
 
 /** Pictures under way at a time: the server puts them into shared runs. */
@@ -46,7 +46,7 @@ export const idOf = ({ name }: Picture): string =>
 export function createAdding(
   client: Client,
   examples: readonly Picture[],
-  { tell, guard, onMake, onDone }: AddingEvents,
+  { tell, guard, onMake, onBegin }: AddingEvents,
 ): Adding {
   let current: Collection | undefined;
   const drop = pictureDrop('add-pictures', 'Pictures', () => {
@@ -81,23 +81,26 @@ export function createAdding(
   ): Promise<void> {
     if (!collection || pictures.length === 0) return;
     await guard(async () => {
-      let done = 0;
+      const onDone = onBegin(collection.name);
+      const added: Picture[] = [];
       const left = [...pictures];
-      const say = (): void => tell(`Added ${done} of ${pictures.length} pictures …`);
+      const say = (): void => tell(`Added ${added.length} of ${pictures.length} pictures …`);
       say();
       const work = async (): Promise<void> => {
         for (let next = left.shift(); next; next = left.shift()) {
-          await addOne(next, collection);
-          done++;
+          const picture = next;
+          await addOne(picture, collection).catch((failure) => {
+            left.length = 0;
+            throw failure;
+          });
+          added.push(picture);
           say();
         }
       };
-      try {
-        await Promise.all(Array.from({ length: TOGETHER }, work));
-      } finally {
-        left.length = 0;
-      }
-      onDone(pictures, collection.name);
+      // What is under way when one is refused comes to its end.
+      const ends = await Promise.allSettled(Array.from({ length: TOGETHER }, work));
+      if (added.length > 0) await onDone(added);
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
     });
   }
 
