@@ -92,23 +92,30 @@ export function createChoice(
     fresh.open = known.size === 0;
     onChoose(collection);
   };
+  let isMaking = false;
   async function createNew(): Promise<void> {
     const embedding = embeddings.find(([value]) => value === kind.value)?.[1];
-    if (!embedding) return;
-    const made = await client.createCollection({
-      name: name.value.trim(),
-      embedding,
-      metadata: METADATA,
-    });
-    known.set(made.name, made);
-    show(made.name);
+    if (!embedding || isMaking) return;
+    isMaking = true;
+    try {
+      const made = await client.createCollection({
+        name: name.value.trim(),
+        embedding,
+        metadata: METADATA,
+      });
+      known.set(made.name, made);
+      show(made.name);
+    } finally {
+      isMaking = false;
+    }
   }
   async function deleteChosen(): Promise<void> {
     const chosen = selector.value;
     if (!confirm(`Delete the collection ${chosen} with everything in it?`)) return;
     await client.deleteCollection(chosen);
     known.delete(chosen);
-    show([...known.keys()][0]);
+    // Another one may have been chosen meanwhile.
+    show(selector.value === chosen ? [...known.keys()][0] : selector.value);
   }
   selector.addEventListener('change', () => show(selector.value));
 
@@ -133,7 +140,8 @@ export function createChoice(
         ({ embedding }) => embedding.model === undefined || embedding.model === model.id,
       );
       for (const one of own) known.set(one.name, one);
-      show(own[0]?.name);
+      // One may have been made before the list came.
+      show(selector.value || own[0]?.name);
     },
     make: createNew,
     update(collection) {

@@ -109,6 +109,40 @@ export function retrieveOrderTests(place: Place, options: TestOptions): void {
     await page.close();
   });
 
+  test('a collection is made once, and stays chosen when the list comes', options, async () => {
+    const { page, held, answer } = await open();
+    await held.at(0);
+    await page.getByText('New collection').click();
+    await page.getByRole('button', { name: 'Make it' }).dblclick();
+    await answer(1, collection('pictures'), 201);
+    await page
+      .locator('#collection option', { hasText: 'pictures' })
+      .waitFor({ state: 'attached' });
+    await answer(0, { collections: [collection('another'), collection('pictures')] });
+    await page.locator('#collection option').nth(1).waitFor({ state: 'attached' });
+    assert.equal(await page.getByLabel('Collection').inputValue(), 'pictures');
+    const posts: string[] = [];
+    for (let index = 0; index < held.count(); index++)
+      posts.push((await held.at(index)).request().method());
+    assert.equal(posts.filter((method) => method === 'POST').length, 1);
+    await page.close();
+  });
+
+  test('a collection that is chosen stays when another one is deleted late', options, async () => {
+    const { page, held, answer } = await open();
+    const names = ['one', 'two', 'three'];
+    await answer(0, { collections: names.map(collection) });
+    page.on('dialog', (dialog) => void dialog.accept());
+    await page.getByRole('button', { name: 'Delete', exact: true }).click();
+    let at = 1;
+    while ((await held.at(at)).request().method() !== 'DELETE') at++;
+    await page.getByLabel('Collection').selectOption('three');
+    await answer(at, { deleted: true });
+    await page.locator('#collection option', { hasText: 'one' }).waitFor({ state: 'detached' });
+    assert.equal(await page.getByLabel('Collection').inputValue(), 'three');
+    await page.close();
+  });
+
   test('pictures of which one is refused are not said to be added still', options, async () => {
     const { page, held, answer } = await openOne();
     await page.locator('#add-pictures').setInputFiles(['1', '2', '3'].map((n) => png(`${n}.png`)));
