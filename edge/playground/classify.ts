@@ -12,6 +12,7 @@ import { headCard, testCard } from './headReport.ts';
 import { comeIntoView } from './intoView.ts';
 import { pictureDrop } from './pictureDrop.ts';
 import type { Picture } from './pictureField.ts';
+import { afterReading } from './pictureFiles.ts';
 import { showProblem } from './problems.ts';
 
 export interface ClassifyView {
@@ -196,7 +197,9 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
   );
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (!fit.disabled) void fitNow();
+    afterReading(() => {
+      if (!fit.disabled) void fitNow();
+    });
   });
   name.addEventListener('input', update);
   const results = element(

@@ -16,6 +16,7 @@ import { linkToWork } from './jobs.ts';
 import { titleOf } from './labels.ts';
 import { createLinkButton } from './linkButton.ts';
 import { createPeek } from './peek.ts';
+import { afterReading } from './pictureFiles.ts';
 import { createPrice } from './price.ts';
 import { showProblem } from './problems.ts';
 import { entryOf } from './remember.ts';
@@ -270,7 +271,9 @@ export function openGenerate(options: GenerateOptions): void {
 
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    if (!runButton.disabled && form.reportValidity()) void run();
+    afterReading(() => {
+      if (!runButton.disabled && form.reportValidity()) void run();
+    });
   });
   document.addEventListener('keydown', (event) => {
     if (!isShown(form)) return;
@@ -278,7 +281,9 @@ export function openGenerate(options: GenerateOptions): void {
     if (event.key === 'Escape') running?.abort();
   });
   jobButton.addEventListener('click', () => {
-    if (form.reportValidity()) void runAsJob();
+    afterReading(() => {
+      if (!jobButton.disabled && form.reportValidity()) void runAsJob();
+    });
   });
   cancelButton.addEventListener('click', () => running?.abort());
   byId('clear', HTMLButtonElement).addEventListener('click', () => {

@@ -7,6 +7,7 @@ import type { FormState } from './formState.ts';
 import type { Picture } from './given.ts';
 import { createInputs, type Inputs } from './inputs.ts';
 import { knowledge } from './knowledge.ts';
+import { isReading } from './pictureFiles.ts';
 import { createPresets } from './presets.ts';
 import { type Asked, requestOf } from './request.ts';
 import { createSettings } from './settings.ts';
@@ -57,6 +58,8 @@ export function createGenerateForm(options: GenerateFormOptions): GenerateForm {
     examples,
     onChange: changed,
     onTyped() {
+      // A file that is still read takes the place of the example itself.
+      if (isReading()) return;
       const shown = untouched;
       untouched = undefined;
       const given = inputs

@@ -146,7 +146,8 @@ export function createInputs(
       onChange();
     },
     clear() {
-      for (const field of fields) if (givenOf(field)) set(field, undefined);
+      // Those too that are empty as yet: a file for one may still be read.
+      for (const field of fields) set(field, undefined);
       onChange();
     },
     focus(name) {

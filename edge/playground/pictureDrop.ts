@@ -1,7 +1,7 @@
 /** A zone that takes any number of pictures: dropped, or chosen. */
 import { element } from './dom.ts';
 import type { Picture } from './pictureField.ts';
-import { ACCEPTED, readAsDataUrl, refusalOf } from './pictureFiles.ts';
+import { ACCEPTED, hold, readAsDataUrl, refusalOf } from './pictureFiles.ts';
 
 export interface PictureDrop {
   readonly node: HTMLElement;
@@ -47,13 +47,13 @@ export function pictureDrop(
     if (pictures.length > 0) onPictures(pictures);
   }
 
-  input.addEventListener('change', () => void take(input.files));
+  input.addEventListener('change', () => void hold(take(input.files)));
   for (const kind of ['dragenter', 'dragover', 'dragleave', 'drop']) {
     zone.addEventListener(kind, (event) => {
       event.preventDefault();
       zone.classList.toggle('over', kind === 'dragenter' || kind === 'dragover');
     });
   }
-  zone.addEventListener('drop', (event) => void take(event.dataTransfer?.files));
+  zone.addEventListener('drop', (event) => void hold(take(event.dataTransfer?.files)));
   return { node: element('div', { class: 'field' }, zone, error) };
 }

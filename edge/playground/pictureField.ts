@@ -3,7 +3,7 @@ import { pointerTo } from '../../shared/api/pointer.ts';
 import { button, element } from './dom.ts';
 import { type GivenPicture, namedPicture, type Picture } from './given.ts';
 import { createHideGrid } from './hideGrid.ts';
-import { ACCEPTED, readAsDataUrl, refusalOf } from './pictureFiles.ts';
+import { ACCEPTED, hold, readAsDataUrl, refusalOf } from './pictureFiles.ts';
 
 export type { Picture } from './given.ts';
 
@@ -130,7 +130,7 @@ export function pictureField(options: PictureFieldOptions): PictureField {
     if (hidden.length > 0) grid.set(hidden);
     onChange();
   }
-  const take = async (file: File): Promise<void> => {
+  const read = async (file: File): Promise<void> => {
     const message = refusalOf(file);
     if (message !== '') return setError(message);
     // What is chosen, removed or given while this one is read is later, so that it stays.
@@ -140,6 +140,7 @@ export function pictureField(options: PictureFieldOptions): PictureField {
     if (url === undefined) setError(`${file.name} cannot be read.`);
     else set({ name: file.name, url });
   };
+  const take = (file: File): Promise<void> => hold(read(file));
 
   preview.addEventListener('error', () => {
     preview.hidden = true;

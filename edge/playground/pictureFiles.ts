@@ -14,6 +14,23 @@ export const readAsDataUrl = (file: Blob): Promise<string> =>
     reader.readAsDataURL(file);
   });
 
+let reading: Promise<unknown> | undefined;
+
+/** Work that takes files: what is asked for after it waits for it. */
+export function hold(work: Promise<void>): Promise<void> {
+  const all = Promise.allSettled([reading, work]).then(() => {
+    if (reading === all) reading = undefined;
+  });
+  reading = all;
+  return work;
+}
+
+export const isReading = (): boolean => reading !== undefined;
+
+/** Goes on at once, or with the files that were chosen before and are still read. */
+export const afterReading = (goOn: () => void): void =>
+  reading ? void reading.then(goOn) : goOn();
+
 /** Why a file cannot be taken; empty when it can. */
 export const refusalOf = (file: File): string => {
   if (file.size === 0) return `${file.name} is empty.`;

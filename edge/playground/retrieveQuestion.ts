@@ -5,6 +5,7 @@ import type { SearchRequestBody } from '../../shared/api/search.ts';
 import { button, element } from './dom.ts';
 import { PLACEHOLDERS, titleOf } from './labels.ts';
 import { type Picture, pictureField } from './pictureField.ts';
+import { afterReading } from './pictureFiles.ts';
 
 export interface Question {
   readonly node: HTMLElement;
@@ -163,7 +164,7 @@ export function createQuestion(
   );
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    run();
+    afterReading(run);
   });
   return {
     node: form,

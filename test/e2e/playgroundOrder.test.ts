@@ -5,6 +5,7 @@ import { parseConfig } from '../../edge/config.ts';
 import { type RunningEdge, startEdge } from '../../edge/node.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { formOrderTests } from './playground/formOrder.ts';
 import { retrieveOrderTests } from './playground/retrieveOrder.ts';
 import { runOrderTests } from './playground/runOrder.ts';
 
@@ -31,4 +32,5 @@ after(async () => {
 const place = () => ({ browser, url: `http://127.0.0.1:${edge.port}`, folder: '' });
 
 runOrderTests(place, options);
+formOrderTests(place, options);
 retrieveOrderTests(place, options);

@@ -109,6 +109,15 @@ export function retrieveOrderTests(place: Place, options: TestOptions): void {
     await page.close();
   });
 
+  test('a search has the file that was chosen before it', options, async () => {
+    const { page, held } = await openOne(true);
+    await page.locator('#input-search-rgb').setInputFiles(png('slow.png'));
+    await search(page);
+    const request = (await held.at(3)).request();
+    assert.match(request.postData() ?? '', /base64/);
+    await page.close();
+  });
+
   test('a collection is made once, and stays chosen when the list comes', options, async () => {
     const { page, held, answer } = await open();
     await held.at(0);

@@ -1,0 +1,62 @@
+/** Files that are read slowly, and browsers that refuse what most allow. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Page } from 'playwright-core';
+import { PNG, PNG_URL } from '../../support/fakeWorker.ts';
+import { readSlowly } from '../../support/held.ts';
+import { sentByRun, textOf } from '../../support/playgroundPage.ts';
+import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
+
+const fileName = (page: Page) => page.locator('[data-field="/inputs/rgb"] .file-name');
+const choose = (page: Page, name: string) =>
+  page.locator('#input-rgb').setInputFiles({ name, mimeType: 'image/png', buffer: PNG });
+const caption = (page: Page) => page.getByLabel('Caption', { exact: true }).first();
+
+export function formOrderTests(place: Place, options: TestOptions): void {
+  const slowly = async (path = ''): Promise<Page> => {
+    const { browser, url } = place();
+    const page = await browser.newPage();
+    page.setDefaultTimeout(20_000);
+    await readSlowly(page);
+    await page.goto(`${url}/${path}`);
+    await page.waitForSelector('html[data-ready]');
+    return page;
+  };
+
+  test('a file that is still read is cleared with all the rest', options, async () => {
+    const page = await slowly();
+    const clear = page.getByRole('button', { name: 'Clear', exact: true });
+    await clear.click();
+    await choose(page, 'slow.png');
+    await clear.click();
+    await page.waitForTimeout(800);
+    assert.equal(await textOf(fileName(page)), '');
+    await page.close();
+  });
+
+  test(
+    'words that are typed while a file is read take the place of the example alone',
+    options,
+    async () => {
+      const page = await slowly();
+      await choose(page, 'slow.png');
+      await caption(page).fill('a cone');
+      await fileName(page).filter({ hasText: 'slow.png' }).waitFor({ timeout: 3000 });
+      assert.equal(await caption(page).inputValue(), 'a cone');
+      await page.close();
+    },
+  );
+
+  test(
+    'a run has the file that was chosen before it, however long that is read',
+    options,
+    async () => {
+      const page = await slowly();
+      await page.locator('input[name=target][value=depth]').check();
+      await choose(page, 'slow.png');
+      const { inputs } = (await sentByRun(page)) as unknown as { inputs: { rgb: string } };
+      assert.ok(inputs.rgb === PNG_URL, `${inputs.rgb.length} characters of another picture`);
+      await page.close();
+    },
+  );
+}
