@@ -1,5 +1,6 @@
 /** What was asked for in this browser: bounded, kept with small previews, and forgotten on demand. */
 import type { Picture } from './given.ts';
+import { browserStorage, type Kept } from './storage.ts';
 
 export interface HistoryEntry {
   /** The result's id: asked for again, a request takes the place of its former self. */
@@ -28,7 +29,7 @@ const MOST_CHARACTERS = 1_500_000;
 /** Of a picture that is kept with an entry. */
 export const SMALL_PICTURE = 60_000;
 
-function read(storage: Storage): HistoryEntry[] {
+function read(storage: Kept): HistoryEntry[] {
   try {
     const value: unknown = JSON.parse(storage.getItem(NAME) ?? '[]');
     return Array.isArray(value) ? value : [];
@@ -38,7 +39,7 @@ function read(storage: Storage): HistoryEntry[] {
 }
 
 /** The oldest go until what is left fits. */
-function write(storage: Storage, entries: readonly HistoryEntry[]): void {
+function write(storage: Kept, entries: readonly HistoryEntry[]): void {
   const kept = entries.slice(0, MOST_ENTRIES);
   while (kept.length > 0 && JSON.stringify(kept).length > MOST_CHARACTERS) kept.pop();
   try {
@@ -48,7 +49,7 @@ function write(storage: Storage, entries: readonly HistoryEntry[]): void {
   }
 }
 
-export function createHistory(storage: Storage = localStorage): History {
+export function createHistory(storage = browserStorage): History {
   return {
     list: (model) => read(storage).filter((entry) => entry.model === model),
     add(entry) {

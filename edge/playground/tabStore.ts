@@ -2,6 +2,7 @@
 import type { GenerateResponse } from '../../shared/api/generate.ts';
 import type { FormState } from './formState.ts';
 import type { Picture } from './given.ts';
+import { tabStorage } from './storage.ts';
 
 const PICTURES = '4m-edge-pictures';
 const ANSWER = '4m-edge-answer';
@@ -14,7 +15,7 @@ interface LastAnswer {
 
 function read(name: string): unknown {
   try {
-    return JSON.parse(sessionStorage.getItem(name) ?? 'null');
+    return JSON.parse(tabStorage.getItem(name) ?? 'null');
   } catch {
     return null;
   }
@@ -22,10 +23,10 @@ function read(name: string): unknown {
 
 function write(name: string, value: unknown): void {
   try {
-    sessionStorage.setItem(name, JSON.stringify(value));
+    tabStorage.setItem(name, JSON.stringify(value));
   } catch {
     // Too large for this browser: it is gone after a reload.
-    sessionStorage.removeItem(name);
+    tabStorage.removeItem(name);
   }
 }
 

@@ -59,4 +59,29 @@ export function formOrderTests(place: Place, options: TestOptions): void {
       await page.close();
     },
   );
+
+  test('the page works where the browser keeps nothing', options, async () => {
+    const { browser, url } = place();
+    const page = await browser.newPage();
+    page.setDefaultTimeout(5_000);
+    const complaints: string[] = [];
+    page.on('pageerror', (error) => complaints.push(String(error)));
+    // What Chromium does where a visitor blocks all cookies.
+    await page.addInitScript(() => {
+      for (const name of ['localStorage', 'sessionStorage'])
+        Object.defineProperty(window, name, {
+          get() {
+            throw new DOMException('Access is denied for this document.', 'SecurityError');
+          },
+        });
+    });
+    await page.goto(url);
+    await page.waitForSelector('html[data-ready]');
+    await caption(page).fill('a cone');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.locator('#status', { hasText: /^Done in/ }).waitFor();
+    assert.equal(await page.locator('.problem').count(), 0);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
 }
