@@ -17,12 +17,12 @@ let chosen = 0;
 
 function copyButton(text: () => string, code: HTMLElement): HTMLButtonElement {
   const copy = button('Copy', () => {
-    void navigator.clipboard
-      .writeText(text())
+    // Asked within: over plain http there is no clipboard at all.
+    void (async () => await navigator.clipboard.writeText(text()))()
       .then(() => {
         copy.textContent = 'Copied';
       })
-      // Without permission (or over plain http) the text is selected, so that Ctrl+C takes it.
+      // Without permission the text is selected, so that Ctrl+C takes it.
       .catch(() => {
         getSelection()?.selectAllChildren(code);
         copy.textContent = 'Selected: press Ctrl+C';

@@ -84,4 +84,21 @@ export function formOrderTests(place: Place, options: TestOptions): void {
     assert.deepEqual(complaints, []);
     await page.close();
   });
+
+  test('without a clipboard the code is selected', options, async () => {
+    const { browser, url } = place();
+    const page = await browser.newPage();
+    page.setDefaultTimeout(5_000);
+    // Pages over plain http have none.
+    await page.addInitScript(() =>
+      Object.defineProperty(navigator, 'clipboard', { value: undefined }),
+    );
+    await page.goto(url);
+    await page.waitForSelector('html[data-ready]');
+    await caption(page).fill('a cone');
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.getByRole('button', { name: 'Copy', exact: true }).click();
+    await page.getByText('Selected: press Ctrl+C').waitFor();
+    await page.close();
+  });
 }
