@@ -129,8 +129,8 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
 
   const fitNow = (): Promise<void> =>
     work('Looking at the examples …', async (signal) => {
-      const given = examples.read();
-      for (const index of given.keys()) examples.setError(index, '');
+      const given = examples.ask();
+      const shown = examples.pictures();
       meter.value = 0;
       meter.hidden = false;
       head = await client.fitHead(
@@ -147,7 +147,7 @@ export function openClassify({ client, place, model, pictures }: ClassifyView): 
       showExample(code, {
         method: 'POST',
         path: ADDRESSES.fitHead.path,
-        body: exampleBody({ name: head.name, examples: given }, examples.pictures()),
+        body: exampleBody({ name: head.name, examples: given }, shown),
       });
       status.textContent = `Fitted to ${given.length} examples of ${head.labels.length} classes.`;
       testing.hidden = false;

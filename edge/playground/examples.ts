@@ -9,6 +9,8 @@ export interface Examples {
   readonly node: HTMLElement;
   add(pictures: readonly Picture[], label: string): void;
   read(): Example[];
+  /** The same for a fit: what it complains of is about these, whatever becomes of the rows meanwhile. */
+  ask(): Example[];
   pictures(): Picture[];
   /** What is still missing for a fit; empty when nothing is. */
   missing(): string;
@@ -32,6 +34,7 @@ const LEAST = 2;
 export function createExamples(takesWords: boolean, onChange: () => void): Examples {
   const list = element('ul', { class: 'labelled', 'aria-label': 'Labelled pictures' });
   const rows: Row[] = [];
+  let asked: readonly Row[] = [];
 
   function createRow(picture: Picture, label: string): Row {
     const place = rows.length + 1;
@@ -76,6 +79,11 @@ export function createExamples(takesWords: boolean, onChange: () => void): Examp
   return {
     node: list,
     read,
+    ask() {
+      asked = [...rows];
+      for (const { error } of asked) error.textContent = '';
+      return read();
+    },
     pictures: () => rows.map(({ picture }) => picture),
     add(pictures, label) {
       for (const picture of pictures) {
@@ -94,7 +102,7 @@ export function createExamples(takesWords: boolean, onChange: () => void): Examp
       return few ? `Add a second picture of ${few[0]}` : '';
     },
     setError(index, message) {
-      const row = rows[index];
+      const row = asked[index];
       if (row) row.error.textContent = message;
     },
   };

@@ -8,6 +8,7 @@ import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.
 import { formOrderTests } from './playground/formOrder.ts';
 import { retrieveOrderTests } from './playground/retrieveOrder.ts';
 import { runOrderTests } from './playground/runOrder.ts';
+import { viewOrderTests } from './playground/viewOrder.ts';
 
 const missing = browserMissing();
 const options = missing ? { skip: missing } : {};
@@ -33,4 +34,5 @@ const place = () => ({ browser, url: `http://127.0.0.1:${edge.port}`, folder: ''
 
 runOrderTests(place, options);
 formOrderTests(place, options);
+viewOrderTests(place, options);
 retrieveOrderTests(place, options);
