@@ -83,16 +83,21 @@ export function openUsage(place: HTMLElement, client: Client): void {
     input: element('input', { type: 'checkbox', checked: group === 'day', value: group }),
   }));
 
+  let looks = 0;
   async function look(): Promise<void> {
+    const own = ++looks;
     const by = boxes.filter(({ input }) => input.checked).map(({ group }) => group);
     problem.replaceChildren();
     try {
       const usage = await client.usage({ from: firstDay(Number(period.value)), groupBy: by });
+      // Another choice is looked at meanwhile.
+      if (own !== looks) return;
       shown.replaceChildren(facts(usage), table(usage, by));
       const { requests } = usage.total;
       const counted = `${requests.toLocaleString('en')} ${requests === 1 ? 'request' : 'requests'}`;
       status.textContent = `${counted} from ${usage.from} to ${usage.to}`;
     } catch (failure) {
+      if (own !== looks) return;
       status.textContent = '';
       shown.replaceChildren();
       showProblem(problem, failure, undefined);

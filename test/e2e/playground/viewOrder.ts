@@ -62,4 +62,30 @@ export function viewOrderTests(place: Place, options: TestOptions): void {
     assert.doesNotMatch(code, /base64,/);
     await page.close();
   });
+
+  test('of two periods the one that is chosen is shown', options, async () => {
+    const { browser, url } = place();
+    const page = await browser.newPage();
+    page.setDefaultTimeout(10_000);
+    const held = await hold(page, '**/v1/usage*');
+    await page.goto(`${url}/#usage`);
+    const answer = async (index: number): Promise<void> => {
+      const route = await held.at(index);
+      const from = new URL(route.request().url()).searchParams.get('from') ?? '';
+      const total = { requests: index, cached: 0, units: 0, amount: 0, returned: 0 };
+      const sums = { balance: 0, held: 0, charged: 0, granted: 0, rows: [], total };
+      await route.fulfill({ json: { from, to: 'today', currency: 'EUR', group_by: [], ...sums } });
+    };
+    await answer(0);
+    await page.getByText('0 requests from').waitFor();
+    await page.getByLabel('Time').selectOption('90');
+    await held.at(1);
+    await page.getByLabel('Time').selectOption('7');
+    await answer(2);
+    await page.getByText('2 requests from').waitFor();
+    await answer(1);
+    await page.waitForTimeout(200);
+    assert.ok(await page.getByText('2 requests from').isVisible());
+    await page.close();
+  });
 }
