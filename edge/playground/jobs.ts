@@ -37,6 +37,7 @@ export function openJobs(place: HTMLElement, client: Client, models: readonly Mo
   const modalities = modalitiesOf(models);
   let wanted = { batches: PAGE, jobs: PAGE };
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let looks = 0;
 
   const onToggle = (id: string, isOpen: boolean): void => {
     if (isOpen) writeAddress(VIEW, new URLSearchParams({ open: id }).toString());
@@ -62,18 +63,22 @@ export function openJobs(place: HTMLElement, client: Client, models: readonly Mo
 
   async function refresh(): Promise<void> {
     clearTimeout(timer);
+    const own = ++looks;
     let isBusy = false;
     await guard(async () => {
       const [{ data }, { jobs: listed }] = await Promise.all([
         client.batches.list({ limit: Math.min(MOST, wanted.batches) }),
         client.jobs.list({ limit: Math.min(MOST, wanted.jobs) }),
       ]);
+      // A later look knows more, and is followed by the next.
+      if (own !== looks) return;
       isBusy = data.some(isOpenBatch) || listed.some(isOpenJob);
       batches.show(data);
       jobs.show(listed);
       olderBatches.hidden = data.length < wanted.batches || wanted.batches >= MOST;
       olderJobs.hidden = listed.length < wanted.jobs || wanted.jobs >= MOST;
     }, true);
+    if (own !== looks) return;
     const wait = isBusy ? LOOK_MILLISECONDS.busy : LOOK_MILLISECONDS.idle;
     timer = setTimeout(() => void look(), wait);
   }

@@ -6,6 +6,7 @@ import { type RunningEdge, startEdge } from '../../edge/node.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { formOrderTests } from './playground/formOrder.ts';
+import { jobsOrderTests } from './playground/jobsOrder.ts';
 import { retrieveOrderTests } from './playground/retrieveOrder.ts';
 import { runOrderTests } from './playground/runOrder.ts';
 import { viewOrderTests } from './playground/viewOrder.ts';
@@ -35,4 +36,5 @@ const place = () => ({ browser, url: `http://127.0.0.1:${edge.port}`, folder: ''
 runOrderTests(place, options);
 formOrderTests(place, options);
 viewOrderTests(place, options);
+jobsOrderTests(place, options);
 retrieveOrderTests(place, options);

@@ -1,0 +1,47 @@
+/** The view of jobs and batches, whose answers come late. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Page, Route } from 'playwright-core';
+import { hold } from '../../support/held.ts';
+import { visit } from '../../support/playgroundPage.ts';
+import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
+
+const job = (n: number, status = 'succeeded') => ({
+  ...{ id: `job_${n}`, task: 'generate', status, attempts: 1, result_id: 'x' },
+  ...{ created_at: '2026-01-01T00:00:00Z', expires_at: '2026-01-02T00:00:00Z' },
+});
+
+export function jobsOrderTests(place: Place, options: TestOptions): void {
+  /** A page whose server has no batches; jobs and their deliveries are answered by the test. */
+  async function openJobs(): Promise<Page> {
+    const { browser, url } = place();
+    const { page } = await visit(browser, url);
+    await page.route('**/v1/batches*', (route) => route.fulfill({ json: { data: [] } }));
+    await page.route('**/webhooks*', (route) => route.fulfill({ json: { deliveries: [] } }));
+    return page;
+  }
+
+  test('a job that is opened stays, whatever an earlier list says', options, async () => {
+    const page = await openJobs();
+    const single = (route: Route): Promise<void> =>
+      route.fulfill({ json: { ...job(1), result: undefined } });
+    await page.route('**/v1/jobs/job_1*', single);
+    const held = await hold(page, /\/v1\/jobs\?/);
+    const list = async (index: number, ...jobs: readonly object[]): Promise<void> =>
+      await (await held.at(index)).fulfill({ json: { jobs } });
+    await page.evaluate(() => {
+      location.hash = '#jobs';
+    });
+    await held.at(0);
+    await page.evaluate(() => {
+      location.hash = '#jobs?open=job_1';
+    });
+    await list(1, job(1));
+    const row = page.locator('[data-id=job_1]');
+    await row.locator('details[open]').waitFor();
+    await list(0);
+    await page.waitForTimeout(200);
+    assert.equal(await row.count(), 1);
+    await page.close();
+  });
+}
