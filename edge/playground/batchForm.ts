@@ -83,7 +83,8 @@ export function createBatchForm(
       isMade = true;
       const lines = request_counts.total === 1 ? '1 line is' : `${request_counts.total} lines are`;
       tell(`${lines} the batch ${id}.`);
-      form.reset();
+      // Another file may have been chosen meanwhile.
+      if (file.files?.[0] === chosen) form.reset();
       await onMade(id);
     }).then(() => {
       send.disabled = file.files?.length !== 1;

@@ -44,4 +44,21 @@ export function jobsOrderTests(place: Place, options: TestOptions): void {
     assert.equal(await row.count(), 1);
     await page.close();
   });
+
+  test('a file that is chosen while another one is sent stays chosen', options, async () => {
+    const page = await openJobs();
+    const held = await hold(page, '**/v1/batches*', (route) => route.request().method() === 'POST');
+    await page.getByRole('link', { name: 'Jobs' }).click();
+    const field = page.getByLabel('A file of requests, one a line');
+    const file = (name: string) => ({ name, mimeType: '', buffer: Buffer.from('{}') });
+    await field.setInputFiles(file('one.jsonl'));
+    await page.getByRole('button', { name: 'Send' }).click();
+    const sent = await held.at(0);
+    await field.setInputFiles(file('two.jsonl'));
+    await sent.fulfill({ json: { id: 'batch_1', request_counts: { total: 1 } } });
+    await page.getByText('1 line is the batch batch_1.').waitFor();
+    const chosen = await field.evaluate((input) => (input as HTMLInputElement).files?.[0]?.name);
+    assert.equal(chosen, 'two.jsonl');
+    await page.close();
+  });
 }
