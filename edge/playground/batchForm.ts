@@ -45,6 +45,15 @@ export function createBatchForm(
     send.disabled = file.files?.length !== 1;
     showCode(file.files?.[0]?.name ?? EXAMPLE.file.name);
   });
+  /** A file that has changed since it was chosen cannot be sent. @throws DOMException */
+  async function readable(chosen: File): Promise<void> {
+    try {
+      await chosen.slice(0, 1).arrayBuffer();
+    } catch (failure) {
+      file.value = '';
+      throw failure;
+    }
+  }
   const form = element(
     'form',
     { 'aria-label': 'New batch' },
@@ -78,6 +87,7 @@ export function createBatchForm(
     const address = webhook.value.trim();
     let isMade = false;
     void guard(async () => {
+      await readable(chosen);
       const options = address === '' ? {} : { webhook: address };
       const { id, request_counts } = await client.batches.create(chosen, options);
       isMade = true;

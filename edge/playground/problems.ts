@@ -28,7 +28,13 @@ export function showProblem(
       element(
         'div',
         { class: 'problem' },
-        element('strong', {}, 'The server cannot be reached'),
+        element(
+          'strong',
+          {},
+          failure instanceof DOMException
+            ? 'The file cannot be read: choose it again'
+            : 'The server cannot be reached',
+        ),
         element('p', {}, reason),
       ),
     );

@@ -1,9 +1,12 @@
 /** The view of jobs and batches, whose answers come late. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Page, Route } from 'playwright-core';
 import { hold } from '../../support/held.ts';
-import { visit } from '../../support/playgroundPage.ts';
+import { textOf, visit } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 const job = (n: number, status = 'succeeded') => ({
@@ -59,6 +62,23 @@ export function jobsOrderTests(place: Place, options: TestOptions): void {
     await page.getByText('1 line is the batch batch_1.').waitFor();
     const chosen = await field.evaluate((input) => (input as HTMLInputElement).files?.[0]?.name);
     assert.equal(chosen, 'two.jsonl');
+    await page.close();
+  });
+
+  test('a file that has changed since it was chosen is to be chosen again', options, async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'playground-order-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const page = await openJobs();
+    await page.getByRole('link', { name: 'Jobs' }).click();
+    const file = join(folder, 'lines.jsonl');
+    await writeFile(file, '{}');
+    await page.getByLabel('A file of requests, one a line').setInputFiles(file);
+    await writeFile(file, '{"custom_id": "1"}\n');
+    await page.getByRole('button', { name: 'Send' }).click();
+    const title = page.locator('#jobs-problem strong');
+    await title.waitFor();
+    assert.match(await textOf(title), /cannot be read/);
+    assert.equal(await page.getByRole('button', { name: 'Send' }).isDisabled(), true);
     await page.close();
   });
 }
