@@ -32,6 +32,10 @@ const TASKS: Readonly<Record<ListedJob['task'], string>> = {
   fitHead: 'Fit a head',
 };
 const ENDS: readonly ListedJob['status'][] = ['succeeded', 'failed', 'canceled'];
+/** Jobs that are followed at a time: each takes one of the six connections that browsers have to a server. */
+const MOST_WATCHED = 3;
+let watched = 0;
+
 export const isOpenJob = ({ status }: ListedJob): boolean => !ENDS.includes(status);
 
 /** What it costs, as long as it may be charged. */
@@ -68,8 +72,9 @@ export function createJobRow(first: ListedJob, options: JobRowOptions): JobRow {
 
   /** Follows the events of a job that runs; the list says what became of it, so that nothing depends on them. */
   async function watch(): Promise<void> {
-    if (isWatched) return;
+    if (isWatched || watched >= MOST_WATCHED) return;
     isWatched = true;
+    watched++;
     try {
       const handle = await client.jobs.get(id, { inline: true });
       for await (const event of handle.events({ inline: true })) {
@@ -83,6 +88,8 @@ export function createJobRow(first: ListedJob, options: JobRowOptions): JobRow {
       }
     } catch {
       isWatched = false;
+    } finally {
+      watched--;
     }
   }
   function finish(made: unknown): void {

@@ -1,6 +1,8 @@
 /** The view of jobs and batches, whose answers come late. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request as ask, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -79,6 +81,43 @@ export function jobsOrderTests(place: Place, options: TestOptions): void {
     await title.waitFor();
     assert.match(await textOf(title), /cannot be read/);
     assert.equal(await page.getByRole('button', { name: 'Send' }).isDisabled(), true);
+    await page.close();
+  });
+
+  test('many jobs at work leave connections for the list of them', options, async (t) => {
+    const { browser, url } = place();
+    let lists = 0;
+    const server = createServer((from, to) => {
+      const path = from.url ?? '';
+      const json = (body: object): void => {
+        to.setHeader('content-type', 'application/json');
+        to.end(JSON.stringify(body));
+      };
+      if (path.includes('/events')) {
+        to.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders();
+      } else if (path.startsWith('/v1/jobs?')) {
+        lists++;
+        json({ jobs: Array.from({ length: 8 }, (_, n) => job(n, 'processing')) });
+      } else if (path.startsWith('/v1/jobs/')) json(job(1, 'processing'));
+      else if (path.startsWith('/v1/batches')) json({ data: [] });
+      else {
+        const on = ask(url + path, { method: from.method, headers: from.headers }, (answer) => {
+          to.writeHead(answer.statusCode ?? 500, answer.headers);
+          answer.pipe(to);
+        });
+        from.pipe(on);
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const { page } = await visit(browser, `http://127.0.0.1:${port}`, { path: '#jobs' });
+    await page.locator('[data-id=job_7]').waitFor();
+    for (let tries = 0; tries < 300 && lists < 4; tries++) await page.waitForTimeout(50);
+    assert.ok(lists >= 4, `the list was asked for ${lists} times`);
     await page.close();
   });
 }
