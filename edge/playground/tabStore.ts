@@ -21,13 +21,16 @@ function read(name: string): unknown {
   }
 }
 
+/** Where there is no room, the last answer makes some: it can be asked for again. */
 function write(name: string, value: unknown): void {
-  try {
-    tabStorage.setItem(name, JSON.stringify(value));
-  } catch {
-    // Too large for this browser: it is gone after a reload.
-    tabStorage.removeItem(name);
-  }
+  for (const least of [ANSWER, name])
+    try {
+      tabStorage.setItem(name, JSON.stringify(value));
+      return;
+    } catch {
+      // What is too large alone is gone after a reload.
+      tabStorage.removeItem(least);
+    }
 }
 
 /** Pictures of the form that a link does not hold, by field. */

@@ -85,6 +85,32 @@ export function formOrderTests(place: Place, options: TestOptions): void {
     await page.close();
   });
 
+  test('a reload keeps a picture, whatever room the last answer takes', options, async () => {
+    const { browser, url } = place();
+    const page = await browser.newPage();
+    page.setDefaultTimeout(10_000);
+    await page.goto(url);
+    await page.waitForSelector('html[data-ready]');
+    const model = { id: 'fake', digest: 'd', licence: '', precision: 'fp32' };
+    const usage = { encoder_passes: 0, decoder_passes: 0, generated_tokens: 0 };
+    // Browsers keep five million characters of a tab.
+    const data = `data:application/x-npy;base64,${'A'.repeat(5_000_000)}`;
+    const output = { modality: 'depth', presentation: 'depth', sample: 0, tokens: [], data };
+    await page.route('**/v1/generate?*', (route) =>
+      route.fulfill({ json: { id: '1', model, seed: 1, outputs: { depth: [output] }, usage } }),
+    );
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
+    await page.locator('#status', { hasText: /^Done in/ }).waitFor();
+    const buffer = Buffer.concat([PNG, Buffer.alloc(300_000)]);
+    const picture = { name: 'own.png', mimeType: 'image/png', buffer };
+    await page.locator('#input-rgb').setInputFiles(picture);
+    await fileName(page).filter({ hasText: 'own.png' }).waitFor();
+    await page.reload();
+    await page.waitForSelector('html[data-ready]');
+    assert.equal(await textOf(fileName(page)), 'own.png');
+    await page.close();
+  });
+
   test('without a clipboard the code is selected', options, async () => {
     const { browser, url } = place();
     const page = await browser.newPage();
