@@ -17,8 +17,19 @@ async function tryPort(port: number, host: string): Promise<number> {
   });
 }
 
+/** Below those that systems give to connections and to whoever asks for any port: nobody else takes one meanwhile. */
+const OWN = { first: 20_000, count: 12_000 };
+const TRIES = 50;
+
 /** A port nobody listens on now. */
-export const freePort = (): Promise<number> => tryPort(0, '127.0.0.1');
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const port = OWN.first + Math.floor(Math.random() * OWN.count);
+    const found = await tryPort(port, '127.0.0.1').catch(() => undefined);
+    if (found !== undefined) return found;
+  }
+  return await tryPort(0, '127.0.0.1');
+}
 
 /** @throws Error in one line that says what to do, when the port cannot be listened on */
 export async function assertPortIsFree(port: number, host: string): Promise<void> {
