@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 import { parseConfig } from '../../edge/config.ts';
 import { startEdge } from '../../edge/node.ts';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'fourm-absent-'));
@@ -111,10 +112,8 @@ for (const accept of ['application/json', 'text/event-stream']) {
     );
     assert.match(problem.detail, /1 s.*FOURM_WORKER_TIMEOUT_SECONDS/);
     assert.equal(answer.headers.get('retry-after'), null);
-    for (let tries = 0; worker.gone.length === 0 && tries < 100; tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    assert.equal(worker.gone.length, 1, 'the worker was told to stop');
+    await until(() => worker.gone.length > 0, 'the worker was told to stop');
+    assert.equal(worker.gone.length, 1);
     open();
     await Promise.all([edge.close(), worker.close()]);
   });

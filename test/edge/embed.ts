@@ -146,6 +146,8 @@ export function embedTests(f: Fixture, tellsLeaving: boolean): void {
       const answers = [post(body, { accept: first })];
       await until(() => f.worker.embedAsked.length === before + 1, 'the worker was asked');
       answers.push(post(body), post(body, { accept: 'text/event-stream' }));
+      // A stream has begun when its headers are there; the other has had the same time to arrive.
+      await answers.at(-1);
       await new Promise((resolve) => setTimeout(resolve, 300));
       open();
       const results = new Set<string>();

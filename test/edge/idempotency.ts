@@ -1,7 +1,7 @@
 /** Requests that carry an `Idempotency-Key`: what is done once, and answered again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 import type { KeyFixture } from './keyUse.ts';
 import type { Fixture } from './suite.ts';
@@ -155,7 +155,7 @@ export function idempotencyTests(f: Fixture, { make, ask, generate, url }: KeyFi
     const waiting = crypto.randomUUID();
     const asked = f.worker.asked.length;
     const running = send(one.secret, random, waiting);
-    for (let tries = 0; tries < 200 && f.worker.asked.length === asked; tries++) await pause(20);
+    await until(() => f.worker.asked.length > asked, 'the worker was asked');
     await problemOf(await send(one.secret, random, waiting), 'idempotency_conflict');
     open();
     f.worker.gate = undefined;

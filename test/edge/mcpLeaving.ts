@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { freshPicture } from '../support/pictures.ts';
+import { until } from '../support/waiting.ts';
 import { connect } from './mcp.ts';
 import type { Fixture } from './suite.ts';
 
@@ -25,11 +26,11 @@ export function mcpLeavingTests(f: Fixture, tellsLeaving: boolean): void {
         { signal: leaving.signal, ...(onprogress && { onprogress }) },
       );
       calling.catch(() => {});
-      for (let tries = 0; tries < 200 && f.worker.asked.length === asked; tries++) await pause(20);
+      await until(() => f.worker.asked.length > asked, 'the worker was asked');
       leaving.abort();
       // The client says so in a message of its own, and its connection ends with it.
       await client.transport?.close();
-      for (let tries = 0; tries < 200 && f.worker.gone.length === gone; tries++) await pause(20);
+      await until(() => f.worker.gone.length > gone, 'the worker was left');
       assert.equal(f.worker.gone.length, gone + 1);
       f.worker.gate = undefined;
       await client.close();
@@ -58,7 +59,7 @@ export function mcpLeavingTests(f: Fixture, tellsLeaving: boolean): void {
         { signal: leaving.signal, ...(onprogress && { onprogress }) },
       );
       const ended = calling.catch((error: unknown) => String(error));
-      for (let tries = 0; tries < 200 && f.worker.asked.length === asked; tries++) await pause(20);
+      await until(() => f.worker.asked.length > asked, 'the worker was asked');
       for (let requestId = 0; requestId < 10; requestId++)
         await stranger.notification({ method: 'notifications/cancelled', params: { requestId } });
       await pause(100);
@@ -66,7 +67,7 @@ export function mcpLeavingTests(f: Fixture, tellsLeaving: boolean): void {
       leaving.abort('enough');
       assert.match(String(await ended), /enough/);
       // The connection stays open: it is the message that stops the work.
-      for (let tries = 0; tries < 200 && f.worker.gone.length === gone; tries++) await pause(20);
+      await until(() => f.worker.gone.length > gone, 'the worker was left');
       assert.equal(f.worker.gone.length, gone + 1);
       f.worker.gate = undefined;
       assert.deepEqual((await client.listTools()).tools.length, 6);

@@ -60,7 +60,7 @@ export function moneyTests(
             const { body } = (await store().get(key)) ?? assert.fail();
             found.push(...JSON.parse(new TextDecoder().decode(body)).charges);
           }
-          if (found.length >= count || tries === 200) {
+          if (found.length >= count || tries === 1200) {
             assert.equal(found.length, count, JSON.stringify(found));
             return found.sort((a, b) => a.at - b.at);
           }

@@ -3,7 +3,6 @@ import { mkdtemp, readdir, rename, rm, truncate, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { parseConfig, redacted } from '../../edge/config.ts';
 import { startEdge } from '../../edge/node.ts';
 import { generateResponseSchema } from '../../shared/api/generate.ts';
@@ -11,6 +10,7 @@ import { signLine } from '../../shared/api/lineHeaders.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
 import { closeAll, ask as rawAsk } from '../security/ask.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 import { type Edge, edgeSuite } from './suite.ts';
 
@@ -79,8 +79,7 @@ test('a result that was answered as stored is stored when the store can write ag
   await rename(`${results}-away`, results);
   const store = createDiskStore(broken);
   const key = `results/default/${id?.slice(0, 2)}/${id}.json`;
-  for (let tries = 0; tries < 500 && (await store.get(key)) === undefined; tries++) await pause(20);
-  assert.ok(await store.get(key));
+  await until(async () => (await store.get(key)) !== undefined, 'it is in the store');
 });
 
 test('kept tokens that were damaged or deleted are a problem, until they are kept again', async () => {

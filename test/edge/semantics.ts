@@ -8,7 +8,7 @@ import { createClient } from '../../shared/client/index.ts';
 import { PNG_URL } from '../support/fakeWorker.ts';
 import { converse } from '../support/rawRequest.ts';
 import { parseList } from '../support/structuredFields.ts';
-import { closedGate } from '../support/waiting.ts';
+import { closedGate, until } from '../support/waiting.ts';
 import { problemOf } from './errors.ts';
 import type { Fixture } from './suite.ts';
 
@@ -80,9 +80,15 @@ export function semanticsTests(f: Fixture, areJobs: boolean, isDirect: boolean):
     assert.deepEqual(cacheStatus(declined), [['fwd', { token: 'request' }]]);
     const open = closedGate(f);
     const other = fresh();
-    const both = [ask(other), ask(other)];
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const asked = f.worker.asked.length;
+    const both = [ask(other)];
+    await until(() => f.worker.asked.length === asked + 1, 'the worker was asked');
+    both.push(ask(other));
+    // The headers of a stream come when it has joined, and what was sent before it has had the same time.
+    const stream = await ask(other, { accept: 'text/event-stream' });
+    await new Promise((resolve) => setTimeout(resolve, 300));
     open();
+    await stream.text();
     const statuses = (await Promise.all(both)).map((answer) =>
       cacheStatus(answer).map(([name]) => name),
     );

@@ -1,9 +1,10 @@
 /** What the edge does on every platform: run by `node.test.ts` and, in real workerd, `workerd.test.ts`. */
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import type { Store } from '../../shared/store/store.ts';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
+import { openGates } from '../support/waiting.ts';
 import { batchTests } from './batches.ts';
 import { bodyTests } from './bodies.ts';
 import { cachingTests } from './caching.ts';
@@ -96,6 +97,11 @@ export function edgeSuite({ name, skip, start, tellsLeaving, store, shared }: Pl
       await worker?.consumer?.stop();
       await worker?.deliverer?.stop();
       await worker?.close();
+    });
+    // A test that fails in its midst leaves no closed gate and no failing worker to those behind it.
+    afterEach(() => {
+      openGates();
+      if (worker) Object.assign(worker, { gate: undefined, failure: undefined });
     });
     const fixture: Fixture = {
       get worker() {

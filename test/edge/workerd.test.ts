@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createS3Store } from '../../shared/store/s3.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 import { s3Environment, s3Missing, s3Settings } from '../support/s3.ts';
+import { until } from '../support/waiting.ts';
 import { startWorkerd } from '../support/workerd.ts';
 import { startWorkerdAlone } from '../support/workerdAlone.ts';
 import { problemOf } from './errors.ts';
@@ -67,10 +68,6 @@ test('workerd alone: the work stops when the last caller has gone, and not befor
     FOURM_WORKER_SECRET: SECRET,
     FOURM_STORE: 'memory',
   });
-  const until = async (condition: () => boolean, what: string): Promise<void> => {
-    for (let tries = 0; tries < 500 && !condition(); tries++) await pause(20);
-    assert.ok(condition(), what);
-  };
   try {
     worker.gate = new Promise(() => {});
     for (const accept of ['application/json', 'text/event-stream']) {
