@@ -55,8 +55,8 @@ export function queueContract({ name, skip, open }: QueueAccess): void {
       const [taken] = await queue.receive({ most: 1, waitSeconds: 1 });
       assert.ok(taken);
       for (let beats = 0; beats < 3; beats++) {
-        await queue.hide(taken.receipt, 1);
-        await sleep(600);
+        await queue.hide(taken.receipt, 3);
+        await sleep(1200);
         assert.deepEqual(await receive(queue), []);
       }
       await queue.hide(taken.receipt, 0);

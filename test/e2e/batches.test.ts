@@ -34,12 +34,12 @@ describe('batches of real processes', { skip: linux }, () => {
   });
 
   async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    for (let tries = 0; tries < 1200; tries++) {
+    for (let tries = 0; tries < 3600; tries++) {
       // While a process is replaced there may be no answer.
       if (await holds().catch(() => false)) return;
       await sleep(50);
     }
-    assert.fail(`${what} did not come to be within a minute`);
+    assert.fail(`${what} did not come to be within three minutes`);
   }
   const under = async (prefix: string): Promise<string[]> => {
     const place = join(folder, 'store', 'objects', `${prefix}+`);

@@ -63,7 +63,7 @@ beforeEach(async () => {
   out = join(folder, 'out');
   events = [];
   server = await startHub(single(noise(300_000)));
-  hub = { endpoint: server.url, waits: [1, 1], patience: 5000 };
+  hub = { endpoint: server.url, waits: [1, 1], patience: 120_000 };
 });
 afterEach(async () => {
   await server.close();

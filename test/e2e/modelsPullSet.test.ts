@@ -51,7 +51,7 @@ beforeEach(async () => {
   out = join(folder, 'out');
   events = [];
   server = await startHub({});
-  hub = { endpoint: server.url, waits: [], patience: 5000 };
+  hub = { endpoint: server.url, waits: [], patience: 120_000 };
 });
 afterEach(async () => {
   await server.close();

@@ -13,7 +13,7 @@ export const PRIVATE = {
 /** A name without an address: a delivery ends at its lookup. */
 export const HOOK = `https://hooks.invalid/${PRIVATE.hook}`;
 
-const TRIES = 400;
+const TRIES = 2400;
 
 export const json = (method: string, path: string, body: unknown): Asked => ({
   method,

@@ -55,7 +55,8 @@ const valuesOf = (attributes: readonly Attribute[]): Record<string, unknown> =>
     }),
   );
 
-const PATIENCE = 15_000;
+/** Only spans that never come take so long. */
+const PATIENCE = 120_000;
 
 export async function startCollector(): Promise<Collector> {
   const spans: CollectedSpan[] = [];

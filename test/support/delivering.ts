@@ -94,7 +94,7 @@ export function setUp() {
     name: EventName,
     holds: (event: EventDocument) => boolean,
   ): Promise<EventDocument> => {
-    for (let tries = 0; tries < 1000; tries++) {
+    for (let tries = 0; tries < 6000; tries++) {
       const event = await events.read(name);
       if (event && holds(event)) return event;
       await sleep(10);

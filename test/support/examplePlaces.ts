@@ -32,7 +32,7 @@ const post = (url: string, body: unknown, headers: Record<string, string> = {}) 
 
 /** The delivery of an ended job or batch, once its receiver was told. */
 async function deliveryOf(url: string): Promise<string> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const { deliveries } = await answerTo<{ deliveries: { id: string; status: string }[] }>(
       `${url}/deliveries`,
     );

@@ -15,9 +15,9 @@ export async function readLog(file: string): Promise<Entry[]> {
   );
 }
 
-/** The first line that fits, of those that are there or come within 20 s. */
+/** The first line that fits, of those that are there or come within two minutes. */
 export async function loggedIn(file: string, fits: (entry: Entry) => boolean): Promise<Entry> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     const found = (await readLog(file)).find(fits);
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 100));

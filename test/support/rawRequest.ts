@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 
 /**
- * What a server says on a connection of its own, until it is enough or five seconds have passed.
+ * What a server says on a connection of its own, until it is enough or half a minute has passed.
  * @param head the first line and the headers, but for host and length
  * @param waitsFor what the server says before the body is sent; absent: it is sent at once
  */
@@ -34,7 +34,7 @@ export async function converse(
   socket.on('error', () => {});
   const lines = [...head, 'host: localhost', `content-length: ${body.length}`, '', ''];
   socket.write(lines.join('\r\n') + (isSent ? body : ''));
-  await Promise.race([enough, new Promise((resolve) => setTimeout(resolve, 5000).unref())]);
+  await Promise.race([enough, new Promise((resolve) => setTimeout(resolve, 30_000).unref())]);
   socket.destroy();
   return said;
 }

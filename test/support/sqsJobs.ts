@@ -17,7 +17,7 @@ export async function lettersOf(queues: Queues, count: number): Promise<Received
   return found;
 }
 export const empty = async (queues: Queues): Promise<void> => {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 3000; tries++) {
     if (depthOf(await queues.batch.depth()) === 0) return;
     await sleep(20);
   }

@@ -110,7 +110,7 @@ test('equal jobs are one computation, and each has its progress', async () => {
     const { signal } = new AbortController();
     for (const job of equal) {
       let events = consumer.events(job, undefined, signal);
-      for (let tries = 0; tries < 100 && !events; tries++) {
+      for (let tries = 0; tries < 6000 && !events; tries++) {
         await sleep(10);
         events = consumer.events(job, undefined, signal);
       }

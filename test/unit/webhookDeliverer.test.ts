@@ -60,7 +60,7 @@ test('a sweep in the midst of work finds what another worker lost, and removes w
     await store.put('webhook-due/000000000001000/default/job_x/msg_x.json', new Uint8Array([1]));
     const event = await announced(store, receiver.url);
     await until(event, ({ status }) => status === 'delivered');
-    for (let tries = 0; tries < 100; tries++) {
+    for (let tries = 0; tries < 3000; tries++) {
       const left = await orphan.due(Date.now()).next();
       if (left.done) return;
       await sleep(20);

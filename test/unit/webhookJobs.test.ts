@@ -18,7 +18,7 @@ function told(store: Store, job: JobDocument) {
   const types = async (): Promise<string[]> =>
     (await events.of(job.tenant, job.id)).map(({ type }) => type).sort();
   const until = async (wanted: readonly string[]): Promise<void> => {
-    for (let tries = 0; tries < 300; tries++) {
+    for (let tries = 0; tries < 6000; tries++) {
       if (JSON.stringify(await types()) === JSON.stringify(wanted)) return;
       await sleep(10);
     }
