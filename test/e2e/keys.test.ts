@@ -14,11 +14,12 @@ import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
 const run = (script: string, args: string[], env: Record<string, string>) => {
   const child = spawn(process.execPath, [join(repositoryRoot, 'dist', script), ...args], {
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel ends an edge with this process.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   let printed = '';
   for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (text: string) => {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
       printed += text;
     });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));

@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { signInternal } from '../../shared/api/signing.ts';
-import type { WorkerGenerateRequest } from '../../shared/api/worker.ts';
+import { type WorkerGenerateRequest, workerStatusSchema } from '../../shared/api/worker.ts';
+import { until } from './waiting.ts';
 
 export const SECRET = 'a secret for this test alone';
 const main = join(dirname(fileURLToPath(import.meta.url)), '../../worker/main.js');
@@ -49,11 +50,13 @@ export function spawnWorker(
       FOURM_QUEUE_TOKENS: '2',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The channel tells it when this process has gone, however that came: then it ends as well.
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
   const entries: Entry[] = [];
   const listeners = new Set<() => void>();
-  const listen = (input: Readable): void => {
+  const listen = (input: Readable | null): void => {
+    if (!input) return;
     createInterface({ input }).on('line', (line) => {
       entries.push(parseLine(line));
       for (const listener of listeners) listener();
@@ -112,6 +115,14 @@ export async function callWorker(
     ...(text !== undefined && { body }),
     ...(signal && { signal }),
   });
+}
+
+/** Waits until a worker has so many requests at work. */
+export async function untilRunning(url: string, count: number): Promise<void> {
+  await until(async () => {
+    const answer = await callWorker(url, '/internal/status');
+    return workerStatusSchema.parse(await answer.json()).jobs.running === count;
+  }, `${count} requests are at work`);
 }
 
 /** The body of a generation on the demo model. */

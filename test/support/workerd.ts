@@ -1,5 +1,5 @@
 /** The edge in workerd, as `npm run dev:edge` runs it, without anything that calls home. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,6 +11,17 @@ export interface RunningProcess {
   readonly url: string;
   close(): Promise<void>;
 }
+
+/** Ends a process's group with this process, also where a runner ends it since it takes too long. */
+export function endsWithUs(child: ChildProcess): void {
+  process.once('exit', () => {
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+    process.kill(-child.pid, 'SIGKILL');
+  });
+  if (process.listenerCount('SIGTERM', leave) === 0) process.once('SIGTERM', leave);
+}
+/** Without it the signal ends this process before anybody is told of its exit. */
+const leave = (): void => process.exit(128 + 15);
 
 /** @throws Error with wrangler's output when it ends early or says nothing for three minutes */
 export async function startWorkerd(
@@ -40,10 +51,7 @@ export async function startWorkerd(
     },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  // A test file that fails before it closes must not leave a workerd behind.
-  process.once('exit', () => {
-    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGKILL');
-  });
+  endsWithUs(child);
   const close = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
       process.kill(-child.pid, 'SIGTERM');

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { freePort } from '../../infra/stack.ts';
-import type { RunningProcess } from './workerd.ts';
+import { endsWithUs, type RunningProcess } from './workerd.ts';
 
 const workerd = join(repositoryRoot, 'node_modules/workerd/bin/workerd');
 const wrangler = join(repositoryRoot, 'node_modules/wrangler/bin/wrangler.js');
@@ -38,7 +38,7 @@ export interface RunningWorkerd extends RunningProcess {
 
 /**
  * @param output file descriptor of what it prints; that of this process when absent
- * @throws Error when the edge cannot be bundled, or ends early, or does not answer within a minute
+ * @throws Error when the edge cannot be bundled, or ends early, or does not answer within three minutes
  */
 export async function startWorkerdAlone(
   vars: Readonly<Record<string, string>>,
@@ -65,6 +65,7 @@ export async function startWorkerdAlone(
     detached: true,
     stdio: ['ignore', output ?? 'inherit', output ?? 'inherit'],
   });
+  endsWithUs(child);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const close = async (): Promise<void> => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
@@ -72,12 +73,12 @@ export async function startWorkerdAlone(
     await rm(folder, { recursive: true, force: true });
   };
   const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; tries < 600 && child.exitCode === null; tries++) {
+  for (let tries = 0; tries < 1800 && child.exitCode === null; tries++) {
     const answer = await fetch(`${url}/healthz`).catch(() => undefined);
     await answer?.arrayBuffer();
     if (answer?.ok) return { url, close, pid: () => child.pid };
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await close();
-  throw new Error('workerd did not answer within a minute');
+  throw new Error('workerd did not answer within three minutes');
 }

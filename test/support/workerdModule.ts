@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { repositoryRoot } from '../../infra/paths.ts';
 import { freePort } from '../../infra/stack.ts';
-import type { RunningProcess } from './workerd.ts';
+import { endsWithUs, type RunningProcess } from './workerd.ts';
 
 const workerd = join(repositoryRoot, 'node_modules/workerd/bin/workerd');
 
@@ -22,7 +22,7 @@ const config :Workerd.Config = (
 );
 `;
 
-/** @param path of the module, one file. @throws Error when nothing listens within half a minute */
+/** @param path of the module, one file. @throws Error when nothing listens within three minutes */
 export async function startWorkerdModule(path: string): Promise<RunningProcess> {
   const port = await freePort();
   const config = join(dirname(path), 'config.capnp');
@@ -31,13 +31,14 @@ export async function startWorkerdModule(path: string): Promise<RunningProcess> 
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  endsWithUs(child);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const close = async (): Promise<void> => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
     await ended;
   };
   const url = `http://127.0.0.1:${port}`;
-  for (let tries = 0; tries < 300 && child.exitCode === null; tries++) {
+  for (let tries = 0; tries < 1800 && child.exitCode === null; tries++) {
     const answer = await fetch(`${url}/`).catch(() => undefined);
     await answer?.arrayBuffer();
     if (answer) return { url, close };
