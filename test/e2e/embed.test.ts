@@ -11,7 +11,12 @@ import { RESOLUTION } from '../../infra/demo/scene/world.ts';
 import type { EmbedRequestBody } from '../../shared/api/embed.ts';
 import { type Client, createClient } from '../../shared/client/index.ts';
 import { type DemoSet, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
-import { SECRET, startWorkerProcess, type WorkerProcess } from '../support/workerProcess.ts';
+import {
+  SECRET,
+  startWorkerProcess,
+  untilRunning,
+  type WorkerProcess,
+} from '../support/workerProcess.ts';
 
 describe('vectors of the demo model', { skip: skipWithoutDemo() }, () => {
   let set: DemoSet;
@@ -119,7 +124,7 @@ describe('vectors of the demo model', { skip: skipWithoutDemo() }, () => {
     const caller = new AbortController();
     const left = client.embed(long, { signal: caller.signal });
     left.catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await untilRunning(worker.url, 1);
     caller.abort();
     await worker.logged(({ event, status }) => event === 'embed' && status === 'gone');
     const next = await client.embed({ inputs: { caption: 'after that' }, features: 'mean' });

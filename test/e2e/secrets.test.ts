@@ -9,6 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, repositoryRoot } from '../../infra/stack.ts';
 import { type DemoSet, exportDemo } from '../support/demoSet.ts';
+import { until } from '../support/waiting.ts';
 import { callWorker, spawnWorker, type WorkerProcess } from '../support/workerProcess.ts';
 
 /** What must be found nowhere, by what it is. */
@@ -79,7 +80,8 @@ describe('secrets and logs', () => {
     const port = String(await freePort());
     edge = spawn(process.execPath, [join(repositoryRoot, 'dist/edge/node.js')], {
       env: { PATH: process.env.PATH, ...common, PORT: port, FOURM_WORKERS: worker.url },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // The channel ends it with this process.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     for (const stream of [edge.stdout, edge.stderr])
       stream?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -158,10 +160,12 @@ describe('secrets and logs', () => {
       secret: SECRETS.worker,
     });
     await fetch(`${worker.url}/internal/${SECRETS.hook}?key=${SECRETS.key}`);
-    await sleep(500);
+    // Spans leave a while after what they are about.
+    await until(() => echoed.includes(SECRETS.otlp), 'the collector was told');
     edge.kill('SIGTERM');
     worker.child.kill('SIGTERM');
-    await Promise.all([once(edge, 'exit'), worker.ended]);
+    // Closed, so that all that it has printed is here.
+    await Promise.all([once(edge, 'close'), worker.ended]);
 
     // The test means something: the secrets were there where they could be logged.
     for (const secret of [SECRETS.access, SECRETS.s3, SECRETS.otlp])

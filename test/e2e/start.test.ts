@@ -26,7 +26,7 @@ before(async () => {
 });
 
 after(async () => {
-  product.process.kill('SIGKILL');
+  product?.process.kill('SIGKILL');
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -4,13 +4,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { freePort } from '../../infra/stack.ts';
 import { type DemoSet, demoSource, exportDemo, skipWithoutDemo } from '../support/demoSet.ts';
+import { until } from '../support/waiting.ts';
 import {
   callWorker,
   generateBody,
   LONG,
   spawnWorker,
   startWorkerProcess,
+  untilRunning,
   type WorkerProcess,
 } from '../support/workerProcess.ts';
 
@@ -90,7 +93,7 @@ describe("a worker's life", { skip: skipWithoutDemo() }, () => {
   });
 
   test('SIGTERM while the models are loaded: ends with 0', async () => {
-    worker = spawnWorker(set.modelsFolder, { FOURM_WORKER_PORT: '9043' });
+    worker = spawnWorker(set.modelsFolder, { FOURM_WORKER_PORT: String(await freePort()) });
     const isAlive = () =>
       fetch(`${worker?.url}/v2/health/live`).then(
         () => true,
@@ -145,15 +148,17 @@ describe("a worker's life", { skip: skipWithoutDemo() }, () => {
       const gone = new AbortController();
       const body = generateBody(LONG, { id: accept });
       const answer = callWorker(url, GENERATE, { body, accept, signal: gone.signal });
-      await pause(1000);
+      await untilRunning(url, 1);
       gone.abort();
       await answer.catch(() => undefined);
       await logged(({ id, status }) => id === accept && status === 'gone');
       // One step may still be under way.
-      await pause(1000);
-      const before = await used();
-      await pause(1000);
-      assert.ok((await used()) - before < 0.3, 'the worker rests');
+      await untilRunning(url, 0);
+      await until(async () => {
+        const before = await used();
+        await pause(1000);
+        return (await used()) - before < 0.3;
+      }, 'the worker rests');
     }
   });
 
