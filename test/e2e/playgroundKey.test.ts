@@ -13,6 +13,7 @@ import { createDiskStore } from '../../shared/store/disk.ts';
 import { axeFaults } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { PAGE_TIMEOUT } from '../support/playgroundPage.ts';
 
 test('the playground asks for a key, and shows prices, usage and code with one', {
   skip: browserMissing() ?? false,
@@ -39,6 +40,7 @@ test('the playground asks for a key, and shows prices, usage and code with one',
   const browser = await launchBrowser();
   try {
     const page = await browser.newPage();
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     await page.goto(`http://127.0.0.1:${edge.port}/`);
     await page.getByText('This server asks for a key').waitFor();
     assert.equal(
@@ -74,7 +76,11 @@ test('the playground asks for a key, and shows prices, usage and code with one',
       ...{ tenant: 'two', name: '', scopes: ['*'], limits: {}, created: Date.now() },
     });
     await page.getByLabel('API key').fill(poor.secret);
-    await page.getByRole('button', { name: 'Use it' }).click();
+    // The page as it was is ready, too: the other one is that which is loaded then.
+    await Promise.all([
+      page.waitForEvent('load'),
+      page.getByRole('button', { name: 'Use it' }).click(),
+    ]);
     await page.locator('html[data-ready=true]').waitFor();
     await page.getByRole('link', { name: 'Generate', exact: true }).click();
     await page.getByLabel('Caption', { exact: true }).first().fill('a blue cone');

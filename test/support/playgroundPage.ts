@@ -1,7 +1,9 @@
 /** A visitor of the playground: opens pages, gives pictures, runs, and reads what is shown. */
 import type { Browser, Locator, Page } from 'playwright-core';
 
-export const RUN_TIMEOUT = 120_000;
+/** Only what hangs takes so long, on a slow machine too. */
+export const PAGE_TIMEOUT = 120_000;
+export const RUN_TIMEOUT = 240_000;
 
 export interface Visit {
   readonly page: Page;
@@ -24,7 +26,7 @@ export async function visit(
   { path = '', width = 1280, height = 900, scheme = 'light' }: VisitOptions = {},
 ): Promise<Visit> {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PAGE_TIMEOUT);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
