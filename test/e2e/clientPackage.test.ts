@@ -85,7 +85,7 @@ describe("the client's package", () => {
       const tab = await browser.newPage();
       await tab.goto(`${url}/?server=${product.url}`);
       const seen = tab.locator('#seen:not(:empty)');
-      await seen.waitFor({ timeout: 60_000 });
+      await seen.waitFor({ timeout: 240_000 });
       return JSON.parse((await seen.textContent()) ?? '');
     } finally {
       await browser.close();

@@ -12,6 +12,7 @@ import { createKeyStore } from '../../shared/keys/keyStore.ts';
 import { createDiskStore } from '../../shared/store/disk.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { type FakeWorker, SECRET, startFakeWorker } from '../support/fakeWorker.ts';
+import { PAGE_TIMEOUT } from '../support/playgroundPage.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
@@ -63,7 +64,7 @@ describe('/docs', { skip: browserMissing() ?? false }, () => {
   async function open(width: number, colorScheme: 'light' | 'dark') {
     const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme });
     await page.addInitScript({ path: AXE });
-    page.setDefaultTimeout(30_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     const seen = { requests: [] as string[], complaints: [] as string[] };
     page.on('request', (request) => seen.requests.push(request.url()));
     page.on('pageerror', (error) => seen.complaints.push(String(error)));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
+import { PAGE_TIMEOUT, RUN_TIMEOUT } from '../support/playgroundPage.ts';
 import { type Product, startProduct } from '../support/product.ts';
 
 const skip = browserMissing() ?? false;
@@ -34,7 +35,7 @@ after(async () => {
 
 test('the selector leads to the other model, which then answers', { skip }, async () => {
   const page = await browser.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PAGE_TIMEOUT);
   await page.goto(`${product.url}/`);
   await page.waitForSelector('html[data-ready]');
   const selector = page.getByLabel('Model', { exact: true });
@@ -49,7 +50,7 @@ test('the selector leads to the other model, which then answers', { skip }, asyn
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   const sent = (await answered).request().postDataJSON();
   assert.equal(sent.model, 'twin');
-  await page.locator('#status', { hasText: /^Done in/ }).waitFor({ timeout: 120_000 });
+  await page.locator('#status', { hasText: /^Done in/ }).waitFor({ timeout: RUN_TIMEOUT });
   const command = (await page.locator('.shown-code').textContent()) ?? '';
   assert.match(command, /model=twin/);
   assert.match(command, /-F rgb=@examples\/scene-1\.png/);

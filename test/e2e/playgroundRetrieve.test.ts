@@ -10,6 +10,7 @@ import { axeFaults, overflowOf } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { demoPicture } from '../support/demoSet.ts';
 import { pastedLanguages, runPasted, shownCode } from '../support/pastedCode.ts';
+import { PAGE_TIMEOUT } from '../support/playgroundPage.ts';
 import { type Product, startProduct } from '../support/product.ts';
 import { REPOSITORY } from '../support/shared.ts';
 
@@ -33,7 +34,7 @@ after(async () => {
 
 async function open(path: string): Promise<{ page: Page; complaints: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(PAGE_TIMEOUT);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -54,7 +55,7 @@ test(
   async () => {
     const { page, complaints } = await open('');
     await page.getByRole('link', { name: 'Retrieve' }).click();
-    assert.equal(await page.locator('#view-generate').isVisible(), false);
+    await page.locator('#view-generate').waitFor({ state: 'hidden' });
     await page.getByText(/Make a collection first/).waitFor();
     await page.getByLabel('Name').fill('My pictures');
     await page.getByRole('button', { name: 'Make it' }).click();
