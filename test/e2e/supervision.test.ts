@@ -34,10 +34,10 @@ let folder = '';
 let picture = '';
 const started: Product['process'][] = [];
 
-const generate = (url: string, seed: number, more: object = {}): Promise<Response> =>
+const generate = (url: string, seed: number, more: object = {}, headers = {}): Promise<Response> =>
   fetch(`${url}/v1/generate`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ inputs: { rgb: { data: picture } }, targets: ['depth'], seed, ...more }),
   });
 
@@ -107,9 +107,10 @@ describe('the first start', { skip: linux }, () => {
     assert.deepEqual(await Promise.all(both.map((product) => product.stop())), [0, 0]);
   });
 
-  test('a taken port is told in one line, before anything is exported', async () => {
+  test('a taken port is told in one line, before anything is exported', async (t) => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
     const address = server.address();
     assert.ok(address !== null && typeof address === 'object');
     const elsewhere = join(folder, 'elsewhere');
@@ -119,7 +120,6 @@ describe('the first start', { skip: linux }, () => {
     assert.equal(lines.length, 1, starting.printed());
     assert.match(lines[0] ?? '', new RegExp(`port ${address.port} is taken.*PORT=`));
     await assert.rejects(readdir(elsewhere));
-    server.close();
   });
 });
 
@@ -196,7 +196,14 @@ describe('a supervised product', { skip: linux }, () => {
       steps: 64,
     }));
     const long = generate(product.url, 9, { targets, num_samples: 16 });
-    await pause(1500);
+    // Another who asks the same is told of steps, so that they have begun.
+    const told = await generate(
+      product.url,
+      9,
+      { targets, num_samples: 16 },
+      { accept: 'text/event-stream' },
+    );
+    await told.body?.getReader().read();
     product.process.kill('SIGTERM');
     const answer = await long;
     assert.equal(answer.status, 503);
