@@ -11,6 +11,7 @@ import { createClient } from '../../shared/client/index.ts';
 import { axeFaults } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
 import { pastedLanguages, runPasted, shownCode } from '../support/pastedCode.ts';
+import { PAGE_TIMEOUT, RUN_TIMEOUT } from '../support/playgroundPage.ts';
 import { type Product, startProduct } from '../support/product.ts';
 
 const missing = browserMissing();
@@ -51,11 +52,15 @@ const choose = (page: Page, id: string, name: string, files: readonly Buffer[]):
       files.map((buffer, i) => ({ name: `${name}-${i}.png`, mimeType: 'image/png', buffer })),
     );
 
-/** Makes the page read files slowly, as large ones are. */
+/** Makes the page read files slowly, as large ones are, and say which one it has read. */
 async function readSlowly(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const read = FileReader.prototype.readAsDataURL;
     FileReader.prototype.readAsDataURL = function (file) {
+      // Told behind everybody who waits for what was read.
+      this.addEventListener('loadend', () =>
+        setTimeout(() => document.documentElement.setAttribute('data-read', (file as File).name)),
+      );
       setTimeout(() => read.call(this, file), 400);
     };
   });
@@ -63,7 +68,7 @@ async function readSlowly(page: Page): Promise<void> {
 
 test('a picture has the class that stood there as it was chosen', options, async () => {
   const page = await browser.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PAGE_TIMEOUT);
   await readSlowly(page);
   await page.goto(`${product.url}/#classify`);
   await page.waitForSelector('html[data-ready]');
@@ -88,13 +93,13 @@ test(
   options,
   async () => {
     const page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     await readSlowly(page);
     await page.goto(product.url);
     await page.waitForSelector('html[data-ready]');
     await choose(page, '#input-rgb', 'slow', await pictures('cone', 1));
     await page.getByLabel('Use example scene-3.png').first().click();
-    await page.waitForTimeout(1_000);
+    await page.locator('html[data-read="slow-0.png"]').waitFor();
     assert.equal(
       await page.locator('[data-field="/inputs/rgb"] .file-name').textContent(),
       'scene-3.png',
@@ -105,7 +110,7 @@ test(
 
 test('a visitor labels pictures, fits a head, and has others classified', options, async () => {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(PAGE_TIMEOUT);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -124,7 +129,7 @@ test('a visitor labels pictures, fits a head, and has others classified', option
   await page.locator('.labelled li').nth(9).waitFor();
   await page.getByLabel('Name of the head').fill('shapes');
   await fit.click();
-  await page.getByText('Fitted to 10 examples of 2 classes.').waitFor({ timeout: 120_000 });
+  await page.getByText('Fitted to 10 examples of 2 classes.').waitFor({ timeout: RUN_TIMEOUT });
   const card = page.locator('[data-head=shapes]');
   assert.match((await card.textContent()) ?? '', /right on examples that a fit had not seen \(10/);
   const drawn = await card.locator('img').evaluate(async (node) => {
@@ -135,9 +140,9 @@ test('a visitor labels pictures, fits a head, and has others classified', option
   assert.ok(drawn > 0);
 
   await choose(page, '#test-files', 'other-cone', cones.slice(5));
-  await page.getByText('Classified 2 by shapes.').waitFor({ timeout: 60_000 });
+  await page.getByText('Classified 2 by shapes.').waitFor({ timeout: RUN_TIMEOUT });
   await choose(page, '#test-files', 'other-box', boxes.slice(5));
-  await page.locator('[data-test="other-box-1.png"]').waitFor({ timeout: 60_000 });
+  await page.locator('[data-test="other-box-1.png"]').waitFor({ timeout: RUN_TIMEOUT });
   const shown = async (name: string): Promise<string | null> =>
     await page
       .locator(`[data-test="${name}"] h3`)
@@ -172,7 +177,7 @@ test('a visitor labels pictures, fits a head, and has others classified', option
     assert.match(printed, /label["']?:\s*["']box["']|classes: \[Array\]/, language);
   }
   await fit.click();
-  await page.getByText('Fitted to 10 examples of 2 classes.').waitFor({ timeout: 120_000 });
+  await page.getByText('Fitted to 10 examples of 2 classes.').waitFor({ timeout: RUN_TIMEOUT });
   const version = (await client.heads()).heads[0]?.version ?? 'no head';
   for (const language of pastedLanguages()) {
     const printed = await runPasted(language, await shownCode(view, language), folder);

@@ -13,9 +13,10 @@ import type { GenerateResponse } from '../../shared/api/generate.ts';
 import { createClient } from '../../shared/client/index.ts';
 import { axeFaults, overflowOf } from '../support/axe.ts';
 import { browserMissing, launchBrowser } from '../support/browser.ts';
-import { tickOnly } from '../support/playgroundPage.ts';
+import { PAGE_TIMEOUT, RUN_TIMEOUT, tickOnly } from '../support/playgroundPage.ts';
 import { type Product, startProduct } from '../support/product.ts';
 import { REPOSITORY } from '../support/shared.ts';
+import { until } from '../support/waiting.ts';
 
 const execute = promisify(execFile);
 const missing = browserMissing();
@@ -40,7 +41,7 @@ after(async () => {
 
 async function open(width = 1280): Promise<{ page: Page; complaints: string[] }> {
   const page = await browser.newPage({ viewport: { width, height: 1000 } });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(PAGE_TIMEOUT);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -68,11 +69,14 @@ test('a file becomes a batch, which is watched, and whose files are fetched', op
   const lines = Array.from({ length: 60 }, (_, n) => line(n, embed(n)));
   await writeFile(file, [...lines, '{"custom_id": "broken', line(61, {})].join('\n'));
   await page.getByLabel('A file of requests, one a line').setInputFiles(file);
-  await page.getByRole('button', { name: 'Send' }).click();
-  await page.getByText(/62 lines are the batch batch_/).waitFor();
   const row = page.locator('#batch-list li').first();
-  await row.getByRole('progressbar').waitFor();
-  await stateOf(row, 'completed').waitFor({ timeout: 60_000 });
+  // Looked for from the beginning, since it goes when the batch has ended.
+  await Promise.all([
+    row.getByRole('progressbar').waitFor(),
+    page.getByRole('button', { name: 'Send' }).click(),
+  ]);
+  await page.getByText(/62 lines are the batch batch_/).waitFor();
+  await stateOf(row, 'completed').waitFor({ timeout: RUN_TIMEOUT });
   await row.getByText('60 of 62 lines answered, 2 failed').waitFor();
   const downloading = page.waitForEvent('download');
   await row.getByRole('link', { name: 'Output' }).click();
@@ -103,8 +107,8 @@ test('batches and jobs are cancelled; a file that is none says why', options, as
   await stateOf(row, 'in progress').waitFor();
   const job = await client.jobs.submit('generate', {
     inputs: { caption: 'a red cube' },
-    targets: [{ modality: 'rgb', steps: 64 }],
-    num_samples: 8,
+    targets: ['rgb', 'depth', 'normal', 'semseg'].map((modality) => ({ modality, steps: 64 })),
+    num_samples: 16,
     seed: 5,
   });
   const jobRow = page.locator(`li[data-id="${job.id}"]`);
@@ -165,7 +169,7 @@ test('a generation becomes a job, whose pictures and webhook are shown', options
 
   await link.click();
   const row = page.locator(`li[data-id="${id}"]`);
-  await stateOf(row, 'succeeded').waitFor({ timeout: 60_000 });
+  await stateOf(row, 'succeeded').waitFor({ timeout: RUN_TIMEOUT });
   const result = await (await client.jobs.get<GenerateResponse>(id)).wait();
   const caption = row.locator('[data-target=caption] .text');
   assert.equal(await caption.textContent(), result.outputs.caption?.[0]?.text);
@@ -176,6 +180,7 @@ test('a generation becomes a job, whose pictures and webhook are shown', options
   await row.getByRole('button', { name: 'Tell it again: job.succeeded' }).click();
   await row.locator('.attempts li').nth(1).waitFor();
   // One of the job that the code asked for, and one that came twice.
+  await until(() => told.length >= 3, 'both jobs were told of, and one again');
   assert.deepEqual([told.length, new Set(told).size], [3, 2]);
   assert.deepEqual(await axeFaults(page), []);
   await page.setViewportSize({ width: 360, height: 740 });

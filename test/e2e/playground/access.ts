@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { axeFaults, overflowOf } from '../../support/axe.ts';
-import { RUN_TIMEOUT, visit } from '../../support/playgroundPage.ts';
+import { PAGE_TIMEOUT, RUN_TIMEOUT, visit } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 const VIEWS = ['generate', 'classify', 'retrieve', 'jobs'];
@@ -20,6 +20,7 @@ export function accessTests(place: Place, options: TestOptions): void {
     test(`at ${width} pixels every view passes axe, light and dark`, options, async () => {
       const { browser, url } = place();
       const page = await browser.newPage({ viewport: { width, height: 800 } });
+      page.setDefaultTimeout(PAGE_TIMEOUT);
       for (const view of VIEWS) {
         await page.goto(`${url}/#${view}`);
         await page.reload();
@@ -99,8 +100,11 @@ export function accessTests(place: Place, options: TestOptions): void {
         body: JSON.stringify(problem),
       });
     });
-    await page.getByRole('button', { name: 'Run', exact: true }).click();
-    await page.getByText('The server is busy: tried again in 1 s').waitFor();
+    // Looked for from the beginning, since it is said for as long as the wait.
+    await Promise.all([
+      page.getByText('The server is busy: tried again in 1 s').waitFor(),
+      page.getByRole('button', { name: 'Run', exact: true }).click(),
+    ]);
     await page.getByText('The server asks for 1 second of patience.').waitFor();
     assert.equal(asked, 3);
     assert.deepEqual(await axeFaults(page), []);
@@ -116,6 +120,7 @@ export function accessTests(place: Place, options: TestOptions): void {
     const viewport = { width: 360, height: 740 };
     const context = await browser.newContext({ viewport, hasTouch: true, isMobile: true });
     const page = await context.newPage();
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     await page.goto(url);
     await page.waitForSelector('html[data-ready]');
     await page.getByRole('button', { name: 'Hide parts' }).first().click();
@@ -139,6 +144,7 @@ export function accessTests(place: Place, options: TestOptions): void {
       patches.evaluateAll((all) =>
         all.flatMap((one, i) => (one.getAttribute('aria-pressed') === 'true' ? [i] : [])),
       );
+    await page.getByText('4 of 64 hidden').waitFor();
     assert.deepEqual(await hidden(), [17, 18, 19, 20]);
     for (const key of ['Shift+ArrowDown', 'Shift+ArrowRight']) await page.keyboard.press(key);
     assert.deepEqual(await hidden(), [17, 18, 19, 20, 25, 26]);

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import sharp from 'sharp';
-import { drop, run, textOf, tickedIn, tickOnly, visit } from '../../support/playgroundPage.ts';
+import {
+  drop,
+  PAGE_TIMEOUT,
+  run,
+  textOf,
+  tickedIn,
+  tickOnly,
+  visit,
+} from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 export function stateTests(place: Place, options: TestOptions): void {
@@ -54,6 +62,7 @@ export function stateTests(place: Place, options: TestOptions): void {
         permissions: ['clipboard-read', 'clipboard-write'],
       });
       const page = await context.newPage();
+      page.setDefaultTimeout(PAGE_TIMEOUT);
       const link =
         '#generate?in.rgb=example%3Ascene-2.png&hide.rgb=3-5.9&in.caption=text%3Aa+red+cone&targets=depth&samples=2' +
         '&chained=false&settings=%7B%22depth%22%3A%7B%22steps%22%3A3%7D%7D';
@@ -64,6 +73,7 @@ export function stateTests(place: Place, options: TestOptions): void {
       assert.equal(await page.locator('.patches button[aria-pressed=true]').count(), 4);
       assert.deepEqual(await tickedIn(page), ['depth']);
       const copied = async (): Promise<string> => {
+        // A while after it has said so, the button says again what it does.
         await page.getByRole('button', { name: 'Copy link' }).click();
         await page.getByRole('button', { name: 'Copied' }).waitFor();
         return await page.evaluate(() => navigator.clipboard.readText());
@@ -77,10 +87,10 @@ export function stateTests(place: Place, options: TestOptions): void {
         .toBuffer();
       await drop(page, 'own.png', 'image/png', own);
       await page.getByText('own.png').waitFor();
-      await page.waitForTimeout(2600);
       const shared = await copied();
       assert.match(shared, /in\.rgb=named%3Aupload_\w+/);
       const other = await browser.newPage();
+      other.setDefaultTimeout(PAGE_TIMEOUT);
       await other.goto(shared);
       await other.waitForSelector('html[data-ready]');
       await other
