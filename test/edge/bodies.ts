@@ -1,7 +1,7 @@
 /** Bodies that are hostile or unusual: refused by name, within bounds, or read as they were meant. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { PNG, PNG_URL } from '../support/fakeWorker.ts';
@@ -240,7 +240,7 @@ export function bodyTests(f: Fixture): void {
 
   test('bodies under way are bounded together: 503 with Retry-After, and room again', async () => {
     // Each holds its connection with all but the end of a body.
-    const held = Array.from({ length: 6 }, () => {
+    const hold = (): Socket => {
       const { hostname, port } = new URL(f.url);
       const socket = connect(Number(port), hostname);
       socket.on('error', () => {});
@@ -250,18 +250,21 @@ export function bodyTests(f: Fixture): void {
       );
       socket.write(' '.repeat(length - 1));
       return socket;
-    });
+    };
     let retryAfter: string | null = null;
-    try {
-      await until(async () => {
+    // Bodies that wait are refused after a while themselves, so that each try has its own.
+    await until(async () => {
+      const held = Array.from({ length: 6 }, hold);
+      try {
+        await new Promise((resolve) => setTimeout(resolve, 300));
         const busy = await send(JSON.stringify({ ...few, pad: 'x'.repeat(MAX_BODY / 2) }));
         retryAfter = busy.headers.get('retry-after');
         await busy.arrayBuffer();
         return busy.status === 503;
-      }, 'there is no room for one more');
-    } finally {
-      for (const socket of held) socket.destroy();
-    }
+      } finally {
+        for (const socket of held) socket.destroy();
+      }
+    }, 'there is no room for one more');
     assert.ok(Number(retryAfter) > 0);
     let status = 0;
     await until(async () => {
