@@ -8,7 +8,7 @@ import { planSteps, type SamplerOptions, sample } from '../diffusion/sampler.ts'
 import { noiseSchedule } from '../diffusion/schedules.ts';
 import type { FloatTensor, GraphSession, IntTensor } from '../session/types.ts';
 import { CompareError } from './errors.ts';
-import { DECODE_TOLERANCE, type Report } from './report.ts';
+import { DECODE_TOLERANCE, NOISE_DECODE_TOLERANCE, type Report } from './report.ts';
 import { batchRow, floats, floatTensor, ints, type Tensors } from './tensors.ts';
 import { asInput, compareTokens, groupsWith, remarkUnused } from './vq.ts';
 
@@ -132,6 +132,8 @@ async function compareDecodes(
       };
       report.ids(`${prefix}timesteps`, timesteps, ints(io, `${prefix}timesteps`));
     }
+    const isOfNoise = config.prediction_type === 'epsilon';
+    const tolerance = isOfNoise ? NOISE_DECODE_TOLERANCE : DECODE_TOLERANCE;
     const after: FloatTensor[] = [];
     const final = await sample(denoiser, codesOf(io, prefix, used), config, {
       ...options,
@@ -143,9 +145,9 @@ async function compareDecodes(
       const name = `${prefix}x_after${i}`;
       if (!io[name]) continue;
       used.add(name);
-      report.values(name, state, floats(io, name), { tolerance: DECODE_TOLERANCE });
+      report.values(name, state, floats(io, name), { tolerance });
     }
-    report.values(output, final, floats(io, output), { tolerance: DECODE_TOLERANCE });
+    report.values(output, final, floats(io, output), { tolerance });
   }
 }
 
