@@ -24,7 +24,7 @@ export async function hold(
   await page.route(address, take);
   return {
     async at(index) {
-      for (let tries = 0; tries < 400; tries++) {
+      for (let tries = 0; tries < 4800; tries++) {
         const route = routes[index];
         if (route) return route;
         await page.waitForTimeout(25);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { PNG, PNG_URL } from '../../support/fakeWorker.ts';
 import { readSlowly } from '../../support/held.ts';
-import { sentByRun, textOf } from '../../support/playgroundPage.ts';
+import { PAGE_TIMEOUT, sentByRun, textOf } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 const fileName = (page: Page) => page.locator('[data-field="/inputs/rgb"] .file-name');
@@ -16,7 +16,7 @@ export function formOrderTests(place: Place, options: TestOptions): void {
   const slowly = async (path = ''): Promise<Page> => {
     const { browser, url } = place();
     const page = await browser.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     await readSlowly(page);
     await page.goto(`${url}/${path}`);
     await page.waitForSelector('html[data-ready]');
@@ -41,7 +41,7 @@ export function formOrderTests(place: Place, options: TestOptions): void {
       const page = await slowly();
       await choose(page, 'slow.png');
       await caption(page).fill('a cone');
-      await fileName(page).filter({ hasText: 'slow.png' }).waitFor({ timeout: 3000 });
+      await fileName(page).filter({ hasText: 'slow.png' }).waitFor();
       assert.equal(await caption(page).inputValue(), 'a cone');
       await page.close();
     },
@@ -63,7 +63,7 @@ export function formOrderTests(place: Place, options: TestOptions): void {
   test('the page works where the browser keeps nothing', options, async () => {
     const { browser, url } = place();
     const page = await browser.newPage();
-    page.setDefaultTimeout(5_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     const complaints: string[] = [];
     page.on('pageerror', (error) => complaints.push(String(error)));
     // What Chromium does where a visitor blocks all cookies.
@@ -88,7 +88,7 @@ export function formOrderTests(place: Place, options: TestOptions): void {
   test('a reload keeps a picture, whatever room the last answer takes', options, async () => {
     const { browser, url } = place();
     const page = await browser.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     await page.goto(url);
     await page.waitForSelector('html[data-ready]');
     const model = { id: 'fake', digest: 'd', licence: '', precision: 'fp32' };
@@ -114,7 +114,7 @@ export function formOrderTests(place: Place, options: TestOptions): void {
   test('without a clipboard the code is selected', options, async () => {
     const { browser, url } = place();
     const page = await browser.newPage();
-    page.setDefaultTimeout(5_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     // Pages over plain http have none.
     await page.addInitScript(() =>
       Object.defineProperty(navigator, 'clipboard', { value: undefined }),

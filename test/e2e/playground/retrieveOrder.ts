@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { PNG } from '../../support/fakeWorker.ts';
 import { type Held, hold, readSlowly } from '../../support/held.ts';
-import { textOf } from '../../support/playgroundPage.ts';
+import { PAGE_TIMEOUT, textOf } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 const collection = (name: string) => ({
@@ -26,7 +26,7 @@ export function retrieveOrderTests(place: Place, options: TestOptions): void {
   async function open(isSlow = false): Promise<View> {
     const { browser, url } = place();
     const page = await browser.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     if (isSlow) await readSlowly(page);
     const held = await hold(page, '**/v1/collections**');
     await page.goto(`${url}/#retrieve`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PNG } from '../../support/fakeWorker.ts';
 import { hold } from '../../support/held.ts';
-import { textOf, visit } from '../../support/playgroundPage.ts';
+import { PAGE_TIMEOUT, textOf, visit } from '../../support/playgroundPage.ts';
 import type { Place, TestOptions } from '../../support/playgroundPlace.ts';
 
 const png = (name: string) => ({ name, mimeType: 'image/png', buffer: PNG });
@@ -66,7 +66,7 @@ export function viewOrderTests(place: Place, options: TestOptions): void {
   test('of two periods the one that is chosen is shown', options, async () => {
     const { browser, url } = place();
     const page = await browser.newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(PAGE_TIMEOUT);
     const held = await hold(page, '**/v1/usage*');
     await page.goto(`${url}/#usage`);
     const answer = async (index: number): Promise<void> => {
