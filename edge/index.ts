@@ -1,6 +1,7 @@
 /** The Workers entry (`wrangler dev`, `wrangler deploy`). */
 import type { Hono } from 'hono';
 import { createConsoleLog } from '../shared/log/consoleLog.ts';
+import { createS3Store } from '../shared/store/s3.ts';
 import { createLightTracer } from '../shared/tracing/light.ts';
 import { createApp } from './app.ts';
 import { type Config, parseConfig } from './config.ts';
@@ -11,12 +12,13 @@ import { createServices, type Services, secretsOf } from './services.ts';
 /** An isolate's numbers are its own, and nobody can ask a certain one for them: it tells a log, and traces. */
 function openServices(config: Config, openPage: OpenPage): Services {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_HEADERS: headers } = config;
-  if (endpoint === undefined) return createServices(config, { openPage });
+  const platform = { openPage, openS3: createS3Store };
+  if (endpoint === undefined) return createServices(config, platform);
   const options = { service: 'edge', level: config.FOURM_LOG_LEVEL, secrets: secretsOf(config) };
   const write = createConsoleLog(options);
   const log = (message: string): void => write({ event: 'traces', level: 'warn', message });
   const tracer = createLightTracer({ service: '4m-edge', endpoint, headers, log });
-  return createServices(config, { openPage, tracer, flushes: true });
+  return createServices(config, { ...platform, tracer, flushes: true });
 }
 
 /** Made at an isolate's first request, which is the first to see the bindings. */

@@ -11,7 +11,7 @@ import { readPages } from './nodePages.ts';
 import { createNodeSend } from './nodeSend.ts';
 import { withSignals } from './nodeSignal.ts';
 import { logOptions, startWatching } from './nodeWatching.ts';
-import { createServices } from './services.ts';
+import { createServices, type Platform } from './services.ts';
 
 /** Longer than a worker gives its own running requests, so that its last answers are passed on. */
 const DRAIN_MS = 15_000;
@@ -34,6 +34,13 @@ function assertPrivate({ FOURM_AUTH, HOST }: Config): void {
   );
 }
 
+/** What opens S3; its SDK takes a fifth of a start, and is loaded for those who use it. */
+async function openS3Of({ FOURM_STORE }: Config): Promise<Pick<Platform, 'openS3'>> {
+  if (FOURM_STORE !== 's3') return {};
+  const { createS3Store } = await import('../shared/store/s3.ts');
+  return { openS3: createS3Store };
+}
+
 /** The configuration with the prices themselves where it has the path of their file. @throws Error when that cannot be read */
 async function withPriceFile(config: Config): Promise<Config> {
   const { FOURM_PRICES: given } = config;
@@ -53,6 +60,7 @@ export async function startEdge(config: Config): Promise<RunningEdge> {
   const services = createServices(await withPriceFile(config), {
     openPage,
     openDisk: createDiskStore,
+    ...(await openS3Of(config)),
     send: createNodeSend(),
     ...watching.platform,
   });

@@ -16,7 +16,7 @@ import { scopeOf } from '../shared/results/scope.ts';
 import { createUnwritten, type Unwritten } from '../shared/results/unwritten.ts';
 import { createHotStore } from '../shared/store/hot.ts';
 import { createMemoryStore } from '../shared/store/memory.ts';
-import { createS3Store } from '../shared/store/s3.ts';
+import type { S3Settings } from '../shared/store/s3.ts';
 import type { Store } from '../shared/store/store.ts';
 import { NO_TRACER, type Tracer } from '../shared/tracing/tracer.ts';
 import { createUploads, type Uploads } from '../shared/uploads/uploads.ts';
@@ -74,6 +74,8 @@ export interface Services {
 export interface Platform {
   /** Opens a disk store, where there is a disk. */
   readonly openDisk?: (folder: string, log: (line: string) => void) => Store;
+  /** Opens a store in S3; absent where a platform loads its SDK only when it is asked for. */
+  readonly openS3?: (settings: S3Settings, log: (line: string) => void) => Store;
   /** Sends work to workers; `fetch` does where it is left out. */
   readonly send?: Send;
   /** Lines of the log; to the console when left out. */
@@ -104,7 +106,8 @@ function openStore(config: Config, platform: Platform, log: (line: string) => vo
       if (!platform.openDisk) throw new Error('FOURM_STORE=disk needs Node: Workers have no disk');
       return platform.openDisk(config.FOURM_STORE_DIR, log);
     case 's3':
-      return createS3Store(
+      if (!platform.openS3) throw new Error('FOURM_STORE=s3 needs a platform that opens S3');
+      return platform.openS3(
         {
           endpoint: config.S3_ENDPOINT,
           region: config.S3_REGION,

@@ -1,6 +1,5 @@
 /** Rows of a Parquet file as items: its columns are named as the fields of an item are. */
-import { type FileMetaData, parquetMetadata, parquetReadObjects } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
+import type { FileMetaData } from 'hyparquet';
 import { ArrayError } from './npy.ts';
 
 /** Bytes that a file may have when its pages are not compressed. */
@@ -8,7 +7,9 @@ const MOST_BYTES = 512 * 1024 * 1024;
 
 const INPUTS = 'inputs.';
 
-function metadataOf(buffer: ArrayBuffer): FileMetaData {
+type ReadMetadata = (buffer: ArrayBuffer) => FileMetaData;
+
+function metadataOf(buffer: ArrayBuffer, parquetMetadata: ReadMetadata): FileMetaData {
   let metadata: FileMetaData;
   try {
     metadata = parquetMetadata(buffer);
@@ -53,11 +54,14 @@ export async function parquetRows(
   from: number,
   to: number,
 ): Promise<ParquetRows> {
+  // Eighty modules that a worker would load twice as it starts, and few ever use.
+  const { parquetMetadata, parquetReadObjects } = await import('hyparquet');
   const buffer = new Uint8Array(data).buffer;
-  const metadata = metadataOf(buffer);
+  const metadata = metadataOf(buffer, parquetMetadata);
   const all = Number(metadata.num_rows);
   const rowEnd = Math.min(to, all);
   if (from >= rowEnd) return { rows: [], all };
+  const { compressors } = await import('hyparquet-compressors');
   try {
     const options = { metadata, compressors, rowStart: from, rowEnd };
     const rows: Record<string, unknown>[] = await parquetReadObjects({ file: buffer, ...options });
