@@ -39,6 +39,18 @@ function keyOf(text: string): string {
   throw refusal('invalid_request', detail);
 }
 
+const eventsRefused = (at?: string): FailureError =>
+  refusal(
+    'invalid_request',
+    'an answer in events cannot be given again: send Idempotency-Key without asking for events',
+    at,
+  );
+
+/** Where a field of the body asks for events. @param at its pointer @throws FailureError `invalid_request` */
+export function assertUnnamed(c: EdgeContext, at: string): void {
+  if (c.req.header(HEADER) !== undefined) throw eventsRefused(at);
+}
+
 /** What was asked: the parts of a form by themselves, since each sending chooses another boundary. */
 async function fingerprintOf(c: EdgeContext, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const type = c.req.header('content-type') ?? '';
@@ -59,11 +71,7 @@ export function createIdempotency({ store, log }: Services, route: Route) {
     if (text === undefined || !isIdempotent(route) || c.get('turn')?.priority === 'batch')
       return await next();
     const key = keyOf(text);
-    if (asksForEvents(c.req.header('accept'))) {
-      const detail =
-        'an answer in events cannot be given again: send Idempotency-Key without asking for events';
-      throw refusal('invalid_request', detail);
-    }
+    if (asksForEvents(c.req.header('accept'))) throw eventsRefused();
     const bytes = await c.get('body').bytes(c.req.raw);
     c.set('body', readBody(bytes));
     const fingerprint = await fingerprintOf(c, bytes);

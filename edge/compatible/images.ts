@@ -13,6 +13,7 @@ import type { Files } from '../body/files.ts';
 import type { Task } from '../compute/task.ts';
 import { type GenerateWish, generateWish } from '../generate/read.ts';
 import { generateTask } from '../generate/task.ts';
+import { assertUnnamed } from '../idempotency.ts';
 import { loadedModels } from '../models.ts';
 import type { EdgeContext } from '../problems.ts';
 import type { Services } from '../services.ts';
@@ -45,6 +46,7 @@ async function readWish(
 ): Promise<ImagesWish> {
   const { asked, files, picture } = await read(c);
   const { prompt, model: name, size, n, seed, stream, partial_images } = asked;
+  if (stream) assertUnnamed(c, '/stream');
   const named = { ...(name && { model: name }), ...(size && { size }) };
   const painting = paintingOf(named, await loadedModels(c, services));
   const request = generateRequestSchema.parse({

@@ -152,6 +152,21 @@ export function imageTests(f: Fixture): void {
     assert.equal(full.headers?.get('retry-after'), '2');
   });
 
+  test('events that the body asks for cannot be kept under an Idempotency-Key, and so are refused with one', async () => {
+    const named = { headers: { 'idempotency-key': crypto.randomUUID() } };
+    const prompt = crypto.randomUUID();
+    const stream = client().images.generate({ prompt, stream: true }, named);
+    const error = await refused(stream);
+    assert.deepEqual([error.status, error.param], [400, 'stream']);
+    const image = await toFile(PNG, 'scene.png', { type: 'image/png' });
+    assert.equal(
+      (await refused(client().images.edit({ image, prompt, stream: true }, named))).param,
+      'stream',
+    );
+    // What was refused has done nothing, and its name is free.
+    assert.equal((await client().images.generate({ prompt }, named)).data?.length, 1);
+  });
+
   test('edits that cannot be are refused by field', async () => {
     const image = await toFile(PNG, 'scene.png');
     const text = await toFile(Buffer.from('no picture'), 'scene.png');
