@@ -25,6 +25,8 @@ export interface BatchAsked {
   readonly requestId: string;
   /** Id of the key that asks for it. */
   readonly key?: string | undefined;
+  /** The addresses that its lines may ask; all of them when left out. */
+  readonly urls: BatchDocument['urls'];
   readonly endpoint: BatchDocument['endpoint'];
   readonly window: string;
   readonly metadata?: BatchDocument['metadata'];
@@ -100,7 +102,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
 
   return {
     find,
-    submit: ({ tenant, requestId, key, endpoint, window, metadata, webhook, upload }, file) =>
+    submit: ({ tenant, requestId, key, urls, endpoint, window, metadata, webhook, upload }, file) =>
       guarded('kept', async () => {
         const name = { tenant, id: BATCH_IDS.create(store.now()) };
         const received = await receive(name, file[Symbol.asyncIterator]());
@@ -109,6 +111,7 @@ export function createBatches(store: Store, config: Config, log: (line: string) 
           {
             ...description,
             ...(key !== undefined && { key }),
+            ...(urls && { urls }),
             ...(endpoint && { endpoint }),
             ...(metadata && { metadata }),
             ...(webhook && { webhook }),

@@ -17,6 +17,7 @@ import { BATCH_EVENTS } from '../../shared/api/webhookEvents.ts';
 import { isEnded } from '../../shared/batches/batch.ts';
 import { type BatchState, batchView } from '../../shared/batches/view.ts';
 import type { BatchAsked } from '../batches/batches.ts';
+import { lineUrlsOf } from '../batches/lineUrls.ts';
 import { readRequest } from '../body/read.ts';
 import { followed } from '../followed.ts';
 import type { EdgeContext } from '../problems.ts';
@@ -38,7 +39,14 @@ function isLines(c: EdgeContext): boolean {
   throw refusal('unsupported_media_type', detail);
 }
 
-/** @throws FailureError `invalid_request` */
+/** Who asks for a batch, and what his key opens. @throws FailureError `insufficient_scope` */
+function whoOf(c: EdgeContext, endpoint: BatchAsked['endpoint']) {
+  const key = c.get('key')?.key;
+  const urls = lineUrlsOf(key, endpoint);
+  return { tenant: tenantOf(c), requestId: c.get('requestId'), key: key?.id, urls };
+}
+
+/** @throws FailureError `invalid_request`, `insufficient_scope` */
 function askedOf(c: EdgeContext, { config }: Services): BatchAsked {
   const { endpoint: endpointText, completion_window: windowText, webhook: url } = c.req.query();
   const endpoint = endpointSchema.safeParse(endpointText);
@@ -52,8 +60,7 @@ function askedOf(c: EdgeContext, { config }: Services): BatchAsked {
     throw refusal('invalid_request', detail, pointerTo('completion_window'));
   }
   const webhook = webhookOf({ ...(url !== undefined && { webhook: url }) }, BATCH_EVENTS, config);
-  const key = c.get('key')?.key.id;
-  const asked = { tenant: tenantOf(c), requestId: c.get('requestId'), key, webhook };
+  const asked = { ...whoOf(c, endpoint.data), webhook };
   return { ...asked, endpoint: endpoint.data, window: window.data };
 }
 
@@ -104,8 +111,7 @@ export function createBatchRoutes(services: Services) {
       throw refusal('upload_waiting', detail, at);
     }
     const webhook = webhookOf(asked, BATCH_EVENTS, services.config);
-    const key = c.get('key')?.key.id;
-    const who = { tenant: tenantOf(c), requestId: c.get('requestId'), key, webhook };
+    const who = { ...whoOf(c, endpoint), webhook };
     return await batches.submit({ ...who, endpoint, window, metadata, upload }, opened.bytes);
   }
 

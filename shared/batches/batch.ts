@@ -42,6 +42,8 @@ export const batchDocumentSchema = z.object({
   request_id: z.string(),
   /** Id of the key that asked for it, which its lines are counted for. */
   key: z.string().optional(),
+  /** The addresses that this key opens, which its lines may ask; all of them when left out. */
+  urls: z.array(z.enum(BATCH_URLS)).optional(),
   endpoint: z.enum(BATCH_URLS).optional(),
   /** The upload that held its lines. */
   upload: z.string().optional(),
@@ -73,6 +75,8 @@ export type BatchDescription = Pick<
   | 'tenant'
   | 'window'
   | 'request_id'
+  | 'key'
+  | 'urls'
   | 'endpoint'
   | 'upload'
   | 'metadata'

@@ -7,6 +7,7 @@ import { ROUTES } from '../../shared/api/routes.ts';
 import type { Limits } from '../../shared/keys/documents.ts';
 import { createKeyStore, type KeyStore } from '../../shared/keys/keyStore.ts';
 import { checkRoutes } from '../support/routeCheck.ts';
+import { until } from '../support/waiting.ts';
 import { agentKeyTests } from './agentKeys.ts';
 import { problemOf } from './errors.ts';
 import { idempotencyTests } from './idempotency.ts';
@@ -96,6 +97,36 @@ export function keyTests(
       assert.equal(refused.headers.get('www-authenticate')?.includes('invalid_token'), true);
       const { detail } = await problemOf(refused, 'unauthorized');
       assert.ok(!detail.includes(secret.slice(0, 10)));
+    });
+
+    test('a batch opens no address that its key does not', async () => {
+      const line = (url: string) =>
+        JSON.stringify({ custom_id: url, method: 'POST', url, body: { inputs: {}, targets: [] } });
+      const post = async (scopes: string[], query = '') => {
+        const { secret } = await make('batching', { scopes: ['batches', ...scopes] });
+        const headers = { 'content-type': 'application/x-ndjson' };
+        const body = `${line('/v1/embed')}\n${line('/v1/generate')}`;
+        const answer = await ask(`/v1/batches${query}`, secret, { method: 'POST', body, headers });
+        return { secret, answer };
+      };
+      const { detail } = await problemOf((await post([])).answer, 'insufficient_scope');
+      assert.match(detail, /none of generate, embed, classify/);
+      const other = await post(['embed'], '?endpoint=/v1/generate');
+      await problemOf(other.answer, 'insufficient_scope');
+      const { secret, answer } = await post(['embed']);
+      const { id } = (await answer.json()) as { id: string };
+      const errors = async () => await (await ask(`/v1/batches/${id}/errors`, secret)).text();
+      await until(
+        async () => !(await errors()).includes('batch_unfinished'),
+        'the batch has ended',
+      );
+      const [embed, generate] = (await errors()).trim().split('\n');
+      assert.match(
+        embed ?? '',
+        /"code":"invalid_request"/,
+        'it was asked, and refused by its fields',
+      );
+      assert.match(generate ?? '', /"code":"insufficient_scope"/);
     });
 
     test('a key opens the routes of its scopes, and no other', async () => {

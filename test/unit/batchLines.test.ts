@@ -14,7 +14,7 @@ import { fc } from '../support/properties.ts';
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const text = (parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString();
 const read = (line: string, endpoint?: '/v1/embed') =>
-  readLine({ number: 1, bytes: bytes(line) }, endpoint);
+  readLine({ number: 1, bytes: bytes(line) }, { endpoint });
 
 test('lines have the numbers of the file; blank ones are passed over, and the last needs no end', () => {
   const found = [...linesOf(bytes('{"a":1}\r\n\n  \n{"b":2}'), 7)];
@@ -60,10 +60,22 @@ test('what is no request says why, and whose it is where that can be told', asyn
     assert.match(found.error.message, message);
     assert.deepEqual([found.error.customId, found.error.code], [customId, code]);
   }
-  const bad = await readLine({ number: 1, bytes: new Uint8Array([0x7b, 0xff]) }, undefined);
+  const bad = await readLine({ number: 1, bytes: new Uint8Array([0x7b, 0xff]) }, {});
   assert.ok(!bad.ok && bad.error.code === 'invalid_json');
   const deep = await read(`{"custom_id":"x","body":${'['.repeat(90_000)}${']'.repeat(90_000)}}`);
   assert.ok(!deep.ok);
+});
+
+test('a line asks no address that the key of its batch does not open', async () => {
+  const asked = async (url: string) => {
+    const line = JSON.stringify({ custom_id: 'x', method: 'POST', url, body: {} });
+    return await readLine({ number: 1, bytes: bytes(line) }, { urls: ['/v1/embed'] });
+  };
+  assert.ok((await asked('/v1/embed')).ok);
+  const refused = await asked('/v1/generate');
+  assert.ok(!refused.ok);
+  assert.deepEqual([refused.error.customId, refused.error.code], ['x', 'insufficient_scope']);
+  assert.match(refused.error.message, /the scope that \/v1\/generate needs/);
 });
 
 test('an answer is a line of JSON with the body as it came', () => {

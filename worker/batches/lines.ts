@@ -85,8 +85,18 @@ function faultOf(line: Record<string, unknown>, endpoint: BatchUrl | undefined) 
     : `${shorten(other)} is not a field that can be given here`;
 }
 
-/** @param endpoint what every line has to ask for */
-export async function readLine({ bytes }: Line, endpoint: BatchUrl | undefined): Promise<ReadLine> {
+/** What the lines of a batch may ask. */
+export interface LineBounds {
+  /** What every line has to ask for. */
+  readonly endpoint?: BatchUrl | undefined;
+  /** The addresses that the key of the batch opens; all of them when left out. */
+  readonly urls?: readonly BatchUrl[] | undefined;
+}
+
+export async function readLine(
+  { bytes }: Line,
+  { endpoint, urls = BATCH_URLS }: LineBounds,
+): Promise<ReadLine> {
   const wrong = (code: string, message: string, id?: unknown): ReadLine => {
     const customId = typeof id === 'string' ? shorten(id, MOST_ID) : null;
     return { ok: false, error: { customId, code, message } };
@@ -106,6 +116,10 @@ export async function readLine({ bytes }: Line, endpoint: BatchUrl | undefined):
   const fault = faultOf(line, endpoint);
   if (fault !== undefined) return wrong('invalid_request', fault, line.custom_id);
   const { custom_id: customId, url } = line as { custom_id: string; url: BatchUrl };
+  if (!urls.includes(url)) {
+    const message = `the key of this batch does not have the scope that ${url} needs`;
+    return wrong('insufficient_scope', message, customId);
+  }
   return { ok: true, request: { customId, url, body } };
 }
 

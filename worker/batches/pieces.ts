@@ -109,7 +109,7 @@ export async function runPieces(given: PiecesGiven): Promise<void> {
 
   async function lineOf(number: number, bytes: Uint8Array): Promise<Written> {
     const id = `${batch.id}-${number}`;
-    const read = await readLine({ number, bytes }, batch.endpoint);
+    const read = await readLine({ number, bytes }, batch);
     signal.throwIfAborted();
     if (!read.ok)
       return { file: 'errors', bytes: errorLine(id, number, read.error), isUntried: false };
