@@ -23,12 +23,15 @@ export interface CallOptions {
 export type CallRoute = (route: Route, options?: CallOptions) => Promise<unknown>;
 
 function failureOf(problem: Problem, headers: Headers): FailureError {
-  const { code, detail, errors } = problem;
+  const { code, detail, errors, price, balance, currency } = problem;
   const seconds = Number(headers.get('retry-after') ?? '');
   const failure: Failure = {
     code,
     detail,
     ...(errors && { errors }),
+    ...(price !== undefined &&
+      balance !== undefined &&
+      currency !== undefined && { credit: { price, balance, currency } }),
     ...(seconds > 0 && { retryAfterSeconds: seconds }),
   };
   return new FailureError(failure);

@@ -79,13 +79,13 @@ export const dataResult = (structured: ToolResult['structured']): ToolResult => 
 });
 
 /** What went wrong, in words that an agent can act on, and as the problem itself. */
-export function refusedResult({ code, detail, errors, retryAfterSeconds }: Failure) {
+export function refusedResult({ code, detail, errors, credit, retryAfterSeconds }: Failure) {
   const { retryable } = PROBLEMS[code];
   const again =
     retryAfterSeconds === undefined ? '' : ` Try again in ${retryAfterSeconds} seconds.`;
   return {
     isError: true,
     content: [{ type: 'text' as const, text: `${code}: ${detail}.${again}` }],
-    _meta: { '4m-edge/problem': { code, detail, retryable, ...(errors && { errors }) } },
+    _meta: { '4m-edge/problem': { code, detail, retryable, ...credit, ...(errors && { errors }) } },
   };
 }
