@@ -58,12 +58,14 @@ const fits = (wanted: string, type: string): boolean =>
 
 const notAcceptable = (detail: string): FailureError => refusal('not_acceptable', detail);
 
-/** Whether a single output of this kind can be had as that type, as far as one can tell beforehand. */
+/** The types of files that outputs have. */
+const FILE_TYPES = ['image/png', 'application/x-npy'];
+
+/** Whether a single output of this kind can be had as that type, as far as one can tell before it is computed. */
 function possible(type: string, single: Pick<Modality, 'type'> | undefined): boolean {
   if (!single) return false;
-  if (type === '*/*') return true;
-  if (fits(type, 'text/plain')) return single.type === 'seq';
-  return /^(image|application|text|audio|video)\//.test(type) && single.type !== 'seq';
+  const types = single.type === 'seq' ? ['text/plain'] : FILE_TYPES;
+  return types.some((one) => fits(type, one));
 }
 
 export type Wanted =

@@ -18,7 +18,15 @@ import { answerEvents, answerKnown, answerWhole, type Seen } from './answer.ts';
 import { type Answer, createComputation } from './compute.ts';
 import { createHits } from './hits.ts';
 import { createKnownRequests } from './knownRequests.ts';
-import { type Payment, type Price, pay, priceFor, type Work, withPrice } from './pay.ts';
+import {
+  CHARGED_HEADER,
+  type Payment,
+  type Price,
+  pay,
+  priceFor,
+  type Work,
+  withPrice,
+} from './pay.ts';
 import { createSame } from './same.ts';
 import { countSaved } from './saved.ts';
 import { answerAccepted, submit, waitFor } from './submit.ts';
@@ -171,9 +179,9 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const outcome = share.outcome
       .then((answer) => seenAnew(c, wish, answer))
       .finally(() => deadline?.clear());
-    // What another has asked for, or stored, costs what stored results cost.
+    // What another has stored, or pays for, costs what stored results cost.
     const charge = (answer: Seen) =>
-      payment?.charge(share.joined || answer.ageSeconds !== undefined);
+      payment?.charge(share.follows() || answer.ageSeconds !== undefined);
     if (wish.wanted.kind === 'events') {
       const result = outcome.then((answer) => {
         charge(answer);
@@ -187,11 +195,18 @@ export function createTaskRoute<W extends Wish, R extends object>(
     const answer = await outcome;
     const isShared = share.joined && answer.ageSeconds === undefined;
     if (isShared) countSaved(services, c, 'collapsed', answer.result);
-    return await answerWhole(c, wish, {
-      ...answer,
-      charge: () => charge(answer),
-      ...(isShared && { cacheStatus: 'fourm-edge; fwd=miss; collapsed' }),
-    });
+    try {
+      return await answerWhole(c, wish, {
+        ...answer,
+        charge: () => charge(answer),
+        ...(isShared && { cacheStatus: 'fourm-edge; fwd=miss; collapsed' }),
+      });
+    } catch (error) {
+      // It has been computed, and costs its share from now on: that its caller takes none of its forms makes it not free.
+      const charged = charge(answer);
+      if (charged !== undefined) c.header(CHARGED_HEADER, charged);
+      throw error;
+    }
   }
 
   /** Undefined where the caller wants to wait as long as it takes, or the work cannot be a job. */

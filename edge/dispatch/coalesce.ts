@@ -19,6 +19,8 @@ export interface WorkContext<E> {
 export interface Share<T, E> {
   /** True when the work was under way already. */
   readonly joined: boolean;
+  /** Whether another caller answers for the work: the one who began it, or, when he has left, the next of those who wait. */
+  readonly follows: () => boolean;
   /** The work's outcome or error. Rejects with the reason of the caller's own signal when he leaves. */
   readonly outcome: Promise<T>;
   /** What the work tells from now on; ends with the work, or when the caller leaves. */
@@ -46,7 +48,10 @@ interface Run<T, E> {
   /** Resolves when an event has come or the work is over. */
   readonly news: () => Promise<void>;
   readonly abandon: () => void;
-  waiters: number;
+  /** In the order in which they came; the first one answers for the work. */
+  readonly waiters: Set<symbol>;
+  /** Who answered for it when it was over. */
+  answering?: symbol | undefined;
 }
 
 /** A promise and what resolves it. */
@@ -89,7 +94,7 @@ function begin<T, E>(work: (context: WorkContext<E>) => Promise<T>): Run<T, E> {
     isOver: () => isOver,
     news: () => (isOver ? Promise.resolve() : news.promise),
     abandon: abandoned.resolve,
-    waiters: 0,
+    waiters: new Set(),
   };
 }
 
@@ -97,15 +102,17 @@ export function createCoalescer<T, E = never>(): Coalescer<T, E> {
   const running = new Map<string, Run<T, E>>();
 
   function share(key: string, run: Run<T, E>, joined: boolean, signal: AbortSignal): Share<T, E> {
-    run.waiters++;
+    const self = Symbol('caller');
+    run.waiters.add(self);
     const left = deferred();
     const outcome = new Promise<T>((resolve, reject) => {
       const leave = (): void => {
         signal.removeEventListener('abort', leave);
         left.resolve();
-        run.waiters--;
+        if (run.isOver()) run.answering ??= [...run.waiters][0];
+        run.waiters.delete(self);
         if (signal.aborted) reject(signal.reason);
-        if (run.waiters > 0 || run.isOver()) return;
+        if (run.waiters.size > 0 || run.isOver()) return;
         // Whoever asks from now on must not join what is being stopped.
         if (running.get(key) === run) running.delete(key);
         run.abandon();
@@ -131,7 +138,8 @@ export function createCoalescer<T, E = never>(): Coalescer<T, E> {
         await Promise.race([news, left.promise]);
       }
     }
-    return { joined, outcome, events, ended: run.ended };
+    const follows = (): boolean => (run.answering ?? [...run.waiters][0]) !== self;
+    return { joined, follows, outcome, events, ended: run.ended };
   }
 
   return {

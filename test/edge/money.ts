@@ -13,7 +13,7 @@ import { createKeyStore } from '../../shared/keys/keyStore.ts';
 import { creditServices } from '../../worker/credit/sweep.ts';
 import { SECRET } from '../support/fakeWorker.ts';
 import { problemOf } from './errors.ts';
-import { callTool, connect, refusedWith } from './mcp.ts';
+import { payerTests } from './payers.ts';
 import type { Edge, Fixture } from './suite.ts';
 
 /** Each unit costs 10 millionths, and a stored result a tenth of its price. */
@@ -76,6 +76,8 @@ export function moneyTests(
         });
       return { tenant, secret, ask, get, generate, charges, accounts };
     }
+
+    payerTests(f, { perUnit: PRICES.per_unit, url: () => edge?.url ?? '', tenantWith });
 
     test('the price is told before, charged once, and a stored result costs its share', async () => {
       const { generate, charges, accounts, tenant } = await tenantWith('+1');
@@ -153,34 +155,6 @@ export function moneyTests(
       assert.equal(replayed.headers.get('idempotent-replayed'), 'true');
       assert.equal(replayed.headers.get('x-4m-charged'), null);
       assert.equal((await charges(1))[0]?.once?.member, '1');
-    });
-
-    test("pictures for OpenAI's clients and tools of agents are paid for as what they ask", async () => {
-      const rich = await tenantWith('+1');
-      const prompt = crypto.randomUUID();
-      const made = await rich.ask('/v1/images/generations', { prompt });
-      const { usage } = (await made.json()) as { usage: { units: number; price: number } };
-      assert.ok(usage.price > 0 && usage.price === usage.units * PRICES.per_unit);
-      const agent = await connect(edge?.url ?? '', rich.secret);
-      const painted = await callTool(agent, 'paint', { prompt: crypto.randomUUID() });
-      assert.equal(painted.isError, undefined);
-      await agent.close();
-      const charged = await rich.charges(2);
-      assert.deepEqual(
-        charged.map(({ task, amount }) => [task, amount]),
-        [
-          ['imageGenerations', usage.price],
-          ['generate', usage.price],
-        ],
-      );
-      const poor = await tenantWith('+0');
-      const refused = await poor.ask('/v1/images/generations', { prompt: 'x' });
-      assert.equal(refused.status, 402);
-      assert.ok('error' in ((await refused.json()) as object));
-      const other = await connect(edge?.url ?? '', poor.secret);
-      const result = await callTool(other, 'paint', { prompt: 'x' });
-      assert.equal(refusedWith(result).code, 'payment_required');
-      await other.close();
     });
 
     test('a line of a batch is charged once, however often it is asked for', async () => {

@@ -45,6 +45,27 @@ test('everyone gets the outcome, and the events since he came', async () => {
   assert.equal(join('a', work, staying()).joined, false, 'the next one begins anew');
 });
 
+test('who began the work answers for it, and when he leaves the next of those who wait', async () => {
+  const { join } = createCoalescer<string, number>();
+  const { work, finish } = controlled();
+  const leaving = new AbortController();
+  const first = join('a', work, leaving.signal);
+  const [second, third] = [join('a', work, staying()), join('a', work, staying())];
+  assert.deepEqual(
+    [first, second, third].map(({ follows }) => follows()),
+    [false, true, true],
+  );
+  leaving.abort();
+  await assert.rejects(first.outcome);
+  finish('done');
+  await Promise.all([second.outcome, third.outcome]);
+  await settle();
+  assert.deepEqual(
+    [first, second, third].map(({ follows }) => follows()),
+    [true, false, true],
+  );
+});
+
 test('an error goes to everyone', async () => {
   const { join } = createCoalescer<string, number>();
   const { work, fail } = controlled();
