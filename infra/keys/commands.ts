@@ -172,7 +172,12 @@ export async function runCommand(
       const end = now + durationOf(values.grace ?? DAY);
       const before = assertFound(await keys.change(id, (key) => key), id);
       if (stateOf(before, now) !== 'valid') throw new CommandError(`${id} is no longer valid`);
-      const { format: _, id: __, replaced_by: ___, ...same } = before;
+      // It ends with its grace, and a key like it would end then as well.
+      if (before.replaced_by !== undefined)
+        throw new CommandError(
+          `${id} was rotated before: rotate ${before.replaced_by}, which took its place`,
+        );
+      const { format: _, id: __, ...same } = before;
       const made = await keys.create({ ...same, created: now });
       const expires = Math.min(before.expires ?? end, end);
       await keys.change(id, (key) => ({ ...key, expires, replaced_by: made.key.id }));

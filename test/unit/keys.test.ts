@@ -140,6 +140,11 @@ test('commands: made, listed, rotated, bounded, revoked', async () => {
     [key.scopes, { requests_per_minute: 60 }, 'acme'],
   );
   assert.equal((await keys.find(hash))?.expires, NOW + 3_600_000);
+  await assert.rejects(
+    run('rotate', key.id),
+    new RegExp(`was rotated before: rotate ${next.id}`),
+    'another key like it would end with its grace',
+  );
   await run('revoke', key.id);
   assert.equal((await keys.find(hash))?.revoked, NOW);
   const listed = (await run('list', '--tenant', 'acme')).join('\n');
