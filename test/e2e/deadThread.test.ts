@@ -11,6 +11,7 @@ import {
   callWorker,
   generateBody,
   startWorkerProcess,
+  untilRunning,
   type WorkerProcess,
 } from '../support/workerProcess.ts';
 
@@ -72,7 +73,7 @@ describe('a runtime thread that dies under requests', { skip: skipWithoutDemo() 
   test('is replaced, and every request answered as if nothing had been', async () => {
     const expected = (await ask('demo')).answer.outputs.rgb[0].tokens;
     const requests = [ask('demo'), ask('demo'), ask('other'), ask('demo')];
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await untilRunning(worker.url, requests.length);
     worker.child.kill('SIGUSR2');
     const answers = await Promise.all(requests);
     for (const { status, answer } of answers) assert.equal(status, 200, JSON.stringify(answer));

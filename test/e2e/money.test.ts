@@ -191,9 +191,9 @@ describe('money of real processes', { skip: linux }, () => {
 
   test('kill -9 of the edge in the midst of eight charged requests: usage, events and account agree', async () => {
     const before = (await ask.usage()).total;
-    // They end one behind the other.
+    // They end one well behind the other, so that the edge is killed before the last.
     const bodies = Array.from({ length: 8 }, (_, n) =>
-      depth(`${n} green cubes`, { targets: [{ modality: 'depth', steps: n + 1 }] }),
+      depth(`${n} green cubes`, { targets: [{ modality: 'depth', steps: 2 * n + 1 }] }),
     );
     const prices = await Promise.all(bodies.map(priceOf));
     const full = prices.reduce((all, one) => all + one, 0);

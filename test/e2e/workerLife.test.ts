@@ -73,7 +73,6 @@ describe("a worker's life", { skip: skipWithoutDemo() }, () => {
     const running = await startStream(url, {
       inputs: { caption: 'a cube' },
       targets: [{ modality: 'rgb', steps: 64 }],
-      num_samples: 4,
     });
     child.kill('SIGTERM');
     await logged(({ event }) => event === 'stopping');
