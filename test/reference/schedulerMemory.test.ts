@@ -67,4 +67,22 @@ describe('a scheduler whose shared runs find no memory', () => {
     const none = bounded(model.generate, 0);
     await assert.rejects(run(none.session, generations().slice(0, 1)), /Failed to allocate memory/);
   });
+
+  test('fails each of two that look at the same, where one alone finds no memory', async () => {
+    const none = bounded(model.generate, 0);
+    const patient: GraphSession = {
+      ...none.session,
+      run: (...given) => {
+        if (none.seen.refused > 20) throw new Error('they are tried again and again');
+        return none.session.run(...given);
+      },
+    };
+    for (const number of NUMBERS) {
+      const twins = [1, 2].flatMap(() =>
+        randomGenerations(model.manifest, REFERENCE_SPECIALS, number),
+      );
+      none.seen.refused = 0;
+      await assert.rejects(run(patient, twins), /Failed to allocate memory/);
+    }
+  });
 });

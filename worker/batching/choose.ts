@@ -169,7 +169,14 @@ function choosePredictions(
   const first = itemAt([...lead.open.values()], 0, 'open groups');
   const bucket = bucketOf(first, model);
   const byState = new Map<string, Map<string, OpenGroup>>();
-  const predictions = companions.filter((work) => work.kind === 'predict');
+  // Those that look at the same group share a run of one state as well.
+  const predictions = companions
+    .filter(
+      (work): work is PredictWork =>
+        work.kind === 'predict' &&
+        [...work.open.values()].some((group) => bucketOf(group, model) === bucket),
+    )
+    .slice(0, lead.most);
   for (const work of predictions)
     for (const group of work.open.values()) {
       if (bucketOf(group, model) !== bucket) continue;
