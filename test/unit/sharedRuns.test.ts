@@ -1,6 +1,7 @@
 /** What callers of one graph share: their rows in one run, each one's own answer, failure and end. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTick } from 'node:timers/promises';
 import { sharedRuns } from '../../worker/batching/sharedRuns.ts';
 import { type GraphSession, SessionError, type Tensor } from '../../worker/session/types.ts';
 
@@ -77,6 +78,22 @@ test('who leaves is answered at once and takes part in no run', async () => {
   await first;
   await shared.run(pixels(3));
   assert.deepEqual(runs, [[1], [3]]);
+});
+
+test('who has left a shared run that fails is not tried again', async () => {
+  const { runs, graph } = doubling();
+  const shared = sharedRuns(graph);
+  const leaving = new AbortController();
+  const first = shared.run(pixels(1));
+  const gone = shared.run(pixels(2), undefined, { signal: leaving.signal });
+  const failing = shared.run(pixels(-3));
+  failing.catch(() => {});
+  await first;
+  while (runs.length < 2) await nextTick();
+  leaving.abort(new Error('gone'));
+  await assert.rejects(gone, /gone/);
+  await assert.rejects(failing, /negative/);
+  assert.deepEqual(runs, [[1], [2, -3], [-3]]);
 });
 
 test('rows of a single token are not shared: the runtime multiplies several of them otherwise', () => {

@@ -25,6 +25,8 @@ interface Asked {
   readonly kind: string;
   /** Fewer after a run of many has failed. */
   most: number;
+  /** Nobody waits for its answer any more. */
+  isOver: boolean;
   readonly resolve: (outputs: Record<string, Tensor>) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -91,7 +93,7 @@ export function sharedRuns(graph: GraphSession): GraphSession {
       return;
     }
     for (const asked of together) asked.most = Math.ceil(together.length / 2);
-    waiting.unshift(...together);
+    waiting.unshift(...together.filter(({ isOver }) => !isOver));
   }
 
   async function loop(): Promise<void> {
@@ -113,8 +115,9 @@ export function sharedRuns(graph: GraphSession): GraphSession {
           const rows = rowsOf(feeds);
           const kind = kindOf(feeds, names);
           const most = Number.POSITIVE_INFINITY;
-          const asked = { feeds, outputs: names, rows, kind, most, resolve, reject };
+          const asked = { feeds, outputs: names, rows, kind, most, isOver: false, resolve, reject };
           leave = () => {
+            asked.isOver = true;
             const place = waiting.indexOf(asked);
             if (place >= 0) waiting.splice(place, 1);
             reject(signal?.reason);
