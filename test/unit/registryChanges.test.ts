@@ -80,4 +80,55 @@ describe('files that change', () => {
     await assert.rejects(registry.refresh(), /the disk is away/);
     await use(a);
   });
+
+  test('who asks for a gone model in the moment in which it makes room is told so at once', async () => {
+    const [a, b] = [fakeServed('a', { isQuick: false }), fakeServed('b')];
+    const { registry, source, begin, clock } = await registryOf([a, b], { budget: 1 });
+    const loading = registry.load(never);
+    await settled();
+    clock.now += 4_000;
+    a.finish();
+    await loading;
+    const running = begin(a);
+    begin(b);
+    source.offers = [b.offer];
+    await registry.refresh();
+    running.end();
+    await running.done;
+    assert.ok(registry.isLoaded('a'), 'it keeps its place for a moment');
+    clock.now += 10_000;
+    const late = begin(a);
+    const outcome = await Promise.race([late.done.catch((error) => error), settled()]);
+    isFailure('model_not_loaded', /a is not loaded/)(outcome);
+  });
+
+  test('a model that is no longer there need not prove that it runs', async () => {
+    const a = fakeServed('a');
+    const { registry, source } = await registryOf([a]);
+    await registry.load(never);
+    source.offers = [];
+    registry.check('a');
+    registry.check('b');
+    await settled();
+  });
+
+  test('what was in memory is loaded anew, also when the next version could not be', async () => {
+    const [one, two, three] = ['one', 'two', 'three'].map((digest) =>
+      fakeServed('m', { digest, version: digest, isQuick: digest !== 'two' }),
+    );
+    const { registry, source, states } = await registryOf([one!], { budget: 1 });
+    await registry.load(never);
+    source.offers = [two!.offer];
+    await registry.refresh();
+    await registry.refresh();
+    await settled();
+    assert.deepEqual(states(), { m: 'loading' });
+    source.offers = [three!.offer];
+    two!.fail(new Error('its folder holds another model now'));
+    await settled();
+    await registry.refresh();
+    await settled();
+    assert.deepEqual(states(), { m: 'loaded' });
+    assert.equal(registry.find('m').digest, 'three');
+  });
 });

@@ -86,10 +86,10 @@ export function createPlaces({ source, budget, log, now, signal }: PlacesOptions
     const place = createPlace(offer, now);
     old.waiters.moveTo(place.waiters);
     old.isRetired = true;
-    if (isInMemory(old)) {
-      retired.push(old);
-      place.preloadSince = now();
-    }
+    if (isInMemory(old)) retired.push(old);
+    // Also where it was to be loaded again, and could not be.
+    if (isInMemory(old) || old.preloadSince !== undefined) place.preloadSince = now();
+    place.isLost = old.isLost;
     const { id, digest } = offer.description;
     const message = `the files of the model ${id} have changed; new requests get the new version`;
     log({ event: 'changed', message, model: id, from: old.offer.description.digest, to: digest });

@@ -105,9 +105,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   /** @throws FailureError `not_ready`, `model_not_loaded`; the signal's reason */
   async function lease(id: string, signal: AbortSignal): Promise<[Place, Loaded]> {
     signal.throwIfAborted();
-    const place = places.find(id);
     if (closed.aborted) throw stopping();
+    // Before it is looked for: a model whose files have gone may have to make room just now.
     settle();
+    const place = places.find(id);
     const { loaded, failure, retryAt } = place;
     if (loaded && !place.isDrained) return [place, begun(loaded, now())];
     if (!loaded && failure !== undefined && retryAt > now())
@@ -181,13 +182,14 @@ export function createRegistry(options: RegistryOptions): Registry {
       }),
     find: (name) => selectModel(name, places.descriptions()),
     check(id) {
-      const { offer, loaded: held } = places.find(id);
-      if (!held) return;
+      const found = places.current().find(({ offer }) => offer.description.id === id);
+      // It may have gone meanwhile, as its files had.
+      if (!found?.loaded) return;
       const work = (model: Served) =>
         warmUp(model).catch((cause: unknown) => {
           throw new ThreadEndedError(`the model ${id} does not run`, { cause });
         });
-      use(offer.description, closed, work).catch(() => {});
+      use(found.offer.description, closed, work).catch(() => {});
     },
     status: () => ({
       ...holdings.counts(),
