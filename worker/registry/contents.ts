@@ -29,6 +29,9 @@ async function isYounger({ home, manifest }: SetMember<Manifest>): Promise<boole
   return files.some(({ mtimeMs }) => mtimeMs > described.mtimeMs + SLACK_MILLISECONDS);
 }
 
+/** Members whose files are read: those that may have been changed since their export, or all of them. */
+export type Checked = 'changed' | 'all';
+
 /**
  * Checks the members of a set that may have been changed since their export, or all of them.
  * @throws SessionError naming the folder and both digests; the signal's reason
@@ -36,7 +39,7 @@ async function isYounger({ home, manifest }: SetMember<Manifest>): Promise<boole
 export async function assertContents(
   set: SetFolder,
   signal: AbortSignal,
-  which: 'changed' | 'all' = 'changed',
+  which: Checked = 'changed',
 ): Promise<void> {
   for (const member of membersOf(set)) {
     const { home, manifest } = member;

@@ -7,7 +7,14 @@ import type { Device } from '../session/devices.ts';
 import { loadBackbone } from '../session/loadBackbone.ts';
 import { loadEncoder } from '../session/loadEncoder.ts';
 import { loadModelSet } from '../session/loadModels.ts';
-import { membersOf, readSetFolder, type SetFolder, setFiles } from '../session/setFolder.ts';
+import {
+  linkedPaths,
+  membersOf,
+  readSetFolder,
+  type SetFolder,
+  setFiles,
+} from '../session/setFolder.ts';
+import { SessionError } from '../session/types.ts';
 import {
   type DescribedSet,
   describeEncoder,
@@ -17,7 +24,7 @@ import {
   serveEncoder,
   serveModel,
 } from '../tasks/servedModel.ts';
-import { assertContents } from './contents.ts';
+import { assertContents, type Checked } from './contents.ts';
 import { memoryOf, type Parts, sizedMembers } from './memory.ts';
 import type { Fault, Offer, OfferSource } from './offer.ts';
 
@@ -43,11 +50,11 @@ async function stampOf(files: readonly string[]): Promise<string> {
 }
 
 /** What the descriptions say, and how the files stand. */
-async function versionOf(set: SetFolder, files: readonly string[]): Promise<string> {
+async function versionOf(set: SetFolder): Promise<string> {
   const homes = [join(set.folder, 'set.json')];
   for (const { home } of membersOf(set)) homes.push(join(home, 'model.json'));
   const texts = await Promise.all(homes.map((file) => readFile(file, 'utf8')));
-  return hash([...texts, await stampOf(files)].join('\n'));
+  return hash([...texts, await stampOf(linkedPaths(set))].join('\n'));
 }
 
 /** What a set says of itself, with the parts of it that are loaded. */
@@ -55,29 +62,50 @@ export const describedParts = (set: DescribedSet, parts: Parts | undefined): Mod
   parts === 'encoder' && set.fm.kind === 'fm' ? describeEncoder(set) : describeModel(set);
 
 /** @throws SessionError naming what is wrong with the folder */
-export async function folderOffer(folder: string, options: OpenOptions): Promise<Offer> {
+export async function folderOffer(
+  folder: string,
+  options: OpenOptions,
+  checked: Checked = 'changed',
+): Promise<Offer> {
   const read = await readSetFolder(folder);
+  await setFiles(read);
   return {
     description: describedParts({ ...read, fm: read.fm.manifest }, options.parts),
     bytes: memoryOf(await sizedMembers(read), options.device, options.parts),
     origin: folder,
-    version: await versionOf(read, await setFiles(read)),
-    open: (signal) => openFolder(folder, options, signal),
+    version: await versionOf(read),
+    open: (signal) => openFolder(folder, options, signal, checked),
   };
 }
 
-/** @throws SessionError where the files are not those of the export, or cannot be loaded */
-export async function openFolder(
+async function load(
   folder: string,
+  { fm }: SetFolder,
   { device, threads, parts }: OpenOptions,
   signal: AbortSignal,
 ): Promise<Served> {
-  const set = await readSetFolder(folder);
-  await assertContents(set, signal);
   const how = { device, signal, ...(threads !== undefined && { threads }) };
-  if (set.fm.manifest.kind === 'fmvit') return await serveBackbone(await loadBackbone(folder, how));
+  if (fm.manifest.kind === 'fmvit') return await serveBackbone(await loadBackbone(folder, how));
   if (parts === 'encoder') return await serveEncoder(await loadEncoder(folder, how));
   return await serveModel(await loadModelSet(folder, how));
+}
+
+/** @throws SessionError where the files are not those of the export, cannot be loaded, or changed meanwhile */
+export async function openFolder(
+  folder: string,
+  options: OpenOptions,
+  signal: AbortSignal,
+  checked: Checked = 'changed',
+): Promise<Served> {
+  const set = await readSetFolder(folder);
+  const files = linkedPaths(set);
+  const before = await stampOf(files);
+  await assertContents(set, signal, checked);
+  const model = await load(folder, set, options, signal);
+  // Graphs of two versions would answer under the digest of one.
+  if ((await stampOf(files).catch(() => '')) === before) return model;
+  await model.close();
+  throw new SessionError(`${folder}: its files were changed while they were loaded`);
 }
 
 /** Sub-folders that hold a `set.json`, in order of name. */
@@ -117,10 +145,13 @@ export function folderSource(
     const before = known.get(folder);
     if (before && (await stampOf(before.files).catch(() => '')) === before.stamp)
       return before.offer;
-    known.delete(folder);
-    const files = await setFiles(await readSetFolder(folder));
+    const read = await readSetFolder(folder);
+    const files = linkedPaths(read);
+    await setFiles(read);
     const stamp = await stampOf(files);
-    const offer = await folderOffer(folder, options);
+    // Files under a description that stays are others, however old they are.
+    const isTold = before?.offer.description.digest === read.set.digest;
+    const offer = await folderOffer(folder, options, isTold ? 'all' : 'changed');
     known.set(folder, { offer, stamp, files });
     return offer;
   }

@@ -1,5 +1,6 @@
 /** A folder of models that are served together, read without loading anything: what it says of itself. */
 import { dirname, join } from 'node:path';
+import { fieldOf } from '../../shared/lookup.ts';
 import {
   graphFilesOf,
   type Manifest,
@@ -54,6 +55,18 @@ export const filesOf = (manifest: Manifest): readonly string[] => [
   ...graphFilesOf(manifest).map(({ file }) => file),
   ...manifest.weights,
 ];
+
+/** Paths of all files of a set, with links on the way: what these lead to may become another file. */
+export function linkedPaths({ folder, set, fm, tokenizers }: SetFolder): string[] {
+  const members: (readonly [path: string, Manifest])[] = [[set.fm, fm.manifest]];
+  for (const [stem, { manifest }] of Object.entries(tokenizers))
+    members.push([fieldOf(set.tokenizers, stem, 'the tokenizers of the set'), manifest]);
+  const own = ['set.json', ...(set.text_tokenizer === undefined ? [] : [set.text_tokenizer])];
+  const others = members.flatMap(([path, manifest]) =>
+    ['model.json', ...filesOf(manifest)].map((name) => join(path, name)),
+  );
+  return [...own, ...others].map((name) => join(folder, name));
+}
 
 /** Absolute paths of all files of a set. @throws SessionError where one is missing or lies outside */
 export async function setFiles(read: SetFolder): Promise<string[]> {
