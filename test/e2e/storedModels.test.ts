@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -100,6 +100,25 @@ describe('models in the object store', { skip: skipWithoutDemo() }, () => {
     await replacePart(0, new Uint8Array(10));
     await assert.rejects(fetchSet(store, stored, cache, never), /part \w+ has the digest/);
     assert.deepEqual(await readdir(cache), []);
+  });
+
+  test('are fetched anew where the cache has lost or damaged a file', async () => {
+    const original = await digests(await fetchSet(store, stored, cache, never));
+    const damages = [
+      (file: string) => truncate(file, 1000),
+      (file: string) => rm(file),
+      async (file: string) => {
+        const later = new Date(Date.now() + 60_000);
+        await writeFile(file, (await readFile(file)).fill(7, 100, 110));
+        await utimes(file, later, later);
+      },
+    ];
+    for (const damage of damages) {
+      const folder = await fetchSet(store, stored, cache, never);
+      const { path = '' } = stored.files.find((file) => file.path.endsWith('.safetensors')) ?? {};
+      await damage(join(folder, path));
+      assert.deepEqual(await digests(await fetchSet(store, stored, cache, never)), original);
+    }
   });
 
   test('of a new version take the place of the old one in the cache', async () => {

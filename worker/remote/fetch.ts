@@ -10,6 +10,8 @@ import { RemoteModelError } from './errors.ts';
 import { partKey, type StoredFile, type StoredSet } from './storedSet.ts';
 
 const PARTIAL = '.partial-';
+/** Files that are written together differ by less. */
+const SLACK_MILLISECONDS = 2_000;
 
 export const bytesOf = ({ files }: StoredSet): number =>
   files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -80,8 +82,23 @@ async function tidy(cache: string, stored: StoredSet): Promise<void> {
   }
 }
 
+/** Whether all files are there as they were fetched: of their sizes, and not written to afterwards. */
+async function isWhole(folder: string, { files }: StoredSet): Promise<boolean> {
+  try {
+    // It was written last.
+    const { mtimeMs: fetched } = await stat(join(folder, 'set.json'));
+    for (const { path, bytes } of files) {
+      const { size, mtimeMs } = await stat(join(folder, path));
+      if (size !== bytes || mtimeMs > fetched + SLACK_MILLISECONDS) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
- * The set's folder, fetched unless it is there.
+ * The set's folder, fetched unless it is there as a whole.
  * @throws RemoteModelError naming the file and what is wrong; the store's errors; the signal's reason
  */
 export async function fetchSet(
@@ -91,11 +108,7 @@ export async function fetchSet(
   signal: AbortSignal,
 ): Promise<string> {
   const folder = cachedFolder(cache, stored);
-  const isThere = await stat(join(folder, 'set.json')).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return folder;
+  if (await isWhole(folder, stored)) return folder;
   await mkdir(cache, { recursive: true });
   await tidy(cache, stored);
   await assertRoom(cache, bytesOf(stored));
@@ -103,6 +116,7 @@ export async function fetchSet(
   await rm(partial, { recursive: true, force: true });
   try {
     for (const file of inOrder(stored.files)) await fetchFile(store, file, partial, signal);
+    if (!(await isWhole(folder, stored))) await rm(folder, { recursive: true, force: true });
     // Another process may have been faster: what it has put there is the same.
     await rename(partial, folder).catch((error: unknown) => {
       if (!(error instanceof Error && 'code' in error)) throw error;
