@@ -176,5 +176,6 @@ describe('the signal of a job', () => {
     const { signal } = jobSignal([], { milliseconds: 1010, arrived });
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     assert.match(String(signal.reason), /deadline_exceeded: .*its deadline_ms of 1010/);
+    assert.equal(jobSignal([], { milliseconds: 1000, arrived }).signal.aborted, true);
   });
 });

@@ -30,11 +30,14 @@ export function jobSignal(
   let timer: NodeJS.Timeout | undefined;
   if (deadline) {
     const { milliseconds, arrived } = deadline;
-    const left = Math.max(0, milliseconds - (performance.now() - arrived));
-    timer = setTimeout(() => {
+    const left = milliseconds - (performance.now() - arrived);
+    const end = (): void => {
       const detail = `the request needs more time than its deadline_ms of ${milliseconds} allows`;
       controller.abort(refusal('deadline_exceeded', detail, pointerTo('deadline_ms')));
-    }, left);
+    };
+    // What is over is not begun, not even for the moment that a timer takes.
+    if (left <= 0) end();
+    else timer = setTimeout(end, left);
   }
   return {
     signal: controller.signal,
