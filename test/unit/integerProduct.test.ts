@@ -12,7 +12,8 @@ import {
 import { rootModule } from '../../worker/export/module.ts';
 import type { Weights } from '../../worker/export/weights.ts';
 import { createGraph, type ExternalTensor } from '../../worker/onnx/graph.ts';
-import { integerForm } from '../../worker/session/graphForm.ts';
+import { CPU } from '../../worker/session/devices.ts';
+import { formFor, integerForm } from '../../worker/session/graphForm.ts';
 import { isExactSum, largestSum } from '../../worker/session/integerProducts.ts';
 import { type Runtime, startRuntime } from '../../worker/session/runtime.ts';
 import { openGraph } from '../../worker/session/session.ts';
@@ -153,6 +154,14 @@ test('both forms give the same bytes', async (t) => {
   const rows = [0, 1, 2, 3].map(row);
   const [plain, unsigned] = [await openProducts('plain'), await openProducts('unsigned')];
   assert.deepEqual(await plain(rows), await unsigned(rows));
+});
+
+test('the form is found once, and not anew for every model', async () => {
+  const manifest = { precision: 'int8' as const, unsigned_graphs: {} };
+  const form = skip ? 'unsigned' : 'plain';
+  assert.equal(await formFor(runtime, 'models/fm', manifest, CPU), form);
+  const idle: Runtime = { ...runtime, request: () => Promise.reject(new Error('asked again')) };
+  assert.equal(await formFor(idle, 'models/other', manifest, CPU), form);
 });
 
 test('unsigned weights are multiplied exactly here', async () => {

@@ -6,6 +6,15 @@ import { isExactSum, largestSum } from './integerProducts.ts';
 import type { Runtime } from './runtime.ts';
 import { SessionError } from './types.ts';
 
+/** What this processor makes of products, once it was tried: the same in all threads, for every model. */
+const sums = new Map<GraphForm, number>();
+
+async function sumOf(runtime: Runtime, form: GraphForm): Promise<number> {
+  const sum = sums.get(form) ?? (await largestSum(runtime, form));
+  sums.set(form, sum);
+  return sum;
+}
+
 /**
  * @param home names what is refused
  * @throws SessionError where no form of the export is right on this processor
@@ -18,9 +27,7 @@ export async function formFor(
 ): Promise<GraphForm> {
   if (DEVICES[device.kind].halves) return 'half';
   if (precision !== 'int8') return 'plain';
-  return await integerForm(home, unsigned_graphs !== undefined, (form) =>
-    largestSum(runtime, form),
-  );
+  return await integerForm(home, unsigned_graphs !== undefined, (form) => sumOf(runtime, form));
 }
 
 /**
