@@ -42,6 +42,16 @@ describe('the command', () => {
     assert.deepEqual(await readdir(folder), ['bad.safetensors']);
   });
 
+  test('names the graphs of both forms', async () => {
+    await writeFile(join(folder, 'tiny.safetensors'), fm);
+    const args = [...exporting('tiny.safetensors'), '--precision', 'int8'];
+    const { code, stdout, stderr } = await run(process.execPath, args);
+    assert.equal(code, 0, stderr);
+    const written = (await readdir(join(folder, 'out'))).filter((name) => name.endsWith('.onnx'));
+    assert.ok(written.includes('generate.unsigned.onnx'));
+    for (const name of written) assert.ok(stdout.includes(`${name} `), name);
+  });
+
   test('leaves an output folder that exists alone', async () => {
     await writeFile(join(folder, 'tiny.safetensors'), fm);
     await mkdir(join(folder, 'out'));

@@ -34,7 +34,7 @@ const optionsSchema = z.object({ precision: z.enum(PRECISIONS) });
 async function summary(folder: string, manifest: Manifest): Promise<string> {
   const bytes = await exportedBytes(folder, manifest);
   const { agreement } = manifest;
-  const graphs = graphFilesOf({ graphs: manifest.graphs }).map(
+  const graphs = graphFilesOf(manifest).map(
     ({ file, bytes: size }) => `${file} ${size.toLocaleString('en')} bytes`,
   );
   return [
