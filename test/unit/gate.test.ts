@@ -121,3 +121,27 @@ test('a tenant who fills the room shuts out no other: of each one a first reques
   leave();
   (await other)();
 });
+
+test('work that kept nobody waiting is not held against its tenant, nor against its priority', async (t) => {
+  let now = 0;
+  t.mock.method(performance, 'now', () => now);
+  const gate = createGate(1, 1000);
+  const leaveAlone = await gate.enter(never, load(1, 'interactive', 'a'));
+  now += 36_000_000;
+  leaveAlone();
+  const leaveFirst = await gate.enter(never, load(1, 'interactive', 'other'));
+  const order: string[] = [];
+  const all = (
+    ['batch b', 'batch b', 'interactive b', 'interactive b', 'interactive a'] as const
+  ).map(async (name) => {
+    const [priority, tenant] = name.split(' ') as ['batch' | 'interactive', string];
+    const leave = await gate.enter(never, load(1, priority, tenant));
+    order.push(name);
+    now += 10;
+    leave();
+  });
+  leaveFirst();
+  await Promise.all(all);
+  assert.ok(order.lastIndexOf('interactive b') < order.lastIndexOf('batch b'), order.join());
+  assert.ok(order.indexOf('interactive a') < order.lastIndexOf('interactive b'), order.join());
+});

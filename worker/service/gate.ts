@@ -69,7 +69,8 @@ export function createGate(slots: number, most: number): Gate {
   // Running mean of the tokens done in a second, for Retry-After.
   let rate: number | undefined;
   let doneAt = performance.now();
-  const turns = createTurns();
+  /** What was served since there was nobody who waited. */
+  let turns = createTurns();
   const waiters: Waiter[] = [];
   /** Requests of each tenant that run or wait. */
   const ofTenants = new Map<string, number>();
@@ -102,8 +103,12 @@ export function createGate(slots: number, most: number): Gate {
       running--;
       count(load, -1);
       learn(counted(load));
+      if (waiters.length === 0) {
+        // What keeps nobody waiting is held against nobody: whoever waits next begins beside all others.
+        turns = createTurns();
+        return;
+      }
       turns.charge(load, performance.now() - started);
-      if (waiters.length === 0) return;
       const next = turns.next(waiters);
       waiters.splice(waiters.indexOf(next), 1);
       next.start();
