@@ -4,11 +4,19 @@
  * or linked where nothing may exist yet, which holds between processes too. `ifMatch` is guarded by a
  * mutex of this process: let one process at a time update objects of a folder conditionally.
  */
-import { link, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, readdir, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { createAbsent } from './diskAbsent.ts';
 import { createDiskBlobs } from './diskBlobs.ts';
-import { isCode, removeFile, settle, sweep, within, writeAside } from './diskFiles.ts';
+import {
+  isCode,
+  removeFile,
+  removeWithin,
+  settle,
+  sweep,
+  within,
+  writeAside,
+} from './diskFiles.ts';
 import { keyOfPath, pathOf } from './diskPaths.ts';
 import { pageOf } from './pages.ts';
 import type { PutConditions, Store } from './store.ts';
@@ -134,7 +142,7 @@ export function createDiskStore(folder: string, log: Log = () => {}): Store {
     },
     async delete(key) {
       const file = fileOf(key);
-      await alone(file, () => rm(file, { force: true }));
+      await alone(file, () => removeWithin(objects, file));
     },
     async list(prefix, cursor, after) {
       // Only the folders that the prefix names in full can be skipped to.

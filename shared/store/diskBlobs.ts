@@ -1,9 +1,9 @@
 /** Blobs in a folder of this machine: a file each, written aside and moved into its place. */
 import { createReadStream } from 'node:fs';
-import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { open, readdir, rename, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { BlobInfo, Blobs } from './blobs.ts';
-import { isCode, makeFolder, openAside, settle } from './diskFiles.ts';
+import { isCode, openAside, removeWithin, settle, within } from './diskFiles.ts';
 import { keyOfPath, pathOf } from './diskPaths.ts';
 import { assertKey } from './store.ts';
 
@@ -44,13 +44,12 @@ export function createDiskBlobs(folder: string, aside: string): Blobs {
     info,
     async write(key, source) {
       const file = fileOf(key);
-      await makeFolder(dirname(file));
       const written = await openAside(aside);
       try {
         if (source instanceof Uint8Array) await written.write(source);
         else for await (const piece of source) await written.write(piece);
         await written.finish();
-        await rename(written.file, file);
+        await within(dirname(file), () => rename(written.file, file));
         await settle(file);
       } finally {
         await written.discard();
@@ -73,7 +72,7 @@ export function createDiskBlobs(folder: string, aside: string): Blobs {
       });
     },
     async delete(key) {
-      await rm(fileOf(key), { force: true });
+      await removeWithin(root, fileOf(key));
     },
     async *list(prefix) {
       // Only the folders that the prefix names in full can be skipped to.

@@ -1,6 +1,6 @@
 /** Files that are on the disk when a write says so: written in full, synced, and moved into place. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Whether an error is the file system's, of that kind. */
@@ -31,22 +31,50 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
+/** Times that a folder is made which others remove at once, since it is empty still. */
+const TRIES = 20;
+
 /**
  * Does what needs a folder, which nearly always is there: it is made, to last, when it turns out to be missing.
  * @throws what the work throws
  */
 export async function within<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!isCode(error, 'ENOENT')) throw error;
-    await makeFolder(folder);
-    return await work();
+  for (let tries = 0; ; tries++) {
+    try {
+      if (tries > 0) await makeFolder(folder);
+      return await work();
+    } catch (error) {
+      if (!isCode(error, 'ENOENT') || tries === TRIES) throw error;
+    }
   }
 }
 
-/** Makes a change within a folder last: a file that was moved into it. */
-export const settle = (file: string): Promise<void> => syncFolder(dirname(file));
+/** Makes a change within a folder last: a file that was moved into it. One that was removed since needs it no more. */
+export async function settle(file: string): Promise<void> {
+  try {
+    await syncFolder(dirname(file));
+  } catch (error) {
+    if (!isCode(error, 'ENOENT')) throw error;
+  }
+}
+
+/** Removes a folder and those around it, as long as they are empty, up to `root`, which stays. */
+async function removeEmpty(folder: string, root: string): Promise<void> {
+  for (let at = folder; at.length > root.length; at = dirname(at)) {
+    try {
+      await rmdir(at);
+    } catch (error) {
+      // Another may have removed it, and may still be at those around it; one that holds something ends the way.
+      if (!isCode(error, 'ENOENT')) return;
+    }
+  }
+}
+
+/** Removes a file, if it is there, and the folders that were made for it: listings go through every one that is left. */
+export async function removeWithin(root: string, file: string): Promise<void> {
+  await removeFile(file);
+  await removeEmpty(dirname(file), root);
+}
 
 /** Removes a file, if it is there: in one step, where `rm` looks at it before. */
 export async function removeFile(file: string): Promise<void> {

@@ -124,3 +124,32 @@ test('an absent file is asked for at once, until the file system is slow', () =>
   time += 1000;
   assert.equal(isAbsent('gone'), true);
 });
+
+test('what is deleted leaves no folders behind, and others meanwhile lose nothing', async () => {
+  const store = createDiskStore(folder);
+  const folders = async (): Promise<string[]> => {
+    const all = await readdir(folder, { recursive: true, withFileTypes: true });
+    return all.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  };
+  await store.put('jobs/a/one/000001.json', BODY);
+  await store.put('jobs/b/two/000001.json', BODY);
+  await store.blobs.write('uploads/a/one', BODY);
+  await store.delete('jobs/a/one/000001.json');
+  await store.delete('jobs/a/one/000001.json');
+  await store.blobs.delete('uploads/a/one');
+  assert.deepEqual((await folders()).sort(), ['aside', 'b+', 'blobs', 'jobs+', 'objects', 'two+']);
+  // The folder that one makes for his object is empty for a moment, in which another may remove it.
+  const others = createDiskStore(folder);
+  await Promise.all(
+    Array.from({ length: 40 }, async (_, i) => {
+      const [own, key] = [i % 2 === 0 ? store : others, `busy/folder/${i}`];
+      for (let round = 0; round < 5; round++) {
+        assert.ok((await own.put(key, new Uint8Array([i]))).ok);
+        await own.blobs.write(key, new Uint8Array([i]));
+        await own.delete(key);
+        await own.blobs.delete(key);
+      }
+    }),
+  );
+  assert.equal((await folders()).includes('busy+'), false);
+});
