@@ -7,6 +7,7 @@ import { createMiddleware } from 'hono/factory';
 import { FailureError, type ProblemCode, refusal } from '../shared/api/problem.ts';
 import { isIdempotent, type Route } from '../shared/api/route.ts';
 import { claimRequest, LEASE_MILLISECONDS } from '../shared/idempotency/records.ts';
+import { sweepSometimes } from '../shared/idempotency/sweep.ts';
 import { canonicalJson, sha256 } from '../shared/results/content.ts';
 import { asksForEvents } from './accept.ts';
 import { readBody } from './body/body.ts';
@@ -82,6 +83,7 @@ export function createIdempotency({ store, log }: Services, route: Route) {
       const detail = 'the store is out of order, so it cannot be told whether this was done before';
       throw refusal('store_unavailable', detail, undefined, { cause, retryAfterSeconds: 5 });
     });
+    sweepSometimes(store, log);
     switch (claimed.state) {
       case 'other_request':
         throw refusal(

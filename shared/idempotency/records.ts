@@ -8,7 +8,7 @@
  */
 import * as z from 'zod';
 import { canonicalJson, sha256 } from '../results/content.ts';
-import type { Store } from '../store/store.ts';
+import type { Lookup, Store } from '../store/store.ts';
 
 const recordSchema = z.object({
   format: z.literal(1),
@@ -55,6 +55,21 @@ export const LEASE_MILLISECONDS = 30_000;
 /** Tries at a claim that others make as well. */
 const TRIES = 5;
 
+/** Of the folder of a name, behind all bodies. */
+export const RECORD = 'record.json';
+
+function parseRecord(lookup: Lookup): RequestRecord | undefined {
+  if (lookup.state !== 'whole') return undefined;
+  const { body } = lookup.object;
+  return recordSchema.safeParse(JSON.parse(new TextDecoder().decode(body))).data;
+}
+
+/** Whether nothing of a name counts any more. @param now unix milliseconds */
+export function hasExpired(lookup: Lookup, now: number): boolean {
+  const record = parseRecord(lookup);
+  return !record || (now - record.created >= KEPT_MILLISECONDS && (record.until ?? 0) <= now);
+}
+
 const encoded = (record: RequestRecord) => new TextEncoder().encode(JSON.stringify(record));
 
 export interface IdempotentRequest {
@@ -73,7 +88,7 @@ export async function claimRequest(
 ): Promise<Claimed> {
   const name = await sha256(canonicalJson([method, path, key]));
   const folder = `idempotency/${tenant}/${name}`;
-  const place = `${folder}/record.json`;
+  const place = `${folder}/${RECORD}`;
   const bodyPlace = (attempt: string): string => `${folder}/${attempt}`;
   const attempt = crypto.randomUUID();
 
@@ -112,11 +127,9 @@ export async function claimRequest(
   for (let tries = 0; tries < TRIES; tries++) {
     const lookup = await store.look(place);
     const there = lookup.state === 'whole' ? lookup.object : undefined;
-    const parsed =
-      there && recordSchema.safeParse(JSON.parse(new TextDecoder().decode(there.body)));
+    const parsed = parseRecord(lookup);
     const now = store.now();
-    const before =
-      parsed?.success && now - parsed.data.created < KEPT_MILLISECONDS ? parsed.data : undefined;
+    const before = parsed && now - parsed.created < KEPT_MILLISECONDS ? parsed : undefined;
     if (before && before.fingerprint !== fingerprint) return { state: 'other_request' };
     if (before?.until !== undefined && before.until > now) return { state: 'running' };
     const body = before?.answer && (await store.get(bodyPlace(before.attempt)))?.body;

@@ -6,6 +6,7 @@ import {
   claimRequest,
   LEASE_MILLISECONDS,
 } from '../../shared/idempotency/records.ts';
+import { sweepRequests, sweepSometimes } from '../../shared/idempotency/sweep.ts';
 import { createMemoryStore } from '../../shared/store/memory.ts';
 
 const HOUR = 3_600_000;
@@ -19,8 +20,11 @@ const REQUEST = {
 
 function world() {
   let now = 1_700_000_000_000;
-  const store = { ...createMemoryStore(), now: () => now };
+  const objects = new Map();
+  const store = { ...createMemoryStore(undefined, objects), now: () => now };
   return {
+    sweep: () => sweepRequests(store),
+    kept: (): number => objects.size,
     claim: (more: Partial<typeof REQUEST> = {}): Promise<Claimed> =>
       claimRequest(store, { ...REQUEST, ...more }, (line) => assert.fail(line)),
     later: (milliseconds: number) => {
@@ -76,4 +80,51 @@ test('whoever is at the work is believed to live as long as he says so; then ano
   await second.finish(answer);
   const done = await claim();
   assert.equal(done.state === 'done' && done.answer.status, 200);
+});
+
+test('what is kept no longer is removed, whole; what is kept, or under way, stays', async () => {
+  const { claim, later, sweep, kept } = world();
+  for (const tenant of ['acme', 'b'])
+    for (const key of ['one', 'two']) await (await workOf(claim({ tenant, key }))).finish(answer);
+  later(24 * HOUR - 1);
+  await (await workOf(claim({ key: 'young' }))).finish(answer);
+  const slow = await workOf(claim({ key: 'slow' }));
+  await sweep();
+  assert.equal(kept(), 11, 'records and bodies');
+  assert.equal((await claim({ key: 'one' })).state, 'done');
+  later(1);
+  await sweep();
+  assert.equal(kept(), 3);
+  assert.equal((await claim({ key: 'young' })).state, 'done');
+  later(24 * HOUR - 2);
+  await slow.renew();
+  later(2);
+  await sweep();
+  assert.equal((await claim({ key: 'slow' })).state, 'claimed', 'after its day a name is free');
+  await slow.release();
+  later(LEASE_MILLISECONDS);
+  await sweep();
+  assert.equal((await claim({ key: 'young' })).state, 'claimed');
+});
+
+test('a store is looked through once in a while, and a bucket is left to its rules', async () => {
+  const listed: string[] = [];
+  let now = 1_700_000_000_000;
+  const storeOf = (kind: 'disk' | 's3') => {
+    const list = async (prefix: string) => {
+      listed.push(`${kind} ${prefix}`);
+      return { keys: [] };
+    };
+    return { ...createMemoryStore(), kind, list, now: () => now };
+  };
+  const [disk, bucket] = [storeOf('disk'), storeOf('s3')];
+  const look = (): void => {
+    for (const store of [disk, bucket]) sweepSometimes(store, (line) => assert.fail(line));
+  };
+  look();
+  look();
+  assert.deepEqual(listed, ['disk idempotency/']);
+  now += HOUR;
+  look();
+  assert.equal(listed.length, 2);
 });
