@@ -45,6 +45,22 @@ export function preferredOf(
   return best?.type;
 }
 
+/**
+ * The types of files and texts that are wanted, the most wanted first: together with what an output has they decide in
+ * which form it is answered.
+ */
+export function wantedTypes({ accept, orJson }: Wanted & { readonly kind: 'bytes' }): string[] {
+  const ranges = rangesOf(accept);
+  const offered = [...(orJson ? [JSON_TYPE] : []), ...FILE_TYPES, 'text/plain'];
+  return offered
+    .flatMap((type) => {
+      const want = wantOf(ranges, type);
+      return want ? [{ type, want }] : [];
+    })
+    .sort((a, b) => b.want.q - a.want.q || a.want.index - b.want.index)
+    .map(({ type }) => type);
+}
+
 /** Whether events themselves are named: a range that takes them among others does not ask for them. */
 export const asksForEvents = (header: string | undefined): boolean =>
   rangesOf(header).some(({ type, q }) => type === EVENTS && q > 0);

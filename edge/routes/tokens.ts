@@ -7,10 +7,10 @@ import { refusal } from '../../shared/api/problem.ts';
 import { detokenizeRequestSchema, type KeptTokens } from '../../shared/api/tokens.ts';
 import { presentationSchema } from '../../shared/model/modalities.ts';
 import { isTextual } from '../../shared/model/presentations.ts';
-import { sha256 } from '../../shared/results/content.ts';
+import { canonicalJson, sha256 } from '../../shared/results/content.ts';
 import type { TokenStore } from '../../shared/results/keptTokens.ts';
 import { assertComplete } from '../../shared/results/references.ts';
-import { negotiate, type Representation, represent } from '../accept.ts';
+import { negotiate, type Representation, represent, wantedTypes } from '../accept.ts';
 import { decodeTokens } from '../compute/decodeTokens.ts';
 import { isKnown } from '../conditional.ts';
 import { assertServed } from '../licence.ts';
@@ -46,21 +46,28 @@ async function findKept(c: EdgeContext, tokens: TokenStore): Promise<KeptTokens>
 const numberOf = (text: string | undefined): unknown =>
   text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : text;
 
-/** What a reference names never changes, so a copy of it holds for ever. */
+interface Answer extends Representation {
+  readonly provenance: Readonly<Record<string, string>>;
+}
+
+/**
+ * What a reference names never changes, so a copy of it holds for ever.
+ * @param of what the representation follows from: whoever has it already is told so before it is made
+ */
 async function answer(
   c: EdgeContext,
-  { body, contentType }: Representation,
-  provenance: Readonly<Record<string, string>>,
+  of: string | Uint8Array<ArrayBuffer>,
+  make: () => Promise<Answer>,
 ): Promise<Response> {
-  const etag = `"${await sha256(body)}"`;
+  const etag = `"${await sha256(of)}"`;
   const headers = {
     etag,
     vary: 'accept',
     'cache-control': 'private, max-age=31536000, immutable',
-    ...provenance,
   };
   if (isKnown(c.req.header('if-none-match'), etag)) return c.body(null, { status: 304, headers });
-  return c.body(body, { headers: { ...headers, 'content-type': contentType } });
+  const { body, contentType, provenance } = await make();
+  return c.body(body, { headers: { ...headers, ...provenance, 'content-type': contentType } });
 }
 
 export function createTokensRoute(services: Services) {
@@ -73,9 +80,11 @@ export function createTokensRoute(services: Services) {
     const type = presentation.success && isTextual(presentation.data) ? 'seq' : 'img';
     const wanted = negotiate(c.req.header('accept'), { type }, false);
     if (wanted.kind === 'json') {
+      const json = await represent(kept, undefined, wanted);
       const provenance = provenanceHeaders({ models: [kept.model] });
-      return await answer(c, await represent(kept, undefined, wanted), provenance);
+      return await answer(c, json.body, async () => ({ ...json, provenance }));
     }
+    if (wanted.kind === 'events') throw new Error('tokens have no events');
     const model = decoderOf(kept, await loadedModels(c, services));
     assertServed(c, services, [model]);
     const request = parseBody(detokenizeRequestSchema, {
@@ -83,10 +92,13 @@ export function createTokensRoute(services: Services) {
       seed: numberOf(c.req.query('seed')),
       steps: numberOf(c.req.query('steps')),
     });
-    const { length } = kept.tokens;
-    const { outputs, model: by } = await decodeTokens(c, services, model, request, length);
-    const { seed } = request;
-    const provenance = provenanceHeaders({ models: [by], seed, computed: computedNow(c) });
-    return await answer(c, await represent(kept, Object.values(outputs)[0], wanted), provenance);
+    const of = { request, digest: model.digest, types: wantedTypes(wanted) };
+    return await answer(c, canonicalJson(of), async () => {
+      const { length } = kept.tokens;
+      const { outputs, model: by } = await decodeTokens(c, services, model, request, length);
+      const { seed } = request;
+      const provenance = provenanceHeaders({ models: [by], seed, computed: computedNow(c) });
+      return { ...(await represent(kept, Object.values(outputs)[0], wanted)), provenance };
+    });
   };
 }

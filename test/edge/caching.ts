@@ -1,6 +1,5 @@
 /** Stored results as HTTP sees them: conditional requests (RFC 9110) and Cache-Control (RFC 9111). */
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { createClient } from '../../shared/client/index.ts';
 import { PNG, PNG_URL } from '../support/fakeWorker.ts';
@@ -185,14 +184,17 @@ export function cachingTests(f: Fixture): void {
     for (const accept of ['application/json', 'image/png', 'application/x-npy']) {
       const answer = await fetch(address, { headers: { accept } });
       const bytes = Buffer.from(await answer.arrayBuffer());
-      const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`;
-      assert.equal(answer.headers.get('etag'), etag, accept);
+      const etag = answer.headers.get('etag') ?? '';
+      assert.match(etag, /^"[0-9a-f]{64}"$/);
       tags.add(etag);
+      assert.ok(bytes.length > 0);
+      const asked = f.worker.tokenAsked.length;
       for (const condition of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
         const known = await fetch(address, { headers: { accept, 'if-none-match': condition } });
         assert.deepEqual([known.status, await known.text()], [304, ''], condition);
         assert.equal(known.headers.get('etag'), etag);
       }
+      assert.equal(f.worker.tokenAsked.length, asked, 'nothing is decoded for who has it');
       const other = await fetch(address, { headers: { accept, 'if-none-match': '"x"' } });
       assert.equal(other.status, 200);
       await other.arrayBuffer();
