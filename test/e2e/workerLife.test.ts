@@ -131,6 +131,7 @@ describe("a worker's life", { skip: skipWithoutDemo() }, () => {
       assert.equal(await worker.ended, 2);
       const text = worker.entries.map((entry) => entry.text ?? '').join('\n');
       assert.match(text, message);
+      assert.doesNotMatch(text, /export it again/, 'no export would run there');
     }
   });
 

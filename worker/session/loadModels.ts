@@ -165,12 +165,17 @@ export async function loadModel<M extends Manifest>(
       throw new SessionError(`${location}: ${size} bytes, ${bytes} in model.json`);
     graphs[name] = await openGraph(runtime, `${path}/${name}`, location, signature, signal).catch(
       (cause: unknown) => {
-        throw signal?.aborted ? cause : ofExporter(cause, manifest.exporter);
+        const isOfDevice = device.kind !== 'cpu' && isOfRuntime(cause);
+        throw signal?.aborted || isOfDevice ? cause : ofExporter(cause, manifest.exporter);
       },
     );
   }
   return { manifest, form: loaded, graphs: graphs as Sessions<M> };
 }
+
+/** The runtime refused the graph: on a card mostly since there is none, or no room on it, which no export mends. */
+const isOfRuntime = (error: unknown): boolean =>
+  error instanceof SessionError && error.cause !== undefined;
 
 /** A graph of another version may have other inputs and outputs: who exported it belongs to the message. */
 function ofExporter(cause: unknown, exporter: string): unknown {
