@@ -2,6 +2,9 @@
  * `npm run bench -- NAME [--json]`: prints a readable table; with `--json` the last line is one JSON
  * object of named numbers. Numbers that matter are ratios of two things measured in one run.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { bench as abuse } from './abuse.ts';
 import { bench as batches } from './batches.ts';
 import { bench as cost } from './cost.ts';
@@ -53,6 +56,13 @@ if (!run) {
   console.error(`usage: npm run bench -- NAME [--json]\nbenches: ${names}`);
   process.exit(2);
 }
+
+// All that a bench writes lies here, and goes with it, also where a signal ends it.
+const folder = mkdtempSync(join(tmpdir(), '4m-bench-'));
+process.env.TMPDIR = folder;
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 
 const rows = await run();
 const width = Math.max(...rows.map((row) => row.name.length));
