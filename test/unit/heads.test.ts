@@ -13,7 +13,13 @@ import { dealFolds, splitOf } from '../../worker/heads/folds.ts';
 import { headLogits } from '../../worker/heads/head.ts';
 import { largestOf, minimise } from '../../worker/heads/lbfgs.ts';
 import { affine, layerNormed, standardisation } from '../../worker/heads/normalise.ts';
-import { type Examples, logisticLoss, logitsOf, separates } from '../../worker/heads/objective.ts';
+import {
+  type Examples,
+  logisticLoss,
+  logitsOf,
+  separates,
+  softmax,
+} from '../../worker/heads/objective.ts';
 import { findsSeparation, fit, STRENGTHS } from '../../worker/heads/regression.ts';
 import { confusionOf } from '../../worker/heads/report.ts';
 import { HEAD_TASKS } from '../../worker/heads/threadTasks.ts';
@@ -83,6 +89,15 @@ describe('multinomial logistic regression', () => {
       });
     }
   }
+
+  test('probabilities sum to 1 whatever the logits are', () => {
+    for (const most of [1, 1e6, 1e12, 1e20, -1e20]) {
+      const logits = Float64Array.of(most, most, most - 1);
+      softmax(logits);
+      const sum = logits.reduce((all, own) => all + own, 0);
+      assert.ok(Math.abs(sum - 1) < 1e-12, `${most}: ${sum}`);
+    }
+  });
 
   test('the gradient is that of finite differences', () => {
     const [problem] = optima.problems;

@@ -53,10 +53,14 @@ export function logitsOf(parameters: Float64Array, rows: Rows, classes: number):
 export function softmax(logits: Float64Array): number {
   const largest = logits.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
   let sum = 0;
-  for (let k = 0; k < logits.length; k++) sum += Math.exp((logits[k] ?? 0) - largest);
-  const normaliser = largest + Math.log(sum);
-  for (let k = 0; k < logits.length; k++) logits[k] = Math.exp((logits[k] ?? 0) - normaliser);
-  return normaliser;
+  for (let k = 0; k < logits.length; k++) {
+    const share = Math.exp((logits[k] ?? 0) - largest);
+    logits[k] = share;
+    sum += share;
+  }
+  // Beside a large logit the logarithm of the sum is lost to rounding, and the sum is not.
+  for (let k = 0; k < logits.length; k++) logits[k] = (logits[k] ?? 0) / sum;
+  return largest + Math.log(sum);
 }
 
 /** The loss above and its gradient, as a function of the parameters. */
