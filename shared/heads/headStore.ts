@@ -1,7 +1,8 @@
 /**
  * Heads in the store. Each version has a file, named by its hash, and a description beside it; `head.json` says
  * which versions there are, and is written last and only over what was read: a version is there as a whole or not
- * at all, and of two writers at once neither loses his own.
+ * at all, and of two writers at once neither loses his own. Whoever deletes says in it first what goes, and takes that
+ * back when the files are gone: a version that is kept meanwhile waits for that, so that its files stay.
  */
 import * as z from 'zod';
 import {
@@ -22,8 +23,10 @@ import type { Store } from '../store/store.ts';
 const versionsSchema = z.object({
   format: z.literal(1),
   name: headNameSchema,
-  /** The oldest first. */
-  versions: z.array(z.object({ version: headVersionSchema, created_at: z.string() })).min(1),
+  /** The oldest first; none while the last ones are being deleted. */
+  versions: z.array(z.object({ version: headVersionSchema, created_at: z.string() })),
+  /** Versions whose files are being deleted. */
+  leaving: z.array(headVersionSchema).optional(),
 });
 type Versions = z.infer<typeof versionsSchema>;
 
@@ -33,6 +36,8 @@ export const MOST_VERSIONS = 50;
 export const MOST_HEADS = 1000;
 /** Tries at writing over what another has written meanwhile. */
 const TRIES = 8;
+/** What is waited for a version that another deletes, who may have died of it. */
+const LEAVE = { waits: 50, milliseconds: 100 } as const;
 
 const SAFETENSORS = 'application/octet-stream';
 
@@ -45,6 +50,14 @@ const descriptionKey = (tenant: string, name: string, version: string): string =
 /** Where the file of a version lies, for those who read it themselves. */
 export const headFileKey = (tenant: string, name: string, version: string): string =>
   `${folderOf(tenant, name)}/${hex(version)}.safetensors`;
+
+const isLeaving = ({ versions, leaving = [] }: Versions, version: string): boolean =>
+  versions.length === 0 || leaving.includes(version);
+
+const withLeaving = ({ leaving: _, ...index }: Versions, leaving: readonly string[]): Versions => ({
+  ...index,
+  ...(leaving.length > 0 && { leaving: [...leaving] }),
+});
 
 export interface FoundHead {
   readonly head: Head;
@@ -98,15 +111,18 @@ export function createHeadStore(
     return parsed.success ? { index: parsed.data, etag: lookup.object.etag } : undefined;
   }
 
-  /** Writes what `change` makes of the index; undefined leaves none. @returns what was there before */
+  /**
+   * Writes what `change` makes of the index; undefined leaves none, which only an index without versions may come to:
+   * nobody writes over such a one. @returns what was there before
+   */
   async function changeIndex(
     name: string,
-    change: (before: Versions | undefined) => Versions | undefined,
+    change: (before: Versions | undefined) => Versions | undefined | Promise<Versions | undefined>,
   ): Promise<Versions | undefined> {
     const key = indexKey(tenant, name);
     for (let tries = 0; tries < TRIES; tries++) {
       const found = await readIndex(name);
-      const after = change(found?.index);
+      const after = await change(found?.index);
       if (!after) {
         await store.delete(key);
         return found?.index;
@@ -119,10 +135,26 @@ export function createHeadStore(
     throw new Error(`others write ${key} again and again`);
   }
 
-  async function removeFiles(name: string, versions: readonly string[]): Promise<void> {
-    for (const version of versions) {
+  /** Removes the files of versions that the index says are leaving, and then lets others keep them again. */
+  async function finishLeaving(name: string, gone: readonly string[]): Promise<void> {
+    if (gone.length === 0) return;
+    for (const version of gone) {
       await store.delete(descriptionKey(tenant, name, version));
       await store.delete(headFileKey(tenant, name, version));
+    }
+    await changeIndex(name, (found) => {
+      const leaving = (found?.leaving ?? []).filter((one) => !gone.includes(one));
+      if (!found || (found.versions.length === 0 && leaving.length === 0)) return undefined;
+      return withLeaving(found, leaving);
+    });
+  }
+
+  /** Resolves when nobody deletes the version, nor the whole head, or has not ended for long. */
+  async function whenLeft(name: string, version: string): Promise<void> {
+    for (let waits = 0; waits < LEAVE.waits; waits++) {
+      const found = await readIndex(name);
+      if (!found || !isLeaving(found.index, version)) return;
+      await new Promise((resolve) => setTimeout(resolve, LEAVE.milliseconds));
     }
   }
 
@@ -141,7 +173,7 @@ export function createHeadStore(
   const find: HeadStore['find'] = (name, version, pointer) =>
     guarded('read', async () => {
       const found = await readIndex(name);
-      if (!found) throw unknown(name, undefined, pointer);
+      if (!found || found.index.versions.length === 0) throw unknown(name, undefined, pointer);
       const versions = [...found.index.versions].reverse();
       const chosen =
         version === undefined ? versions[0] : versions.find((one) => one.version === version);
@@ -171,16 +203,20 @@ export function createHeadStore(
           throw refusal('too_large', detail);
         }
         const kept: Head = { ...head, version, created_at };
-        await store.put(headFileKey(tenant, name, version), file, { contentType: SAFETENSORS });
-        await writeStored(store, descriptionKey(tenant, name, version), kept);
         let gone: string[] = [];
-        await changeIndex(name, (found) => {
+        await changeIndex(name, async (found) => {
+          if (found && isLeaving(found, version)) await whenLeft(name, version);
+          // Again at each try: the files of an earlier one may have been deleted with the version.
+          await store.put(headFileKey(tenant, name, version), file, { contentType: SAFETENSORS });
+          await writeStored(store, descriptionKey(tenant, name, version), kept);
           const others = (found?.versions ?? []).filter((one) => one.version !== version);
           const room = others.slice(-(MOST_VERSIONS - 1));
           gone = others.slice(0, others.length - room.length).map((one) => one.version);
-          return { format: 1, name, versions: [...room, { version, created_at }] };
+          const versions = [...room, { version, created_at }];
+          const leaving = (found?.leaving ?? []).filter((one) => one !== version);
+          return withLeaving({ format: 1, name, versions }, [...leaving, ...gone]);
         });
-        await removeFiles(name, gone);
+        await finishLeaving(name, gone);
         return kept;
       }),
     list: () =>
@@ -196,17 +232,16 @@ export function createHeadStore(
       }),
     remove: (name, version) =>
       guarded('deleted', async () => {
-        const before = await changeIndex(name, (found) => {
-          if (!found) throw unknown(name);
-          if (version === undefined) return undefined;
-          const left = found.versions.filter((one) => one.version !== version);
-          if (left.length === found.versions.length) throw unknown(name, version);
-          return left.length === 0 ? undefined : { ...found, versions: left };
+        let gone: string[] = [];
+        await changeIndex(name, (found) => {
+          if (!found || found.versions.length === 0) throw unknown(name);
+          const goes = (one: string): boolean => version === undefined || one === version;
+          gone = found.versions.map((one) => one.version).filter(goes);
+          if (gone.length === 0) throw unknown(name, version);
+          const versions = found.versions.filter((one) => !goes(one.version));
+          return withLeaving({ ...found, versions }, [...(found.leaving ?? []), ...gone]);
         });
-        const gone = (before?.versions ?? [])
-          .map((one) => one.version)
-          .filter((one) => version === undefined || one === version);
-        await removeFiles(name, gone);
+        await finishLeaving(name, gone);
         return gone.length;
       }),
   };

@@ -73,6 +73,90 @@ describe('heads in the store', () => {
     assert.deepEqual((await store.list('heads/')).keys, []);
   });
 
+  /** A store whose first deletion, or first look, under such a key waits until `other` is done. */
+  const interrupted = (store: Store, at: 'delete' | 'look', end: string) => {
+    let other: (() => Promise<unknown>) | undefined;
+    const before = async (key: string): Promise<void> => {
+      const work = key.endsWith(end) ? other : undefined;
+      if (!work) return;
+      other = undefined;
+      // Who waits for this deletion cannot be waited for.
+      await Promise.race([work(), new Promise((resolve) => setTimeout(resolve, 300))]);
+    };
+    const own: Store = {
+      ...store,
+      delete: async (key) => {
+        if (at === 'delete') await before(key);
+        await store.delete(key);
+      },
+      look: async (key) => {
+        const found = await store.look(key);
+        if (at === 'look') await before(key);
+        return found;
+      },
+    };
+    const during = (work: () => Promise<unknown>): void => {
+      other = work;
+    };
+    return { own, during };
+  };
+  for (const at of ['delete', 'look'] as const) {
+    test(`a version that comes while its head is deleted is not lost (${at})`, async () => {
+      const store = createMemoryStore(quiet);
+      const heads = createHeadStore(store, 'one', quiet);
+      await heads.keep(about('h'), fileOf(1));
+      const { own, during } = interrupted(store, at, '/head.json');
+      let keeping: Promise<Head> | undefined;
+      during(() => {
+        keeping = heads.keep(about('h'), fileOf(2));
+        return keeping;
+      });
+      await createHeadStore(own, 'one', quiet).remove('h');
+      const kept = await keeping;
+      // It came before the deletion, and is gone with its files, or after it, and is there.
+      const found = await heads.find('h', undefined).catch(() => undefined);
+      const { keys } = await store.list('heads/');
+      if (found) assert.equal(found.head.version, kept?.version);
+      assert.equal(keys.length, found ? 3 : 0, keys.join());
+    });
+  }
+
+  test('a version that is kept again while it is deleted has its files', async () => {
+    const store = createMemoryStore(quiet);
+    const heads = createHeadStore(store, 'one', quiet);
+    const { version } = await heads.keep(about('h'), fileOf(1));
+    await heads.keep(about('h'), fileOf(2));
+    const { own, during } = interrupted(store, 'delete', `${version.slice('sha256:'.length)}.json`);
+    let keeping: Promise<Head> | undefined;
+    during(() => {
+      keeping = heads.keep(about('h'), fileOf(1));
+      return keeping;
+    });
+    await createHeadStore(own, 'one', quiet).remove('h', version);
+    await keeping;
+    assert.equal((await heads.find('h', version)).head.version, version);
+    assert.deepEqual(await heads.file('h', version), fileOf(1));
+  });
+
+  test('what somebody left half deleted is kept again after a while', async () => {
+    const store = createMemoryStore(quiet);
+    const dying: Store = {
+      ...store,
+      delete: async () => {
+        throw new Error('the disk is gone');
+      },
+    };
+    const heads = createHeadStore(store, 'one', quiet);
+    await heads.keep(about('h'), fileOf(1));
+    await assert.rejects(createHeadStore(dying, 'one', quiet).remove('h'));
+    await assert.rejects(heads.find('h', undefined), isUnknown);
+    assert.deepEqual(await heads.list(), []);
+    const { version } = await heads.keep(about('h'), fileOf(1));
+    assert.equal((await heads.find('h', undefined)).head.version, version);
+    await heads.remove('h');
+    assert.deepEqual((await store.list('heads/')).keys, []);
+  });
+
   test('a worker reads a version once, and refuses one that is damaged or foreign', async () => {
     const store = createMemoryStore(quiet);
     let reads = 0;
