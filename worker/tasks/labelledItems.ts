@@ -9,6 +9,7 @@ import {
 import { pointerTo } from '../../shared/api/pointer.ts';
 import { refusal } from '../../shared/api/problem.ts';
 import type { SearchResult } from '../../shared/api/search.ts';
+import { shorten } from '../../shared/api/shorten.ts';
 import { present } from '../../shared/lookup.ts';
 import type { PlacedItem } from '../../shared/plan/classify.ts';
 import type { Collections } from '../retrieval/collections.ts';
@@ -54,6 +55,16 @@ export interface LabelledVectors {
   readonly description: Description;
 }
 
+/** @throws FailureError `invalid_examples` for a class that no head can name: its file could not be read again */
+function assertLabels(items: readonly SearchResult[], field: string, pointer: string): void {
+  for (const { id, metadata } of items) {
+    const { length } = String(metadata[field] ?? '');
+    if (length > 0 && length <= LONGEST_LABEL) continue;
+    const detail = `the class of item ${shorten(id)} has ${length} characters, and 1 to ${LONGEST_LABEL} are allowed; leave it out by a filter`;
+    throw refusal('invalid_examples', detail, pointer);
+  }
+}
+
 /** All items that have a class. @throws FailureError `invalid_examples` where there are too many, or none */
 export async function labelledVectors(
   from: LabelledCollection,
@@ -77,6 +88,7 @@ export async function labelledVectors(
         : `${matching} items of ${name} have a class, and a head is fitted to at most ${MOST_FITTED_ITEMS}; give a filter`;
     throw refusal('invalid_examples', detail, at);
   }
+  assertLabels(results, from.label_field, `${at}${pointerTo('label_field')}`);
   // The order of what is equally near is nobody's promise, and the folds are dealt by it.
   const sorted = [...results].sort((a, b) => (a.id < b.id ? -1 : 1));
   return {

@@ -19,14 +19,18 @@ const partsOf = ({ mix, inputs, item, vector }: SearchRequest): Part[] =>
     { inputs, item, vector, weight: 1, path: [] },
   ];
 
-/** @throws FailureError as `Collections.search`, `vectorsOf`, and `unknown_item` */
+/**
+ * @param named the collection is looked at once: one of that name that is made meanwhile may have other vectors
+ * @throws FailureError as `Collections.search`, `vectorsOf`, and `unknown_item`
+ */
 export async function answerQuestion(
-  reference: Reference,
+  named: Reference,
   request: SearchRequest,
   collections: Collections,
   context: Vectorising,
 ): Promise<Found> {
-  const description = await collections.describe(reference);
+  const description = await collections.describe(named);
+  const reference = { ...named, uid: description.uid };
   const parts = partsOf(request);
   const made = parts.filter(({ item }) => item === undefined);
   const vectors = await vectorsOf(
