@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, mock, test } from 'node:test';
 import { openCollections } from '../../worker/retrieval/collections.ts';
 import type { Row } from '../../worker/retrieval/rows.ts';
 import { settingsFor } from '../../worker/retrieval/search.ts';
-import { needOf, needsTuning } from '../../worker/retrieval/upkeep.ts';
+import type { Opened, Tables } from '../../worker/retrieval/tables.ts';
+import { createUpkeep, needOf, needsTuning } from '../../worker/retrieval/upkeep.ts';
 import { unit } from '../../worker/retrieval/vectors.ts';
 import { closeThreads } from '../../worker/threads/inThread.ts';
 
@@ -126,6 +127,48 @@ test('many items are indexed, with settings that were measured, and found as by 
   ]);
   assert.notEqual(await ask(), 'item-9');
   assert.equal((await collections.get(at)).count, ITEMS);
+});
+
+test('vectors of any length are indexed', async () => {
+  const dimensions = 5;
+  const at = { tenant: 'default', name: 'odd' };
+  const embedding = { kind: 'vector' as const, dimensions };
+  await collections.create('default', { name: 'odd', embedding, dimensions, metadata: {} });
+  const made = { tenant: 'default', description: await collections.describe(at) };
+  const numbers = () => Array.from({ length: dimensions }, () => random() - 0.5);
+  const odd = Array.from(
+    { length: 10_200 },
+    (_, i): Row => ({ id: `odd-${i}`, vector: unit(numbers(), []), metadata: {} }),
+  );
+  await collections.put(made, odd);
+  await collections.settled();
+  assert.equal((await collections.get(at)).index.state, 'ready', JSON.stringify(log.at(-1)));
+  const vector = unit(numbers(), []);
+  const asked = { vector, k: 5, filter: undefined, vectors: false };
+  const { results, settings } = await collections.search(at, asked);
+  assert.ok(settings, 'the index was asked');
+  assert.equal(results[0]?.id, nearest(vector, odd, 1)[0]);
+});
+
+test('what is written during the last look is looked at', async () => {
+  let clock = 10_000;
+  const time = mock.method(performance, 'now', () => clock);
+  const reference = { tenant: 'default', name: 'looked', uid: 'u' };
+  let looks = 0;
+  const stats = async () => {
+    looks++;
+    // Somebody writes after the table was looked at, and nobody later.
+    if (looks === 1) upkeep.touch(reference, true);
+    else clock += 10_000;
+    return { numRows: 1, fragmentStats: { numFragments: 1 } };
+  };
+  const opened = { table: { stats }, tuning: undefined } as unknown as Opened;
+  const tables = { use: <T>(_: unknown, work: (own: Opened) => Promise<T>) => work(opened) };
+  const upkeep = createUpkeep(tables as unknown as Tables, () => {});
+  upkeep.touch(reference, false);
+  await upkeep.settled();
+  time.mock.restore();
+  assert.ok(looks > 1, `${looks} looks`);
 });
 
 test('a table is looked after when it has grown, is in pieces, or has much beside its index', () => {

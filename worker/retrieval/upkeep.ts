@@ -2,6 +2,7 @@
  * What is done for collections behind their callers' backs: an index once there are many items, small files put
  * together, new items taken into the index, old versions deleted. Readers and writers go on meanwhile.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeError, type Log } from '../log.ts';
 import { claimUpkeep, releaseUpkeep } from './claim.ts';
@@ -129,7 +130,10 @@ async function index({ table, description }: Opened, signal: AbortSignal): Promi
   signal.throwIfAborted();
   const items = await table.countRows();
   const partitions = Math.max(4, Math.round(items / PARTITION_ITEMS));
-  const config = lancedb.Index.ivfRq({ numPartitions: partitions, distanceType: 'cosine' });
+  const how = { numPartitions: partitions, distanceType: 'cosine' } as const;
+  // Bits of vectors come eight in a byte: LanceDB takes no other lengths, whose vectors are then compared whole.
+  const { ivfRq, ivfFlat } = lancedb.Index;
+  const config = description.dimensions % 8 === 0 ? ivfRq(how) : ivfFlat(how);
   await retried(() => table.createIndex('vector', { config, waitTimeoutSeconds: 0 }));
   // What was added meanwhile is taken in.
   await optimize(table);
@@ -157,6 +161,8 @@ export function createUpkeep(tables: Tables, log: Log): Upkeep {
   const seen = new Set<string>();
   const building = new Set<string>();
   const closed = new AbortController();
+  // One for each collection that is looked after: Node warns of more than ten.
+  setMaxListeners(0, closed.signal);
   const looking = new Set<Promise<void>>();
   /** One collection after the other: an index takes all processors. */
   let turn: Promise<void> = Promise.resolve();
@@ -193,7 +199,9 @@ export function createUpkeep(tables: Tables, log: Log): Upkeep {
         () => undefined,
         () => undefined,
       );
-      if (!(await did) && idle) break;
+      // Who writes while this looks starts no other look.
+      const wroteAt = own.writtenAt;
+      if (!(await did) && idle && own.writtenAt === wroteAt) break;
       await sleep(SOON_MILLISECONDS, undefined, { signal: closed.signal });
     }
     watched.delete(key);
