@@ -173,6 +173,29 @@ export function collectionsContract({ name, skip, place }: CollectionsPlatform):
       assert.equal(new Set(entries.map(({ id }) => id)).size, 36);
     });
 
+    test('one that is deleted while items are added stays gone, and its name is free', async () => {
+      const at = { tenant: TENANT, name: 'leaving' };
+      for (let round = 0; round < 10; round++) {
+        const made = await make('leaving');
+        const items = Array.from({ length: 100 }, (_, i) => row(`i${i}`, [1, i, 0, 0]));
+        await collections.put(made, items);
+        let writes = 0;
+        const writing = (async () => {
+          for (; ; writes++) await collections.put(made, [row(`${writes}`, [1, 0, writes, 0])]);
+        })();
+        const ended = codeOf(writing);
+        const aim = writes + (round % 3);
+        while (writes <= aim) await new Promise((resolve) => setTimeout(resolve, 3));
+        await collections.drop(at);
+        assert.equal(await codeOf(collections.get(at)), 'unknown_collection');
+        const again = await make('leaving', 8);
+        await collections.put(again, [row('a', [1, 0, 0, 0, 0, 0, 0, 0])]);
+        assert.equal(await ended, 'unknown_collection');
+        assert.equal((await collections.items(at, { limit: 10 })).entries.length, 1);
+        await collections.drop(at);
+      }
+    });
+
     test('collections are listed by name, page by page', async () => {
       const tenant = 'lister';
       for (const name of ['c', 'a', 'b']) await make(name, 2, collections, tenant);

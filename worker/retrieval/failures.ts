@@ -15,6 +15,9 @@ export const isAbsent = (error: unknown): boolean =>
 
 export const isPresent = (error: unknown): boolean => /already exists/i.test(textOf(error));
 
+/** Somebody wrote to the folder of a table while it was deleted. */
+export const isRefilled = (error: unknown): boolean => /not empty/i.test(textOf(error));
+
 export const unknownCollection = (name: string): FailureError =>
   refusal('unknown_collection', `there is no collection ${shorten(name)}`);
 
