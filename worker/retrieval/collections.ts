@@ -32,6 +32,10 @@ export interface PageWish {
 
 export interface Asked extends Omit<Question, 'condition'> {
   readonly filter: Filter | undefined;
+  /** Where the filter stands in the request, unless in `filter`. */
+  readonly at?: Path | undefined;
+  /** A field without which an item is left out. */
+  readonly field?: string | undefined;
 }
 
 /**
@@ -172,11 +176,15 @@ export function openCollections(place: CollectionsPlace, log: Log): Collections 
       const removed = await writes.delete(referenceOf({ ...reference, description }), [id]);
       if (removed === 0) throw unknownItem(id, undefined);
     },
-    search: (reference, { filter, ...question }) =>
+    search: (reference, { filter, at, field, ...question }) =>
       tables.use(reference, async (opened) => {
         const { uid, name } = opened.description;
         const columns = columnsOf(opened.description);
-        const condition = filter && conditionOf(filter, columns);
+        const conditions = [
+          ...(filter ? [conditionOf(filter, columns, at)] : []),
+          ...(field === undefined ? [] : [conditionOf({ field, exists: true }, columns)]),
+        ];
+        const condition = conditions.length > 0 ? conditions.join(' AND ') : undefined;
         const found = await searchTable(opened, { ...question, condition });
         upkeep.touch({ tenant: reference.tenant, name, uid }, false);
         return found;
