@@ -2,11 +2,10 @@
 import { ADDRESSES, fillPath } from '../api/addresses.ts';
 import type { Batch, BatchesResponse, BatchLine, BatchUrl } from '../api/batches.ts';
 import type { DeliveriesResponse, Delivery } from '../api/webhooks.ts';
-import { readEvents } from '../sse.ts';
 import type { Call, CallOptions, Open } from './call.ts';
-import { withFailures } from './failures.ts';
+import { reading } from './failures.ts';
+import { follow } from './follow.ts';
 import { ProblemError, problemFrom } from './problem.ts';
-import { pause } from './retry.ts';
 
 /** A line of the input. */
 export interface BatchRequest {
@@ -62,11 +61,6 @@ export interface BatchMethods {
   errors(id: string, options?: CallOptions): AsyncGenerator<BatchLine, void, undefined>;
 }
 
-/** Between two tries at a connection. */
-const AGAIN_MILLISECONDS = 1000;
-/** Tries that bring nothing new, one after another. */
-const TRIES = 10;
-
 /** A query of what has a value; empty where nothing has. */
 export const queryOf = (values: Readonly<Record<string, string | number | undefined>>): string => {
   const given = Object.entries(values).flatMap(([key, value]) =>
@@ -107,12 +101,9 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
   });
 
   async function* file(name: 'batchOutput' | 'batchErrors', id: string, options?: CallOptions) {
-    const { body } = await open(at(name, id), {
-      ...options,
-      headers: { accept: 'application/x-ndjson' },
-    });
-    if (!body) return;
-    for await (const line of withFailures(linesIn(body), options?.signal))
+    const headers = { accept: 'application/x-ndjson' };
+    const response = await open(at(name, id), { ...options, headers });
+    for await (const line of reading(response, linesIn, options?.signal))
       yield JSON.parse(line) as BatchLine;
   }
 
@@ -135,32 +126,13 @@ export function batchMethods(call: Call, open: Open): BatchMethods {
     },
     cancel: (id, options) => call(at('cancelBatch', id), options),
     async wait(id, { onProgress, ...given } = {}) {
-      const { signal } = given;
-      let last: string | undefined;
-      for (let tries = 0; tries < TRIES; tries++) {
-        try {
-          const headers = {
-            accept: 'text/event-stream',
-            ...(last !== undefined && { 'last-event-id': last }),
-          };
-          const { body } = await open(at('batchEvents', id), { ...given, headers });
-          const events = body ? withFailures(readEvents(body), signal) : [];
-          for await (const { event, data, id: own } of events) {
-            last = own;
-            tries = 0;
-            if (event === 'problem') throw new ProblemError(JSON.parse(data));
-            const batch = JSON.parse(data) as Batch;
-            if (event === 'end') return batch;
-            onProgress?.(batch);
-          }
-        } catch (error) {
-          // What the server says is its answer; only connections break.
-          if (signal?.aborted || (error instanceof ProblemError && !error.problem.retryable))
-            throw error;
-        }
-        await pause(AGAIN_MILLISECONDS, signal);
+      for await (const { event, data } of follow(open, at('batchEvents', id), given)) {
+        if (event === 'problem') throw new ProblemError(problemFrom(data, 500, id));
+        if (event === 'end') return data as Batch;
+        onProgress?.(data as Batch);
       }
-      throw new ProblemError(problemFrom(undefined, 502, 'The events ended before the batch did'));
+      // The events end with one of these, or throw.
+      throw new ProblemError(problemFrom(undefined, 502, id));
     },
     deliveries: async (id, options) =>
       (await call<DeliveriesResponse>(at('batchDeliveries', id), options)).deliveries,

@@ -28,12 +28,12 @@ export interface ImportOptions extends CallOptions {
   readonly prefix?: string;
 }
 
-/** Every method throws as `Client.generate` does. */
 export interface AddOptions extends CallOptions {
   /** Answers what the items' vectors cost, and keeps nothing. */
   readonly dryRun?: boolean;
 }
 
+/** Every method throws as `Client.generate` does. */
 export interface CollectionMethods {
   /** `POST /v1/collections` */
   createCollection(

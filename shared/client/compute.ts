@@ -2,7 +2,7 @@
 import type { Progress } from '../api/generate.ts';
 import { readEvents } from '../sse.ts';
 import type { Call, CallOptions, Open } from './call.ts';
-import { withFailures } from './failures.ts';
+import { reading } from './failures.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 import { readJson } from './transport.ts';
 
@@ -40,14 +40,17 @@ const cutOff = (): ProblemError =>
 
 /** The events of a stream up to its result. @throws ProblemError as the stream says, or where it ends before */
 async function* eventsOf<T>(response: Response, signal: AbortSignal | undefined): Events<T> {
-  if (!response.body) throw cutOff();
-  for await (const { event, data } of withFailures(readEvents(response.body), signal)) {
+  for await (const { event, data } of reading(response, readEvents, signal)) {
     if (event === 'progress') yield { event, data: JSON.parse(data) as Progress };
     if (event === 'result') return yield { event, data: JSON.parse(data) as T };
     if (event === 'problem')
       throw new ProblemError(problemFrom(JSON.parse(data), 500, 'The server failed'));
   }
   throw cutOff();
+}
+
+async function* wholeOf<T>(body: ReadableStream): AsyncGenerator<T> {
+  yield await readJson<T>(new Response(body));
 }
 
 const addressOf = (path: string, inline: boolean | undefined) => ({
@@ -64,8 +67,9 @@ export function computations(call: Call, open: Open): Computations {
     const headers = { accept: 'text/event-stream' };
     const asked = { ...options, headers, body: request };
     const response = await open(addressOf(path, inline), asked);
-    if (isJson(response)) yield { event: 'result', data: await readJson<T>(response) };
-    else yield* eventsOf<T>(response, options.signal);
+    if (!isJson(response)) return yield* eventsOf<T>(response, options.signal);
+    for await (const data of reading(response, wholeOf<T>, options.signal))
+      yield { event: 'result', data };
   }
   return {
     stream,

@@ -34,14 +34,21 @@ export function failureOf(error: unknown, signal: AbortSignal | undefined): Erro
   });
 }
 
-/** The same items; what breaks them off is thrown as `failureOf` names it. */
-export async function* withFailures<T>(
-  items: AsyncIterable<T>,
+/** Body -> what lets go of the caller's signal, which is heard until the body has ended. */
+export const releases = new WeakMap<ReadableStream, () => void>();
+
+/** What is read of an answer, while it comes; what breaks it off is thrown as `failureOf` names it. */
+export async function* reading<T>(
+  { body }: Response,
+  read: (body: ReadableStream<Uint8Array<ArrayBuffer>>) => AsyncIterable<T>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<T, void, undefined> {
+  if (!body) return;
   try {
-    yield* items;
+    yield* read(body);
   } catch (error) {
     throw failureOf(error, signal);
+  } finally {
+    releases.get(body)?.();
   }
 }

@@ -121,7 +121,7 @@ export interface Client extends CollectionMethods, HeadMethods, UploadMethods {
 /** A client of one server. */
 export function createClient(options: ClientOptions): Client {
   const send = createTransport(options);
-  const begin = createRequests(options, send, (bytes) => uploads.upload(bytes));
+  const begin = createRequests(options, send, (bytes, own) => uploads.upload(bytes, own));
   const open: Open = (address, given = {}) => begin(address, given, (response) => response);
   const call: Call = <T>(address: Address, given?: OpenOptions, body?: unknown) =>
     begin<T>(address, { ...given, body }, readJson);

@@ -6,12 +6,10 @@ import type { GenerateRequestBody, GenerateResponse, Progress } from '../api/gen
 import type { FitHeadRequestBody, Head } from '../api/heads.ts';
 import type { Job, JobStatus, JobsResponse, ListedJob } from '../api/jobs.ts';
 import type { Problem } from '../api/problem.ts';
-import { readEvents } from '../sse.ts';
 import type { Call, CallOptions, Open } from './call.ts';
-import { withFailures } from './failures.ts';
 import type { WithFiles } from './files.ts';
+import { follow } from './follow.ts';
 import { ProblemError, problemFrom } from './problem.ts';
-import { pause } from './retry.ts';
 
 /** What can be a job: what is asked, and what it comes to. */
 export interface JobTasks {
@@ -79,11 +77,6 @@ export interface JobMethods {
   list(options?: JobPageOptions): Promise<JobsResponse>;
 }
 
-/** Between two tries at a connection. */
-const AGAIN_MILLISECONDS = 1000;
-/** Tries that bring nothing new, one after another. */
-const TRIES = 10;
-
 export function jobMethods(call: Call, open: Open): JobMethods {
   const A = ADDRESSES;
   const at = <K extends 'job' | 'cancelJob' | 'jobEvents'>(
@@ -96,29 +89,10 @@ export function jobMethods(call: Call, open: Open): JobMethods {
   });
 
   async function* events<R>(id: string, { after, inline, ...options }: JobEventsOptions = {}) {
-    const { signal } = options;
-    let last = after;
-    for (let tries = 0; tries < TRIES; tries++) {
-      try {
-        const headers = {
-          accept: 'text/event-stream',
-          ...(last !== undefined && { 'last-event-id': last }),
-        };
-        const { body } = await open(at('jobEvents', id, inline), { ...options, headers });
-        for await (const event of body ? withFailures(readEvents(body), signal) : []) {
-          last = event.id ?? '';
-          tries = 0;
-          yield { event: event.event, id: last, data: JSON.parse(event.data) } as JobEvent<R>;
-          if (event.event !== 'progress') return;
-        }
-      } catch (error) {
-        // What the server says is its answer; only connections break.
-        if (signal?.aborted || (error instanceof ProblemError && !error.problem.retryable))
-          throw error;
-      }
-      await pause(AGAIN_MILLISECONDS, signal);
+    for await (const event of follow(open, at('jobEvents', id, inline), options, after)) {
+      yield event as JobEvent<R>;
+      if (event.event !== 'progress') return;
     }
-    throw new ProblemError(problemFrom(undefined, 502, 'The events ended before the job did'));
   }
 
   const handle = <R>(job: Job): JobHandle<R> => ({

@@ -18,23 +18,26 @@ export class ProblemError extends Error {
   }
 }
 
+/** A value where it is of the kind of another, and otherwise that one. */
+const orElse = <T extends string | number | boolean>(value: unknown, other: T): T =>
+  typeof value === typeof other ? (value as T) : other;
+
 /**
- * A problem from what a server or a proxy before it answered. Fields that are missing, or an answer that
- * is no problem at all, are filled so that callers have one shape to handle.
+ * A problem from what a server or a proxy before it answered. Fields that are missing or of
+ * another kind, or an answer that is no problem at all, are filled so that callers have one shape to handle.
  */
 export function problemFrom(answer: unknown, status: number, fallbackDetail: string): Problem {
-  const given: Partial<Problem> =
-    typeof answer === 'object' && answer !== null ? (answer as Partial<Problem>) : {};
+  const given: Partial<Problem> = Object(answer);
   const busy = status === 502 || status === 503 || status === 504;
-  const code = given.code ?? (busy ? 'worker_unavailable' : 'internal');
+  const code = orElse(given.code, busy ? 'worker_unavailable' : 'internal');
   return {
     ...given,
-    type: given.type ?? 'about:blank',
-    title: given.title ?? `The server answered ${code}`,
-    status: given.status ?? status,
-    detail: given.detail ?? fallbackDetail,
+    type: orElse(given.type, 'about:blank'),
+    title: orElse(given.title, `The server answered ${code}`),
+    status: orElse(given.status, status),
+    detail: orElse(given.detail, fallbackDetail),
     code,
-    retryable: given.retryable ?? status >= 500,
-    request_id: given.request_id ?? '',
+    retryable: orElse(given.retryable, status >= 500),
+    request_id: orElse(given.request_id, ''),
   };
 }

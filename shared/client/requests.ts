@@ -1,5 +1,5 @@
 /** Requests to the API: their headers and bodies. */
-import type { Address, OpenOptions } from './call.ts';
+import type { Address, CallOptions, OpenOptions } from './call.ts';
 import { type Bytes, isBytes, sendable } from './files.ts';
 import type { Send, TransportOptions } from './transport.ts';
 
@@ -33,14 +33,17 @@ const EVENTS = 'text/event-stream';
 export function createRequests(
   { baseUrl, apiKey, retries }: RequestOptions & Pick<TransportOptions, 'retries'>,
   send: Send,
-  upload: (bytes: Bytes) => Promise<{ readonly id: string }>,
+  upload: (bytes: Bytes, options: CallOptions) => Promise<{ readonly id: string }>,
 ): Begin {
   const origin = baseUrl.replace(/\/+$/, '');
   return async ({ method, path }, { headers, body, ...options }, read) => {
     const isForm = body instanceof FormData;
     const isFile = isForm || isBytes(body);
     const type = isFile ? 'application/octet-stream' : 'application/json';
-    const sent = isFile ? (body as BodyInit) : JSON.stringify(await sendable(body, upload));
+    const { once: _, onHeaders: __, ...own } = options;
+    const sent = isFile
+      ? (body as BodyInit)
+      : JSON.stringify(await sendable(body, (bytes) => upload(bytes, own)));
     const key = typeof apiKey === 'function' ? apiKey() : apiKey;
     const isTriedAgain = (options.retries ?? retries) !== 0;
     // Events cannot be answered a second time, and files are sent as they are read.

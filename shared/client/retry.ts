@@ -35,7 +35,8 @@ export function mayTryAgain(error: unknown, once: boolean): boolean {
 export function retryAfterOf(header: string | null, now = Date.now()): number | undefined {
   if (header === null) return undefined;
   if (/^\d+$/.test(header.trim())) return Number(header);
-  const date = Date.parse(header);
+  // Engines read a date into almost any text with a number.
+  const date = /\d:\d\d:\d\d/.test(header) ? Date.parse(header) : Number.NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, (date - now) / 1000);
 }
 

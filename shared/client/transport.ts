@@ -1,5 +1,5 @@
 /** One request and its answer: tried again where that helps, and bounded in time. */
-import { AbortError, failureOf, TimeoutError } from './failures.ts';
+import { AbortError, failureOf, releases, TimeoutError } from './failures.ts';
 import { ProblemError, problemFrom } from './problem.ts';
 import { isUnderWay, mayTryAgain, pause, retryAfterOf, waitBefore } from './retry.ts';
 
@@ -44,6 +44,8 @@ export type Send = <T>(
 
 const TIMEOUT_MILLISECONDS = 300_000;
 const RETRIES = 2;
+/** A timer that is asked for more ends at once. */
+const MOST_MILLISECONDS = 2 ** 31 - 1;
 
 async function throwIfProblem(response: Response): Promise<void> {
   if (response.ok) return;
@@ -82,16 +84,21 @@ export function createTransport(defaults: TransportOptions): Send {
     const timeout = own ?? defaults.timeout ?? TIMEOUT_MILLISECONDS;
     const controller = new AbortController();
     const stop = (): void => controller.abort(signal?.reason);
+    const letGo = (): void => signal?.removeEventListener('abort', stop);
     signal?.addEventListener('abort', stop, { once: true });
     let isLate = false;
     const timer =
       timeout > 0
-        ? setTimeout(() => {
-            isLate = true;
-            controller.abort();
-          }, timeout)
+        ? setTimeout(
+            () => {
+              isLate = true;
+              controller.abort();
+            },
+            Math.min(timeout, MOST_MILLISECONDS),
+          )
         : undefined;
     let isStream = false;
+    let isCallers = false;
     try {
       const response = await given(url, {
         ...(method !== 'GET' && { method }),
@@ -99,18 +106,27 @@ export function createTransport(defaults: TransportOptions): Send {
         ...(body !== undefined && { body }),
         signal: controller.signal,
       });
+      isCallers = true;
       onHeaders?.(response.headers);
+      isCallers = false;
       await throwIfProblem(response);
       const result = await read(response);
       // What is still to be read goes on to hear the caller's signal.
-      isStream = result === response;
+      if (result === response && response.body) {
+        isStream = true;
+        releases.set(response.body, letGo);
+      }
       return result;
     } catch (error) {
+      if (isCallers) {
+        controller.abort();
+        throw error;
+      }
       if (isLate && !signal?.aborted) throw new TimeoutError(timeout, { cause: error });
       throw failureOf(error, signal);
     } finally {
       clearTimeout(timer);
-      if (!isStream) signal?.removeEventListener('abort', stop);
+      if (!isStream) letGo();
     }
   }
 

@@ -28,8 +28,11 @@ export type HeadersLike =
   | Headers
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
+/** Also those of another realm, such as a library's or a test's. */
+const isHeaders = (headers: HeadersLike): headers is Headers => typeof headers.get === 'function';
+
 function headerOf(headers: HeadersLike, name: string): string | undefined {
-  if (headers instanceof Headers) return headers.get(name) ?? undefined;
+  if (isHeaders(headers)) return headers.get(name) ?? undefined;
   const [, value] = Object.entries(headers).find(([own]) => own.toLowerCase() === name) ?? [];
   return typeof value === 'string' ? value : value?.join(' ');
 }
