@@ -14,6 +14,9 @@ const isPicture = ({ presentation }: Modality): boolean => presentation === 'rgb
 const pictureOf = (model: Model | undefined, side: 'input' | 'output'): Modality | undefined =>
   model?.modalities.find((entry) => isPicture(entry) && entry[side]);
 
+const seeing = (models: readonly Model[]) => models.filter((model) => pictureOf(model, 'input'));
+const painting = (models: readonly Model[]) => models.filter((model) => pictureOf(model, 'output'));
+
 /** What is made is kept, so that a later call can name it: an agent cannot copy the bytes of a picture. */
 const generate = async (body: object, { call, onProgress }: ToolContext) =>
   (await call(ROUTES.generate, { body: { ...body, keep: true }, onProgress })) as GenerateResponse;
@@ -27,8 +30,8 @@ export const PERCEIVE: Tool = {
     'later calls.',
   scope: 'generate',
   properties(models) {
-    const seeing = models.filter((model) => pictureOf(model, 'input'));
-    const targets = seeing.flatMap(({ modalities }) =>
+    const able = seeing(models);
+    const targets = able.flatMap(({ modalities }) =>
       modalities.filter((entry) => entry.output && !isPicture(entry)).map(({ name }) => name),
     );
     if (targets.length === 0) return undefined;
@@ -40,17 +43,19 @@ export const PERCEIVE: Tool = {
         minItems: 1,
         description: 'What to predict; each is also seen by those behind it',
       },
-      ...modelProperty(seeing),
+      ...modelProperty(able),
       ...SEED,
     };
   },
   required: ['picture', 'targets'],
   output: GENERATED,
   async run(given, context) {
-    const { name = 'rgb' } = pictureOf(modelOf(given, context.models), 'input') ?? {};
+    const { model, named } = modelOf(given, seeing(context.models));
+    const { name = 'rgb' } = pictureOf(model, 'input') ?? {};
     const body = {
       inputs: { [name]: inputOf(given.picture, undefined) },
-      ...taken(given, ['targets', 'model', 'seed']),
+      ...taken(given, ['targets', 'seed']),
+      ...named,
     };
     return generatedResult(await generate(body, context), () => true);
   },
@@ -68,11 +73,11 @@ export const PAINT: Tool = {
     'the answer names the picture in later calls.',
   scope: 'generate',
   properties(models) {
-    const painting = models.filter((model) => pictureOf(model, 'output'));
-    if (painting.length === 0) return undefined;
+    const able = painting(models);
+    if (able.length === 0) return undefined;
     return {
       prompt: { type: 'string', description: 'What the picture shows, in words' },
-      inputs: inputsSchema(painting),
+      inputs: inputsSchema(able),
       picture: { ...PICTURE, description: `With hide: ${PICTURE.description}` },
       hide: {
         type: 'object',
@@ -86,14 +91,14 @@ export const PAINT: Tool = {
         maximum: MOST_SAMPLES,
         description: 'Pictures; 1 when absent',
       },
-      ...modelProperty(painting),
+      ...modelProperty(able),
       ...SEED,
     };
   },
   required: [],
   output: GENERATED,
   async run(given, context) {
-    const model = modelOf(given, context.models);
+    const { model, named } = modelOf(given, painting(context.models));
     const { name = 'rgb' } = pictureOf(model, 'output') ?? {};
     const { prompt, picture, hide, samples } = given;
     if (hide !== undefined && picture === undefined)
@@ -105,13 +110,14 @@ export const PAINT: Tool = {
         [name]: { ...Object(inputOf(picture, undefined)), ...(hide !== undefined && { hide }) },
       }),
     };
-    const inputs = inputsOf(given.inputs ?? {}, model);
+    const inputs = inputsOf(given.inputs ?? {}, model ? [model] : []);
     const isObject = typeof inputs === 'object' && inputs !== null && !Array.isArray(inputs);
     const body = {
       inputs: isObject ? { ...inputs, ...own } : inputs,
       targets: [name],
       ...(samples !== undefined && { num_samples: samples }),
-      ...taken(given, ['model', 'seed']),
+      ...taken(given, ['seed']),
+      ...named,
     };
     return generatedResult(await generate(body, context), (target) => target === name);
   },

@@ -101,12 +101,15 @@ export function inputOf(given: unknown, entry: Modality | undefined): unknown {
   return isForm ? given : { value: given };
 }
 
-/** @returns what was given itself where it is no object, for the route to refuse */
-export function inputsOf(given: unknown, model: Model | undefined): unknown {
+/**
+ * @param models of each modality the first that has it says what it is, as in `inputsSchema`
+ * @returns what was given itself where it is no object, for the route to refuse
+ */
+export function inputsOf(given: unknown, models: readonly Model[]): unknown {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
   const entries = Object.entries(given).map(([name, value]) => [
     name,
-    inputOf(value, model && findModality(model, name)),
+    inputOf(value, models.map((model) => findModality(model, name)).find(Boolean)),
   ]);
   return Object.fromEntries(entries);
 }

@@ -27,7 +27,7 @@ export const LIST_MODELS: Tool = {
     models: {
       type: 'array',
       items: { type: 'object' },
-      description: 'The models; the first one is asked where a call names none',
+      description: 'The models; a call that names none asks the first that can do it',
     },
   },
   async run(_given, { call }) {

@@ -51,7 +51,7 @@ export const modelProperty = (models: readonly Model[]): Properties => ({
   model: {
     type: 'string',
     enum: models.map(({ id }) => id),
-    description: 'The model; the first one when absent',
+    description: 'The model; the first of these when absent',
   },
 });
 
@@ -64,9 +64,14 @@ export const SEED: Properties = {
   },
 };
 
-/** The model that a call means; a name that no model has is left for the route to refuse. */
-export const modelOf = ({ model }: Arguments, models: readonly Model[]): Model | undefined =>
-  models.find(({ id }) => id === model) ?? models[0];
+/**
+ * The model that a call means, and its name for the route, which refuses one that cannot do it.
+ * @param able the models that can: the first of them where the call names none
+ */
+export function modelOf({ model: name }: Arguments, able: readonly Model[]) {
+  const model = able.find(({ id }) => id === name) ?? able[0];
+  return { model, named: { model: name === undefined ? model?.id : name } };
+}
 
 /** Of the arguments, those that the request of the route has under the same name. */
 export const taken = (given: Arguments, names: readonly string[]): Arguments =>

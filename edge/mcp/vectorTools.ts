@@ -1,10 +1,14 @@
 /** The tools of vectors: embeddings of anything, and the items of a collection that are nearest to it. */
 import type { EmbedResponse } from '../../shared/api/embed.ts';
+import type { Model } from '../../shared/api/models.ts';
 import { ROUTES } from '../../shared/api/routes.ts';
 import type { SearchResponse } from '../../shared/api/search.ts';
 import { embeddingTargets } from '../../shared/plan/embed.ts';
 import { inputsOf, inputsSchema } from './inputs.ts';
 import { dataResult, modelOf, modelProperty, type Tool, taken } from './tool.ts';
+
+const embedding = (models: readonly Model[]) =>
+  models.filter((model) => embeddingTargets(model).length > 0);
 
 export const EMBED: Tool = {
   name: 'embed',
@@ -14,17 +18,17 @@ export const EMBED: Tool = {
     'by their cosine.',
   scope: 'embed',
   properties(models) {
-    const embedding = models.filter((model) => embeddingTargets(model).length > 0);
-    if (embedding.length === 0) return undefined;
-    const targets = embedding.flatMap((model) => embeddingTargets(model).map(({ name }) => name));
+    const able = embedding(models);
+    if (able.length === 0) return undefined;
+    const targets = able.flatMap((model) => embeddingTargets(model).map(({ name }) => name));
     return {
-      inputs: inputsSchema(embedding),
+      inputs: inputsSchema(able),
       target: {
         type: 'string',
         enum: [...new Set(targets)],
         description: "Which embedding; the model's first when absent",
       },
-      ...modelProperty(embedding),
+      ...modelProperty(able),
     };
   },
   required: ['inputs'],
@@ -37,9 +41,9 @@ export const EMBED: Tool = {
     warnings: { type: 'array', description: 'Why the result may not be what was meant' },
   },
   async run(given, { models, call, onProgress }) {
-    const model = modelOf(given, models);
+    const { model, named } = modelOf(given, embedding(models));
     const target = given.target ?? (model && embeddingTargets(model)[0]?.name);
-    const body = { inputs: inputsOf(given.inputs, model), target, ...taken(given, ['model']) };
+    const body = { inputs: inputsOf(given.inputs, model ? [model] : []), target, ...named };
     const answer = (await call(ROUTES.embed, { body, onProgress })) as EmbedResponse;
     return dataResult({
       vector: answer.items[0]?.embedding?.values ?? [],
@@ -85,7 +89,7 @@ export const SEARCH: Tool = {
   async run(given, { models, call }) {
     const { collection, inputs } = given;
     const body = {
-      ...(inputs !== undefined && { inputs: inputsOf(inputs, models[0]) }),
+      ...(inputs !== undefined && { inputs: inputsOf(inputs, models) }),
       ...taken(given, ['item', 'k', 'filter']),
     };
     const options = { steps: { name: String(collection) }, body };
