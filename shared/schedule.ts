@@ -52,8 +52,9 @@ export function temperatures(
   temperature: number,
   counts: readonly number[],
 ): number[] {
-  if (schedule === 'constant') return counts.map(() => temperature);
   const total = counts.reduce((sum, count) => sum + count, 0);
+  // Where nothing is left to settle, nothing falls with it.
+  if (schedule === 'constant' || total === 0) return counts.map(() => temperature);
   let settled = 0;
   const progress = counts.map((count) => {
     const before = settled;

@@ -2,8 +2,14 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type GenerateRequestBody, generateRequestSchema } from '../../shared/api/generate.ts';
+import sharp from 'sharp';
+import {
+  type GenerateRequestBody,
+  generateRequestSchema,
+  type Progress,
+} from '../../shared/api/generate.ts';
 import { FailureError } from '../../shared/api/problem.ts';
+import { workerGenerateResponseSchema } from '../../shared/api/worker.ts';
 import { inspectPicture } from '../../worker/image/inspect.ts';
 import { loadModelSet } from '../../worker/session/loadModels.ts';
 import { encodePicture } from '../../worker/tasks/encodeValues.ts';
@@ -73,6 +79,27 @@ describe('generate task', () => {
     assert.deepEqual([usage.encoder_passes, usage.decoder_passes], [9, 10]);
     const made = Object.values(outputs).flatMap(([output]) => output!.tokens);
     assert.equal(usage.generated_tokens, made.length);
+  });
+
+  test('what is told of a picture that lacks little, or nothing, is what was done', async () => {
+    const hidden = async (box: [number, number, number, number], width: number) => {
+      const picture = sharp({ create: { width, height: 64, channels: 3, background: '#805020' } });
+      const data = (await picture.png().toBuffer()).toString('base64');
+      const told: Progress[] = [];
+      const targets = [{ modality: 'rgb', steps: 12, temperature_schedule: 'linear' }];
+      const body = { inputs: { rgb: { data, hide: { box } } }, targets, previews: true };
+      const response = await run(body, 1, { onProgress: (progress) => told.push(progress) });
+      return { told, response };
+    };
+    const little = await hidden([0, 0, 0.1, 0.1], 64);
+    const open = little.response.schedule?.[0]?.steps.length ?? 0;
+    assert.ok(open < 12);
+    const { step, steps, fraction } = little.told.at(-1) ?? {};
+    assert.deepEqual([step, steps, fraction], [open, open, 1]);
+    // The model sees the middle of it, and the box hides its left edge.
+    const nothing = await hidden([0, 0, 0.1, 1], 256);
+    assert.equal(nothing.response.schedule?.[0]?.tokens, 0);
+    assert.equal(workerGenerateResponseSchema.safeParse(nothing.response).success, true);
   });
 
   test('what only the worker can see is refused by code and pointer', async () => {

@@ -83,6 +83,11 @@ test('constant temperatures stay exactly zero, others stop above it', () => {
   assert.deepEqual(temperatures('linear', 0, [3, 1]), [1e-9, 1e-9]);
 });
 
+test('a step that has nothing to settle has a temperature, whatever the schedule', () => {
+  for (const schedule of ['constant', 'linear', 'onex:0.5:0.5'])
+    assert.deepEqual(temperatures(schedule, 2, [0]), [2]);
+});
+
 test('temperature 0 is greedy from the first step to the last, unless a schedule is asked for', () => {
   const planned = (settings: object) =>
     planTarget(

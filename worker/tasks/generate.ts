@@ -224,7 +224,8 @@ export async function generateOn(
     schedule: finished.flatMap(({ stage, result }) =>
       stage.targets.map((target) => {
         const own = settled(target, result.inputs);
-        const tokens = own.counts.reduce((sum, count) => sum + count, 0) || target.tokens;
+        const open = own.counts.reduce((sum, count) => sum + count, 0);
+        const tokens = target.entry.type === 'img' ? open : target.tokens;
         return plannedTarget({ ...target, plan: own, tokens });
       }),
     ),

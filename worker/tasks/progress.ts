@@ -21,6 +21,8 @@ export interface Reporter {
 /** What is soon looked at: the exact values come with the result, which may answer them as links. */
 const toLookAt = ({ data: _, data_type: __, array: ___, ...output }: Output): Output => output;
 
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);
+
 const stepsOf = ({ plan }: StageTarget): number => plan.counts.length || plan.maxTokens;
 
 /**
@@ -32,7 +34,8 @@ export function createReporter(
   { chained, previews }: { readonly chained: boolean; readonly previews: boolean },
   report: (progress: Progress) => void,
 ): Reporter {
-  const total = targets.reduce((sum, target) => sum + stepsOf(target), 0);
+  /** A grid that is partly given may have fewer tokens to generate than were planned steps. */
+  const all = targets.map(stepsOf);
   const done = targets.map(() => 0);
   let latest: Progress | undefined;
   /** The last step of each target, by the model's own name. */
@@ -61,11 +64,10 @@ export function createReporter(
       const target = targets[index];
       if (!target) return;
       done[index] = step;
+      all[index] = steps;
       // A text that ended early jumps ahead.
-      if (chained)
-        for (let i = 0; i < index; i++) done[i] = stepsOf(itemAt(targets, i, 'the targets'));
-      const sum = done.reduce((all, count) => all + count, 0);
-      latest = { target: target.name, step, steps, fraction: sum / total };
+      if (chained) for (let i = 0; i < index; i++) done[i] = itemAt(all, i, 'the steps');
+      latest = { target: target.name, step, steps, fraction: sumOf(done) / sumOf(all) };
       told.set(modality, latest);
       report(latest);
     },
@@ -78,7 +80,7 @@ export function createReporter(
     },
     onOutputs(target, outputs) {
       if (!previews) return;
-      const steps = stepsOf(target);
+      const steps = all[targets.indexOf(target)] ?? stepsOf(target);
       const fraction = latest?.fraction ?? 0;
       const found = outputs.map(toLookAt);
       report({ target: target.name, step: steps, steps, fraction, outputs: found });
