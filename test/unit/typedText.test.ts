@@ -97,6 +97,19 @@ describe('typed text is text', () => {
     }
   });
 
+  test('a gap that comes twice is refused, in a text and in ids', async () => {
+    for (const value of [
+      '[S_1] a [S_1]',
+      { value: ['a', '[S_2] on [S_2]'] },
+      { tokens: [5, null] },
+    ])
+      assert.match(
+        (await refused('caption', value)).detail,
+        /each gap of a text has a name of its own/,
+      );
+    assert.equal((await read('caption', { value: ['a [S_1]', 'on [S_1]'] })).ids.length, 4);
+  });
+
   test('more gaps than can be closed are refused', async () => {
     const all = Array.from({ length: 31 }, (_, i) => `[S_${i + 1}]`);
     assert.equal((await read('caption', all.slice(0, 30).join(' '))).ids.length, 30);

@@ -17,13 +17,19 @@ export function checkGaps(text: string, { gaps }: TextTokenizer, at: string): vo
   }
 }
 
-/** Refuses more gaps than can be closed: the last one ends at the next name. @throws FailureError */
-export function checkGapCount(
+/**
+ * Refuses more gaps than can be closed, since the last one ends at the next name, and a name that comes twice: what is
+ * written for it would be put in the place of each, longer than anything that was planned. @throws FailureError
+ */
+export function checkNamedGaps(
   ids: readonly number[],
   { gaps, specials }: TextTokenizer,
   at: string,
 ): void {
-  const count = new Set(ids.filter(specials.isSentinel)).size;
+  const named = ids.filter(specials.isSentinel);
+  const count = new Set(named).size;
+  if (count < named.length)
+    throw refusal('invalid_input', 'each gap of a text has a name of its own, [S_1] and on', at);
   if (count < gaps) return;
   throw refusal('invalid_input', `a text of the model has at most ${gaps - 1} gaps`, at);
 }
@@ -45,6 +51,6 @@ export function gappedTokens(
     if (gaps < text.gaps) return [text.specials.sentinel(gaps)];
     throw refusal('invalid_input', `a text of the model has at most ${text.gaps - 1} gaps`, at);
   });
-  checkGapCount(filled, text, at);
+  checkNamedGaps(filled, text, at);
   return fullTokens(filled);
 }

@@ -7,7 +7,7 @@ import { fullTokens, type VisibleTokens } from '../engine/tokenState.ts';
 import type { TextPresentation } from '../presentations/presentation.ts';
 import { textPresentation } from '../presentations/texts.ts';
 import type { Notation } from '../text/wordpiece.ts';
-import { checkGapCount, checkGaps } from './gaps.ts';
+import { checkGaps, checkNamedGaps } from './gaps.ts';
 import type { Reading } from './reading.ts';
 import type { InputModel } from './servedModel.ts';
 import { textContext } from './textContext.ts';
@@ -45,7 +45,7 @@ function tokensOf(text: string, sequence: Sequence, at: string) {
   const { max_tokens: most } = infoOf(sequence);
   checkGaps(text, model.text, at);
   const { ids: words, unknown } = model.text.tokenize(text, notation, most);
-  checkGapCount(words, model.text, at);
+  checkNamedGaps(words, model.text, at);
   const { eos, isSentinel } = model.text.specials;
   const last = words.at(-1);
   const ids = last !== undefined && isSentinel(last) ? words : [...words, eos];
