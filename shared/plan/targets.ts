@@ -6,6 +6,7 @@ import { pointerTo } from '../api/pointer.ts';
 import { refusal } from '../api/problem.ts';
 import { present } from '../lookup.ts';
 import { PUBLISHED_MODALITIES, publicName } from '../model/modalities.ts';
+import { traitsOf } from '../model/presentations.ts';
 import { type Plannable, presetTargets } from '../presets.ts';
 import type { PlannedInput } from './inputs.ts';
 import { findModality, hiddenParts, isPixels, namesOf, targetModality } from './names.ts';
@@ -155,6 +156,7 @@ function readGuidance(
       'guidance_scale is one weight for all inputs and guidance one for each: give one';
     throw refusal('invalid_guidance', detail, pointerTo('targets', index, 'guidance_scale'));
   }
+  const names = new Map<string, string>();
   const weights = Object.entries(guidance).map(([name, weight]) => {
     const at = pointerTo('targets', index, 'guidance', name);
     const modality = conditions(name);
@@ -162,6 +164,10 @@ function readGuidance(
       const detail = `${name} is neither an input nor an earlier target of this chain`;
       throw refusal('invalid_guidance', detail, at);
     }
+    const other = names.get(modality);
+    if (other !== undefined)
+      throw refusal('invalid_guidance', `${name} and ${other} are the same input`, at);
+    names.set(modality, name);
     return [modality, weight] as const;
   });
   return Object.fromEntries(weights);
@@ -172,6 +178,14 @@ export interface TargetSurroundings {
   /** Inputs of the stage, those that an earlier stage made among them. */
   readonly inputs: readonly PlannedInput[];
   readonly earlier: readonly RequestedTarget[];
+}
+
+/** Several texts of one input share their positions, so that none of them could be told what is missing of it. */
+function checkOneText({ name, entry }: PlannedInput, value: InputValue | undefined): void {
+  if (typeof value !== 'object' || !('value' in value) || !Array.isArray(value.value)) return;
+  if (value.value.length < 2 || traitsOf(entry.presentation).isStructured) return;
+  const detail = `one text of ${name} can be completed, not several`;
+  throw refusal('invalid_input', detail, pointerTo('inputs', name, 'value'));
 }
 
 /** @throws FailureError for a setting that does not fit the target or what is given */
@@ -188,6 +202,7 @@ export function settleTarget(
   if (given && !given.partial) {
     throw refusal('invalid_request', `${settings.modality} is given as an input already`, at);
   }
+  if (given) checkOneText(given, request.inputs[given.name]);
   const open = given ? given.open : entry.tokens;
   checkSteps(settings, open, index);
   const chained = request.chained ? earlier : [];

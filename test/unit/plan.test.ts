@@ -180,6 +180,19 @@ test('guidance names inputs and, in a chain, earlier targets, by public or own n
   );
 });
 
+test('guidance names no input twice: one of the weights would count for nothing', () => {
+  const guidance = { depth: 1, 'tok_depth@224': 3 };
+  const tokens = Array.from({ length: 196 }, () => 0);
+  const failure = refusal({
+    inputs: { depth: { tokens } },
+    targets: [{ modality: 'normal', guidance }],
+  });
+  assert.deepEqual(
+    [failure?.code, failure?.errors?.[0]?.pointer],
+    ['invalid_guidance', '/targets/0/guidance/tok_depth@224'],
+  );
+});
+
 test('unchained targets share the encoder; a partial grid costs what is left of it', () => {
   const targets = ['depth', 'normal', 'semseg'].map((modality) => ({
     modality,
@@ -216,4 +229,15 @@ test('a text with a gap may be a target, a whole one may not', () => {
   const target = { inputs: { caption: 'a [S_1] cube' }, targets: ['caption'] };
   assert.equal(refusal(target), undefined);
   assert.equal(refusal({ ...target, inputs: { caption: 'a cube' } })?.code, 'invalid_request');
+});
+
+test('of several texts none can be completed, of a list of one it can', () => {
+  const body = (value: string[]) => ({ inputs: { caption: { value } }, targets: ['caption'] });
+  const failure = refusal(body(['a [S_1] cube', 'a box']));
+  assert.deepEqual(
+    [failure?.code, failure?.errors?.[0]?.pointer],
+    ['invalid_input', '/inputs/caption/value'],
+  );
+  assert.equal(refusal(body(['a [S_1] cube'])), undefined);
+  assert.equal(refusal({ ...body(['a [S_1] cube', 'a box']), targets: ['depth'] }), undefined);
 });
