@@ -60,6 +60,11 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     }
   }
 
+  /** What was given back may run elsewhere: whoever follows it is not to be told of an attempt that is over. */
+  function forget(events: EventLog): void {
+    for (const [key, own] of logs) if (own === events) logs.delete(key);
+  }
+
   const trouble = (message: string, error: unknown): void =>
     log({ event: 'error', message, error: describeError(error) });
 
@@ -132,6 +137,7 @@ export function createConsumer(services: ConsumerServices & { readonly slots: nu
     try {
       const left = await started.left;
       if (left.is === 'waiting') {
+        forget(started.events);
         await queue.defer(message, left.seconds);
         return left.isFull ?? false;
       }

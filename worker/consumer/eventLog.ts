@@ -8,7 +8,7 @@ export interface EventLog {
   readonly last: () => LoggedProgress | undefined;
   /** No more will come. */
   readonly end: () => void;
-  /** What came behind an id, and what comes; all of it where the id is another attempt's. */
+  /** What came behind an id, and what comes; all of it where the id is an earlier attempt's, nothing where a later one's. */
   readonly read: (
     after: string | undefined,
     signal: AbortSignal,
@@ -72,8 +72,9 @@ export function createEventLog(attempt: number): EventLog {
       tell();
     },
     async *read(after, signal) {
-      const [of, number] = parseEventId(after) ?? [];
-      let next = of === attempt ? (number ?? 0) : 0;
+      const [of = 0, number = 0] = parseEventId(after) ?? [];
+      if (of > attempt) return;
+      let next = of === attempt ? number : 0;
       while (!signal.aborted) {
         const event = events[next];
         if (event) {

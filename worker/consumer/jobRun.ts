@@ -70,15 +70,19 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
   });
 
   const holder = () => ({ worker, until: now() + times.leaseMilliseconds });
+  /** Whoever took this worker for gone has the job now. */
+  const isOthers = (found: JobDocument): boolean =>
+    isBegun(found) && found.holder?.worker !== worker;
   /** A cancel is told to the worker at once; where that was lost, the document says it. */
   async function beat(): Promise<void> {
-    if (!isBegun(current)) return;
+    if (!isBegun(current) || controller.signal.reason instanceof SupersededError) return;
     const progress = events.last();
     await jobs.hold(job, { ...holder(), ...(progress && { progress }) });
     const { revision } = current;
     const found = await jobs.read(job);
     // A change of our own may be under way.
-    if (found?.status === 'canceled' && revision === current.revision) supersede();
+    if (!found || revision !== current.revision) return;
+    if (found.status === 'canceled' || isOthers(found)) supersede();
   }
   /** Where nobody tells this worker of a cancel, the run ends with the step during which this finds it. */
   async function look(): Promise<void> {
@@ -141,6 +145,8 @@ export function startRun(services: ConsumerServices, job: JobDocument): StartedR
             if (!isWritten) supersede();
             else if (next) tellChange(services, next);
           });
+          // It is awaited when the run is over; until then a store that fails must not end this process.
+          firstStep.catch(() => undefined);
         },
       });
       await firstStep;
