@@ -76,23 +76,3 @@ test('a fit refuses classes that no head can name, and names the item', async ()
     assert.deepEqual(labels, ['a', 'a']);
   }
 });
-
-test('what does not fit a filter of labelled items is told where it stands', async () => {
-  const name = 'pointed';
-  const metadata = {
-    label: { type: 'string', filter: true },
-    note: { type: 'string', filter: false },
-  } as const;
-  const embedding = { kind: 'vector', dimensions: 2 } as const;
-  await collections.create(tenant, { name, embedding, dimensions: 2, metadata });
-  const access = { ...context, collections: () => collections };
-  const pointerOf = async (label_field: string, field: string): Promise<string | undefined> => {
-    const from = { name, label_field, filter: { or: [{ field, eq: 'a' }] } };
-    const error: unknown = await labelledVectors(from, access).catch((caught) => caught);
-    assert.ok(error instanceof FailureError, String(error));
-    return error.failure.errors?.[0]?.pointer;
-  };
-  assert.equal(await pointerOf('label', 'none'), '/collection/filter/or/0/field');
-  assert.equal(await pointerOf('note', 'label'), '/collection/label_field');
-  assert.equal(await pointerOf('none', 'label'), '/collection/label_field');
-});

@@ -17,6 +17,20 @@ async function hashOf(tenant: string, { url, body }: LineRequest): Promise<strin
 /** The results of these are in the store, where every edge finds them. */
 const isKept = ({ url }: LineRequest): boolean => url !== '/v1/tokenize';
 
+/** What another batch has under way may take longer than this one has. @throws the signal's reason */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let leave = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    leave = () => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
+}
+
 /** @param limiter so many are asked for at once, of all batches together */
 export function createAnswers(ask: Ask, limiter: Limiter): Ask {
   const underWay = new Map<string, Promise<Answer>>();
@@ -41,7 +55,10 @@ export function createAnswers(ask: Ask, limiter: Limiter): Ask {
       if (known) return known;
       const equal = underWay.get(hash);
       if (!equal) break;
-      const answer = await equal.catch(() => undefined);
+      const answer = await unlessAborted(
+        equal.catch(() => undefined),
+        options.signal,
+      );
       // One that was given up, by a batch that ended, is no answer for another.
       if (answer) return answer;
     }

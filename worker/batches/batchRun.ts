@@ -159,6 +159,8 @@ export function startBatchRun(services: BatchServices, begun: BatchBegun): Batch
   );
   if (failure) ending.abort(ENDINGS.failed);
   else if (batch.status === 'cancelling') ending.abort(ENDINGS.cancelled);
+  // Before the timer says so, lines would be asked for.
+  else if (now() >= batch.expires) ending.abort(ENDINGS.expired);
 
   /** The document after its end; undefined where its status allows none. */
   function endOf(found: BatchDocument, { untried, ...sums }: Totals): BatchDocument | undefined {

@@ -38,6 +38,8 @@ const keyOf = ({ tenant, id }: BatchName): string => `${tenant}/${id}`;
 export function createBatchRunner(services: BatchServices): BatchRunner {
   const { batches, worker, times, now, log, metrics = UNWATCHED } = services;
   const active = new Map<string, BatchRun>();
+  /** Batches that a message has brought, from before it is known whether they can be begun. */
+  const inHand = new Set<string>();
   let isStopping = false;
 
   /** Undefined where another was faster. */
@@ -70,24 +72,33 @@ export function createBatchRunner(services: BatchServices): BatchRunner {
     }
   }
 
+  async function attend(name: BatchName): Promise<number | undefined> {
+    const batch = await batches.read(name);
+    if (!batch || isEnded(batch)) {
+      if (batch) await finishBatch(services, batch);
+      return undefined;
+    }
+    const until = await heldUntil(services, name, batch.holder);
+    if (until > now()) return (until - now()) / 1000 + SLACK_SECONDS;
+    if (isStopping || active.size >= MOST_BATCHES) return ROOM_SECONDS * (0.75 + Math.random() / 2);
+    if ((await run(name)) === 'left') return AGAIN_SECONDS;
+    const ended = await batches.read(name);
+    if (ended) await finishBatch(services, ended);
+    return undefined;
+  }
+
   return {
     knows: async (name) => (await batches.read(name)) !== undefined,
     async attend(name) {
-      // It runs here, by another message.
-      if (active.has(keyOf(name))) return undefined;
-      const batch = await batches.read(name);
-      if (!batch || isEnded(batch)) {
-        if (batch) await finishBatch(services, batch);
-        return undefined;
+      const key = keyOf(name);
+      // Another message has brought it, which stays until it has ended.
+      if (inHand.has(key)) return undefined;
+      inHand.add(key);
+      try {
+        return await attend(name);
+      } finally {
+        inHand.delete(key);
       }
-      const until = await heldUntil(services, name, batch.holder);
-      if (until > now()) return (until - now()) / 1000 + SLACK_SECONDS;
-      if (isStopping || active.size >= MOST_BATCHES)
-        return ROOM_SECONDS * (0.75 + Math.random() / 2);
-      if ((await run(name)) === 'left') return AGAIN_SECONDS;
-      const ended = await batches.read(name);
-      if (ended) await finishBatch(services, ended);
-      return undefined;
     },
     cancel(name) {
       const run = active.get(keyOf(name));

@@ -32,10 +32,6 @@ export interface PageWish {
 
 export interface Asked extends Omit<Question, 'condition'> {
   readonly filter: Filter | undefined;
-  /** Where the filter stands in the request, unless in `filter`. */
-  readonly at?: Path | undefined;
-  /** A field without which an item is left out. */
-  readonly field?: string | undefined;
 }
 
 /**
@@ -176,15 +172,11 @@ export function openCollections(place: CollectionsPlace, log: Log): Collections 
       const removed = await writes.delete(referenceOf({ ...reference, description }), [id]);
       if (removed === 0) throw unknownItem(id, undefined);
     },
-    search: (reference, { filter, at, field, ...question }) =>
+    search: (reference, { filter, ...question }) =>
       tables.use(reference, async (opened) => {
         const { uid, name } = opened.description;
         const columns = columnsOf(opened.description);
-        const conditions = [
-          ...(filter ? [conditionOf(filter, columns, at)] : []),
-          ...(field === undefined ? [] : [conditionOf({ field, exists: true }, columns)]),
-        ];
-        const condition = conditions.length > 0 ? conditions.join(' AND ') : undefined;
+        const condition = filter && conditionOf(filter, columns);
         const found = await searchTable(opened, { ...question, condition });
         upkeep.touch({ tenant: reference.tenant, name, uid }, false);
         return found;

@@ -1,5 +1,6 @@
 /** Items of a collection whose class stands in their metadata: to fit a head to, or to ask as neighbours. */
 import type { ClassifiedItem, Neighbours } from '../../shared/api/classify.ts';
+import type { Filter } from '../../shared/api/filters.ts';
 import {
   type LabelledCollection,
   LONGEST_LABEL,
@@ -21,14 +22,13 @@ export interface CollectionAccess extends Vectorising {
   readonly collections?: (() => Collections) | undefined;
 }
 
-/** Those of the items that have a class. @param at what names the collection in the request */
-const labelled = ({ label_field: field, filter }: LabelledCollection, at: string) => ({
-  field,
-  filter,
-  at: [at, 'filter'],
-});
+/** Those of the items that have a class. */
+const labelled = ({ label_field: field, filter }: LabelledCollection): Filter => {
+  const exists = { field, exists: true };
+  return filter ? { and: [filter, exists] } : exists;
+};
 
-/** @param at what names the collection in the request */
+/** @param at pointer of what names the collection */
 async function describe(
   { name, label_field }: LabelledCollection,
   { collections: open, tenant }: CollectionAccess,
@@ -40,17 +40,9 @@ async function describe(
   }
   const collections = open();
   const description = await collections.describe({ tenant, name });
-  const pointer = pointerTo(at, 'label_field');
-  const field = Object.hasOwn(description.metadata, label_field)
-    ? description.metadata[label_field]
-    : undefined;
-  if (field && !field.filter) {
-    const detail = `${label_field} was made as a field that filters cannot name, so that items with a class cannot be looked for`;
-    throw refusal('invalid_metadata', detail, pointer);
-  }
-  if (field) return { collections, description };
+  if (Object.hasOwn(description.metadata, label_field)) return { collections, description };
   const detail = `the items of ${name} have no field ${label_field}; their fields: ${Object.keys(description.metadata).join(', ') || 'none'}`;
-  throw refusal('invalid_metadata', detail, pointer);
+  throw refusal('invalid_metadata', detail, `${at}${pointerTo('label_field')}`);
 }
 
 /** The class of an item: the value of its field, as text. */
@@ -78,7 +70,7 @@ export async function labelledVectors(
   from: LabelledCollection,
   access: CollectionAccess,
 ): Promise<LabelledVectors> {
-  const at = 'collection';
+  const at = pointerTo('collection');
   const { collections, description } = await describe(from, access, at);
   const { tenant } = access;
   const { name, uid, dimensions } = description;
@@ -87,16 +79,16 @@ export async function labelledVectors(
   vector[0] = 1;
   const { results, matching } = await collections.search(
     { tenant, name, uid },
-    { vector, k: MOST_FITTED_ITEMS, vectors: true, ...labelled(from, at) },
+    { vector, k: MOST_FITTED_ITEMS, filter: labelled(from), vectors: true },
   );
   if (matching > MOST_FITTED_ITEMS || results.length === 0) {
     const detail =
       results.length === 0
         ? `no item of ${name} has a value in ${from.label_field}`
         : `${matching} items of ${name} have a class, and a head is fitted to at most ${MOST_FITTED_ITEMS}; give a filter`;
-    throw refusal('invalid_examples', detail, pointerTo(at));
+    throw refusal('invalid_examples', detail, at);
   }
-  assertLabels(results, from.label_field, pointerTo(at, 'label_field'));
+  assertLabels(results, from.label_field, `${at}${pointerTo('label_field')}`);
   // The order of what is equally near is nobody's promise, and the folds are dealt by it.
   const sorted = [...results].sort((a, b) => (a.id < b.id ? -1 : 1));
   return {
@@ -136,7 +128,7 @@ export async function byNeighbours(
   top: number,
   access: CollectionAccess,
 ): Promise<ClassifiedItem[]> {
-  const at = 'neighbours';
+  const at = pointerTo('neighbours');
   const { collections, description } = await describe(from, access, at);
   const { name, uid } = description;
   const sources = items.map(({ inputs }, index) => ({
@@ -147,11 +139,11 @@ export async function byNeighbours(
   const reference = { tenant: access.tenant, name, uid };
   const answers: ClassifiedItem[] = [];
   for (const { vector } of vectors) {
-    const asked = { vector, k: from.k, vectors: false, ...labelled(from, at) };
+    const asked = { vector, k: from.k, filter: labelled(from), vectors: false };
     const { results } = await collections.search(reference, asked);
     if (results.length === 0) {
       const detail = `no item of ${name} has a value in ${from.label_field}`;
-      throw refusal('invalid_examples', detail, pointerTo(at, 'label_field'));
+      throw refusal('invalid_examples', detail, `${at}${pointerTo('label_field')}`);
     }
     answers.push(votes(results, from.label_field, top));
   }
