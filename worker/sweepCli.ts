@@ -16,6 +16,7 @@ import { createEventStore } from '../shared/webhooks/eventStore.ts';
 import { type DueMessage, messageOf as messageOfEvent } from '../shared/webhooks/message.ts';
 import { sweepBatches } from './batches/sweep.ts';
 import { readDeadLetters } from './consumer/deadLetters.ts';
+import { isDoubtful } from './consumer/doubtful.ts';
 import { sweepShared } from './consumer/sweep.ts';
 import { queueFields, queueProblems, queuesOf } from './queueConfig.ts';
 import { absentOf, sharedStoreOf, storeFields } from './storeConfig.ts';
@@ -77,7 +78,10 @@ async function main(): Promise<number> {
     await tell(event);
     told++;
   };
-  await sweepEvents({ events, now }, now() - DELIVERY_TIMES.graceMilliseconds, again, signal);
+  const { graceMilliseconds } = DELIVERY_TIMES;
+  const isLost = (overdue: number): boolean =>
+    isDoubtful(overdue, SPANS.sinceMilliseconds, graceMilliseconds);
+  await sweepEvents({ events, now }, isLost, again, signal);
   console.log(`${sent} jobs and ${told} webhooks were sent again`);
   return 0;
 }

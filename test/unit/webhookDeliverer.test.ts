@@ -79,7 +79,12 @@ test('what was noted of a time that an event no longer has is removed, and its o
   // Ten minutes after the one that it no longer has.
   const services = { events, now: () => 604_001 };
   const signal = new AbortController().signal;
-  await sweepEvents(services, 6000, async ({ due }) => void found.push(due), signal);
+  await sweepEvents(
+    services,
+    () => true,
+    async ({ due }) => void found.push(due),
+    signal,
+  );
   assert.deepEqual(found, [5000]);
   const left: DueEvent[] = [];
   for await (const due of events.due(9000)) left.push(due);
@@ -96,7 +101,7 @@ test('a sweep between what a redelivery is found by and its document leaves it t
   const sweep = async (now: number): Promise<void> =>
     await sweepEvents(
       { events, now: () => now },
-      now,
+      () => true,
       async ({ due }) => void found.push(due),
       new AbortController().signal,
     );
@@ -114,6 +119,38 @@ test('a sweep between what a redelivery is found by and its document leaves it t
   // Its message is lost.
   await sweep(7000);
   assert.deepEqual(found, [6000]);
+});
+
+test('an event that waits for its turn for an hour is put into a shared queue a few times, not at every look', async () => {
+  const { store } = setUp();
+  const clock = createClock();
+  await announced(store, 'https://receiver.example/', {}, clock.now());
+  const services = servicesOver(store, { now: clock.now, times: { sweepMilliseconds: 1 } });
+  let [sent, looks] = [0, 0];
+  let end = (): void => {};
+  const hour = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const queue = {
+    ...services.queue,
+    isShared: true,
+    // Whoever has been given it waits for its host.
+    receive: async () => {
+      await sleep(20);
+      return [];
+    },
+    send: async () => void sent++,
+  };
+  const take = async (): Promise<number> => {
+    if (looks > 0) clock.advance(60_000);
+    if (++looks > 60) end();
+    return 60_000;
+  };
+  const deliverer = createDeliverer({ ...services, queue, turn: { take } }, OPTIONS);
+  deliverer.start();
+  await hour;
+  await deliverer.stop();
+  assert.ok(sent >= 5 && sent <= 9, `sent ${sent} times`);
 });
 
 test('a receiver that answers nothing holds up no other', async () => {

@@ -8,6 +8,7 @@ import { timeOfJobId } from '../../shared/api/jobId.ts';
 import { isBegun, isFinal, type JobDocument, type JobName } from '../../shared/jobs/job.ts';
 import { messageOf } from '../../shared/jobs/message.ts';
 import { type Depth, depthOf } from '../../shared/queue/queue.ts';
+import { isDoubtful } from './doubtful.ts';
 import { finish } from './finish.ts';
 import { heldUntil } from './judge.ts';
 import type { ConsumerServices } from './services.ts';
@@ -92,17 +93,6 @@ export async function sweepOwn(services: SweepServices, signal: AbortSignal): Pr
   services.onSeen?.(seenOf(services, open, []));
 }
 
-/** How often an age has been doubled since it was doubtful. */
-const doublings = (age: number, doubtful: number): number =>
-  age < doubtful ? 0 : 1 + Math.floor(Math.log2(age / doubtful));
-
-/** Whether an age has been doubled, from the first doubtful one, since a time ago. */
-const isDoubtful = (
-  age: number,
-  sinceMilliseconds: number,
-  doubtful = DOUBTFUL_MILLISECONDS,
-): boolean => doublings(age, doubtful) > doublings(age - sinceMilliseconds, doubtful);
-
 /** Jobs of one priority: those that wait, the oldest first, and how many are at work. */
 interface Lane {
   readonly waiting: JobDocument[];
@@ -160,7 +150,7 @@ export async function sweepShared(
   const areFewer = messages < names.length + openBatches;
   const looked = areFewer
     ? names
-    : names.filter((name) => isDoubtful(age(name), sinceMilliseconds));
+    : names.filter((name) => isDoubtful(age(name), sinceMilliseconds, DOUBTFUL_MILLISECONDS));
 
   const lanes: Record<JobDocument['priority'], Lane> = {
     interactive: { waiting: [], held: 0 },
@@ -194,7 +184,8 @@ export async function sweepShared(
     const most = lost === 0 ? 0 : 2 * lost + MORE;
     for (const [index, job] of lane.waiting.entries()) {
       if (signal.aborted) return sent;
-      if (index >= most && !isDoubtful(age(job), sinceMilliseconds)) continue;
+      const isOld = isDoubtful(age(job), sinceMilliseconds, DOUBTFUL_MILLISECONDS);
+      if (index >= most && !isOld) continue;
       await send(services, job);
       sent++;
     }

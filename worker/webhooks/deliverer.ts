@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Received } from '../../shared/queue/queue.ts';
 import { type EventDocument, isSettled } from '../../shared/webhooks/event.ts';
 import { type DueMessage, messageOf, parseMessage } from '../../shared/webhooks/message.ts';
+import { isDoubtful } from '../consumer/doubtful.ts';
 import { createLane } from '../consumer/lane.ts';
 import { describeError } from '../log.ts';
 import { createAttempts } from './attempt.ts';
@@ -75,8 +76,12 @@ export function createDeliverer(
 
   async function look(grace: number): Promise<void> {
     // Of workers that share a queue, one looks at a time.
-    if (queue.isShared && (await turn.take()) === undefined) return;
-    await sweepEvents(services, now() - grace, send, stopping.signal);
+    const since = queue.isShared ? await turn.take() : 0;
+    if (since === undefined) return;
+    // A shared queue keeps every message that it is sent: one that waits long for its host's turn would be there each minute anew.
+    const isLost = (overdue: number): boolean =>
+      queue.isShared && grace > 0 ? isDoubtful(overdue, since, grace) : overdue >= grace;
+    await sweepEvents(services, isLost, send, stopping.signal);
   }
 
   async function sweep(): Promise<void> {

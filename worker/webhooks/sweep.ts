@@ -12,20 +12,21 @@ const STALE_MILLISECONDS = 600_000;
 const MOST_FOUND = 5000;
 
 /**
- * @param until unix milliseconds: what was due then is looked for
- * @param found called for each event that waits, the longest overdue first
+ * @param isLost whether an event that is overdue by so many milliseconds is to be found by this look
+ * @param found called for each such event that waits, the longest overdue first
  * @throws what the store throws
  */
 export async function sweepEvents(
   { events, now }: Pick<DeliveryServices, 'events' | 'now'>,
-  until: number,
+  isLost: (overdue: number) => boolean,
   found: (message: DueMessage) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   let count = 0;
-  for await (const noted of events.due(until)) {
+  for await (const noted of events.due(now())) {
     if (signal.aborted || count >= MOST_FOUND) return;
     const { name, due } = noted;
+    if (!isLost(now() - due)) continue;
     const event = await events.read(name);
     // It has another time, which is noted too, or none any more.
     if (!event || isSettled(event) || event.due !== due) {
